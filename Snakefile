@@ -1,0 +1,35 @@
+# Every figure and table of the paper. `snakemake --cores all` makes all that this version builds, `snakemake figure_4` one.
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+# The overlay's name comes from the file above, or from --config scale=…; Snakemake lays --config over both.
+configfile: checked(scale_file, config)
+
+
+CONFIG = checked(load, config)
+RESULTS = f"results/{CONFIG.scale}"
+# Where and how jobs run. Not a param: another device or precision reruns nothing.
+RUN = canonical_json(CONFIG.run.slice())
+
+
+wildcard_constraints:
+    dataset="[a-z0-9_]+",
+    recipe=r"[a-z0-9_]+(-[a-z]+[0-9.]+)*",
+    seed="[0-9]+",
+
+
+rule all:
+    input:
+        all_items(),
+    default_target: True
+
+
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/items.smk"

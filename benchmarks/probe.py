@@ -1,0 +1,117 @@
+"""What a model's probes cost (11 t x 4 label budgets x 3 seeds), beside the same probes one after another."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.reference.sequential_probe import train_sequentially
+from drl.evaluation.mlp_probe import ProbeOptions, train_probes
+
+Precision = Literal["fp32", "bf16"]
+TIMES, FEATURES, CLASSES, SEEDS = 11, 128, 10, (0, 1, 2)
+
+
+def clusters(samples: int, device: torch.device, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw codes [11, samples, 128] around one centre per class, noisier at each t, and labels [samples]."""
+    centres = torch.randn(CLASSES, FEATURES, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(CLASSES, (samples,), generator=generator)
+    spread = torch.linspace(1, 4, TIMES)[:, None, None]
+    codes = centres[labels] + spread * torch.randn(TIMES, samples, FEATURES, generator=generator)
+    return codes.to(device), labels.to(device)
+
+
+def seconds(work: Callable[[], Tensor], device: torch.device) -> tuple[float, Tensor]:
+    """Time one call; the result is a tensor on the CPU, so the device has finished."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def compare(images: int, epochs: int, repeats: int, precision: Precision, device: torch.device) -> dict[str, object]:
+    """Time both implementations in turn.
+
+    Args:
+        images: The largest label budget; the others are a tenth, a quarter and a half of it.
+        epochs: Epochs per probe.
+        repeats: How often each is timed; the median is reported.
+        precision: Of the batched probes; the reference is always fp32.
+        device: Where to compute.
+
+    Returns:
+        Seconds, ratio and mean test accuracy (percent) of both, and the set-up.
+    """
+    generator = torch.Generator().manual_seed(1)
+    codes, labels = clusters(images, device, generator)
+    test = clusters(1000, device, generator)
+    options = ProbeOptions(epochs=epochs, precision=precision)
+    budgets = sorted({max(images // part, 1) for part in (10, 4, 2, 1)})
+
+    def batched() -> Tensor:
+        parts = [(codes[:, :n].contiguous(), labels[:n]) for n in budgets]
+        runs = [train_probes(*part, {"test": test}, CLASSES, options, SEEDS, device) for part in parts]
+        return torch.stack([run.accuracy["test"] for run in runs])
+
+    def sequential() -> Tensor:
+        runs = [train_sequentially(codes[:, :n], labels[:n], test, CLASSES, options, SEEDS) for n in budgets]
+        return torch.stack(runs)
+
+    timings: dict[str, list[float]] = {"batched": [], "sequential": []}
+    accuracies: dict[str, float] = {}
+    one_epoch = ProbeOptions(epochs=1, precision=precision)
+    train_probes(codes, labels, {"test": test}, CLASSES, one_epoch, SEEDS, device)
+    train_sequentially(codes, labels, test, CLASSES, one_epoch, SEEDS[:1])
+    for _ in range(repeats):
+        for name, work in (("batched", batched), ("sequential", sequential)):
+            took, result = seconds(work, device)
+            timings[name].append(took)
+            accuracies[name] = round(float(result.mean()), 2)
+    medians = {name: statistics.median(values) for name, values in timings.items()}
+    return {
+        "seconds": medians,
+        "ratio": medians["sequential"] / medians["batched"],
+        "mean_test_accuracy": accuracies,
+        "all_seconds": timings,
+        "setup": {"budgets": budgets, "times": TIMES, "seeds": len(SEEDS), "epochs": epochs, "features": FEATURES},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "precision": precision,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, measure, print, and write JSON where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=2000, help="largest label budget (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=2, help="epochs per probe (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="timings per implementation (default: %(default)s)")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the batched probes")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    report = compare(given.images, given.epochs, given.repeats, given.precision, torch.device(given.device))
+    print(json.dumps(report, indent=2))
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Slow, obvious implementations that the hot paths are timed and tested against."""

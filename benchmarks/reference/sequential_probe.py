@@ -1,0 +1,121 @@
+"""The probes one after another: an `nn.Sequential` and `torch.optim.Adam` per seed and t, on tensors on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from drl.evaluation.batched_mlp import ProbeStream, kept
+from drl.evaluation.mlp_probe import ProbeOptions
+
+
+class ReplayedDropout(nn.Module):
+    """Dropout whose masks come from a probe's own stream, so that two implementations can be compared number by number.
+
+    Args:
+        stream: Where the masks come from.
+        probability: Of dropping a unit.
+    """
+
+    def __init__(self, stream: ProbeStream, probability: float) -> None:
+        """See the class."""
+        super().__init__()
+        self.stream, self.probability = stream, probability
+
+    def forward(self, units: Tensor) -> Tensor:
+        """Drop units of [batch, hidden] in training mode."""
+        if not self.training or self.probability == 0:
+            return units
+        bits = torch.empty(1, -(-units.numel() // 4), dtype=torch.int64, device=units.device)
+        self.stream.fill(bits)
+        stays = kept(bits, self.probability, *units.shape)[0]
+        return units * stays / (1 - self.probability)
+
+
+def train_one(
+    codes: Tensor,
+    labels: Tensor,
+    classes: int,
+    options: ProbeOptions,
+    seed: int,
+    replay: bool,
+    after_epoch: Callable[[nn.Sequential], None] | None = None,
+) -> nn.Sequential:
+    """Train one probe on codes [N, D].
+
+    Args:
+        codes: Training codes, on the device.
+        labels: int64 [N], on the device.
+        classes: Number of classes.
+        options: How to train; selection is not looked at.
+        seed: The probe seed.
+        replay: Whether dropout replays the masks of the seed's stream; else it is `nn.Dropout`, which draws from the
+            global generator.
+        after_epoch: Called with the probe, in training mode, after each epoch.
+
+    Returns:
+        The probe, in evaluation mode.
+    """
+    stream = ProbeStream(seed, codes.device)
+    first, first_bias, second, second_bias = stream.weights(codes.shape[1], options.hidden, classes, codes.dtype)
+    dropout = ReplayedDropout(stream, options.dropout) if replay else nn.Dropout(options.dropout)
+    with torch.random.fork_rng(devices=[]):
+        layers = [nn.Linear(codes.shape[1], options.hidden), nn.Linear(options.hidden, classes)]
+    probe = nn.Sequential(layers[0], nn.ReLU(), dropout, layers[1]).to(codes.device, codes.dtype)
+    probe.load_state_dict({"0.weight": first, "0.bias": first_bias, "3.weight": second, "3.bias": second_bias})
+    optimizer = torch.optim.Adam(probe.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+    batch = min(options.batch_size, len(codes))
+    for _ in range(options.epochs):
+        order = stream.order(len(codes)).to(codes.device)
+        for index in torch.split(order, batch):
+            if len(index) < batch and options.drop_last:
+                continue
+            loss = nn.functional.cross_entropy(probe(codes[index]), labels[index])
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+        if after_epoch is not None:
+            after_epoch(probe)
+    return probe.eval()
+
+
+@torch.no_grad()
+def measure(probe: nn.Sequential, codes: Tensor, labels: Tensor) -> float:
+    """Accuracy in percent of a probe on codes [M, D] with labels [M], without dropout."""
+    was_training = probe.training
+    probe.eval()
+    correct = int((probe(codes).argmax(1) == labels).sum())
+    probe.train(was_training)
+    return 100 * correct / len(labels)
+
+
+def train_sequentially(
+    codes: Tensor,
+    labels: Tensor,
+    test: tuple[Tensor, Tensor],
+    classes: int,
+    options: ProbeOptions,
+    seeds: Sequence[int],
+    replay: bool = False,
+) -> Tensor:
+    """Train a probe per seed and code set, one after another, and read it after the last epoch.
+
+    Args:
+        codes: [T, N, D], on the device.
+        labels: int64 [N], on the device.
+        test: Codes [T, M, D] and labels [M], on the device.
+        classes: Number of classes.
+        options: How to train; selection is not looked at.
+        seeds: Probe seeds.
+        replay: See `train_one`.
+
+    Returns:
+        Test accuracy in percent, float64 [S, T].
+    """
+    rows = []
+    for seed in seeds:
+        probes = [train_one(code_set, labels, classes, options, seed, replay) for code_set in codes]
+        rows.append([measure(probe, code_set, test[1]) for probe, code_set in zip(probes, test[0], strict=True)])
+    return torch.tensor(rows, dtype=torch.float64)

@@ -1,0 +1,329 @@
+"""`drl`: one subcommand for each rule of the pipeline. Parses, calls, reports errors; no logic."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drl import __version__, provenance
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.config.schema import SCALES, Config
+from drl.errors import UserError
+
+STOPPED = 75  # EX_TEMPFAIL: the state is saved, the same command goes on
+Command = Callable[..., None]
+
+
+class Lazy:
+    """The configuration of one command line, read when it is first asked for: a job with --settings never reads it."""
+
+    def __init__(self, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+        """Remember where to read from."""
+        self.arguments = (scale, files, sets)
+        self._config: Config | None = None
+
+    @property
+    def config(self) -> Config:
+        """The checked configuration."""
+        if self._config is None:
+            self._config = resolve(*self.arguments)
+        return self._config
+
+    def folder(self, scale: str | None) -> Path:
+        """results/<scale>."""
+        return Path("results") / (scale or self.config.scale)
+
+
+def configured(command: Command) -> Command:
+    """Add the options that choose a configuration."""
+    for option in (
+        click.option("--set", "sets", multiple=True, metavar="a.b=v", help="Change one setting; may be repeated."),
+        click.option(
+            "--configfile",
+            "files",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            help="Your own YAML file, laid over config.yaml and the scale; may be repeated.",
+        ),
+        click.option("--scale", type=click.Choice(SCALES), help="How much compute. Default: what config.yaml says."),
+    ):
+        command = option(command)
+    return command
+
+
+def planned(command: Command) -> Command:
+    """Add the options by which Snakemake hands a job what it planned."""
+    command = click.option("--code", help="Digest of the code the job was planned with; another one stops it.")(command)
+    return click.option("--settings", help="The job's settings as JSON, instead of reading the configuration.")(command)
+
+
+def placed(command: Command) -> Command:
+    """Add the options that say where to compute."""
+    command = click.option("--run", "run_json", help="The configuration's `run` section as JSON.")(command)
+    return click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's choice.")(command)
+
+
+def named(command: Command) -> Command:
+    """Add the options that name a model."""
+    command = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the pretraining.")(
+        command
+    )
+    command = click.option("--recipe", required=True, help="Name in the configuration's `recipes`.")(command)
+    return click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")(command)
+
+
+def path(*names: str, **more: Any) -> Callable[[Command], Command]:
+    """Return an option that takes a path."""
+    return click.option(*names, type=click.Path(path_type=Path), **more)
+
+
+def settings_of(given: str | None, otherwise: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Read --settings, or resolve the same from the configuration."""
+    if given is None:
+        return otherwise()
+    try:
+        return dict(json.loads(given))
+    except ValueError as error:
+        raise UserError(f"--settings: is not JSON ({error})") from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="drl")
+def cli() -> None:
+    """Diffusion based representation learning: every figure and table of the paper.
+
+    Each command is one step of the pipeline and works without Snakemake; with it, `snakemake figure_4` runs them all.
+    """
+
+
+@cli.command()
+@click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")
+@path("--out", help="Default: results/<scale>/data/<dataset>/images.safetensors.")
+@planned
+@configured
+def prepare(
+    dataset: str,
+    out: Path | None,
+    settings: str | None,
+    code: str | None,
+    scale: str | None,
+    files: tuple[Path, ...],
+    sets: tuple[str, ...],
+) -> None:
+    """Bring a dataset's images into the one form that all other commands read."""
+    lazy = Lazy(scale, files, sets)
+    started = time.monotonic()
+    chosen = settings_of(settings, lambda: slices.prepare(lazy.config, dataset))
+    digest = provenance.check_code("prepare", chosen, code)
+    out = out or lazy.folder(scale) / "data" / dataset / "images.safetensors"
+    from drl.config.datasets import DatasetSettings
+    from drl.data.prepare import prepare as run
+
+    facts = run(dataset, DatasetSettings(title=dataset, **chosen["dataset"]), out)
+    provenance.write_card(
+        "prepare",
+        [out, out.parent / "files.csv"],
+        chosen,
+        digest,
+        dataset=dataset,
+        facts=facts,
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+@cli.command()
+@named
+@path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
+@path("--out", help="Model file. Default: results/<scale>/models/<dataset>/<recipe>/seed<k>/model.safetensors.")
+@path("--states", help="Folder of the states of unfinished trainings. Default: results/<scale>/.state.")
+@planned
+@placed
+@configured
+def pretrain(
+    dataset: str,
+    recipe: str,
+    seed: int,
+    images: Path | None,
+    out: Path | None,
+    states: Path | None,
+    settings: str | None,
+    code: str | None,
+    run_json: str | None,
+    threads: int | None,
+    scale: str | None,
+    files: tuple[Path, ...],
+    sets: tuple[str, ...],
+) -> None:
+    """Train a recipe on a dataset. Interrupted, the same command goes on bit for bit."""
+    lazy = Lazy(scale, files, sets)
+    chosen = settings_of(settings, lambda: slices.pretrain(lazy.config, dataset, recipe))
+    digest = provenance.check_code("pretrain", chosen, code)
+    folder = lazy.folder(scale)
+    where = settings_of(run_json, lambda: lazy.config.run.slice())
+    from drl.training.pretrain import Name, Resources
+    from drl.training.pretrain import pretrain as run
+
+    run(
+        Name(folder.name, dataset, recipe, seed),
+        chosen,
+        images or folder / "data" / dataset / "images.safetensors",
+        out or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+        states or folder / ".state",
+        digest,
+        Resources(threads=threads, **where),
+    )
+
+
+@cli.command()
+@named
+@path("--model", help="Default: results/<scale>/models/<dataset>/<recipe>/seed<k>/model.safetensors.")
+@path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
+@path("--out", help="Default: results/<scale>/metrics/probe/<dataset>/<recipe>/seed<k>.csv.")
+@planned
+@placed
+@configured
+def probe(
+    dataset: str,
+    recipe: str,
+    seed: int,
+    model: Path | None,
+    images: Path | None,
+    out: Path | None,
+    settings: str | None,
+    code: str | None,
+    run_json: str | None,
+    threads: int | None,
+    scale: str | None,
+    files: tuple[Path, ...],
+    sets: tuple[str, ...],
+) -> None:
+    """Measure how much of the classes a small network reads from a model's frozen codes, for each t."""
+    lazy = Lazy(scale, files, sets)
+    chosen = settings_of(settings, lambda: slices.probe(lazy.config, dataset))
+    digest = provenance.check_code("probe", chosen, code)
+    folder = lazy.folder(scale)
+    where = settings_of(run_json, lambda: lazy.config.run.slice())
+    from drl.evaluation.probe import probe as run
+
+    run(
+        model or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+        images or folder / "data" / dataset / "images.safetensors",
+        out or folder / "metrics" / "probe" / dataset / recipe / f"seed{seed}.csv",
+        chosen,
+        digest,
+        device=where["device"],
+        precision=where["precision"],
+        threads=threads,
+    )
+
+
+@cli.command()
+@click.argument("item", metavar="N")
+@click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
+@path("--out", help="The SVG; PNG and CSV go beside it. Default: results/<scale>/figures/figure_<N>.svg.")
+@planned
+@configured
+def figure(
+    item: str,
+    metrics: tuple[Path, ...],
+    out: Path | None,
+    settings: str | None,
+    code: str | None,
+    scale: str | None,
+    files: tuple[Path, ...],
+    sets: tuple[str, ...],
+) -> None:
+    """Draw a figure (4, figure_4 or code_usage) from its metrics files; by default those of its item."""
+    from drl.items import item_name, measurements
+
+    lazy = Lazy(scale, files, sets)
+    item = item_name("figure", item)
+    chosen = settings_of(settings, lambda: slices.figure(lazy.config, item))
+    digest = provenance.check_code("figure", chosen, code)
+    out = out or lazy.folder(scale) / "figures" / f"{item}.svg"
+    if not metrics:
+        metrics = tuple(lazy.folder(scale) / name for name in measurements(lazy.config, item))
+    from drl.reporting.figure import figure as run
+
+    run(item, metrics, out, chosen, digest)
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--dataset", help="Whose image size to build for. Default: the first dataset of the scale's figure 4.")
+@configured
+def describe(
+    recipe: str, dataset: str | None, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]
+) -> None:
+    """Print a resolved recipe, the parameters of each part, operations and memory."""
+    config = resolve(scale, files, sets)
+    dataset = dataset or config.item_datasets("figure_4")[0]
+    chosen = slices.pretrain(config, dataset, recipe)
+    from drl.methods.describe import describe as run
+
+    click.echo(run(recipe, dataset, config.datasets[dataset], chosen["recipe"]))
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@configured
+def verify(folder: Path, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+    """Check results against their run cards, the present code and the present configuration."""
+    from drl.verify import verify as run
+
+    faults = run(folder, resolve(scale or (folder.name if folder.name in SCALES else None), files, sets))
+    for line in faults:
+        click.echo(line)
+    click.echo(f"{folder}: {len(faults)} faults" if faults else f"{folder}: all results are whole and up to date")
+    if faults:
+        sys.exit(1)
+
+
+@cli.command()
+def items() -> None:
+    """Print the table of the paper's items, as it stands in the README."""
+    from drl.items import markdown_table
+
+    click.echo(markdown_table())
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration, for editors."""
+    from drl.config.json_schema import json_schema
+
+    click.echo(json_schema(), nl=False)
+
+
+def main() -> None:
+    """Run the command line; bad input becomes one line and exit code 2."""
+    from click.exceptions import ClickException, Exit
+
+    try:
+        cli(standalone_mode=False)
+    except UserError as error:
+        fail(str(error), 2)
+    except ClickException as error:
+        fail(error.format_message(), 2)
+    except (KeyboardInterrupt, click.Abort):
+        fail("interrupted", 130)
+    except Exit as error:
+        sys.exit(error.exit_code)
+    except Exception as error:
+        # Only a stopped training is expected here; its class lives beside torch, which most commands never import.
+        if type(error).__name__ != "Unfinished":
+            raise
+        fail(str(error), STOPPED)
+
+
+def fail(message: str, code: int) -> None:
+    """Print one line and exit."""
+    print(f"drl: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,31 @@
+"""What all settings have in common: frozen, and a key that is not known is an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from drl.errors import nearest
+
+
+class Settings(BaseModel):
+    """Base of every settings model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        # Pydantic's own message for a surplus key does not say which key was probably meant.
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    hint = nearest(str(key), cls.model_fields)
+                    raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": key, "hint": hint})
+        return data
+
+    def slice(self) -> dict[str, Any]:
+        """Return plain JSON values, every key written out, for a job's `--settings` and for fingerprints."""
+        return self.model_dump(mode="json")

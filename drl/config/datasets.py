@@ -1,0 +1,66 @@
+"""Settings of a dataset: where its images come from and what is known about them before they are read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from drl.config.base import Settings
+
+Source = Literal["mnist5k", "mnistm5k", "digits", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
+# The module of drl/data/sources that reads each source.
+READERS: dict[str, str] = {
+    "mnist5k": "mnist5k",
+    "mnistm5k": "mnistm5k",
+    "digits": "digits",
+    "fashion_mnist": "fashion_mnist",
+    "cifar10": "cifar",
+    "cifar100": "cifar",
+    "image_folder": "image_folder",
+}
+Channel = Annotated[float, Field(gt=0)]
+
+
+class DatasetSettings(Settings):
+    """One dataset. Class count and sizes are declared, so that label budgets are checked before any job starts."""
+
+    title: str = Field(description="Name in figures and tables.")
+    source: Source = Field(description="Which reader in drl/data/sources brings the images.")
+    folder: str | None = Field(
+        default=None,
+        description="Where the original files lie. Unset: what the source ships or downloads. "
+        "Required for image_folder.",
+    )
+    download: bool = Field(default=True, description="Whether the source may use the network.")
+    classes: int = Field(ge=2, description="Number of classes.")
+    channels: Literal[1, 3] = Field(description="1 grey, 3 colour.")
+    image_size: int = Field(ge=4, description="Height and width in pixels; other sizes are resized (antialiased).")
+    train: int = Field(ge=2, description="Training images.")
+    test: int = Field(ge=1, description="Test images.")
+    validation: int = Field(
+        ge=0, description="How many training images are marked as validation; only options that select use them."
+    )
+    seed: int = Field(default=0, ge=0, description="Of the split, and of the blending in mnistm5k.")
+    mean: tuple[Channel, ...] | None = Field(
+        default=None, description="Per channel, pixels in [0, 1]. Unset: measured on the training images."
+    )
+    std: tuple[Channel, ...] | None = Field(default=None, description="As mean.")
+    label_list: str | None = Field(
+        default=None,
+        description="Folder of label lists in LaplaceNet's format, <n>_balanced_labels/<split>.txt, one 'file class' "
+        "a line. Unset: seeded class-balanced subsets.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DatasetSettings:
+        if self.validation >= self.train:
+            raise ValueError(f"validation ({self.validation}) must be smaller than train ({self.train})")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) != self.channels:
+                raise ValueError(f"{name} has {len(values)} values but the dataset has {self.channels} channels")
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("give both mean and std, or neither")
+        if self.source == "image_folder" and self.folder is None:
+            raise ValueError("source image_folder needs a folder")
+        return self

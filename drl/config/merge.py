@@ -1,0 +1,58 @@
+"""How settings are laid over one another: mappings merge, everything else replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge as Snakemake merges two `configfile:` statements; a test compares the two.
+
+    Args:
+        base: The lower mapping; left as it is.
+        top: The upper one; its mappings merge into the base's, its other values (lists too) replace.
+
+    Returns:
+        A new mapping.
+    """
+    merged = dict(deepcopy(base))
+    for key, value in top.items():
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            merged[key] = overlay(below, value)
+        elif isinstance(value, Mapping):
+            merged[key] = overlay({}, value)
+        else:
+            merged[key] = deepcopy(value)
+    return merged
+
+
+def refine(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge as `overlay`, but a section whose `kind` changes starts empty.
+
+    So a recipe that inherits `method: {kind: drl, l1_weight: …}` and says `method: {kind: vdrl}` does not keep a key
+    that its new method does not know.
+    """
+    merged = dict(deepcopy(base))
+    for key, value in top.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        if both and value.get("kind", below.get("kind")) == below.get("kind"):
+            merged[key] = refine(below, value)
+        else:
+            merged[key] = deepcopy(value)
+    return merged
+
+
+def patch(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `every_recipe` over a recipe: only into sections that it has, and only where the `kind` is the same."""
+    merged = dict(deepcopy(base))
+    for key, value in top.items():
+        below = merged.get(key)
+        if not isinstance(value, Mapping):
+            merged[key] = deepcopy(value)
+        elif isinstance(below, Mapping) and value.get("kind", below.get("kind")) == below.get("kind"):
+            merged[key] = patch(below, value)
+    return merged

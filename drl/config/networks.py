@@ -1,0 +1,58 @@
+"""Settings of the networks: the encoder E(x, t) and the score network s(x_t, t, z)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from drl.config.base import Settings
+
+
+class WideResNetSettings(Settings):
+    """WRN-depth-width with time (authors' code, models/wrn.py). Its code has 64 x width entries."""
+
+    kind: Literal["wide_resnet"] = "wide_resnet"
+    depth: int = Field(default=28, ge=10, description="6 n + 4 layers, n blocks a stage. Paper App. F: 28.")
+    width: int = Field(default=2, ge=1, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
+    nf: int = Field(default=16, ge=1, description="Fourier frequencies of the time embedding. Authors' code: 16.")
+    fourier_scale: float = Field(default=16.0, gt=0, description="Their standard deviation. Authors' code: 16.")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Inside the blocks. Authors' code: 0.")
+
+    @property
+    def code_size(self) -> int:
+        """Number of entries of z."""
+        return 64 * self.width
+
+
+class NCSNppSettings(Settings):
+    """NCSN++ U-Net (Song et al. 2021, App. C.1) in the authors' small configuration."""
+
+    kind: Literal["ncsnpp"] = "ncsnpp"
+    nf: int = Field(default=16, ge=4, description="Channels at full resolution. Authors' code: 16.")
+    channel_multipliers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(1, 2, 2, 2), min_length=1, description="Channels of each level over nf. Authors' code: 1, 2, 2, 2."
+    )
+    blocks: int = Field(default=2, ge=1, description="Residual blocks a level. Authors' code: 2.")
+    attention_resolutions: tuple[int, ...] = Field(
+        default=(16,), description="Levels with self-attention, by resolution in pixels; the middle always has it."
+    )
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Authors' code: 0.1.")
+    embedding: Literal["fourier", "positional"] = Field(
+        default="fourier", description="Of the noise level. Authors' code: fourier under VE, positional under VP."
+    )
+    fourier_scale: float = Field(default=16.0, gt=0, description="Authors' code: 16.")
+    scale_by_sigma: bool = Field(
+        default=True, description="Divide the output by sigma(t). Authors' code: on under VE, off under VP."
+    )
+    bottleneck_injection: bool = Field(
+        default=True,
+        description="Also concatenate a map made from the code at the bottleneck. Authors' code, not paper.",
+    )
+    input_pyramid: Literal["residual", "none"] = Field(
+        default="residual", description="Feed down-sampled inputs into each level. Authors' code: residual."
+    )
+
+
+EncoderSettings = WideResNetSettings
+ScoreSettings = NCSNppSettings

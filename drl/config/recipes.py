@@ -1,0 +1,75 @@
+"""A recipe: everything that decides what a model learns."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from drl.config.base import Settings
+from drl.config.diffusion import (
+    ObjectiveSettings,
+    SDESettings,
+    SigmaUniformTimes,
+    TimesSettings,
+    UniformTimes,
+    VESettings,
+)
+from drl.config.methods import MethodSettings
+from drl.config.networks import EncoderSettings, ScoreSettings
+
+NAME_PATTERN = r"^[a-z0-9_]+(-[a-z]+[0-9.]+)*$"
+
+
+class OptimiserSettings(Settings):
+    """Adam with warm-up, clipping and EMA, as in Song et al. 2021 with the authors' EMA decay."""
+
+    learning_rate: float = Field(default=2e-4, gt=0, description="Authors' code: 2e-4.")
+    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="Authors' code.")
+    epsilon: float = Field(default=1e-8, gt=0, description="Authors' code: 1e-8.")
+    weight_decay: float = Field(default=0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
+    warmup_steps: int = Field(
+        default=5000, ge=0, description="Linear from 0, so that the first step changes nothing. Authors' code: 5000."
+    )
+    gradient_clip: float = Field(default=1.0, ge=0, description="Global norm; 0 switches it off. Authors' code: 1.")
+    ema_decay: float = Field(
+        default=0.999, ge=0, lt=1, description="At step n it is min(this, (1 + n) / (10 + n)). Authors' code: 0.999."
+    )
+
+
+class Recipe(Settings):
+    """A named training set-up, resolved: what `drl pretrain` needs besides images and a seed."""
+
+    label: str = Field(description="Name in legends.")
+    method: MethodSettings
+    pixels: Literal["standardised", "unit", "symmetric"] = Field(
+        default="standardised",
+        description="standardised: per channel mean 0 and deviation 1 (authors' 128-d models); unit: [0, 1]; "
+        "symmetric: [-1, 1].",
+    )
+    sde: SDESettings = VESettings()
+    times: TimesSettings = UniformTimes()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    score: ScoreSettings | None = ScoreSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    batch_size: int = Field(default=100, ge=2, description="Images a step. Authors' code: 100.")
+    iterations: int = Field(ge=1, description="Optimiser steps.")
+    codes_from: Literal["raw", "ema"] = Field(
+        default="raw", description="Which encoder weights make codes. Authors' code: raw for 128-d, ema for 2-d models."
+    )
+    hold_out_validation: bool = Field(
+        default=False, description="Train without the validation images. Paper: trains on the full training set."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if isinstance(self.times, SigmaUniformTimes) and self.sde.kind != "ve":
+            raise ValueError("times sigma_uniform needs sde ve")
+        if self.sde.kind == "vp" and self.score is not None and self.score.scale_by_sigma:
+            raise ValueError("score.scale_by_sigma must be false under sde vp")
+        return self
+
+    def slice(self) -> dict[str, Any]:
+        """Settings that decide what is learnt: all but the legend name."""
+        return self.model_dump(mode="json", exclude={"label"})

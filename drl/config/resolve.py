@@ -1,0 +1,182 @@
+"""From YAML files to a checked configuration, and from a recipe's name to the recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from drl.config.base import Settings
+from drl.config.check import check
+from drl.config.merge import overlay, patch, refine
+from drl.config.recipes import NAME_PATTERN, Recipe
+from drl.config.schema import SCALES, Config
+from drl.errors import UserError, nearest
+
+FOLDER = Path(__file__).resolve().parents[2] / "config"
+
+
+def scale_file(config: Mapping[str, Any]) -> str:
+    """Return the overlay's path, relative to the project, after checking the scale's name.
+
+    Raises:
+        UserError: If `scale` is missing or not one of demo, lite, paper.
+    """
+    scale = config.get("scale")
+    if scale not in SCALES:
+        raise UserError(f"config: unknown scale {scale!r}; {nearest(str(scale), SCALES)}")
+    return f"config/scales/{scale}.yaml"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping; an empty file is an empty mapping.
+
+    Raises:
+        UserError: If the file is missing, is not YAML or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
+    except yaml.YAMLError as error:
+        place = " ".join(str(error).split())
+        raise UserError(f"{path}: is not YAML: {place}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: must hold 'key: value' lines at the top level")
+    return content
+
+
+def assignments(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn `a.b=v` words of a command line into a nested mapping; v is read as YAML.
+
+    Raises:
+        UserError: If a word has no `=`.
+    """
+    merged: dict[str, Any] = {}
+    for pair in pairs:
+        path, sign, text = pair.partition("=")
+        if not sign or not path:
+            raise UserError(f"--set {pair}: write key.subkey=value")
+        value = yaml.safe_load(text)
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        merged = overlay(merged, value)
+    return merged
+
+
+def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
+    """Read config.yaml, the scale's overlay, then the user's own files and `a.b=v` words, and check the whole.
+
+    Args:
+        scale: demo, lite or paper; None takes what the files say.
+        files: The user's own YAML files, later ones win.
+        sets: Single settings, `studies.probe.epochs=5`.
+
+    Raises:
+        UserError: One line that names the key, what was wrong and the nearest valid name.
+    """
+    own: dict[str, Any] = {}
+    for path in files:
+        own = overlay(own, read_yaml(path))
+    own = overlay(own, assignments(sets))
+    if scale is not None:
+        own["scale"] = scale
+    config = overlay(read_yaml(FOLDER / "config.yaml"), own)
+    layer = read_yaml(FOLDER.parent / scale_file(config))
+    return load(overlay(overlay(config, layer), own))
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """Check a merged mapping, every recipe in it included.
+
+    Raises:
+        UserError: As `resolve`.
+    """
+    config = _validated(Config, dict(raw), "config")
+    assert isinstance(config, Config)
+    for name in config.recipes:
+        for dataset in (None, *config.datasets):
+            recipe(config, name, dataset)
+    check(config, recipe)
+    return config
+
+
+def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
+    """Resolve a recipe: inherits <- its own keys <- for_dataset <- every_recipe.
+
+    Args:
+        config: The whole configuration.
+        name: The recipe.
+        dataset: Whose `for_dataset` section applies; None: none.
+
+    Raises:
+        UserError: If the name is unknown or malformed, a parent is missing or circular, or a key is wrong.
+    """
+    merged = _inherited(config, name, dataset, ())
+    merged = patch(merged, config.every_recipe)
+    resolved = _validated(Recipe, merged, f"config: recipes.{name}")
+    assert isinstance(resolved, Recipe)
+    return resolved
+
+
+def _inherited(config: Config, name: str, dataset: str | None, children: tuple[str, ...]) -> dict[str, Any]:
+    if name not in config.recipes:
+        where = f"recipes.{children[-1]}.inherits: " if children else ""
+        raise UserError(f"config: {where}unknown recipe {name!r}; {nearest(name, config.recipes)}")
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise UserError(f"config: recipes.{name}: use lower case letters, digits and _ in a recipe's name")
+    if name in children:
+        raise UserError(f"config: recipes.{name}: inherits from itself through {' -> '.join((*children, name))}")
+    own = dict(config.recipes[name])
+    parent = own.pop("inherits", None)
+    for_dataset = own.pop("for_dataset", {})
+    if not isinstance(for_dataset, dict):
+        raise UserError(f"config: recipes.{name}.for_dataset: must hold dataset names")
+    for known in for_dataset:
+        if known not in config.datasets:
+            raise UserError(
+                f"config: recipes.{name}.for_dataset: unknown dataset {known!r}; {nearest(known, config.datasets)}"
+            )
+    merged = _inherited(config, parent, dataset, (*children, name)) if parent is not None else {}
+    merged = refine(merged, own)
+    return refine(merged, for_dataset.get(dataset) or {})
+
+
+def _validated(model: type[Settings], raw: dict[str, Any], where: str) -> Settings:
+    """Build a model, turning the first of its complaints into one line."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(_written_path(first["loc"], raw))
+        message = str(first["msg"]).removeprefix("Value error, ")
+        found = first.get("input")
+        shown = ""
+        if not isinstance(found, (dict, list)) and first["type"] != "missing":
+            shown = f" (found {found!r})"
+        prefix = where if not path else f"{where}{': ' if where == 'config' else '.'}{path}"
+        raise UserError(f"{prefix}: {message[0].lower()}{message[1:]}{shown}") from error
+
+
+def _written_path(location: tuple[int | str, ...], raw: Any) -> list[str]:
+    """Leave out of an error's location what pydantic adds for unions, so that it reads as in the YAML file."""
+    path: list[str] = []
+    for position, part in enumerate(location):
+        if isinstance(raw, dict) and part in raw:
+            raw = raw[part]
+        elif isinstance(raw, (list, tuple)) and isinstance(part, int) and part < len(raw):
+            raw = raw[part]
+        elif (
+            position < len(location) - 1
+            or (isinstance(raw, dict) and raw.get("kind") == part)
+            or not isinstance(raw, dict)
+        ):
+            continue
+        path.append(str(part))
+    return path

@@ -1,0 +1,65 @@
+"""Settings of the measurement protocols."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from drl.config.base import Settings
+from drl.config.diffusion import Time
+
+Seed = Annotated[int, Field(ge=0)]
+Budget = Annotated[int, Field(ge=1)] | Literal["all"]
+
+
+class ProbeSettings(Settings):
+    """A small MLP on frozen codes, one for each t (paper section 3.1 and App. F)."""
+
+    t: tuple[Time, ...] = Field(min_length=1, description="Where the code is read. Paper: 0, 0.1, ..., 1.")
+    label_budgets: tuple[Budget, ...] = Field(
+        min_length=1,
+        description="Labelled training images; `all` is the whole training set. Figures 9, 10 and 11 show positions "
+        "0, 1 and 2, Figures 4 and 5 the last one.",
+    )
+    seeds: tuple[Seed, ...] = Field(min_length=1, description="Probes a model. Successor code: 3.")
+    hidden: int = Field(ge=1, description="Hidden units. Successor code: 512.")
+    dropout: float = Field(ge=0, lt=1, description="Successor code: 0.25.")
+    learning_rate: float = Field(gt=0, description="Adam's. Neither paper nor code settles it; ours: 1e-3.")
+    weight_decay: float = Field(ge=0, description="L2 in the gradient. Successor code: 1e-5.")
+    batch_size: int = Field(ge=1, description="The last, incomplete batch of an epoch is dropped. Successor code: 256.")
+    epochs: int = Field(ge=1, description="Paper App. F: 50 (successor code: 100).")
+    select: Literal["last", "best_val"] = Field(
+        description="Which epoch's test accuracy counts: the last one, or the one that is best on validation."
+    )
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        description="Sweep: the rate is chosen for each t by mean validation accuracy. Empty: no sweep."
+    )
+
+    @property
+    def uses_validation(self) -> bool:
+        """Whether validation images choose anything, and are therefore left out of the probe's training."""
+        return self.select == "best_val" or bool(self.learning_rates)
+
+    @model_validator(mode="after")
+    def _all_is_last(self) -> ProbeSettings:
+        if "all" in self.label_budgets[:-1]:
+            raise ValueError("label_budgets: `all` must come last")
+        if len(set(self.t)) != len(self.t):
+            raise ValueError("t: a value stands twice")
+        return self
+
+
+class CodeUsageSettings(Settings):
+    """How much the image's own code lowers the denoising loss, measured now and then while training."""
+
+    times: int = Field(ge=1, description="Measurements a training, evenly spaced; the last one at the end. Ours: 10.")
+    images: int = Field(ge=2, description="Validation images used. Ours: 512.")
+    t: tuple[Time, ...] = Field(min_length=1, description="Where it is measured. Ours: 0.1, 0.3, 0.5, 0.7, 0.9.")
+
+
+class Studies(Settings):
+    """All measurement protocols."""
+
+    probe: ProbeSettings
+    code_usage: CodeUsageSettings

@@ -1,0 +1,166 @@
+"""From original files to one file of prepared images: `images.safetensors` and `files.csv` beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+from drl.config.datasets import DatasetSettings
+from drl.data.sources.raw import LabelledImages, Raw
+from drl.data.sources.registry import read_source
+from drl.data.splits import validation_split
+from drl.data.store import FILES_CSV, content_sha256
+from drl.errors import UserError
+from drl.files import atomic
+
+_CHUNK = 1024
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
+    """Read a data set, bring it to its size and channels, mark validation images, measure the pixels, and write it.
+
+    Equal settings, original files and library versions give equal bytes.
+
+    Args:
+        name: Name of the data set in the configuration.
+        settings: What it is and how many images it must have.
+        out: Where `images.safetensors` goes. Beside it goes `files.csv` (index, split, file, class), whose `val` rows
+            are training images too.
+
+    Returns:
+        The facts, also stored in the file: name, title, classes, mean, std (lists, of training pixels in [0, 1]),
+        origin, sha256 (of the content, not of the file), n_train (validation included), n_val, n_test, image_size,
+        channels.
+
+    Raises:
+        UserError: If original files are missing or damaged, or do not fit the settings. Then nothing is written.
+    """
+    raw = read_source(settings)
+    _check(name, settings, raw)
+    tensors = _tensors(settings, raw)
+    mean, std = _statistics(name, settings, tensors["images"][: settings.train])
+    facts: dict[str, Any] = {
+        "name": name,
+        "title": settings.title,
+        "classes": list(raw.classes),
+        "mean": mean,
+        "std": std,
+        "origin": raw.origin,
+        "sha256": content_sha256(tensors),
+        "n_train": settings.train,
+        "n_val": settings.validation,
+        "n_test": settings.test,
+        "image_size": settings.image_size,
+        "channels": settings.channels,
+    }
+    out = Path(out)
+    # Both move into place only when both are whole. One metadata key: safetensors would write several in random order.
+    with atomic(out.parent / FILES_CSV) as table, atomic(out) as file:
+        _write_table(table, raw, set(tensors["val"].tolist()))
+        save_file(tensors, file, metadata={"facts": json.dumps(facts, sort_keys=True)})
+    return facts
+
+
+def _check(name: str, settings: DatasetSettings, raw: Raw) -> None:
+    for what, declared, found in (
+        ("classes", settings.classes, len(raw.classes)),
+        ("train", settings.train, len(raw.train)),
+        ("test", settings.test, len(raw.test)),
+    ):
+        if declared != found:
+            raise UserError(
+                f"dataset {name!r}: {what} is declared as {declared} but the source {settings.source} has {found}: "
+                f"correct datasets.{name}.{what} or the source's files"
+            )
+
+
+def _tensors(settings: DatasetSettings, raw: Raw) -> dict[str, Tensor]:
+    size = settings.image_size
+    images = torch.empty(len(raw.train) + len(raw.test), settings.channels, size, size, dtype=torch.uint8)
+    _fit(raw.train, images[: settings.train])
+    _fit(raw.test, images[settings.train :])
+    labels = np.concatenate([raw.train.labels, raw.test.labels])
+    train = np.arange(settings.train)
+    return {
+        "images": images,
+        "labels": torch.from_numpy(labels),
+        "train": torch.from_numpy(train),
+        "val": torch.from_numpy(validation_split(labels, settings.validation, settings.seed, train)),
+        "test": torch.arange(settings.train, len(labels)),
+    }
+
+
+def _fit(source: LabelledImages, out: Tensor) -> None:
+    for start in range(0, len(source), _CHUNK):
+        # A copy, because torch warns of arrays that may not be written to, such as those over a file's bytes.
+        chunk = torch.from_numpy(np.array(source.images[start : start + _CHUNK])).permute(0, 3, 1, 2)
+        out[start : start + _CHUNK] = fit_images(chunk, out.shape[1], out.shape[2])
+
+
+def fit_images(images: Tensor, channels: int, size: int) -> Tensor:
+    """Resize (bilinear, antialiased) and turn grey into RGB or RGB into grey (ITU-R 601 luma), rounding once.
+
+    Args:
+        images: uint8 [N, 1 or 3, H, W].
+        channels: 1 or 3.
+        size: New height and width in pixels.
+
+    Returns:
+        uint8 [N, channels, size, size].
+    """
+    given = images.shape[1]
+    if images.shape[2:] == (size, size) and given <= channels:
+        return images.expand(-1, channels, -1, -1)
+    values = images.to(torch.float32)
+    if given > channels:
+        values = (values * torch.tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    if values.shape[2:] != (size, size):
+        values = F.interpolate(values, size=(size, size), mode="bilinear", antialias=True)
+    return values.round_().clamp_(0, 255).to(torch.uint8).expand(-1, channels, -1, -1)
+
+
+def _statistics(name: str, settings: DatasetSettings, train: Tensor) -> tuple[list[float], list[float]]:
+    if settings.mean is not None and settings.std is not None:
+        return list(settings.mean), list(settings.std)
+    mean, std = [], []
+    for channel in range(train.shape[1]):
+        centre, spread = _channel_statistics(train[:, channel].numpy())
+        mean.append(centre)
+        std.append(spread)
+    if min(std) == 0:
+        raise UserError(f"dataset {name!r}: all training pixels of a channel are equal: check the source's images")
+    return mean, std
+
+
+def _channel_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:
+    # From integer counts, so that the order of summation cannot change a digit.
+    counts = sum(
+        np.bincount(image.ravel(), minlength=256) for image in np.array_split(pixels, max(1, len(pixels) // 4096))
+    )
+    n = int(np.sum(counts))
+    levels = np.arange(256)
+    total = int(np.dot(counts, levels))
+    squares = int(np.dot(counts, levels**2))
+    variance = (n * squares - total**2) / n**2
+    return total / n / 255, variance**0.5 / 255
+
+
+def _write_table(path: Path, raw: Raw, val: set[int]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["index", "split", "file", "class"])
+        index = 0
+        for split, part in (("train", raw.train), ("test", raw.test)):
+            for file, label in zip(part.files, part.labels.tolist(), strict=True):
+                writer.writerow([index, "val" if index in val else split, file, raw.classes[label]])
+                index += 1

@@ -1,0 +1,58 @@
+"""Downloads with torchvision's tools, checked by md5, tried three times, into a cache folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from drl.data.compatibility import make_torchvision_importable
+from drl.errors import UserError
+
+PAUSES = (5.0, 20.0)
+
+
+def cache_folder() -> Path:
+    """Return where downloads are kept: `$DRL_DATA`, else `~/.cache/drl`."""
+    return Path(os.environ.get("DRL_DATA") or "~/.cache/drl").expanduser()
+
+
+def fetch(url: str, folder: Path, md5: str, extract: bool = False) -> None:
+    """Download one file into `folder` unless it is there already with this md5; unpack it if asked.
+
+    Raises:
+        UserError: If three attempts failed.
+    """
+    make_torchvision_importable()
+    from torchvision.datasets.utils import download_and_extract_archive, download_url
+
+    if extract:
+        attempt(lambda: download_and_extract_archive(url, str(folder), md5=md5), url, folder)
+    else:
+        attempt(lambda: download_url(url, str(folder), md5=md5), url, folder)
+
+
+def attempt(
+    action: Callable[[], None],
+    url: str,
+    folder: Path,
+    pauses: Sequence[float] = PAUSES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Run `action`; where the network fails, wait and try again, once for each pause (in seconds).
+
+    Raises:
+        UserError: If the last attempt failed too; it names the address, the reason and the folder to fill by hand.
+    """
+    for pause in (*pauses, None):
+        try:
+            return action()
+        # torchvision reports a wrong md5 as RuntimeError; a damaged archive is an EOFError or a subclass of OSError.
+        except (OSError, RuntimeError, EOFError) as error:
+            if pause is None:
+                raise UserError(
+                    f"{url} could not be downloaded in {len(pauses) + 1} attempts ({error}): put the files into "
+                    f"{folder} by hand, or set the data set's `folder`"
+                ) from error
+            sleep(pause)

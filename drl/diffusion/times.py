@@ -1,0 +1,34 @@
+"""How t is drawn in training (paper section 3.3 and App. H)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.diffusion.sde import SDE, VE
+
+
+def sample_times(settings: dict[str, Any], sde: SDE, n: int, generator: torch.Generator) -> Tensor:
+    """Draw n times.
+
+    Args:
+        settings: A recipe's `times` section. `uniform`: t ~ U[epsilon, 1]. `sigma_uniform`: sigma ~ U[sigma_min,
+            sigma_max] and t = ln(sigma / sigma_min) / ln(sigma_max / sigma_min), which puts most t near 1 ("focus on
+            high noise"). `single`: always the same t.
+        sde: The SDE; sigma_uniform needs VE.
+        n: How many.
+        generator: Where the randomness comes from; decides the device.
+
+    Returns:
+        t [n] in [0, 1], float32.
+    """
+    if settings["kind"] == "single":
+        return torch.full((n,), float(settings["t"]), device=generator.device)
+    u = torch.rand(n, generator=generator, device=generator.device)
+    if settings["kind"] == "sigma_uniform":
+        assert isinstance(sde, VE)
+        return sde.time_of_sigma(sde.sigma_min + u * (sde.sigma_max - sde.sigma_min)).clamp(0, 1)
+    epsilon = float(settings["epsilon"])
+    return epsilon + u * (1 - epsilon)

@@ -1,0 +1,27 @@
+"""Errors that a user can mend: one line that says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Bad input, a broken file or a setting that cannot work. `drl` prints it as one line and exits with 2."""
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """Say which valid name a mistyped one probably means, for the end of an error line.
+
+    Args:
+        word: What was given.
+        valid: The names that would have been accepted.
+
+    Returns:
+        `did you mean 'x'?` where a name is close, else `valid: a, b, c`.
+    """
+    names = sorted(valid)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"valid: {', '.join(names)}" if names else "there are none"

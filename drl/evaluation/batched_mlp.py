@@ -1,0 +1,267 @@
+"""Many small MLPs of one shape trained together: stacked weights, and a forward and backward pass written out by hand.
+
+A probe (`Linear(D, H), ReLU, Dropout, Linear(H, C)`) is too small to keep a processor busy on its own, so the `T x S`
+probes of T code sets and S seeds are one model whose tensors have a leading axis of `T * S` (the seed varies fastest).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+# On a CPU the hidden activations of one pass over some probes should stay in a core's second-level cache.
+_CPU_CHUNK_BYTES = 2 << 20
+_GPU_CHUNK_BYTES = 1 << 30
+
+
+class Weights(NamedTuple):
+    """Weights of G probes, in the layout of `torch.nn.Linear`.
+
+    Attributes:
+        hidden: [G, H, D].
+        hidden_bias: [G, H].
+        output: [G, C, H].
+        output_bias: [G, C].
+    """
+
+    hidden: Tensor
+    hidden_bias: Tensor
+    output: Tensor
+    output_bias: Tensor
+
+
+class ProbeStream:
+    """All randomness of one probe seed: its initial weights, its batch order and its dropout masks.
+
+    A stream depends on nothing but the seed (and, for the masks, on the type of device), so every code set sees
+    the same draws and a seed's result is the same whatever runs beside it. Draw in the order weights, then epochs.
+
+    Args:
+        seed: The probe seed.
+        device: Where the dropout masks are drawn; weights and orders are always drawn on the CPU.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        """See the class."""
+        self._host = torch.Generator().manual_seed(seed)
+        mask_seed = int(torch.randint(2**62, (), generator=self._host))
+        self._masks = torch.Generator(device).manual_seed(mask_seed)
+
+    def weights(self, features: int, hidden: int, classes: int, dtype: torch.dtype) -> Weights:
+        """Draw one probe's initial weights as `torch.nn.Linear` does: all U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+
+        Returns:
+            Weights without the leading axis, on the CPU.
+        """
+
+        def uniform(*shape: int, fan_in: int) -> Tensor:
+            bound = 1 / math.sqrt(fan_in)
+            return torch.empty(shape).uniform_(-bound, bound, generator=self._host).to(dtype)
+
+        return Weights(
+            uniform(hidden, features, fan_in=features),
+            uniform(hidden, fan_in=features),
+            uniform(classes, hidden, fan_in=hidden),
+            uniform(classes, fan_in=hidden),
+        )
+
+    def order(self, count: int) -> Tensor:
+        """Draw the order of an epoch: a permutation of `count` samples, int64, on the CPU."""
+        return torch.randperm(count, generator=self._host)
+
+    def fill(self, bits: Tensor) -> None:
+        """Fill an int64 tensor on the stream's device with uniform bits, 64 per element."""
+        bits.random_(-(2**63), None, generator=self._masks)
+
+
+def kept(bits: Tensor, probability: float, batch: int, hidden: int) -> Tensor:
+    """Turn random bits into dropout masks, 16 bits per unit (four times fewer draws than one number per unit).
+
+    Args:
+        bits: int64 [S, >= batch * hidden / 4], see `ProbeStream.fill`.
+        probability: Of dropping a unit, rounded to a multiple of 2^-16.
+        batch: Samples in the batch.
+        hidden: Hidden units.
+
+    Returns:
+        bool [S, batch, hidden], true where a unit stays.
+    """
+    threshold = min(round(probability * 2**16), 2**16 - 1) - 2**15
+    units = bits.view(torch.int16)[:, : batch * hidden]
+    return (units >= threshold).view(-1, batch, hidden)
+
+
+class _Workspace:
+    """Buffers of one batch size, so that a step allocates next to nothing."""
+
+    def __init__(self, codes: Tensor, seeds: int, batch: int, hidden: int) -> None:
+        sets, _, features = codes.shape
+        budget = _CPU_CHUNK_BYTES if codes.device.type == "cpu" else _GPU_CHUNK_BYTES
+        chunk = budget // (seeds * batch * hidden * codes.element_size())
+        self.sets = min(max(chunk, 1), sets)
+        probes = self.sets * seeds
+        self.inputs = codes.new_empty(sets, seeds * batch, features)
+        self.hidden = codes.new_empty(probes, batch, hidden)
+        self.hidden_grad = torch.empty_like(self.hidden)
+        self.bits = torch.empty(seeds, -(-batch * hidden // 4), dtype=torch.int64, device=codes.device)
+
+
+class BatchedMlp:
+    """T x S probes on T code sets and S seeds, with their Adam state.
+
+    Args:
+        codes: [T, N, D] training codes, float32 or float64: the precision of weights, softmax and Adam.
+        labels: int64 [N].
+        streams: One per seed, fresh.
+        classes: Number of classes C.
+        hidden: Hidden units H.
+        dropout: Probability of dropping a hidden unit, in [0, 1).
+        learning_rate: Of Adam.
+        weight_decay: L2 penalty added to the gradient, as `torch.optim.Adam` does.
+        products: Precision of the matrix products and the hidden layer; that of the codes where None.
+    """
+
+    def __init__(
+        self,
+        codes: Tensor,
+        labels: Tensor,
+        streams: Sequence[ProbeStream],
+        *,
+        classes: int,
+        hidden: int,
+        dropout: float,
+        learning_rate: float,
+        weight_decay: float,
+        products: torch.dtype | None = None,
+    ) -> None:
+        """See the class."""
+        self._codes = codes if products is None else codes.to(products)
+        self._labels, self._streams, self._dropout = labels, list(streams), dropout
+        self._classes = torch.arange(classes, device=codes.device).unsqueeze(1)
+        self._zero = self._codes.new_zeros(())
+        self._largest = self._codes.new_full((), torch.finfo(self._codes.dtype).max)
+        self._workspaces: dict[int, _Workspace] = {}
+        sets, _, features = codes.shape
+        drawn = [stream.weights(features, hidden, classes, codes.dtype) for stream in self._streams]
+        stacked = (torch.stack(same).to(codes.device) for same in zip(*drawn, strict=True))
+        self.weights = Weights(*(tensor.repeat(sets, *[1] * (tensor.dim() - 1)) for tensor in stacked))
+        self._grads = Weights(*(torch.zeros_like(tensor) for tensor in self.weights))
+        for weight, grad in zip(self.weights, self._grads, strict=True):
+            weight.grad = grad
+        self._optimizer = torch.optim.Adam(self.weights, lr=learning_rate, weight_decay=weight_decay, fused=True)
+
+    @torch.no_grad()
+    def train_epoch(self, batch_size: int, drop_last: bool) -> None:
+        """Train every probe for one epoch.
+
+        Args:
+            batch_size: Samples in a batch; all N form one batch where there are fewer.
+            drop_last: Whether the last, incomplete batch of the epoch is left out.
+        """
+        count = self._codes.shape[1]
+        batch = min(batch_size, count)
+        orders = torch.stack([stream.order(count) for stream in self._streams])
+        full = count // batch
+        # A row holds one step's indices of all seeds; the whole epoch crosses to the device at once.
+        rows = orders[:, : full * batch].reshape(len(self._streams), full, batch).transpose(0, 1)
+        for row in rows.reshape(full, -1).to(self._codes.device):
+            self._step(row, batch)
+        if count > full * batch and not drop_last:
+            self._step(orders[:, full * batch :].reshape(-1).to(self._codes.device), count - full * batch)
+
+    def _workspace(self, batch: int) -> _Workspace:
+        if batch not in self._workspaces:
+            hidden = self.weights.hidden.shape[1]
+            self._workspaces[batch] = _Workspace(self._codes, len(self._streams), batch, hidden)
+        return self._workspaces[batch]
+
+    def _step(self, index: Tensor, batch: int) -> None:
+        """One Adam step of every probe on the samples `index` [S * batch]."""
+        seeds, hidden = len(self._streams), self.weights.hidden.shape[1]
+        space = self._workspace(batch)
+        torch.index_select(self._codes, 1, index, out=space.inputs)
+        labels = self._labels.index_select(0, index).view(seeds, 1, batch)
+        one_hot = (labels == self._classes).to(self.weights.output.dtype)
+        # ReLU and dropout are one clamp between 0 and this ceiling: 0 for a dropped unit, else the largest number.
+        ceiling = self._largest
+        if self._dropout > 0:
+            for stream, bits in zip(self._streams, space.bits, strict=True):
+                stream.fill(bits)
+            ceiling = kept(space.bits, self._dropout, batch, hidden).to(self._codes.dtype).mul_(self._largest)
+        for first in range(0, self._codes.shape[0], space.sets):
+            self._backpropagate(space, first, one_hot, ceiling)
+        self._optimizer.step()
+
+    def _backpropagate(self, space: _Workspace, first: int, one_hot: Tensor, ceiling: Tensor) -> None:
+        """Write the gradients of the mean cross entropy for the probes of code sets first .. first + space.sets - 1."""
+        seeds = len(self._streams)
+        sets = min(space.sets, self._codes.shape[0] - first)
+        part = slice(first * seeds, (first + sets) * seeds)
+        # `to` copies only where the products are less precise than the weights.
+        hidden_weight, hidden_bias, output_weight, output_bias = (
+            tensor[part].to(self._codes.dtype) for tensor in self.weights
+        )
+        grads = Weights(*(tensor[part] for tensor in self._grads))
+        activations, activations_grad = space.hidden[: sets * seeds], space.hidden_grad[: sets * seeds]
+        _, batch, hidden = activations.shape
+        inputs = space.inputs[first : first + sets].view(sets * seeds, batch, -1)
+        # Dropout's factor for the units that stay is applied to the small tensors beside the hidden layer.
+        scale = 1 / (1 - self._dropout)
+
+        torch.baddbmm(hidden_bias.unsqueeze(1), inputs, hidden_weight.mT, out=activations)
+        grouped = activations.view(sets, seeds, batch, hidden)
+        torch.clamp(grouped, self._zero, ceiling, out=grouped)
+        logits = torch.baddbmm(output_bias.unsqueeze(2), output_weight, activations.mT, alpha=scale)
+
+        probabilities = torch.softmax(logits, 1, dtype=self.weights.output.dtype).view(sets, seeds, -1, batch)
+        exact_grad = probabilities.sub_(one_hot).mul_(scale / batch).view_as(logits)
+        torch.sum(exact_grad, 2, out=grads.output_bias).mul_(1 / scale)
+        logits_grad = exact_grad.to(logits.dtype)
+        _product(logits_grad, activations, grads.output)
+        torch.bmm(logits_grad.mT, output_weight, out=activations_grad)
+        # A unit that ReLU or dropout set to 0 passes no gradient.
+        torch.ops.aten.threshold_backward.grad_input(activations_grad, activations, 0, grad_input=activations_grad)
+        _product(activations_grad.mT, inputs, grads.hidden)
+        grads.hidden_bias.copy_(activations_grad.sum(1))
+
+
+def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
+    """Write left @ right to `out`, which may be of a higher precision."""
+    if out.dtype == left.dtype:
+        torch.bmm(left, right, out=out)
+    else:
+        out.copy_(torch.bmm(left, right))
+
+
+@torch.no_grad()
+def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
+    """Measure every probe, without dropout.
+
+    Args:
+        weights: Of T x S probes, the seed varying fastest.
+        codes: [T, M, D], of the weights' precision and device.
+        labels: int64 [M].
+
+    Returns:
+        float64 [T, S], in percent, on the device of the codes.
+    """
+    sets, count, _ = codes.shape
+    probes, hidden, features = weights.hidden.shape
+    seeds = probes // sets
+    budget = _CPU_CHUNK_BYTES if codes.device.type == "cpu" else _GPU_CHUNK_BYTES
+    rows = max(budget // (seeds * hidden * codes.element_size()), 1)
+    correct = torch.zeros(sets, seeds, dtype=torch.int64, device=codes.device)
+    for t in range(sets):
+        part = slice(t * seeds, (t + 1) * seeds)
+        # The seeds share their input, so their first layers are one matrix.
+        matrix, bias = weights.hidden[part].view(seeds * hidden, features).T, weights.hidden_bias[part].flatten()
+        for first in range(0, count, rows):
+            block = torch.addmm(bias, codes[t, first : first + rows], matrix).relu_()
+            activations = block.view(-1, seeds, hidden).transpose(0, 1)
+            logits = torch.baddbmm(weights.output_bias[part].unsqueeze(1), activations, weights.output[part].mT)
+            correct[t] += (logits.argmax(2) == labels[first : first + rows]).sum(1)
+    return correct.double() * (100 / count)

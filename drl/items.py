@@ -1,0 +1,163 @@
+"""The registry of the paper's items: which studies and models each figure and table needs.
+
+Targets, dry runs, the README's table and the report read it. Pure Python, so that the Snakefile can import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from drl.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from drl.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Item:
+    """One figure or table.
+
+    Attributes:
+        name: Target of Snakemake, and stem of the files.
+        kind: `figure` and `table` are the paper's; `diagnostic` is beyond it.
+        shows: What it shows, in a few words.
+        section: Where in the paper.
+        study: The measurement it is drawn from.
+        needs: Models and data at paper scale.
+        drawn_by: Module of drl/reporting that draws it; None: this version does not make it.
+        budget: Which of the probe's label budgets it shows, by position.
+        cost: Measured cost for each scale where it has been run; else estimated, and then it says so.
+    """
+
+    name: str
+    kind: Literal["figure", "table", "diagnostic"]
+    shows: str
+    section: str
+    study: str
+    needs: str
+    drawn_by: str | None = None
+    budget: int | None = None
+    cost: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, order=True)
+class Model:
+    """One pretraining: a recipe on a dataset with a seed."""
+
+    dataset: str
+    recipe: str
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Where it lies below results/<scale>/models/."""
+        return f"{self.dataset}/{self.recipe}/seed{self.seed}"
+
+
+REGISTRY = (
+    Item(
+        "figure_2", "figure", "2-d codes of DRL and samples over the latent square", "3.3", "generation", "2-d models"
+    ),
+    Item(
+        "figure_3", "figure", "2-d codes of VDRL and samples over the latent square", "3.3", "generation", "2-d models"
+    ),
+    Item(
+        "figure_4",
+        "figure",
+        "probe accuracy over t, VE",
+        "3.1",
+        "probe",
+        "3 datasets x recipes x 3 seeds",
+        drawn_by="probe_curves",
+        budget=-1,
+        cost={"demo": "1 min", "lite": "not yet measured", "paper": "not yet measured"},
+    ),
+    Item("figure_5", "figure", "probe accuracy over t, VP", "3.1", "probe", "VP recipes"),
+    Item("figure_6", "figure", "denoising with another image's code", "App. H", "generation", "2-d models"),
+    Item("figure_7", "figure", "samples from one code against its size", "App. H", "generation", "2- to 16-d models"),
+    Item("figure_8", "figure", "few-shot accuracy of 8-d codes over t", "App. E", "few_shot", "8-d models"),
+    Item("figure_9", "figure", "probe accuracy over t, first label budget", "App. F", "probe", "models of Figure 4"),
+    Item("figure_10", "figure", "probe accuracy over t, second label budget", "App. F", "probe", "models of Figure 4"),
+    Item("figure_11", "figure", "probe accuracy over t, third label budget", "App. F", "probe", "models of Figure 4"),
+    Item(
+        "figure_12",
+        "figure",
+        "silhouette of codes against the single t trained on",
+        "App. H",
+        "silhouette",
+        "2-d models",
+    ),
+    Item("figure_13", "figure", "samples from a later start t_init", "App. I", "generation", "an unconditional model"),
+    Item("table_1", "table", "LaplaceNet with and without pretraining", "3.2", "fine_tune", "DRL, VDRL models"),
+    Item("table_2", "table", "the same, stopped at epoch 100", "3.2", "fine_tune", "runs of Table 1"),
+    Item("table_3", "table", "ablation at epoch 100", "App. G", "fine_tune", "DRL, AE models"),
+    Item("table_4", "table", "ablation to the end", "App. G", "fine_tune", "DRL, AE models"),
+    Item(
+        "table_5", "table", "mixup in pretraining and fine-tuning", "App. G", "fine_tune", "DRL, VDRL, Mixup-DRL models"
+    ),
+    Item("table_6", "table", "FID against t_init", "App. I", "fid", "an unconditional model"),
+    Item(
+        "code_usage",
+        "diagnostic",
+        "what the code is worth to the denoiser, over training",
+        "beyond the paper",
+        "pretrain",
+        "models of Figure 4",
+        drawn_by="code_usage",
+        cost={"demo": "no training of its own", "lite": "no training of its own", "paper": "no training of its own"},
+    ),
+)
+ITEMS: Mapping[str, Item] = {item.name: item for item in REGISTRY}
+BUILT: tuple[str, ...] = tuple(item.name for item in REGISTRY if item.drawn_by is not None)
+
+
+def models(config: Config, item: str) -> tuple[Model, ...]:
+    """Return the pretrainings that an item is drawn from, in the order of datasets, recipes, seeds."""
+    return tuple(_models(config, item))
+
+
+def _models(config: Config, item: str) -> Iterator[Model]:
+    for dataset in config.item_datasets(item):
+        for recipe in config.items[item].recipes:
+            for seed in config.seeds:
+                yield Model(dataset, recipe, seed)
+
+
+def measurements(config: Config, item: str) -> tuple[str, ...]:
+    """Return the CSV files below results/<scale>/ that an item is drawn from."""
+    if ITEMS[item].study == "pretrain":
+        return tuple(f"models/{model.folder}/code_usage.csv" for model in _models(config, item))
+    return tuple(f"metrics/{ITEMS[item].study}/{model.folder}.csv" for model in _models(config, item))
+
+
+def item_name(kind: str, word: str) -> str:
+    """Return an item's full name: `4` and `figure_4` are the same figure.
+
+    Raises:
+        UserError: If there is no such item, or this version does not make it.
+    """
+    name = f"{kind}_{word}" if word.isdigit() else word
+    if name not in ITEMS:
+        raise UserError(f"unknown item {word!r}; {nearest(name, ITEMS)}")
+    if ITEMS[name].drawn_by is None:
+        raise UserError(f"{name} is not built in this version; built: {', '.join(BUILT)}")
+    return name
+
+
+def markdown_table() -> str:
+    """Return the README's table: item, target, what it needs, cost at each scale."""
+    lines = [
+        "| Paper item | Shows | Command | Needs at paper scale | demo | lite | paper |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for item in REGISTRY:
+        title = item.name.replace("_", " ").capitalize()
+        where = f"{title} ({item.section})"
+        if item.drawn_by is None:
+            lines.append(f"| {where} | {item.shows} | not built yet | {item.needs} | | | |")
+            continue
+        cost = " | ".join(item.cost.get(scale, "") for scale in ("demo", "lite", "paper"))
+        lines.append(f"| {where} | {item.shows} | `snakemake {item.name}` | {item.needs} | {cost} |")
+    return "\n".join(lines)

@@ -1,0 +1,68 @@
+"""What every method offers: a loss for training, codes, and where there is one, a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from drl.data.batch import Batch
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What a network must know of the images it is built for."""
+
+    channels: int
+    image_size: int
+    classes: int
+
+
+class Method(nn.Module):
+    """Base of the methods. Its parts are modules called `encoder`, `score_network` and, where it reconstructs, `decoder`.
+
+    Attributes:
+        recipe: The resolved recipe as plain values.
+        facts: Size of the images.
+    """
+
+    encoder: nn.Module
+
+    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+        """Keep what all methods need.
+
+        Args:
+            recipe: A resolved recipe (drl.config.recipes.Recipe.slice()).
+            facts: Size of the images.
+            mean: Channel means [1, C, 1, 1] of pixels in [0, 1].
+            std: Channel deviations, likewise.
+        """
+        super().__init__()
+        self.recipe = recipe
+        self.facts = facts
+        self.register_buffer("pixel_mean", mean.clone(), persistent=False)
+        self.register_buffer("pixel_std", std.clone(), persistent=False)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the scalar to minimise and its parts, batch means, by name.
+
+        Args:
+            batch: uint8 images [B, C, H, W]; unsupervised methods never read its labels.
+            generator: Source of t, noise and codes' noise, on the images' device.
+        """
+        raise NotImplementedError
+
+    def compile_parts(self) -> None:
+        """Replace what training calls most by a compiled version; the base class leaves all as it is."""
+
+    def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return codes z = E(x_0, t) [B, D].
+
+        Args:
+            images: uint8 [B, C, H, W].
+            t: [B] in [0, 1].
+            generator: For methods whose code or input is random; None gives the mean code.
+        """
+        raise NotImplementedError

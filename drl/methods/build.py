@@ -1,0 +1,27 @@
+"""A recipe's method, by name."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.methods.base import ImageFacts, Method
+
+
+def build_method(recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> Method:
+    """Build the networks of a recipe with fresh weights from torch's default generator.
+
+    The module is imported by name, so that a training's code digest covers one method's file and not all.
+
+    Args:
+        recipe: A resolved recipe.
+        facts: Size of the images.
+        mean: Channel means [1, C, 1, 1] of pixels in [0, 1].
+        std: Channel deviations, likewise.
+    """
+    module = importlib.import_module(f"drl.methods.{recipe['method']['kind']}")
+    method: Method = module.Objective(recipe, facts, mean, std)
+    return method.to(memory_format=torch.channels_last)

@@ -1,0 +1,102 @@
+"""What DRL and VDRL share: an encoder whose code conditions a score network (paper section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.data.batch import Batch
+from drl.data.store import scale_pixels
+from drl.diffusion.losses import denoising_score_matching, mix
+from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
+from drl.diffusion.sde import make_sde, perturb
+from drl.diffusion.times import sample_times
+from drl.methods.base import ImageFacts, Method
+from drl.models.build import build_encoder, build_score_network
+
+
+class ConditionalScoreMatching(Method):
+    """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
+
+    probabilistic: bool = False
+
+    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+        """Build encoder and score network; arguments as in Method."""
+        super().__init__(recipe, facts, mean, std)
+        self.sde = make_sde(recipe["sde"])
+        self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=self.probabilistic)
+        self.score_network = build_score_network(recipe["score"], facts, code_size=self.encoder.feature_size)
+
+    def code(self, x_0: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return codes [B, D] of scaled images and each image's penalty [B], already weighted.
+
+        Args:
+            x_0: Scaled images [B, C, H, W].
+            t: [B].
+            noise: The code's noise [B, D]; None takes the mean code.
+        """
+        raise NotImplementedError
+
+    def scale(self, images: Tensor) -> Tensor:
+        """uint8 images -> float32 in the recipe's range."""
+        return scale_pixels(images, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
+
+    def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Return s(x_t, t, z) [B, C, H, W] for scaled noisy images, times [B] and codes [B, D]."""
+        objective = self.recipe["objective"]
+        if objective["preconditioning"] == "edm":
+            return edm_score(self.score_network, self.sde, x_t, t, z, objective["sigma_data"])
+        return paper_score(self.score_network, self.sde, x_t, t, z, self.recipe["score"]["scale_by_sigma"])
+
+    def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
+        """Return each image's weighted denoising loss [B] for given times, codes and noise."""
+        objective = self.recipe["objective"]
+        score = self.score(perturb(self.sde, x_0, t, noise), t, z)
+        losses = denoising_score_matching(score, noise, self.sde.std(t), objective["reduction"])
+        return loss_weight(objective["weighting"], self.sde, t, objective["sigma_data"]) * losses
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return Eq. 8 averaged over the batch, and its two parts."""
+        n, device = len(batch.images), batch.images.device
+        t = sample_times(self.recipe["times"], self.sde, n, generator)
+        noise = torch.randn(batch.images.shape, generator=generator, device=device)
+        lam = permutation = code_noise = None
+        if self.recipe["method"]["mixup"]:
+            lam = torch.rand(n, generator=generator, device=device)
+            permutation = torch.randperm(n, generator=generator, device=device)
+        if self.probabilistic:
+            code_noise = torch.randn(n, self.encoder.feature_size, generator=generator, device=device)
+        denoising, penalty = self._objective(batch.images, t, noise, lam, permutation, code_noise)
+        return denoising + penalty, {"denoising": denoising.detach(), "penalty": penalty.detach()}
+
+    def _objective(
+        self,
+        images: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        lam: Tensor | None,
+        permutation: Tensor | None,
+        code_noise: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the two parts of Eq. 8 for given random numbers: all of the arithmetic, and what is compiled."""
+        x_0 = self.scale(images)
+        if lam is None or permutation is None:
+            z, penalty = self.code(x_0, t, code_noise)
+            denoising = self.denoising_loss(x_0, t, z, noise)
+        else:
+            z, penalty = self.code(mix(x_0, lam, permutation), t, code_noise)
+            denoising = 2 * lam * self.denoising_loss(x_0, t, z, noise)
+        return denoising.mean(), penalty.mean()
+
+    def compile_parts(self) -> None:
+        """Compile the training objective; codes and scores outside training stay eager."""
+        self._objective = torch.compile(self._objective)  # type: ignore[method-assign]
+
+    def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return codes [B, D] of uint8 images; without a generator VDRL gives the mean."""
+        noise = None
+        if generator is not None and self.probabilistic:
+            noise = torch.randn(len(t), self.encoder.feature_size, generator=generator, device=t.device)
+        return self.code(self.scale(images), t, noise)[0]

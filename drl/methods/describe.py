@@ -1,0 +1,100 @@
+"""`drl describe`: what a recipe resolves to, and how large it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from drl.config.datasets import DatasetSettings
+from drl.data.batch import Batch
+from drl.methods.base import ImageFacts, Method
+from drl.methods.build import build_method
+from drl.models.build import build_decoder
+
+MIB = 2**20
+
+
+def describe(name: str, dataset: str, images: DatasetSettings, recipe: dict[str, Any]) -> str:
+    """Return the resolved recipe, trainable parameters by part, operations per image and memory.
+
+    Args:
+        name: The recipe's name.
+        dataset: The dataset's name.
+        images: Its settings.
+        recipe: The resolved recipe.
+    """
+    facts = ImageFacts(images.channels, images.image_size, images.classes)
+    neutral = torch.ones(1, images.channels, 1, 1)
+    method = build_method(recipe, facts, 0 * neutral, neutral)
+    lines = [f"# recipe {name} on {dataset}", yaml.safe_dump(recipe, sort_keys=False).rstrip(), ""]
+    lines += [f"{'trainable parameters':<54}{'':>12}"]
+    lines += [f"  {part:<52}{count:>12,}" for part, count in parameters(method, recipe, facts).items()]
+    forward, training = operations(method, facts)
+    weights = sum(value.numel() * value.element_size() for value in method.parameters())
+    lines += [
+        "",
+        f"{'operations per image, forward':<54}{forward / 1e6:>12,.1f} M multiply-adds",
+        f"{'operations per image, training step':<54}{training / 1e6:>12,.1f} M multiply-adds",
+        f"{'memory: weights, gradients, Adam, EMA':<54}{5 * weights / MIB:>12,.1f} MiB",
+        f"{'memory: activations of a batch of ' + str(recipe['batch_size']):<54}"
+        f"{activations(method, facts) * recipe['batch_size'] / MIB:>12,.1f} MiB in fp32, at least",
+    ]
+    return "\n".join(lines)
+
+
+def parameters(method: Method, recipe: dict[str, Any], facts: ImageFacts) -> dict[str, int]:
+    """Count trainable parameters of each part."""
+    counts: dict[str, int] = {}
+    score = getattr(method, "score_network", None)
+    if isinstance(score, nn.Module):
+        latent = getattr(score, "conditioning", None)
+        path = _count(latent) if isinstance(latent, nn.Module) else 0
+        counts["U-Net, with its time embedding"] = _count(score) - path
+        counts["latent path (code to U-Net)"] = path
+    counts["encoder, with head and t parameter"] = _count(method.encoder)
+    decoder = getattr(method, "decoder", None)
+    if isinstance(decoder, nn.Module):
+        counts["reconstruction decoder"] = _count(decoder)
+    elif recipe["score"] is not None and recipe["score"]["bottleneck_injection"]:
+        shown = "reconstruction decoder, only where a method needs it"
+        counts[shown] = _count(build_decoder(recipe["score"], facts))
+    return counts
+
+
+def operations(method: Method, facts: ImageFacts) -> tuple[int, int]:
+    """Return multiply-adds per image of the training objective: forward alone, and forward with backward."""
+    batch, generator = _batch(facts), torch.Generator().manual_seed(0)
+    with FlopCounterMode(display=False) as forward:
+        loss, _ = method.loss(batch, generator)
+    with FlopCounterMode(display=False) as backward:
+        loss.backward()
+    # The counter counts a multiply-add as two, and the batch has two images.
+    return forward.get_total_flops() // 4, (forward.get_total_flops() + backward.get_total_flops()) // 4
+
+
+def activations(method: Method, facts: ImageFacts) -> int:
+    """Return bytes per image that autograd keeps for the backward pass, weights left out."""
+    weights = {parameter.data_ptr() for parameter in method.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.data_ptr() not in weights:
+            kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        method.loss(_batch(facts), torch.Generator().manual_seed(0))
+    return sum(kept.values()) // 2
+
+
+def _batch(facts: ImageFacts) -> Batch:
+    shape = (2, facts.channels, facts.image_size, facts.image_size)
+    return Batch(torch.zeros(shape, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -1,0 +1,1 @@
+"""Networks: the NCSN++ score network, the time-dependent WideResNet encoder, the reconstruction decoder."""

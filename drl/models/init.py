@@ -1,0 +1,51 @@
+"""Weight initialisation of NCSN++: uniform variance scaling over the mean of fan-in and fan-out."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+@torch.no_grad()
+def fan_avg_uniform_(weight: Tensor, scale: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    """Fill a weight with U(-l, l), l = sqrt(3 v), variance v = scale / ((fan_in + fan_out) / 2), in place.
+
+    Args:
+        weight: Linear weight [out, in] or convolution weight [out, in, kh, kw]; both fans count the receptive field.
+        scale: Factor of the variance, >= 0. The value 0 means 1e-10: a layer that is nearly, not exactly, zero, so that
+            the gradients of what lies before it do not vanish.
+        generator: Where the numbers come from; torch's default generator if None.
+
+    Returns:
+        The same tensor.
+
+    Source: authors' code and score_sde (`default_init`), after DDPM.
+    """
+    receptive_field = math.prod(weight.shape[2:])
+    fan_avg = receptive_field * (weight.shape[0] + weight.shape[1]) / 2
+    limit = math.sqrt(3 * (scale or 1e-10) / fan_avg)
+    return weight.uniform_(-limit, limit, generator=generator)
+
+
+def linear(in_features: int, out_features: int, init_scale: float = 1.0) -> nn.Linear:
+    """Return a linear layer with fan_avg weights and zero bias; also the "NIN" of score_sde.
+
+    score_sde keeps a NIN weight as [in, out] and multiplies from the left; here it is [out, in], its transpose.
+    """
+    layer = nn.Linear(in_features, out_features)
+    fan_avg_uniform_(layer.weight, init_scale)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def conv(
+    in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, padding: int = 0, init_scale: float = 1.0
+) -> nn.Conv2d:
+    """Return a square convolution with fan_avg weights and zero bias."""
+    layer = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=padding)
+    fan_avg_uniform_(layer.weight, init_scale)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,138 @@
+"""Building blocks of NCSN++: normalisation, resampling, residual blocks, self-attention."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drl.errors import UserError
+from drl.models.init import conv, fan_avg_uniform_, linear
+
+Resampling = Literal["up", "down"]
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Return GroupNorm with min(channels / 4, 32) groups and eps 1e-6.
+
+    Raises:
+        UserError: If the channels cannot be divided into that many groups.
+    """
+    groups = min(channels // 4, 32)
+    if groups == 0 or channels % groups:
+        raise UserError(
+            f"network: {channels} channels cannot be split into {groups} normalisation groups; "
+            "choose nf and channel_multipliers so that all widths are multiples of 4 (of 32 above 128)"
+        )
+    return nn.GroupNorm(groups, channels, eps=1e-6)
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Double height and width by repeating pixels: [B, C, H, W] -> [B, C, 2H, 2W]."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def downsample(x: Tensor) -> Tensor:
+    """Halve height and width by 2x2 means: [B, C, H, W] -> [B, C, H/2, W/2], H and W even."""
+    return F.avg_pool2d(x, 2)
+
+
+def resample(x: Tensor, direction: Resampling | None) -> Tensor:
+    """Resample by a factor of 2, or not at all. A smoothing (FIR) filter would be chosen here."""
+    if direction is None:
+        return x
+    return upsample(x) if direction == "up" else downsample(x)
+
+
+def combine(skip: Tensor, h: Tensor) -> Tensor:
+    """Add a residual and divide by sqrt(2), so that the variance stays what it was ("skip_rescale")."""
+    return (skip + h) / math.sqrt(2)
+
+
+class ResBlock(nn.Module):
+    """BigGAN residual block, optionally resampling, shifted per channel by an embedding.
+
+    h = conv3x3(resample(swish(GN(x)))) + Linear(embedding); h = conv3x3(dropout(swish(GN(h)))), nearly zero at the
+    start; result (skip(resample(x)) + h) / sqrt(2). The skip is a 1x1 convolution where the width changes or the block
+    resamples (also at equal widths, as in the authors' code), else the identity.
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        embedding_size: Size of the embedding; None builds a block without one.
+        dropout: Probability of zeroing an activation in training mode (torch's default generator).
+        resampling: `up` doubles, `down` halves height and width.
+
+    Source: score_sde (`ResnetBlockBigGANpp`); its names for the layers, in the same order, are GroupNorm_0, Conv_0,
+    Dense_0, GroupNorm_1, Conv_1, Conv_2.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        embedding_size: int | None,
+        dropout: float = 0.0,
+        resampling: Resampling | None = None,
+    ) -> None:
+        """Build the layers."""
+        super().__init__()
+        self.norm_0 = group_norm(in_channels)
+        self.conv_0 = conv(in_channels, out_channels, 3, padding=1)
+        self.shift = None if embedding_size is None else linear(embedding_size, out_channels)
+        self.norm_1 = group_norm(out_channels)
+        self.conv_1 = conv(out_channels, out_channels, 3, padding=1, init_scale=0.0)
+        plain = in_channels == out_channels and resampling is None
+        self.skip = None if plain else conv(in_channels, out_channels, 1)
+        self.dropout = dropout
+        self.resampling = resampling
+
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Apply the block.
+
+        Args:
+            x: [B, in_channels, H, W].
+            embedding: [B, embedding_size], *after* its activation: the network applies swish once for all blocks.
+
+        Returns:
+            [B, out_channels, H', W'].
+        """
+        h: Tensor = self.conv_0(resample(F.silu(self.norm_0(x)), self.resampling))
+        if self.shift is not None:
+            h = h + self.shift(embedding)[:, :, None, None]
+        h = F.dropout(F.silu(self.norm_1(h)), self.dropout, self.training)
+        skip = resample(x, self.resampling)
+        return combine(skip if self.skip is None else self.skip(skip), self.conv_1(h))
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention of one head over all positions, residual, divided by sqrt(2).
+
+    Args:
+        channels: Width of input and output.
+
+    Source: score_sde (`AttnBlockpp`). Its three NINs for query, key and value, each a [in, out] matrix, are one matrix
+    here: `qkv.weight` [3 channels, channels] holds their transposes one below the other, `qkv.bias` their biases.
+    """
+
+    def __init__(self, channels: int) -> None:
+        """Build the layers."""
+        super().__init__()
+        self.norm = group_norm(channels)
+        self.qkv = linear(channels, 3 * channels)
+        for weight in self.qkv.weight.chunk(3):
+            fan_avg_uniform_(weight, 0.1)
+        self.out = linear(channels, channels, init_scale=0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend from every position to every position: [B, C, H, W] -> [B, C, H, W]."""
+        height, width = x.shape[-2:]
+        # In channels_last both reshapes are views, so no data moves.
+        tokens = self.norm(x).flatten(2).transpose(1, 2)
+        query, key, value = self.qkv(tokens).unsqueeze(1).chunk(3, dim=-1)
+        # The default scale is 1 / sqrt(channels), the one wanted.
+        h = self.out(F.scaled_dot_product_attention(query, key, value).squeeze(1))
+        return combine(x, h.transpose(1, 2).unflatten(2, (height, width)))

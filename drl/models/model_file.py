@@ -1,0 +1,114 @@
+"""The model file: weights as safetensors, and in its header all that is needed to use them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from drl.errors import UserError
+from drl.files import atomic
+from drl.methods.base import ImageFacts, Method
+from drl.methods.build import build_method
+
+# Module of a method -> prefix in the file.
+PARTS = {"encoder": "encoder", "score_network": "score", "decoder": "decoder"}
+
+
+def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write `encoder.`, `encoder_ema.`, `score.`, `score_ema.`, `decoder.`, … whichever exist.
+
+    Args:
+        path: The file.
+        method: The trained method.
+        averages: Moving averages by the method's own parameter names.
+        about: Dataset, recipe's name, seed and so on, for the header.
+    """
+    tensors: dict[str, Tensor] = {}
+    for module, prefix in PARTS.items():
+        part = getattr(method, module, None)
+        if not isinstance(part, nn.Module):
+            continue
+        for name, value in part.state_dict().items():
+            tensors[f"{prefix}.{name}"] = value.detach().contiguous().cpu()
+            # What is not averaged (batch statistics, frozen frequencies) is the same in both.
+            averaged = averages.get(f"{module}.{name}", value)
+            tensors[f"{prefix}_ema.{name}"] = averaged.detach().clone().contiguous().cpu()
+    header = {
+        "recipe": method.recipe,
+        "facts": vars(method.facts),
+        "mean": method.pixel_mean.flatten().tolist(),
+        "std": method.pixel_std.flatten().tolist(),
+        "about": about,
+    }
+    # One key only: safetensors writes several in random order, and equal models should be equal files.
+    with atomic(path) as temporary:
+        save_file(tensors, str(temporary), metadata={"model": json.dumps(header, sort_keys=True)})
+
+
+def load_model(path: str | Path, device: torch.device | str = "cpu", weights: str | None = None) -> Method:
+    """Read a pretrained model, in evaluation mode, with frozen weights.
+
+    Args:
+        path: A model.safetensors.
+        device: Where to put it.
+        weights: `raw` or `ema`; None takes what the recipe's `codes_from` says.
+
+    Returns:
+        The method; use its `encode` and, where it has one, `score`.
+
+    Raises:
+        UserError: If the file is missing, damaged, or its names and shapes are not those of its own recipe.
+    """
+    path = Path(path)
+    header, tensors = _read(path)
+    try:
+        recipe, facts = header["recipe"], ImageFacts(**header["facts"])
+        mean, std = (_channels(header[name]) for name in ("mean", "std"))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: is not a model of this project; give a model.safetensors of drl pretrain") from error
+    with torch.random.fork_rng(devices=[]):
+        method = build_method(recipe, facts, mean, std)
+    suffix = "_ema" if (weights or recipe["codes_from"]) == "ema" else ""
+    for module, prefix in PARTS.items():
+        part = getattr(method, module, None)
+        if isinstance(part, nn.Module):
+            _fill(path, part, f"{prefix}{suffix}.", tensors)
+    return method.to(device).eval().requires_grad_(False)
+
+
+def about(path: str | Path) -> dict[str, Any]:
+    """Return what `save_model` was told about the model: dataset, recipe's name, seed."""
+    header, _ = _read(Path(path), names_only=True)
+    return dict(header.get("about", {}))
+
+
+def _read(path: Path, names_only: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            names: Sequence[str] = [] if names_only else list(file.keys())
+            header = json.loads((file.metadata() or {}).get("model", "{}"))
+            return header, {name: file.get_tensor(name) for name in names}
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such model; run drl pretrain first") from error
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: is damaged ({error}); remove it and run drl pretrain again") from error
+
+
+def _fill(path: Path, part: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
+    found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    wanted = part.state_dict()
+    for name in sorted(set(found) | set(wanted)):
+        if name not in found or name not in wanted or found[name].shape != wanted[name].shape:
+            raise UserError(f"{path}: {prefix}{name} does not fit the network of its recipe; pretrain it again")
+    part.load_state_dict(found)
+
+
+def _channels(values: list[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).reshape(1, -1, 1, 1)

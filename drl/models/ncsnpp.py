@@ -1,0 +1,131 @@
+"""NCSN++, the score network, conditional on a code or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drl.errors import UserError
+from drl.models.conditioning import CodeConditioning
+from drl.models.embeddings import EmbeddingKind, NoiseEmbedding
+from drl.models.paths import DownPath, InputPyramid, Middle, UNetShape, UpPath
+
+
+class NCSNpp(nn.Module):
+    """U-Net of residual blocks that estimates the score, up to a factor that the caller applies.
+
+    Args:
+        image_size: Height and width of the images, in pixels; even at every level but the lowest.
+        channels: Channels of the images.
+        nf: Base width.
+        channel_multipliers: Width of each level as a multiple of `nf`, full resolution first.
+        blocks: Residual blocks per level on the way down; one more on the way up.
+        attention_resolutions: Resolutions in pixels at which blocks are followed by self-attention; the middle
+            always has it.
+        dropout: Probability in residual blocks.
+        embedding: `fourier` (of ln sigma; VE) or `positional` (of the number as it is; VP).
+        fourier_scale: Standard deviation of the random Fourier frequencies.
+        code_size: Size of the code; None builds an unconditional network.
+        bottleneck_injection: Whether code and time also enter as a feature map at the lowest resolution.
+        input_pyramid: `residual` feeds the downsampled image to every level; `none` does not.
+
+    Attributes:
+        conditioning: The latent path, None in an unconditional network. Its parameters are counted apart.
+
+    Raises:
+        UserError: If `image_size` cannot be halved often enough, or a setting is out of range or unknown.
+
+    Initial weights come from torch's default generator: seed it (in a fork) before building.
+
+    Source: score_sde (`ncsnpp`, biggan blocks, no FIR filter, progressive none); authors' code for the latent path.
+    Parameters are registered in the order of the authors' code: latent path, time embedding, down, middle, up.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        channels: int = 3,
+        nf: int = 16,
+        channel_multipliers: Sequence[int] = (1, 2, 2, 2),
+        blocks: int = 2,
+        attention_resolutions: Sequence[int] = (16,),
+        dropout: float = 0.1,
+        embedding: EmbeddingKind = "fourier",
+        fourier_scale: float = 16.0,
+        code_size: int | None = 128,
+        bottleneck_injection: bool = True,
+        input_pyramid: InputPyramid = "residual",
+    ) -> None:
+        """Build the layers."""
+        super().__init__()
+        shape = UNetShape(
+            image_size=image_size,
+            nf=nf,
+            channel_multipliers=tuple(channel_multipliers),
+            blocks=blocks,
+            attention_resolutions=tuple(attention_resolutions),
+            embedding_size=4 * nf if code_size is None else 8 * nf,
+            dropout=dropout,
+        )
+        lowest = shape.levels - 1
+        self.image_shape = (channels, image_size, image_size)
+        self.conditioning: CodeConditioning | None = None
+        if code_size is not None:
+            self.conditioning = CodeConditioning(
+                nf=nf,
+                code_size=code_size,
+                resolution=shape.resolution(lowest),
+                bottleneck_injection=bottleneck_injection,
+            )
+        self.embedding = NoiseEmbedding(nf, embedding, fourier_scale)
+        self.down = DownPath(shape, channels=channels, input_pyramid=input_pyramid)
+        injected = 2 * nf if code_size is not None and bottleneck_injection else 0
+        middle = shape.width(lowest) + injected
+        self.middle = Middle(shape, middle)
+        self.up = UpPath(shape, in_channels=middle, channels=channels, skip_channels=self.down.skip_channels)
+
+    def forward(self, x: Tensor, noise_level: Tensor, z: Tensor | None = None) -> Tensor:
+        """Apply the network.
+
+        Args:
+            x: Noisy images [B, C, H, W], in the scale that the caller chose; they are not rescaled here.
+            noise_level: [B]; sigma > 0 for the Fourier embedding, any number for the positional one (VP passes 999 t).
+            z: Codes [B, code_size]; None where the network is unconditional.
+
+        Returns:
+            [B, C, H, W]. It is *not* divided by sigma: for the score of a VE process the caller divides by sigma, for
+            that of a VP process by minus the standard deviation of the noise.
+
+        Raises:
+            UserError: If the images have another shape than the network, or a code is missing or not expected.
+        """
+        if x.shape[1:] != self.image_shape:
+            raise UserError(f"NCSNpp: images of shape {tuple(x.shape[1:])}; this network takes {self.image_shape}")
+        embedding, u = self._condition(self.embedding(noise_level), z)
+        activated = F.silu(embedding)
+        maps = self.down(x, activated)
+        h = maps[-1]
+        if u is not None:
+            h = torch.cat((h, _in_layout_of(h, u)), dim=1)
+        image: Tensor = self.up(self.middle(h, activated), activated, maps)
+        return image
+
+    def _condition(self, time_embedding: Tensor, z: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if (self.conditioning is None) != (z is None):
+            message = "codes are missing" if z is None else "codes were given to an unconditional network"
+            raise UserError(f"NCSNpp: {message}; pass codes exactly where code_size is set")
+        if self.conditioning is None:
+            return time_embedding, None
+        joined: tuple[Tensor, Tensor | None] = self.conditioning(time_embedding, z)
+        return joined
+
+
+def _in_layout_of(h: Tensor, u: Tensor) -> Tensor:
+    # Concatenating mixed layouts would turn everything after it back to NCHW; u is the smallest map of all.
+    if h.is_contiguous(memory_format=torch.channels_last):
+        return u.contiguous(memory_format=torch.channels_last)
+    return u

@@ -1,0 +1,235 @@
+"""What made a result: a digest of the code that a command runs, and the run card beside each output."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from drl.config.datasets import READERS
+from drl.errors import UserError
+from drl.files import canonical_json, sha256, write_json
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# The module that each command runs. Its digest covers all of drl that this module imports, directly or not.
+ENTRY_POINTS: Mapping[str, str] = {
+    "prepare": "drl.data.prepare",
+    "pretrain": "drl.training.pretrain",
+    "probe": "drl.evaluation.probe",
+    "figure": "drl.reporting.figure",
+}
+# These read settings, write files, talk to the user or pick a device. They change no result, so editing them reruns
+# nothing.
+MACHINERY = ("drl.cli", "drl.config", "drl.device", "drl.errors", "drl.files", "drl.progress", "drl.provenance")
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pandas", "safetensors", "snakemake")
+
+
+def code_digest(command: str, extra: Iterable[str] = ()) -> str:
+    """Digest the code that a command runs, without comments, docstrings and layout.
+
+    The modules are found by following imports from the command's entry point, so that a new file changes the digest
+    only of the commands that reach it.
+
+    Args:
+        command: A key of ENTRY_POINTS.
+        extra: Modules that are imported by name at run time, such as a recipe's method or an item's figure.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    return _digest(tuple(sorted(reached(ENTRY_POINTS[command], *extra))))
+
+
+def command_digest(command: str, settings: Mapping[str, Any]) -> str:
+    """Digest the code of one job, given its settings: adds the modules that the settings name."""
+    return code_digest(command, named_modules(command, settings))
+
+
+def named_modules(command: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the modules that a job imports because its settings name them."""
+    if command == "prepare":
+        return (f"drl.data.sources.{READERS[settings['dataset']['source']]}",)
+    if command == "pretrain":
+        return (f"drl.methods.{settings['recipe']['method']['kind']}",)
+    if command == "figure":
+        return (f"drl.reporting.{settings['drawn_by']}",)
+    return ()
+
+
+def reached(*entries: str) -> set[str]:
+    """Return the drl modules that the given ones import, themselves included, machinery left out."""
+    found: set[str] = set()
+    waiting = list(entries)
+    while waiting:
+        module = waiting.pop()
+        if module in found or is_machinery(module):
+            continue
+        found.add(module)
+        waiting.extend(_imports(module))
+    return found
+
+
+def is_machinery(module: str) -> bool:
+    """Whether a module is one of those that change no result."""
+    return module == "drl" or any(module == name or module.startswith(f"{name}.") for name in MACHINERY)
+
+
+def _file_of(module: str) -> Path | None:
+    path = ROOT.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    file = _file_of(module)
+    if file is None:
+        raise UserError(f"{module}: there is no such module; check the name in config or in drl/provenance.py")
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.append(node.module)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(name for name in names if name.split(".")[0] == "drl" and _file_of(name) is not None)
+
+
+@cache
+def _digest(modules: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(f"{module}\n{_meaning(module)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _meaning(module: str) -> str:
+    """Return a module's code as Python writes it back: no comments, no layout, and here no docstrings."""
+    tree = ast.parse(ast.unparse(_tree(module)))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return 20 hexadecimal digits that stand for plain values: settings, digests, seeds."""
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:20]
+
+
+def check_code(command: str, settings: Mapping[str, Any], expected: str | None) -> str:
+    """Return the present code's digest, and stop if it is not the one that the job was planned with.
+
+    Raises:
+        UserError: If the code was edited after Snakemake planned the job.
+    """
+    digest = command_digest(command, settings)
+    if expected is not None and digest != expected:
+        raise UserError(
+            f"drl {command}: the code changed after this job was planned ({expected} -> {digest}); start Snakemake again"
+        )
+    return digest
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results may depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_card(
+    command: str,
+    outputs: Iterable[Path],
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path] = (),
+    **facts: Any,
+) -> Path:
+    """Write the run card of a job beside its first output, as `<output>.json`.
+
+    Args:
+        command: The subcommand.
+        outputs: Files that the job made; the first names the card.
+        settings: The job's resolved settings.
+        code: Digest of its code.
+        inputs: Files that it read.
+        facts: What else is worth knowing: seed, device, wall time, rates.
+    """
+    files = list(outputs)
+    card = {
+        "command": command,
+        "settings": settings,
+        "code": code,
+        "git": _git(),
+        "versions": versions(),
+        "inputs": {_shown(path): sha256(path) for path in inputs},
+        "outputs": {path.name: sha256(path) for path in files},
+        **facts,
+    }
+    target = Path(f"{files[0]}.json")
+    write_json(target, card)
+    return target
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read a run card.
+
+    Raises:
+        UserError: If it is missing or is not a card.
+    """
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a run card; make its output again") from error
+    if not isinstance(card, dict) or "outputs" not in card:
+        raise UserError(f"{path}: is not a run card")
+    return card
+
+
+def _shown(path: Path) -> str:
+    """Write a path relative to the working folder, so that a results folder can be moved with its project."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@cache
+def _git() -> dict[str, Any]:
+    def ask(*words: str) -> str | None:
+        try:
+            run = subprocess.run(
+                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return run.stdout.strip()
+
+    status = ask("status", "--porcelain", "--", "drl")
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}

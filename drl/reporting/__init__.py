@@ -1,0 +1,1 @@
+"""Figures, tables and their style. They read only small CSV files."""

@@ -1,0 +1,44 @@
+"""From many measurements to means and deviations over pretraining seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from drl.errors import UserError
+from drl.metrics import COLUMNS, read_metrics
+
+NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
+
+
+def read_all(paths: Iterable[Path]) -> pd.DataFrame:
+    """Read metrics files into one frame.
+
+    Raises:
+        UserError: If a file is missing or cut off, or all are empty.
+    """
+    rows = [row for path in paths for row in read_metrics(path)]
+    if not rows:
+        raise UserError("nothing to draw: the metrics files hold no rows")
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    for column in NUMBERS:
+        frame[column] = pd.to_numeric(frame[column].replace("", None))
+    return frame
+
+
+def over_seeds(frame: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    """Average within each pretraining seed (probe seeds), then take mean and deviation over seeds.
+
+    Args:
+        frame: Rows as `read_all` gives them.
+        axes: Columns that stay apart, such as dataset, recipe, t.
+
+    Returns:
+        `axes`, mean, sd (ddof 1; 0 for a single seed) and n_seeds, in order of first appearance.
+    """
+    within = frame.groupby([*axes, "seed"], sort=False, dropna=False)["value"].mean().reset_index()
+    groups = within.groupby(axes, sort=False, dropna=False)["value"]
+    table = groups.agg(mean="mean", sd="std", n_seeds="count").reset_index()
+    return table.fillna({"sd": 0.0})

@@ -1,0 +1,56 @@
+"""What the code is worth to the denoiser, over training: one panel for each dataset and recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from drl.reporting import style
+from drl.reporting.aggregate import over_seeds
+
+AXES = ["scale", "study", "dataset", "recipe", "t", "step", "metric"]
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return mean and deviation over seeds of all three quantities, for each dataset, recipe, t and step."""
+    return over_seeds(frame, AXES)
+
+
+def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+    """Draw the difference in loss between another image's code and the own one, one line for each t.
+
+    The difference is shown relative to the loss with the own code, so that one axis serves all t.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `datasets` and `recipes` map names to titles and legend names, in order.
+    """
+    style.apply()
+    datasets, recipes = settings["datasets"], settings["recipes"]
+    size = (style.PANEL_WIDTH * len(datasets) + 0.9, style.PANEL_HEIGHT * len(recipes))
+    figure, axes = plt.subplots(len(recipes), len(datasets), figsize=size, squeeze=False, sharex="col", sharey=True)
+    colours = ScalarMappable(Normalize(0, 1), "cividis")
+    share = _share(numbers)
+    for row, (recipe, label) in zip(axes, recipes.items(), strict=True):
+        for panel, (dataset, title) in zip(row, datasets.items(), strict=True):
+            rows = share[(share["dataset"] == dataset) & (share["recipe"] == recipe)]
+            for t, line in rows.groupby("t"):
+                panel.plot(line["step"], 100 * line["share"], color=colours.to_rgba(float(str(t))), marker=".")
+            panel.axhline(0, color="black", linewidth=0.6)
+            panel.set_title(f"{label}, {title}")
+    for panel in axes[-1]:
+        panel.set_xlabel("Training step")
+    figure.supylabel("Loss with another image's code, above the own (%)", fontsize=8)
+    figure.colorbar(colours, ax=axes, label="Time $t$", shrink=0.8)
+    return figure
+
+
+def _share(numbers: pd.DataFrame) -> pd.DataFrame:
+    wide = numbers.pivot_table(index=["dataset", "recipe", "t", "step"], columns="metric", values="mean").reset_index()
+    wide["share"] = wide["loss_other_code"] / wide["loss_own_code"] - 1
+    return wide.sort_values("step")

@@ -1,0 +1,1 @@
+"""Pretraining: the loop, its state, moving averages, and what is written while it runs."""

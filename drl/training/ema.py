@@ -1,0 +1,30 @@
+"""Exponential moving average of weights (Song et al. 2021, with its warm-up of the decay)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+class MovingAverage:
+    """Shadow <- d shadow + (1 - d) weight with d = min(decay, (1 + n) / (10 + n)), n = 1, 2, ... updates.
+
+    Attributes:
+        updates: n so far.
+        shadow: The averages, in the order of the parameters.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:
+        """Start from the parameters' present values."""
+        self.parameters = [parameter.detach() for parameter in parameters]
+        self.shadow = [parameter.clone() for parameter in self.parameters]
+        self.decay = decay
+        self.updates = 0
+
+    def update(self) -> None:
+        """Move the averages towards the parameters by one step."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        torch._foreach_lerp_(self.shadow, self.parameters, 1 - decay)

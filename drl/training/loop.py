@@ -1,0 +1,213 @@
+"""The training loop: steps, logs and a state from which it goes on bit for bit."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.data.sampling import EpochSampler
+from drl.data.store import ImageStore
+from drl.device import Placement
+from drl.errors import UserError
+from drl.methods.base import Method
+from drl.progress import Reporter
+from drl.training.code_usage import code_usage
+from drl.training.ema import MovingAverage
+from drl.training.optimiser import WarmedAdam
+from drl.training.seeds import generator, stream_seed
+from drl.training.state import load_state, save_state
+
+LOG_ROWS = 200
+
+
+class Unfinished(Exception):
+    """The wall-clock budget ended or the job was asked to stop; the state is saved and the same command goes on."""
+
+
+class Training:
+    """One training in progress.
+
+    Attributes:
+        step: Optimiser steps made.
+        rows: Rows of the loss curve and of code usage so far, without the cells that are equal for all.
+    """
+
+    def __init__(
+        self, method: Method, store: ImageStore, placement: Placement, settings: dict[str, Any], seed: int
+    ) -> None:
+        """Prepare to train.
+
+        Args:
+            method: With fresh weights, on the device.
+            store: Images on the same device.
+            placement: Device, precision, compiler.
+            settings: `recipe` and `code_usage` sections.
+            seed: Decides order, noise, dropout.
+        """
+        recipe = settings["recipe"]
+        self.method, self.store, self.placement = method, store, placement
+        self.recipe, self.usage, self.seed = recipe, settings["code_usage"], seed
+        positions = store.train
+        if recipe["hold_out_validation"]:
+            positions = positions[~torch.isin(positions, store.val)]
+        self.sampler = EpochSampler(positions, recipe["batch_size"], generator(seed, "order"))
+        self.noise = generator(seed, "noise", placement.device)
+        # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
+        torch.manual_seed(stream_seed(seed, "dropout"))
+        self.optimiser = WarmedAdam(method.parameters(), recipe["optimiser"])
+        self.average = MovingAverage(method.parameters(), recipe["optimiser"]["ema_decay"])
+        self.step = 0
+        self.rows: list[dict[str, Any]] = []
+        self.sums: dict[str, Tensor] = {}
+        self.bad_step = torch.full((), -1, device=placement.device)
+        if placement.compile:
+            method.compile_parts()
+
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        return int(self.recipe["iterations"])
+
+    def advance(self) -> None:
+        """Make one optimiser step."""
+        batch = self.store.batch(self.sampler.next())
+        with self.placement.autocast():
+            loss, parts = self.method.loss(batch, self.noise)
+        loss.backward()
+        loss = loss.detach()
+        # The first bad step is remembered on the device: reading it every step would make a GPU wait.
+        fresh_fault = ~torch.isfinite(loss) & (self.bad_step < 0)
+        self.bad_step = torch.where(fresh_fault, self.step, self.bad_step)
+        self.optimiser.step(self.step)
+        self.average.update()
+        for name, value in {"loss": loss, **parts}.items():
+            self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
+        self.step += 1
+
+    def log(self) -> None:
+        """Add rows to the loss curve and to code usage when they are due."""
+        every = max(1, self.total // LOG_ROWS)
+        if self.step % every == 0 or self.step == self.total:
+            self.check()
+            count = self.step % every or every
+            for name, total in self.sums.items():
+                self.rows.append({"step": self.step, "metric": name, "value": float(total) / count, "n": count})
+            self.sums = {}
+        if self.step in self._usage_steps():
+            with self.placement.autocast():
+                rows = code_usage(self.method, self.store, self.usage["images"], self.usage["t"], self.seed)
+            self.rows += [{"step": self.step, **row} for row in rows]
+
+    def _usage_steps(self) -> set[int]:
+        times = self.usage["times"]
+        return {math.ceil(self.total * k / times) for k in range(1, times + 1)}
+
+    def check(self) -> None:
+        """Stop if a loss was not finite.
+
+        Raises:
+            UserError: Names the first such step.
+        """
+        bad = int(self.bad_step)
+        if bad >= 0:
+            raise UserError(
+                f"the loss was not finite at step {bad + 1} of {self.total}; the last good state is kept; "
+                "lower the recipe's optimiser.learning_rate or set run.precision to fp32, and run again"
+            )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that decides the steps to come."""
+        tensors = {f"method.{name}": value for name, value in self.method.state_dict().items()}
+        tensors |= {f"average.{position}": value for position, value in enumerate(self.average.shadow)}
+        tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
+        tensors |= {f"sampler.{name}": value for name, value in self.sampler.state().items()}
+        tensors |= {f"sums.{name}": value for name, value in self.sums.items()}
+        tensors |= {"generator.noise": self.noise.get_state(), "generator.dropout": torch.get_rng_state()}
+        if self.placement.device.type == "cuda":
+            tensors["generator.dropout_cuda"] = torch.cuda.get_rng_state(self.placement.device)
+        return tensors
+
+    def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Take back what `tensors` and `facts` gave."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+        self.method.load_state_dict(part("method."))
+        for position, value in part("average.").items():
+            self.average.shadow[int(position)].copy_(value)
+        self.average.updates = self.step = facts["step"]
+        self.optimiser.load(part("optimiser."))
+        self.sampler.load_state(part("sampler."))
+        self.sums = {name: value.to(self.placement.device) for name, value in part("sums.").items()}
+        self.rows = facts["rows"]
+        self.noise.set_state(tensors["generator.noise"])
+        torch.set_rng_state(tensors["generator.dropout"])
+        if self.placement.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["generator.dropout_cuda"], self.placement.device)
+
+
+def run(
+    training: Training,
+    title: str,
+    state: Path,
+    belongs_to: dict[str, Any],
+    save_minutes: float,
+    wall_clock_minutes: float | None = None,
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> Reporter:
+    """Train to the end, from a saved state where there is one.
+
+    Args:
+        training: Fresh.
+        title: For the progress line.
+        state: File of the saved state.
+        belongs_to: What must be equal for a state to be used.
+        save_minutes: How often it is saved.
+        wall_clock_minutes: After this long, save and stop.
+        stop_requested: Asked after every step; true saves and stops.
+
+    Returns:
+        The reporter, with the rate.
+
+    Raises:
+        Unfinished: After a stop that was asked for.
+        UserError: If the loss is not finite, or the state is damaged or another's.
+    """
+    found = load_state(state, belongs_to)
+    if found is not None:
+        training.load(*found)
+    started = saved = time.monotonic()
+
+    def save() -> None:
+        training.check()
+        save_state(state, training.tensors(), {"step": training.step, "rows": training.rows}, belongs_to)
+
+    training.method.train()
+    batch_size = training.recipe["batch_size"]
+    with Reporter(title, training.total, training.step, per_step=batch_size) as reporter:
+        while training.step < training.total:
+            training.advance()
+            training.log()
+            reporter.advance(_note(training) if reporter.due() else "")
+            now = time.monotonic()
+            over = wall_clock_minutes is not None and now - started >= 60 * wall_clock_minutes
+            if (over or stop_requested()) and training.step < training.total:
+                save()
+                raise Unfinished(f"stopped at step {training.step} of {training.total}; run the same command to go on")
+            if now - saved >= 60 * save_minutes:
+                save()
+                saved = now
+    training.check()
+    return reporter
+
+
+def _note(training: Training) -> str:
+    losses = [row["value"] for row in training.rows[-8:] if row["metric"] == "loss"]
+    return f"loss {losses[-1]:.4g}" if losses else ""

@@ -1,0 +1,61 @@
+"""Adam with linear warm-up and clipping (Song et al. 2021, as the authors' code calls it)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class WarmedAdam:
+    """Adam whose rate rises linearly from 0 and whose gradients are clipped by their global norm."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], settings: dict[str, Any]) -> None:
+        """Build from a recipe's `optimiser` section; parameters that never get a gradient are left alone."""
+        self.parameters = list(parameters)
+        self.rate, self.warmup, self.clip = (
+            settings["learning_rate"],
+            settings["warmup_steps"],
+            settings["gradient_clip"],
+        )
+        self.adam = torch.optim.Adam(
+            self.parameters,
+            lr=self.rate,
+            betas=tuple(settings["betas"]),
+            eps=settings["epsilon"],
+            weight_decay=settings["weight_decay"],
+            fused=True,
+        )
+
+    def step(self, step: int) -> None:
+        """Update the weights from their gradients and clear those.
+
+        Args:
+            step: Steps made before this one: the rate is lr min(step / warmup, 1), so the first one is 0.
+        """
+        if self.clip > 0:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
+        factor = min(step / self.warmup, 1.0) if self.warmup else 1.0
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate * factor
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the moments and step counts by parameter position, for a saved state."""
+        return {
+            f"{position}.{name}": value
+            for position, entries in self.adam.state_dict()["state"].items()
+            for name, value in entries.items()
+        }
+
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take back what `tensors` gave."""
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            position, _, name = key.partition(".")
+            state.setdefault(int(position), {})[name] = value
+        groups = self.adam.state_dict()["param_groups"]
+        self.adam.load_state_dict({"state": state, "param_groups": groups})

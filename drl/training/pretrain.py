@@ -1,0 +1,158 @@
+"""`drl pretrain`: one recipe on one dataset with one seed, from images to a model file."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from drl.data.store import ImageStore
+from drl.device import Placement, peak_memory_bytes, place
+from drl.errors import UserError
+from drl.files import sha256
+from drl.methods.base import ImageFacts, Method
+from drl.methods.build import build_method
+from drl.metrics import write_metrics
+from drl.models.model_file import save_model
+from drl.provenance import fingerprint, versions, write_card
+from drl.training.loop import Training, run
+from drl.training.seeds import stream_seed
+
+
+@dataclass(frozen=True)
+class Name:
+    """Which training this is; the cells that all its rows share."""
+
+    scale: str
+    dataset: str
+    recipe: str
+    seed: int
+
+    def __str__(self) -> str:
+        """Return the words of a progress line."""
+        return f"{self.recipe} on {self.dataset}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where to compute and how to survive interruption; nothing here changes the result beyond rounding."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    compile: str = "auto"
+    threads: int | None = None
+    save_minutes: float = 5.0
+    wall_clock_minutes: float | None = None
+
+
+def pretrain(
+    name: Name, settings: dict[str, Any], images: Path, out: Path, states: Path, code: str, resources: Resources
+) -> None:
+    """Train and write `out` (model.safetensors) with loss.csv, code_usage.csv and the run card beside it.
+
+    Args:
+        name: Which training.
+        settings: `recipe` and `code_usage` sections (drl.config.slices.pretrain).
+        images: Prepared images.
+        out: The model file.
+        states: Folder of the states of unfinished trainings.
+        code: Digest of the code, for the card and the state.
+        resources: Device, threads and so on.
+
+    Raises:
+        UserError: Bad input, a damaged or foreign state, a loss that is not finite.
+        drl.training.loop.Unfinished: Stopped at a wall-clock budget or by a signal; the same command goes on.
+    """
+    started = time.monotonic()
+    recipe = settings["recipe"]
+    placement = _place(recipe, resources)
+    store = ImageStore.open(images, placement.device)
+    method = _fresh(recipe, store, name.seed, placement)
+    training = Training(method, store, placement, settings, name.seed)
+    mark = fingerprint(vars(name), settings, code, sha256(images))
+    state = states / mark / "state.safetensors"
+    try:
+        with _stop_signals() as stopped:
+            reporter = run(
+                training,
+                f"pretrain {name}",
+                state,
+                _belongs_to(mark, placement),
+                resources.save_minutes,
+                resources.wall_clock_minutes,
+                lambda: bool(stopped),
+            )
+    except UserError as error:
+        raise UserError(f"pretrain {name}: {error}") from error
+    outputs = _write(name, training, out)
+    write_card(
+        "pretrain",
+        outputs,
+        settings,
+        code,
+        inputs=[images],
+        **vars(name),
+        **placement.describe(),
+        seconds=round(time.monotonic() - started, 2),
+        images_per_second=round(reporter.rate, 1),
+        peak_memory_bytes=peak_memory_bytes(placement.device),
+    )
+    shutil.rmtree(state.parent, ignore_errors=True)
+
+
+def _place(recipe: dict[str, Any], resources: Resources) -> Placement:
+    channels = (recipe["score"] or {}).get("nf", 0)
+    images = recipe["batch_size"] * recipe["iterations"]
+    return place(resources.device, resources.precision, resources.compile, resources.threads, channels, images)
+
+
+def _fresh(recipe: dict[str, Any], store: ImageStore, seed: int, placement: Placement) -> Method:
+    facts = ImageFacts(store.images.shape[1], store.images.shape[2], len(store.classes))
+    torch.manual_seed(stream_seed(seed, "weights"))
+    # Weights are drawn on the CPU, so that they do not depend on the device.
+    return build_method(recipe, facts, store.mean.cpu(), store.std.cpu()).to(placement.device)
+
+
+def _belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
+    where = placement.describe()
+    return {
+        "fingerprint": mark,
+        "versions": {name: versions()[name] for name in ("torch", "numpy")},
+        **{key: where[key] for key in ("device", "precision", "compile", "threads")},
+    }
+
+
+def _write(name: Name, training: Training, out: Path) -> list[Path]:
+    averages = dict(zip((key for key, _ in training.method.named_parameters()), training.average.shadow, strict=True))
+    save_model(out, training.method, averages, vars(name))
+    shared = {**vars(name), "study": "pretrain"}
+    usage = [{**shared, **row} for row in training.rows if "t" in row]
+    losses = [{**shared, **row} for row in training.rows if "t" not in row]
+    files = [out, out.parent / "loss.csv", out.parent / "code_usage.csv"]
+    write_metrics(files[1], losses)
+    write_metrics(files[2], usage)
+    return files
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM, so that the loop can save before it stops."""
+    received: list[int] = []
+    handled = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before = [signal.signal(number, lambda number, _: received.append(number)) for number in handled]
+    except ValueError:  # not the main thread: the caller keeps its own handling
+        yield received
+        return
+    try:
+        yield received
+    finally:
+        for number, handler in zip(handled, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,86 @@
+"""`drl verify`: whether results are whole, and made by the present code, settings and inputs.
+
+Snakemake compares what it recorded itself; it does not see results that were copied in or edited by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from drl.config import slices
+from drl.config.schema import Config
+from drl.errors import UserError
+from drl.files import canonical_json, sha256
+from drl.provenance import ENTRY_POINTS, command_digest, read_card
+
+
+def verify(folder: Path, config: Config) -> list[str]:
+    """Check every run card below a folder.
+
+    Args:
+        folder: results/<scale>, or any folder of results.
+        config: The configuration that they should fit.
+
+    Returns:
+        One line for each fault; empty if there is none.
+
+    Raises:
+        UserError: If the folder holds no run card at all.
+    """
+    cards = [path for path in sorted(folder.rglob("*.json")) if ".state" not in path.parts]
+    if not cards:
+        raise UserError(f"{folder}: holds no run cards; give a folder of results, such as results/demo")
+    return [line for path in cards for line in _faults(path, config)]
+
+
+def _faults(path: Path, config: Config) -> Iterator[str]:
+    try:
+        card = read_card(path)
+    except UserError as error:
+        yield str(error)
+        return
+    for name, digest in card["outputs"].items():
+        yield from _file(path.parent / name, digest, "was changed after it was made; make it again")
+    for name, digest in card["inputs"].items():
+        yield from _file(Path(name), digest, f"is not what {path} was made from; make that again")
+    if card["command"] not in ENTRY_POINTS:
+        yield f"{path}: unknown command {card['command']!r}; made by another version"
+        return
+    try:
+        expected = _settings(card, config)
+        digest = command_digest(card["command"], card["settings"])
+    except UserError as error:
+        yield f"{path}: {error}"
+        return
+    if canonical_json(expected) != canonical_json(card["settings"]):
+        yield f"{path}: made with other settings ({_difference(expected, card['settings'])}); make it again"
+    if digest != card["code"]:
+        yield f"{path}: made by other code ({card['code']}, now {digest}); make it again"
+
+
+def _settings(card: dict[str, Any], config: Config) -> dict[str, Any]:
+    if card["command"] == "prepare":
+        return slices.prepare(config, card["dataset"])
+    if card["command"] == "pretrain":
+        return slices.pretrain(config, card["dataset"], card["recipe"])
+    if card["command"] == "probe":
+        return slices.probe(config, card["dataset"])
+    return slices.figure(config, card["item"])
+
+
+def _file(path: Path, digest: str, trouble: str) -> Iterator[str]:
+    if not path.is_file():
+        yield f"{path}: is missing"
+    elif sha256(path) != digest:
+        yield f"{path}: {trouble}"
+
+
+def _difference(new: Any, old: Any, where: str = "") -> str:
+    """Name the first key whose value differs."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        for key in sorted(set(new) | set(old)):
+            if new.get(key) != old.get(key):
+                return _difference(new.get(key), old.get(key), f"{where}.{key}" if where else key)
+    return f"{where} was {old!r}, now {new!r}"

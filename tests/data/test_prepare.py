@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from drl.data import prepare as module
+from drl.data.prepare import fit_images, prepare
+from drl.data.sources.raw import LabelledImages, Raw
+from drl.data.store import ImageStore
+from drl.errors import UserError
+from tests.data.factories import settings
+
+SOURCES = {
+    "mnist5k": {"image_size": 28, "channels": 1},
+    "mnistm5k": {"image_size": 32, "channels": 3},
+    "digits": {"image_size": 16, "channels": 1},
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_equal_settings_give_equal_bytes(source: str, tmp_path: Path) -> None:
+    chosen = settings(source, **SOURCES[source])
+    paths = [tmp_path / name / "images.safetensors" for name in ("a", "b", "c")]
+    facts = [prepare("x", chosen, path) for path in paths[:2]]
+    assert facts[0] == facts[1]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert (tmp_path / "a" / "files.csv").read_bytes() == (tmp_path / "b" / "files.csv").read_bytes()
+    assert prepare("x", chosen.model_copy(update={"seed": 1}), paths[2])["sha256"] != facts[0]["sha256"]
+
+
+def test_facts_say_what_was_written(tmp_path: Path) -> None:
+    facts = prepare("m", settings("mnistm5k", image_size=16, channels=3), tmp_path / "images.safetensors")
+    assert {key: facts[key] for key in ("n_train", "n_val", "n_test", "image_size", "channels")} == {
+        "n_train": 100,
+        "n_val": 10,
+        "n_test": 20,
+        "image_size": 16,
+        "channels": 3,
+    }
+    assert len(facts["mean"]) == len(facts["std"]) == 3
+    store = ImageStore.open(tmp_path / "images.safetensors")
+    assert store.facts == facts
+    assert store.images.shape == (120, 3, 16, 16)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["files.csv", "images.safetensors"]
+
+
+def test_validation_is_a_balanced_part_of_training(tmp_path: Path) -> None:
+    prepare("m", settings("mnist5k"), tmp_path / "images.safetensors")
+    store = ImageStore.open(tmp_path / "images.safetensors")
+    assert set(store.val.tolist()) <= set(store.train.tolist())
+    assert torch.bincount(store.labels[store.val], minlength=10).tolist() == [1] * 10
+    assert torch.bincount(store.labels[store.test], minlength=10).tolist() == [2] * 10
+    with (tmp_path / "files.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["index"]) for row in rows] == list(range(120))
+    assert [int(row["index"]) for row in rows if row["split"] == "val"] == store.val.tolist()
+    assert [int(row["class"]) for row in rows] == store.labels.tolist()
+
+
+def test_given_statistics_win(tmp_path: Path) -> None:
+    facts = prepare("m", settings("digits", image_size=8, mean=(0.25,), std=(0.5,)), tmp_path / "i.safetensors")
+    assert (facts["mean"], facts["std"]) == ([0.25], [0.5])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": 9}, "classes is declared as 9 but the source mnist5k has 10"),
+        ({"train": 4500, "test": 600}, "declare 5100 images but the source mnist5k has 5000"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_told(changes: dict[str, int], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare("m", settings("mnist5k", **changes), tmp_path / "out" / "images.safetensors")
+    assert not (tmp_path / "out").exists()
+
+
+def _raw(train: int, test: int, value: int | None = None) -> Raw:
+    def part(n: int) -> LabelledImages:
+        images = np.random.Generator(np.random.PCG64(n)).integers(0, 256, (n, 4, 4, 3), dtype=np.uint8)
+        if value is not None:
+            images[:] = value
+        return LabelledImages(images, np.arange(n, dtype=np.int64) % 2, tuple(f"{i}.png" for i in range(n)))
+
+    return Raw(part(train), part(test), ("a", "b"), "made up")
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_counts_of_a_fixed_split_are_checked(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "read_source", lambda _: _raw(8, 4))
+    sizes = {"train": 8, "test": 4, "validation": 2} | {part: 5}
+    chosen = settings("cifar10", classes=2, channels=3, image_size=4, **sizes)
+    with pytest.raises(UserError, match=f"{part} is declared as 5 but the source cifar10 has"):
+        prepare("c", chosen, tmp_path / "images.safetensors")
+
+
+def test_blank_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "read_source", lambda _: _raw(8, 4, value=7))
+    with pytest.raises(UserError, match="all training pixels of a channel are equal"):
+        prepare("c", settings(classes=2, channels=3, image_size=4, train=8, test=4, validation=2), tmp_path / "i.st")
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(OSError, match="no space left"):
+        prepare("m", settings("mnist5k"), tmp_path / "images.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_images_that_fit_are_not_touched() -> None:
+    images = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(fit_images(images, 3, 8), images)
+    assert torch.equal(fit_images(images[:, :1], 3, 8), images[:, :1].expand(3, 3, 8, 8))
+
+
+@pytest.mark.parametrize("size", [8, 16, 40])
+def test_resizing_agrees_with_pillow(size: int) -> None:
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    fitted = fit_images(images, 3, size)
+    for image, small in zip(images, fitted, strict=True):
+        expected = Image.fromarray(image.permute(1, 2, 0).numpy()).resize((size, size), Image.Resampling.BILINEAR)
+        difference = small.permute(1, 2, 0).int() - torch.from_numpy(np.array(expected)).int()
+        assert difference.abs().max() <= 1
+
+
+def test_colour_to_grey_agrees_with_pillow() -> None:
+    images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for image, grey in zip(images, fit_images(images, 1, 8), strict=True):
+        expected = np.array(Image.fromarray(image.permute(1, 2, 0).numpy()).convert("L"))
+        assert np.abs(expected.astype(int) - grey[0].numpy()).max() <= 1

@@ -1,0 +1,72 @@
+# Helper functions. Rules live in the other files.
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+sys.path.insert(0, workflow.basedir)
+# Jobs call `python -m drl`; it has to be the Python that runs Snakemake, also where no environment is activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+from drl.config import slices
+from drl.config.resolve import load, scale_file
+from drl.errors import UserError
+from drl.files import canonical_json
+from drl.items import BUILT, ITEMS, measurements
+from drl.provenance import command_digest
+
+
+def checked(call, *arguments):
+    """Call a function; print its one-line complaint and stop with exit code 2, before any job starts."""
+    try:
+        return call(*arguments)
+    except UserError as error:
+        print(f"drl: {error}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+@cache
+def job(command, *names):
+    """Return a job's settings as canonical JSON, and the digest of its code: what reruns it, besides its inputs."""
+    settings = checked(getattr(slices, command), CONFIG, *names)
+    return canonical_json(settings), checked(command_digest, command, settings)
+
+
+def prepare_settings(wildcards):
+    return job("prepare", wildcards.dataset)[0]
+
+
+def prepare_code(wildcards):
+    return job("prepare", wildcards.dataset)[1]
+
+
+def pretrain_settings(wildcards):
+    return job("pretrain", wildcards.dataset, wildcards.recipe)[0]
+
+
+def pretrain_code(wildcards):
+    return job("pretrain", wildcards.dataset, wildcards.recipe)[1]
+
+
+def probe_settings(wildcards):
+    return job("probe", wildcards.dataset)[0]
+
+
+def probe_code(wildcards):
+    return job("probe", wildcards.dataset)[1]
+
+
+def item_inputs(item):
+    """Return the metrics files of an item."""
+    return [f"{RESULTS}/{name}" for name in measurements(CONFIG, item)]
+
+
+def item_file(item):
+    """Return the file that stands for an item."""
+    return f"{RESULTS}/{'tables' if ITEMS[item].kind == 'table' else 'figures'}/{item}.svg"
+
+
+def all_items(kind=None):
+    """Return the files of all items of a kind that this version builds."""
+    return [item_file(item) for item in BUILT if kind in (None, ITEMS[item].kind)]

@@ -1,0 +1,64 @@
+# metrics -> results/<scale>/figures/, and the named targets: one drawing rule and one target an item.
+
+for ITEM in BUILT:
+
+    rule:
+        name:
+            f"draw_{ITEM}"
+        input:
+            item_inputs(ITEM),
+        output:
+            svg=report(
+                item_file(ITEM),
+                caption=f"../report/{ITEM}.rst",
+                category="Paper" if ITEMS[ITEM].kind != "diagnostic" else "Diagnostics",
+                labels={
+                    "item": ITEM.replace("_", " ").capitalize(),
+                    "shows": ITEMS[ITEM].shows,
+                    "paper": ITEMS[ITEM].section,
+                },
+            ),
+            png=f"{RESULTS}/figures/{ITEM}.png",
+            csv=f"{RESULTS}/figures/{ITEM}.csv",
+            card=f"{RESULTS}/figures/{ITEM}.svg.json",
+        params:
+            item=ITEM,
+            settings=job("figure", ITEM)[0],
+            code=job("figure", ITEM)[1],
+        log:
+            f"{RESULTS}/logs/figure/{ITEM}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figure/{ITEM}.tsv"
+        conda:
+            "../../envs/drl.yaml"
+        message:
+            f"Drawing {ITEM}"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        shell:
+            "python -m drl figure {params.item} {input}"
+            " --out {output.svg}"
+            " --settings {params.settings:q}"
+            " --code {params.code}"
+            " > {log} 2>&1"
+
+    rule:
+        name:
+            ITEM
+        input:
+            item_file(ITEM),
+        localrule: True
+
+
+rule all_figures:
+    input:
+        all_items("figure"),
+    localrule: True
+
+
+rule all_tables:
+    input:
+        all_items("table"),
+    localrule: True
