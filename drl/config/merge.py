@@ -23,7 +23,8 @@ def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             merged[key] = overlay(below, value)
         elif isinstance(value, Mapping):
-            merged[key] = overlay({}, value)
+            # Snakemake leaves what is there when an empty mapping is laid over it.
+            merged[key] = overlay({}, value) if value or key not in merged else merged[key]
         else:
             merged[key] = deepcopy(value)
     return merged

@@ -158,7 +158,10 @@ def _validated(model: type[Settings], raw: dict[str, Any], where: str) -> Settin
         message = str(first["msg"]).removeprefix("Value error, ")
         found = first.get("input")
         shown = ""
-        if not isinstance(found, (dict, list)) and first["type"] != "missing":
+        if first["type"] == "union_tag_invalid":
+            tag, valid = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "").split(", ")
+            message = f"unknown kind {tag!r}; {nearest(tag, valid)}"
+        elif not isinstance(found, (dict, list)) and first["type"] != "missing":
             shown = f" (found {found!r})"
         prefix = where if not path else f"{where}{': ' if where == 'config' else '.'}{path}"
         raise UserError(f"{prefix}: {message[0].lower()}{message[1:]}{shown}") from error

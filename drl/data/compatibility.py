@@ -37,12 +37,12 @@ def make_torchvision_importable() -> torch.library.Library | None:
         raise ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
     _load_operators(Path(found.submodule_search_locations[0]))
     missing = [name for name in ("nms", "qnms") if not hasattr(torch.ops.torchvision, name)]
-    # A torchvision with operators may lack qnms (older releases): importing it only needs nms then.
+    # Where nms is there, the operators have been loaded.
     if "nms" not in missing:
         return None
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for name in missing:
-        library.define(f"{name}{_SCHEMA}")
+        library.define(f"{name}{_SCHEMA}")  # type: ignore[no-untyped-call]
     return library
 
 
@@ -54,4 +54,4 @@ def _load_operators(folder: Path) -> None:
     if spec is None or spec.origin is None:
         return
     with contextlib.suppress(OSError):
-        torch.ops.load_library(spec.origin)
+        torch.ops.load_library(spec.origin)  # type: ignore[no-untyped-call]

@@ -99,7 +99,8 @@ def train_probes(
 
     A seed fixes initial weights, batch order and dropout masks, which all t share; its result does not depend on the
     other seeds and code sets of the call (but for float rounding). In a sweep each rate starts from the same draws, and
-    the rate of a t is the first with the best validation accuracy (at the epoch that `select` says), averaged over seeds.
+    the rate of a t is the first with the best validation accuracy (at the epoch that `select` says), averaged over
+    seeds.
 
     Args:
         codes: [T, N, D], one code set per time t; computed in float64 if that is what they are, else in float32.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,7 +15,18 @@ from drl.models.init import conv, fan_avg_uniform_, linear
 Resampling = Literal["up", "down"]
 
 
-def group_norm(channels: int) -> nn.GroupNorm:
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation that always computes in float32.
+
+    Statistics of bfloat16 lose digits, and on a CPU bfloat16 in channels_last takes three times as long as this.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise [B, C, ...]; the result has the type of `x`."""
+        return super().forward(x.float()).to(x.dtype)
+
+
+def group_norm(channels: int) -> GroupNorm:
     """Return GroupNorm with min(channels / 4, 32) groups and eps 1e-6.
 
     Raises:
@@ -26,7 +38,29 @@ def group_norm(channels: int) -> nn.GroupNorm:
             f"network: {channels} channels cannot be split into {groups} normalisation groups; "
             "choose nf and channel_multipliers so that all widths are multiples of 4 (of 32 above 128)"
         )
-    return nn.GroupNorm(groups, channels, eps=1e-6)
+    return GroupNorm(groups, channels, eps=1e-6)
+
+
+def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
+    """Zero activations at random and scale up the rest, with torch's default generator.
+
+    On a CPU `F.dropout` draws one number an activation, which costs a tenth of a training step; 16 bits of a number are
+    enough for a probability rounded to a multiple of 2^-16.
+
+    Args:
+        x: Any shape.
+        probability: Of zeroing, in [0, 1).
+        training: If not, `x` is returned as it is.
+    """
+    if not training or probability == 0:
+        return x
+    dense = x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or not dense:
+        return F.dropout(x, probability)
+    bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    threshold = min(round(probability * 2**16), 2**16 - 1) - 2**15
+    kept = (bits.view(torch.int16)[: x.numel()] >= threshold).as_strided(x.shape, x.stride())
+    return x * kept.to(x.dtype).mul_(1 / (1 - probability))
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -103,7 +137,7 @@ class ResBlock(nn.Module):
         h: Tensor = self.conv_0(resample(F.silu(self.norm_0(x)), self.resampling))
         if self.shift is not None:
             h = h + self.shift(embedding)[:, :, None, None]
-        h = F.dropout(F.silu(self.norm_1(h)), self.dropout, self.training)
+        h = dropout(F.silu(self.norm_1(h)), self.dropout, self.training)
         skip = resample(x, self.resampling)
         return combine(skip if self.skip is None else self.skip(skip), self.conv_1(h))
 

@@ -308,3 +308,14 @@ def test_nothing_to_measure_is_an_error() -> None:
 def test_bad_options_are_named(change: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"^probe: .*; give"):
         replace(SMALL, **change)
+
+
+def test_seeds_differ_in_weights_order_and_masks() -> None:
+    draws = []
+    for seed in (0, 1):
+        stream, bits = ProbeStream(seed, CPU), torch.empty(1, 64, dtype=torch.int64)
+        weights, order = stream.weights(4, 8, 3, torch.float32), stream.order(50)
+        stream.fill(bits)
+        draws.append((weights.hidden, order, bits))
+    for one, other in zip(*draws, strict=True):
+        assert not torch.equal(one, other)

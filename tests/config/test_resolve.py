@@ -1,0 +1,152 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drl.config import slices
+from drl.config.json_schema import json_schema
+from drl.config.recipes import Recipe
+from drl.config.resolve import FOLDER, recipe, resolve
+from drl.config.schema import SCALES
+from drl.errors import UserError
+from drl.files import canonical_json
+from drl.items import BUILT, models
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_resolves_and_every_recipe_round_trips(scale):
+    config = resolve(scale)
+    assert config.scale == scale
+    for name in config.recipes:
+        for dataset in config.datasets:
+            resolved = recipe(config, name, dataset)
+            again = Recipe.model_validate({"label": "x", **json.loads(canonical_json(resolved.slice()))})
+            assert again.slice() == resolved.slice()
+
+
+def test_paper_scale_is_the_papers_protocol():
+    config = resolve("paper")
+    drl = recipe(config, "drl", "cifar10")
+    assert (drl.iterations, drl.batch_size, drl.codes_from, drl.hold_out_validation) == (250_000, 100, "raw", False)
+    assert drl.method.l1_weight == 1e-5
+    assert (drl.encoder.depth, drl.encoder.width, drl.encoder.code_size) == (28, 2, 128)
+    assert recipe(config, "vdrl").method.kl_weight == 1e-5
+    assert recipe(config, "drl_70k").iterations == 70_000
+    assert recipe(config, "drl", "miniimagenet").score.channel_multipliers == (1, 2, 2)
+    assert config.studies.probe.t == tuple(k / 10 for k in range(11))
+    assert config.studies.probe.epochs == 50
+    assert len(models(config, "figure_4")) == 3 * 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        (["studies.probe.epoch=5"], "studies.probe: unknown key 'epoch'; did you mean 'epochs'?"),
+        (["recipes.drl.score.nff=3"], "recipes.drl.score: unknown key 'nff'; did you mean 'nf'?"),
+        (["recipes.vdrl.method.l1_weight=1"], "recipes.vdrl.method: unknown key 'l1_weight'; did you mean 'kl_weight'?"),
+        (["studies.probe.epochs=many"], "studies.probe.epochs: input should be a valid integer"),
+        (["recipes.drl.optimiser.epsilon=1e-8x"], "recipes.drl.optimiser.epsilon: input should be a valid number"),
+        (["recipes.drl.method.kind=drll"], "recipes.drl.method: unknown kind 'drll'; did you mean 'drl'?"),
+        (["studies.probe.label_budgets=[100,90000,all]"], "90000 labels are more than the 4000 training images"),
+        (["studies.probe.label_budgets=[5,all]"], "5 labels cannot cover the 10 classes"),
+        (["studies.probe.label_budgets=[all,5]"], "`all` must come last"),
+        (["items.figure_4.datasets=[mnist]"], "unknown dataset 'mnist'; did you mean 'mnist5k'?"),
+        (["items.figure_4.recipes=[drk]"], "unknown recipe 'drk'; did you mean 'drl'?"),
+        (["items.figure_44={datasets: [digits], recipes: [drl]}"], "unknown item 'figure_44'"),
+        (["dataset=cifar"], "unknown dataset 'cifar'; did you mean 'cifar10'?"),
+        (["itmes=3"], "unknown key 'itmes'; did you mean 'items'?"),
+        (["recipes.vdrl.inherits=dlr"], "recipes.vdrl.inherits: unknown recipe 'dlr'; did you mean 'drl'?"),
+        (["recipes.drl.inherits=vdrl"], "inherits from itself"),
+        (["recipes.DRL.inherits=drl"], "use lower case letters"),
+        (["recipes.drl.for_dataset.cifra10.iterations=1"], "unknown dataset 'cifra10'; did you mean 'cifar10'?"),
+        (["recipes.x={inherits: drl, sde: {kind: vp, sigma_max: 3}}"], "recipes.x.sde: unknown key 'sigma_max'"),
+        (["recipes.x={inherits: drl, sde: {kind: vp}}"], "recipes.x: score.scale_by_sigma must be false under sde vp"),
+        (["datasets.cifar10.mean=[1,2]"], "datasets.cifar10: mean has 2 values"),
+        (["studies.probe.learning_rates=[1.0e-3]", "datasets.digits.validation=0"], "datasets.digits.validation is 0"),
+        (["every_recipe.batch_size=5000"], "5000 is more than the 4000 training images"),
+        (["every_recipe.score.channel_multipliers=[1,1,1,1,1,1]"], "6 levels halve 5 times"),
+        (["nonsense"], "write key.subkey=value"),
+    ],
+)
+def test_bad_settings_give_one_line_that_names_key_and_remedy(sets, expected):
+    with pytest.raises(UserError) as caught:
+        resolve("demo", sets=sets)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_scale_is_named():
+    with pytest.raises(UserError, match="unknown scale 'papr'; did you mean 'paper'"):
+        resolve("papr")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(st.characters(categories=["Ll"]), min_size=1, max_size=12))
+def test_no_unknown_top_level_key_passes(word):
+    known = {"scale", "dataset", "seeds", "run", "datasets", "recipes", "every_recipe", "studies", "items"}
+    if word in known:
+        return
+    with pytest.raises(UserError, match="unknown key"):
+        resolve("demo", sets=[f"{word}=1"])
+
+
+def test_numeric_strings_are_numbers_as_snakemake_hands_them_over():
+    config = resolve("demo", sets=["studies.probe.epochs='7'", "seeds='3'"])
+    assert (config.studies.probe.epochs, config.seeds) == (7, (0, 1, 2))
+
+
+def test_users_file_wins_over_the_scale(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("seeds: [7]\nevery_recipe: {iterations: 3}\n")
+    config = resolve("demo", files=[own])
+    assert config.seeds == (7,)
+    assert recipe(config, "drl").iterations == 3
+    assert recipe(config, "drl").batch_size == 64  # the scale's
+
+
+def test_broken_files_are_named(tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1")
+    for path, word in ((broken, "is not YAML"), (tmp_path / "none.yaml", "cannot be read")):
+        with pytest.raises(UserError, match=word) as caught:
+            resolve("demo", files=[path])
+        assert str(path) in str(caught.value)
+
+
+def test_legend_names_and_titles_rerun_no_training():
+    config, renamed = resolve("demo"), resolve("demo", sets=["recipes.drl.label=X", "datasets.digits.title=Y"])
+    assert slices.pretrain(config, "digits", "drl") == slices.pretrain(renamed, "digits", "drl")
+    assert slices.prepare(config, "digits") == slices.prepare(renamed, "digits")
+    assert slices.figure(config, "figure_4") != slices.figure(renamed, "figure_4")
+
+
+def test_budgets_are_resolved_to_numbers():
+    config = resolve("demo")
+    assert slices.probe(config, "digits")["probe"]["label_budgets"] == [100, 300, 1000, config.datasets["digits"].train]
+    held_out = resolve("demo", sets=["studies.probe.select=best_val"])
+    expected = held_out.datasets["digits"].train - held_out.datasets["digits"].validation
+    assert slices.probe(held_out, "digits")["probe"]["label_budgets"][-1] == expected
+
+
+def test_schema_file_is_up_to_date_and_knows_every_key():
+    assert (FOLDER / "config.schema.json").read_text() == json_schema(), "run: drl schema > config/config.schema.json"
+
+
+def test_every_built_item_has_axes_and_a_caption():
+    config = resolve("paper")
+    for name in BUILT:
+        assert name in config.items
+        assert (FOLDER.parent / "workflow" / "report" / f"{name}.rst").is_file()
+
+
+def test_every_knob_stands_in_config_yaml_with_the_value_that_the_models_assume():
+    written = yaml.safe_load(Path(FOLDER / "config.yaml").read_text())
+    config = resolve("paper")
+    drl = dict(written["recipes"]["drl"])
+    drl.pop("for_dataset")
+    resolved = recipe(config, "drl").model_dump(mode="json")
+    assert drl == resolved
+    assert written["studies"]["probe"] == config.studies.probe.model_dump(mode="json")
