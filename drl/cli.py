@@ -16,6 +16,7 @@ from drl.config import slices
 from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
 from drl.errors import UserError
+from drl.gpu_slots import gpu_slot
 
 STOPPED = 75  # EX_TEMPFAIL: the state is saved, the same command goes on
 Command = Callable[..., None]
@@ -167,18 +168,19 @@ def pretrain(
     digest = provenance.check_code("pretrain", chosen, code)
     folder = lazy.folder(scale)
     where = settings_of(run_json, lambda: lazy.config.run.slice())
-    from drl.training.pretrain import Name, Resources
-    from drl.training.pretrain import pretrain as run
+    with gpu_slot(where["device"]):
+        from drl.training.pretrain import Name, Resources
+        from drl.training.pretrain import pretrain as run
 
-    run(
-        Name(folder.name, dataset, recipe, seed),
-        chosen,
-        images or folder / "data" / dataset / "images.safetensors",
-        out or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
-        states or folder / ".state",
-        digest,
-        Resources(threads=threads, **where),
-    )
+        run(
+            Name(folder.name, dataset, recipe, seed),
+            chosen,
+            images or folder / "data" / dataset / "images.safetensors",
+            out or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+            states or folder / ".state",
+            digest,
+            Resources(threads=threads, **where),
+        )
 
 
 @cli.command()
@@ -210,18 +212,19 @@ def probe(
     digest = provenance.check_code("probe", chosen, code)
     folder = lazy.folder(scale)
     where = settings_of(run_json, lambda: lazy.config.run.slice())
-    from drl.evaluation.probe import probe as run
+    with gpu_slot(where["device"]):
+        from drl.evaluation.probe import probe as run
 
-    run(
-        model or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
-        images or folder / "data" / dataset / "images.safetensors",
-        out or folder / "metrics" / "probe" / dataset / recipe / f"seed{seed}.csv",
-        chosen,
-        digest,
-        device=where["device"],
-        precision=where["precision"],
-        threads=threads,
-    )
+        run(
+            model or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+            images or folder / "data" / dataset / "images.safetensors",
+            out or folder / "metrics" / "probe" / dataset / recipe / f"seed{seed}.csv",
+            chosen,
+            digest,
+            device=where["device"],
+            precision=where["precision"],
+            threads=threads,
+        )
 
 
 @cli.command()

@@ -28,7 +28,16 @@ ENTRY_POINTS: Mapping[str, str] = {
 }
 # These read settings, write files, talk to the user or pick a device. They change no result, so editing them reruns
 # nothing.
-MACHINERY = ("drl.cli", "drl.config", "drl.device", "drl.errors", "drl.files", "drl.progress", "drl.provenance")
+MACHINERY = (
+    "drl.cli",
+    "drl.config",
+    "drl.device",
+    "drl.errors",
+    "drl.files",
+    "drl.gpu_slots",
+    "drl.progress",
+    "drl.provenance",
+)
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pandas", "safetensors", "snakemake")
 
 
@@ -147,7 +156,7 @@ def check_code(command: str, settings: Mapping[str, Any], expected: str | None) 
     digest = command_digest(command, settings)
     if expected is not None and digest != expected:
         raise UserError(
-            f"drl {command}: the code changed after this job was planned ({expected} -> {digest}); start Snakemake again"
+            f"drl {command}: the code changed after this job was planned ({expected} -> {digest}); start again"
         )
     return digest
 

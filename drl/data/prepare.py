@@ -38,7 +38,7 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
             are training images too.
 
     Returns:
-        The facts, also stored in the file: name, title, classes, mean, std (lists, of training pixels in [0, 1]),
+        The facts, also stored in the file: name, classes, mean, std (lists, of training pixels in [0, 1]),
         origin, sha256 (of the content, not of the file), n_train (validation included), n_val, n_test, image_size,
         channels.
 
@@ -51,7 +51,6 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
     mean, std = _statistics(name, settings, tensors["images"][: settings.train])
     facts: dict[str, Any] = {
         "name": name,
-        "title": settings.title,
         "classes": list(raw.classes),
         "mean": mean,
         "std": std,

@@ -53,9 +53,9 @@ class WarmedAdam:
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Take back what `tensors` gave."""
-        state: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
             position, _, name = key.partition(".")
-            state.setdefault(int(position), {})[name] = value
-        groups = self.adam.state_dict()["param_groups"]
-        self.adam.load_state_dict({"state": state, "param_groups": groups})
+            parameter = self.parameters[int(position)]
+            # The fused step walks weights and moments in memory order, so a moment must lie as its weight does.
+            fitting = torch.empty_like(parameter) if value.shape == parameter.shape else torch.empty_like(value)
+            self.adam.state[parameter][name] = fitting.detach().copy_(value)

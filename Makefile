@@ -1,0 +1,52 @@
+# make demo | test | report | bench | lock. Needs python 3.11 or newer, make and git; everything else goes into .venv.
+PYTHON ?= python3
+SCALE ?= demo
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# One process, one job, its own threads: torch must not take all cores in each of several jobs.
+READY := .venv/.ready
+
+.PHONY: help demo test check report bench lock clean
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## the whole pipeline at scale demo, with its report
+	snakemake --cores all --quiet rules --config scale=demo
+	@$(MAKE) --no-print-directory report SCALE=demo
+	@echo "Figures: results/demo/figures/   Report: results/demo/report.html"
+
+report: $(READY)  ## Snakemake's HTML report of results/$(SCALE)
+	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html
+
+test: $(READY)  ## everything that CI checks
+	@$(MAKE) --no-print-directory check
+	pytest -n 2
+	@$(MAKE) --no-print-directory demo
+
+check: $(READY)  ## format, lint, types
+	ruff format --check .
+	ruff check .
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+bench: $(READY)  ## what the hot paths cost, beside plain references
+	python benchmarks/training_step.py
+	python benchmarks/probe.py
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:  ## new versions: resolves pyproject.toml afresh, rewrites requirements.lock and envs/drl.yaml
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet "torch==2.13.0" setuptools
+	.venv-lock/bin/python -m pip install --quiet -e ".[dev]"
+	.venv-lock/bin/python -m pip freeze --all --exclude-editable | .venv-lock/bin/python envs/write_pins.py
+	rm -rf .venv-lock
+
+clean:  ## remove results and the environment
+	rm -rf .venv .snakemake results/demo results/lite results/paper

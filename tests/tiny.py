@@ -1,0 +1,80 @@
+"""Small images and recipes that train in a second, for tests of all layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from drl.config.datasets import DatasetSettings
+from drl.config.recipes import Recipe
+from drl.data.prepare import prepare
+from drl.methods.base import ImageFacts
+from drl.methods.build import build_method
+
+SIZE, CLASSES = 8, 3
+FACTS = ImageFacts(channels=1, image_size=SIZE, classes=CLASSES)
+
+
+def recipe(kind: str = "drl", **changes: Any) -> dict[str, Any]:
+    """Return a resolved recipe with networks as small as they get."""
+    values: dict[str, Any] = {
+        "label": kind.upper(),
+        "method": {"kind": kind},
+        "encoder": {"depth": 10, "width": 1, "nf": 2},
+        "score": {"nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "attention_resolutions": []},
+        "optimiser": {"warmup_steps": 2, "learning_rate": 1e-3},
+        "batch_size": 8,
+        "iterations": 12,
+    }
+    return Recipe.model_validate(values | changes).slice()
+
+
+def settings(kind: str = "drl", **changes: Any) -> dict[str, Any]:
+    """Return the settings of `drl pretrain`."""
+    return {"recipe": recipe(kind, **changes), "code_usage": {"times": 2, "images": 6, "t": [0.2, 0.8]}}
+
+
+def method(kind: str = "drl", seed: int = 0, **changes: Any):
+    """Return a method with fresh weights, none of them zero, so that the code reaches the score."""
+    torch.manual_seed(seed)
+    built = build_method(recipe(kind, **changes), FACTS, torch.full((1, 1, 1, 1), 0.5), torch.full((1, 1, 1, 1), 0.25))
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape))
+    return built
+
+
+def write_folder(folder: Path, per_class: int = 12) -> Path:
+    """Write a folder of class folders with stripes whose direction tells the class."""
+    noise = np.random.Generator(np.random.PCG64(0))
+    for label in range(CLASSES):
+        (folder / f"class{label}").mkdir(parents=True)
+        for k in range(per_class):
+            rows, columns = np.mgrid[:SIZE, :SIZE]
+            stripes = np.cos(2.0 * (rows, columns, rows + columns)[label] + 0.3 * k)
+            pixels = 127 + 90 * stripes + 20 * noise.standard_normal((SIZE, SIZE))
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"class{label}" / f"{k}.png")
+    return folder
+
+
+def images(folder: Path, per_class: int = 12) -> Path:
+    """Prepare such images; return images.safetensors."""
+    total = CLASSES * per_class
+    declared = DatasetSettings(
+        title="Stripes",
+        source="image_folder",
+        folder=str(write_folder(folder / "source", per_class)),
+        classes=CLASSES,
+        channels=1,
+        image_size=SIZE,
+        train=total - 2 * CLASSES,
+        test=2 * CLASSES,
+        validation=2 * CLASSES,
+    )
+    out = folder / "prepared" / "images.safetensors"
+    prepare("stripes", declared, out)
+    return out

@@ -1,0 +1,227 @@
+"""Whole trainings: interruption and resumption are tested by killing real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drl.data.store import ImageStore
+from drl.device import place
+from drl.errors import UserError
+from drl.metrics import read_metrics
+from drl.models.model_file import load_model
+from drl.training.loop import Training, Unfinished
+from drl.training.pretrain import Name, Resources, pretrain
+from tests import tiny
+
+FILES = ("model.safetensors", "loss.csv", "code_usage.csv")
+FP32 = {"device": "cpu", "precision": "fp32", "compile": "off"}
+
+
+def train(images, folder, kind="drl", seed=0, states=None, resources=None, **changes):
+    pretrain(
+        Name("test", "stripes", kind, seed),
+        tiny.settings(kind, **changes),
+        images,
+        folder / "model.safetensors",
+        states or folder / "states",
+        "code",
+        resources or Resources(threads=1, **FP32),
+    )
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["drl", "vdrl"])
+def test_equal_seeds_give_equal_files_and_other_seeds_do_not(stripes, tmp_path, kind):
+    one, two, other = (train(stripes, tmp_path / name, kind, seed) for name, seed in (("1", 4), ("2", 4), ("3", 5)))
+    for name in FILES:
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    assert (one / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes()
+
+
+def test_what_is_written(stripes, tmp_path):
+    folder = train(stripes, tmp_path)
+    card = json.loads((folder / "model.safetensors.json").read_text())
+    assert set(card["outputs"]) == set(FILES)
+    for key in ("settings", "code", "git", "versions", "inputs", "device", "precision", "threads", "seed", "seconds"):
+        assert key in card
+    assert card["images_per_second"] > 0
+    assert card["peak_memory_bytes"] > 10**7
+    assert not list((folder / "states").rglob("*.safetensors")), "the state is removed after success"
+    losses = read_metrics(folder / "loss.csv")
+    assert [row["step"] for row in losses if row["metric"] == "loss"] == [str(k) for k in range(1, 13)]
+    usage = read_metrics(folder / "code_usage.csv")
+    assert {(row["step"], row["t"]) for row in usage} == {(s, t) for s in ("6", "12") for t in ("0.2", "0.8")}
+    by_metric = {row["metric"]: float(row["value"]) for row in usage if (row["step"], row["t"]) == ("12", "0.8")}
+    assert by_metric["code_worth"] == pytest.approx(by_metric["loss_other_code"] - by_metric["loss_own_code"])
+
+
+def test_model_file_holds_raw_and_averaged_weights_by_name(stripes, tmp_path):
+    tensors = load_file(train(stripes, tmp_path) / "model.safetensors")
+    assert {name.split(".")[0] for name in tensors} == {"encoder", "encoder_ema", "score", "score_ema"}
+    moved = [n for n in tensors if n.startswith("score.") and not torch.equal(tensors[n], tensors["score_ema." + n[6:]])]
+    assert moved
+
+
+def test_load_model_gives_the_trained_codes_and_the_choice_of_weights(stripes, tmp_path):
+    path = train(stripes, tmp_path) / "model.safetensors"
+    store = ImageStore.open(stripes)
+    images, t = store.images[:4], torch.full((4,), 0.5)
+    raw, averaged = load_model(path), load_model(path, weights="ema")
+    assert not raw.training
+    assert torch.equal(raw.encode(images, t), load_model(path, weights="raw").encode(images, t))
+    assert not torch.equal(raw.encode(images, t), averaged.encode(images, t))
+    with pytest.raises(UserError, match="no such model"):
+        load_model(tmp_path / "none.safetensors")
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(UserError, match="damaged"):
+        load_model(path)
+
+
+def stop_after(steps):
+    """Return a stop request that becomes true after some steps."""
+    calls = []
+    return lambda: calls.append(0) or len(calls) >= steps
+
+
+@pytest.mark.parametrize("kind", ["drl", "vdrl"])
+@pytest.mark.parametrize("stop", [1, 5, 11])
+def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, monkeypatch, kind, stop):
+    whole = train(stripes, tmp_path / "whole", kind)
+    from drl.training import pretrain as module
+
+    real = module.run
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "run", lambda *a: real(*a[:-1], stop_after(stop)))
+        with pytest.raises(Unfinished, match=f"step {stop} of 12"):
+            train(stripes, tmp_path / "parts", kind)
+    assert list((tmp_path / "parts" / "states").rglob("state.safetensors"))
+    parts = train(stripes, tmp_path / "parts", kind)
+    for name in FILES:
+        assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
+
+
+def test_killed_at_any_moment_and_run_again_is_uninterrupted_bit_for_bit(stripes, tmp_path):
+    """kill -9 a real process several times, each time after it has saved anew."""
+    changes = {"iterations": 120}
+    whole = train(stripes, tmp_path / "whole", **changes)
+    code = (
+        "import sys, json; from pathlib import Path\n"
+        "from drl.training.pretrain import Name, Resources, pretrain\n"
+        "a = json.loads(sys.argv[1])\n"
+        "pretrain(Name('test', 'stripes', 'drl', 0), a['settings'], Path(a['images']), Path(a['out']),"
+        " Path(a['states']), 'code', Resources(device='cpu', precision='fp32', compile='off', threads=1,"
+        " save_minutes=1e-3))\n"
+    )
+    parts = tmp_path / "parts"
+    arguments = {
+        "settings": tiny.settings(**changes),
+        "images": str(stripes),
+        "out": str(parts / "model.safetensors"),
+        "states": str(parts / "states"),
+    }
+    kills = 0
+    for _ in range(50):
+        process = subprocess.Popen([sys.executable, "-c", code, json.dumps(arguments)], stderr=subprocess.PIPE)
+        if kills < 3:
+            wait_for_new_state(parts / "states", process)
+            kills += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+        _, errors = process.communicate(timeout=120)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, errors.decode()
+    assert kills == 3, "the training ended before it could be killed three times"
+    for name in FILES:
+        assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
+
+
+def wait_for_new_state(folder: Path, process: subprocess.Popen) -> None:
+    def stamps():
+        return {(str(p), p.stat().st_mtime_ns) for p in folder.rglob("state.safetensors")}
+
+    before, end = stamps(), time.monotonic() + 60
+    while stamps() == before and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def test_wall_clock_budget_saves_and_stops(stripes, tmp_path):
+    resources = Resources(threads=1, wall_clock_minutes=1e-9, **FP32)
+    for _ in range(12):
+        try:
+            train(stripes, tmp_path / "parts", resources=resources)
+            break
+        except Unfinished:
+            continue
+    whole = train(stripes, tmp_path / "whole")
+    for name in FILES:
+        assert (whole / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+def test_sigterm_saves_and_stops(stripes, tmp_path, monkeypatch):
+    real = Training.advance
+
+    def advance(self):
+        real(self)
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Training, "advance", advance)
+    with pytest.raises(Unfinished, match="step 3 of 12"):
+        train(stripes, tmp_path)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_loss_that_is_not_finite_names_step_and_recipe_and_keeps_the_last_good_state(stripes, tmp_path, monkeypatch):
+    from drl.methods.conditional import ConditionalScoreMatching as Conditional
+
+    real, calls = Conditional.loss, []
+
+    def loss(self, batch, generator):
+        value, parts = real(self, batch, generator)
+        calls.append(0)
+        return (value * float("nan") if len(calls) == 7 else value), parts
+
+    monkeypatch.setattr(Conditional, "loss", loss)
+    with pytest.raises(UserError, match=r"drl on stripes, seed 0: the loss was not finite at step 7 of 12"):
+        train(stripes, tmp_path, resources=Resources(threads=1, save_minutes=1e-9, **FP32))
+    (state,) = (tmp_path / "states").rglob("state.safetensors")
+    monkeypatch.undo()
+    train(stripes, tmp_path)  # goes on from the good state
+    assert not state.exists()
+    assert (train(stripes, tmp_path / "whole") / "model.safetensors").read_bytes() == (
+        tmp_path / "model.safetensors"
+    ).read_bytes()
+
+
+def test_a_state_saved_with_other_threads_is_refused(stripes, tmp_path):
+    with pytest.raises(Unfinished):
+        train(stripes, tmp_path, resources=Resources(threads=1, wall_clock_minutes=1e-9, **FP32))
+    try:
+        with pytest.raises(UserError, match="threads 1 but this run has 2"):
+            train(stripes, tmp_path, resources=Resources(threads=2, **FP32))
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_held_out_validation_images_are_never_trained_on(stripes):
+    store = ImageStore.open(stripes)
+    placement = place("cpu", "fp32", "off", 1)
+    training = Training(tiny.method(), store, placement, tiny.settings(hold_out_validation=True, batch_size=4), 0)
+    seen = {int(k) for _ in range(40) for k in training.sampler.next()}
+    assert seen == set(store.train.tolist()) - set(store.val.tolist())
+
+
+def test_training_learns(stripes, tmp_path):
+    folder = train(stripes, tmp_path, iterations=250, batch_size=16)
+    losses = [float(row["value"]) for row in read_metrics(folder / "loss.csv") if row["metric"] == "denoising"]
+    # At first the network is silent, so the loss is half the number of pixels.
+    assert losses[0] == pytest.approx(tiny.SIZE**2 / 2, rel=0.15)
+    assert sum(losses[-20:]) / 20 < 0.8 * losses[0]

@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from drl.errors import UserError
+from drl.training.state import load_state, save_state
+
+OWNER = {"fingerprint": "abc", "threads": 1, "versions": {"torch": "2"}}
+TENSORS = {
+    "weights": torch.arange(6.0).reshape(2, 3).t(),
+    "generator": torch.Generator().manual_seed(1).get_state(),
+    "half": torch.ones(3, dtype=torch.bfloat16),
+    "scalar": torch.tensor(3),
+}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "mark" / "state.safetensors"
+    save_state(path, TENSORS, {"step": 5, "rows": [{"a": 0.1}]}, OWNER)
+    return path
+
+
+def test_round_trip(saved):
+    tensors, facts = load_state(saved, OWNER)
+    assert facts == {"step": 5, "rows": [{"a": 0.1}]}
+    assert set(tensors) == set(TENSORS)
+    for name, value in TENSORS.items():
+        assert torch.equal(tensors[name], value)
+        assert tensors[name].dtype == value.dtype
+
+
+def test_no_state_is_no_error(tmp_path):
+    assert load_state(tmp_path / "none.safetensors", OWNER) is None
+
+
+@pytest.mark.parametrize("cut", [0, 4, 30, -1, -20])
+def test_a_truncated_state_is_named_and_not_loaded(saved, cut):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[:cut])
+    with pytest.raises(UserError, match="damaged") as caught:
+        load_state(saved, OWNER)
+    assert str(saved) in str(caught.value)
+    assert "remove" in str(caught.value)
+
+
+def test_a_flipped_bit_is_found(saved):
+    content = bytearray(saved.read_bytes())
+    content[-3] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(UserError, match="checksum"):
+        load_state(saved, OWNER)
+
+
+@pytest.mark.parametrize(
+    "other", [{**OWNER, "fingerprint": "xyz"}, {**OWNER, "threads": 2}, {**OWNER, "versions": {"torch": "3"}}]
+)
+def test_a_foreign_state_is_refused_by_name(saved, other):
+    (key,) = [key for key in OWNER if OWNER[key] != other[key]]
+    with pytest.raises(UserError, match=key):
+        load_state(saved, other)
+
+
+def test_nothing_but_safetensors_is_read(saved):
+    torch.save(TENSORS, saved)
+    with pytest.raises(UserError, match="damaged"):
+        load_state(saved, OWNER)
