@@ -13,8 +13,8 @@ configfile: checked(scale_file, config)
 
 CONFIG = checked(load, config)
 RESULTS = f"results/{CONFIG.scale}"
-# Where and how jobs run. Not a param: another device or precision reruns nothing.
-RUN = canonical_json(CONFIG.run.slice())
+# Where and how jobs run goes to them through the environment and not as a param: another device reruns nothing.
+os.environ["DRL_RUN"] = canonical_json(CONFIG.run.slice())
 
 
 wildcard_constraints:
@@ -24,9 +24,9 @@ wildcard_constraints:
 
 
 rule all:
+    default_target: True
     input:
         all_items(),
-    default_target: True
 
 
 include: "workflow/rules/prepare.smk"

@@ -67,7 +67,9 @@ def planned(command: Command) -> Command:
 
 def placed(command: Command) -> Command:
     """Add the options that say where to compute."""
-    command = click.option("--run", "run_json", help="The configuration's `run` section as JSON.")(command)
+    command = click.option(
+        "--run", "run_json", envvar="DRL_RUN", help="The configuration's `run` section as JSON. Also: $DRL_RUN."
+    )(command)
     return click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's choice.")(command)
 
 

@@ -35,6 +35,7 @@ MACHINERY = (
     "drl.errors",
     "drl.files",
     "drl.gpu_slots",
+    "drl.job_environment",
     "drl.progress",
     "drl.provenance",
 )

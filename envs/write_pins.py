@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LOCK_HEAD = "# Every package at the version this project was tested with; made by `make lock`.\n"
 CONDA_HEAD = """\
-# The environment of every rule under `snakemake --sdm conda`: Python from conda-forge, the rest as in requirements.lock.
-# Made by `make lock`; a test compares the two.
+# The environment of every rule under `snakemake --sdm conda`: Python from conda-forge, the rest as in
+# requirements.lock. Made by `make lock`; a test compares the two.
 name: drl
 channels:
   - conda-forge

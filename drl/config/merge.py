@@ -39,8 +39,7 @@ def refine(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(deepcopy(base))
     for key, value in top.items():
         below = merged.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        if both and value.get("kind", below.get("kind")) == below.get("kind"):
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and _same_kind(below, value):
             merged[key] = refine(below, value)
         else:
             merged[key] = deepcopy(value)
@@ -54,6 +53,10 @@ def patch(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         if not isinstance(value, Mapping):
             merged[key] = deepcopy(value)
-        elif isinstance(below, Mapping) and value.get("kind", below.get("kind")) == below.get("kind"):
+        elif isinstance(below, Mapping) and _same_kind(below, value):
             merged[key] = patch(below, value)
     return merged
+
+
+def _same_kind(below: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    return bool(value.get("kind", below.get("kind")) == below.get("kind"))

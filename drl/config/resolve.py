@@ -171,9 +171,7 @@ def _written_path(location: tuple[int | str, ...], raw: Any) -> list[str]:
     """Leave out of an error's location what pydantic adds for unions, so that it reads as in the YAML file."""
     path: list[str] = []
     for position, part in enumerate(location):
-        if isinstance(raw, dict) and part in raw:
-            raw = raw[part]
-        elif isinstance(raw, (list, tuple)) and isinstance(part, int) and part < len(raw):
+        if _has(raw, part):
             raw = raw[part]
         elif (
             position < len(location) - 1
@@ -183,3 +181,9 @@ def _written_path(location: tuple[int | str, ...], raw: Any) -> list[str]:
             continue
         path.append(str(part))
     return path
+
+
+def _has(raw: Any, part: int | str) -> bool:
+    if isinstance(raw, dict):
+        return part in raw
+    return isinstance(raw, (list, tuple)) and isinstance(part, int) and part < len(raw)

@@ -40,9 +40,9 @@ def make_torchvision_importable() -> torch.library.Library | None:
     # Where nms is there, the operators have been loaded.
     if "nms" not in missing:
         return None
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    library = torch.library.Library("torchvision", "FRAGMENT")
     for name in missing:
-        library.define(f"{name}{_SCHEMA}")  # type: ignore[no-untyped-call]
+        library.define(f"{name}{_SCHEMA}")
     return library
 
 
@@ -54,4 +54,4 @@ def _load_operators(folder: Path) -> None:
     if spec is None or spec.origin is None:
         return
     with contextlib.suppress(OSError):
-        torch.ops.load_library(spec.origin)  # type: ignore[no-untyped-call]
+        torch.ops.load_library(spec.origin)

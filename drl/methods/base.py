@@ -21,7 +21,9 @@ class ImageFacts:
 
 
 class Method(nn.Module):
-    """Base of the methods. Its parts are modules called `encoder`, `score_network` and, where it reconstructs, `decoder`.
+    """Base of the methods.
+
+    Its parts are modules called `encoder`, `score_network` and, where it reconstructs, `decoder`.
 
     Attributes:
         recipe: The resolved recipe as plain values.
@@ -29,6 +31,8 @@ class Method(nn.Module):
     """
 
     encoder: nn.Module
+    pixel_mean: Tensor
+    pixel_std: Tensor
 
     def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Keep what all methods need.

@@ -24,4 +24,5 @@ def build_method(recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: T
     """
     module = importlib.import_module(f"drl.methods.{recipe['method']['kind']}")
     method: Method = module.Objective(recipe, facts, mean, std)
-    return method.to(memory_format=torch.channels_last)
+    method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
+    return method

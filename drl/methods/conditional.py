@@ -15,12 +15,14 @@ from drl.diffusion.sde import make_sde, perturb
 from drl.diffusion.times import sample_times
 from drl.methods.base import ImageFacts, Method
 from drl.models.build import build_encoder, build_score_network
+from drl.models.wide_resnet import WideResNet
 
 
 class ConditionalScoreMatching(Method):
     """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
 
     probabilistic: bool = False
+    encoder: WideResNet
 
     def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build encoder and score network; arguments as in Method."""

@@ -17,6 +17,7 @@ class Objective(ConditionalScoreMatching):
     def code(self, x_0: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return a sample of z (the mean without noise) and lambda KL."""
         mean, log_variance = self.encoder.latent(x_0, t)
+        assert log_variance is not None  # the encoder was built probabilistic
         mean, log_variance = mean.float(), log_variance.float()
         penalty = self.recipe["method"]["kl_weight"] * kl_penalty(mean, log_variance)
         if noise is None:

@@ -16,10 +16,12 @@ class Facts(Protocol):
     def channels(self) -> int:
         """1 or 3."""
         ...
+
     @property
     def image_size(self) -> int:
         """Height and width in pixels."""
         ...
+
     @property
     def classes(self) -> int:
         """Number of classes."""

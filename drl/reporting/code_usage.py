@@ -34,13 +34,14 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
     datasets, recipes = settings["datasets"], settings["recipes"]
     size = (style.PANEL_WIDTH * len(datasets) + 0.9, style.PANEL_HEIGHT * len(recipes))
     figure, axes = plt.subplots(len(recipes), len(datasets), figsize=size, squeeze=False, sharex="col", sharey=True)
-    colours = ScalarMappable(Normalize(0, 1), "cividis")
+    cividis = plt.get_cmap("cividis")
+    colours = ScalarMappable(Normalize(0, 1), cividis)
     share = _share(numbers)
     for row, (recipe, label) in zip(axes, recipes.items(), strict=True):
         for panel, (dataset, title) in zip(row, datasets.items(), strict=True):
             rows = share[(share["dataset"] == dataset) & (share["recipe"] == recipe)]
             for t, line in rows.groupby("t"):
-                panel.plot(line["step"], 100 * line["share"], color=colours.to_rgba(float(str(t))), marker=".")
+                panel.plot(line["step"], 100 * line["share"], color=cividis(float(str(t))), marker=".")
             panel.axhline(0, color="black", linewidth=0.6)
             panel.set_title(f"{label}, {title}")
     for panel in axes[-1]:

@@ -46,7 +46,10 @@ def test_paper_scale_is_the_papers_protocol():
     [
         (["studies.probe.epoch=5"], "studies.probe: unknown key 'epoch'; did you mean 'epochs'?"),
         (["recipes.drl.score.nff=3"], "recipes.drl.score: unknown key 'nff'; did you mean 'nf'?"),
-        (["recipes.vdrl.method.l1_weight=1"], "recipes.vdrl.method: unknown key 'l1_weight'; did you mean 'kl_weight'?"),
+        (
+            ["recipes.vdrl.method.l1_weight=1"],
+            "recipes.vdrl.method: unknown key 'l1_weight'; did you mean 'kl_weight'?",
+        ),
         (["studies.probe.epochs=many"], "studies.probe.epochs: input should be a valid integer"),
         (["recipes.drl.optimiser.epsilon=1e-8x"], "recipes.drl.optimiser.epsilon: input should be a valid number"),
         (["recipes.drl.method.kind=drll"], "recipes.drl.method: unknown kind 'drll'; did you mean 'drl'?"),

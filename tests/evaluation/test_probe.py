@@ -117,7 +117,7 @@ def test_images_of_another_size_are_refused(model, stripes, tmp_path):
     from dataclasses import replace
 
     larger = replace(store, images=store.images.repeat(1, 1, 2, 2))
-    with pytest.raises(UserError, match="trained on 1 channels of 8 pixels but .* 1 channels of 16 pixels"):
+    with pytest.raises(UserError, match=r"trained on 1 channels of 8 pixels but .* 1 channels of 16 pixels"):
         extract_codes(method, larger, store.test, [0.5], place("cpu", "fp32", "off", 1))
 
 
@@ -129,7 +129,7 @@ def test_images_of_another_dataset_are_refused(model, stripes, tmp_path):
         title="x", source="digits", classes=10, channels=1, image_size=8, train=1200, test=500, validation=20
     )
     prepare("digits", other, tmp_path / "digits.safetensors")
-    with pytest.raises(UserError, match="trained on dataset 'stripes' but .* holds 'digits'"):
+    with pytest.raises(UserError, match=r"trained on dataset 'stripes' but .* holds 'digits'"):
         run(model, tmp_path / "digits.safetensors", tmp_path / "probe.csv")
     assert not (tmp_path / "probe.csv").exists()
 

@@ -91,9 +91,7 @@ def test_codes(batch):
     assert drl.encode(batch.images, t).shape == (B, 64)
     assert float(drl.encode(batch.images, t).detach().min()) >= 0  # pooled after a ReLU
     mean = vdrl.encode(batch.images, t)
-    samples = torch.stack(
-        [vdrl.encode(batch.images, t, torch.Generator().manual_seed(k)).detach() for k in range(200)]
-    )
+    samples = torch.stack([vdrl.encode(batch.images, t, torch.Generator().manual_seed(k)).detach() for k in range(200)])
     assert torch.equal(mean, vdrl.encode(batch.images, t))
     assert float((samples.mean(0) - mean.detach()).abs().max()) < 6 * float(samples.std(0).max()) / 200**0.5
 

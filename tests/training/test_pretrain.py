@@ -66,7 +66,9 @@ def test_what_is_written(stripes, tmp_path):
 def test_model_file_holds_raw_and_averaged_weights_by_name(stripes, tmp_path):
     tensors = load_file(train(stripes, tmp_path) / "model.safetensors")
     assert {name.split(".")[0] for name in tensors} == {"encoder", "encoder_ema", "score", "score_ema"}
-    moved = [n for n in tensors if n.startswith("score.") and not torch.equal(tensors[n], tensors["score_ema." + n[6:]])]
+    moved = [
+        n for n in tensors if n.startswith("score.") and not torch.equal(tensors[n], tensors["score_ema." + n[6:]])
+    ]
     assert moved
 
 
@@ -109,7 +111,7 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, mon
 
 
 def test_killed_at_any_moment_and_run_again_is_uninterrupted_bit_for_bit(stripes, tmp_path):
-    """kill -9 a real process several times, each time after it has saved anew."""
+    """Kill -9 a real process several times, each time after it has saved anew."""
     changes = {"iterations": 120}
     whole = train(stripes, tmp_path / "whole", **changes)
     code = (

@@ -1,20 +1,19 @@
 # Helper functions. Rules live in the other files.
 
-import os
 import sys
 from functools import cache
-from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
-# Jobs call `python -m drl`; it has to be the Python that runs Snakemake, also where no environment is activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from drl.config import slices
 from drl.config.resolve import load, scale_file
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.items import BUILT, ITEMS, measurements
+from drl.job_environment import hand_over_run, use_this_python
 from drl.provenance import command_digest
+
+use_this_python()
 
 
 def checked(call, *arguments):
@@ -64,7 +63,9 @@ def item_inputs(item):
 
 def item_file(item):
     """Return the file that stands for an item."""
-    return f"{RESULTS}/{'tables' if ITEMS[item].kind == 'table' else 'figures'}/{item}.svg"
+    return (
+        f"{RESULTS}/{'tables' if ITEMS[item].kind == 'table' else 'figures'}/{item}.svg"
+    )
 
 
 def all_items(kind=None):

@@ -11,7 +11,9 @@ for ITEM in BUILT:
             svg=report(
                 item_file(ITEM),
                 caption=f"../report/{ITEM}.rst",
-                category="Paper" if ITEMS[ITEM].kind != "diagnostic" else "Diagnostics",
+                category=(
+                    "Paper" if ITEMS[ITEM].kind != "diagnostic" else "Diagnostics"
+                ),
                 labels={
                     "item": ITEM.replace("_", " ").capitalize(),
                     "shows": ITEMS[ITEM].shows,
@@ -21,22 +23,22 @@ for ITEM in BUILT:
             png=f"{RESULTS}/figures/{ITEM}.png",
             csv=f"{RESULTS}/figures/{ITEM}.csv",
             card=f"{RESULTS}/figures/{ITEM}.svg.json",
-        params:
-            item=ITEM,
-            settings=job("figure", ITEM)[0],
-            code=job("figure", ITEM)[1],
         log:
             f"{RESULTS}/logs/figure/{ITEM}.log",
         benchmark:
             f"{RESULTS}/benchmarks/figure/{ITEM}.tsv"
         conda:
             "../../envs/drl.yaml"
-        message:
-            f"Drawing {ITEM}"
         threads: 1
         resources:
             mem_mb=2000,
             runtime=30,
+        params:
+            item=ITEM,
+            settings=job("figure", ITEM)[0],
+            code=job("figure", ITEM)[1],
+        message:
+            f"Drawing {ITEM}"
         shell:
             "python -m drl figure {params.item} {input}"
             " --out {output.svg}"

@@ -6,21 +6,21 @@ rule prepare:
         images=f"{RESULTS}/data/{{dataset}}/images.safetensors",
         files=f"{RESULTS}/data/{{dataset}}/files.csv",
         card=f"{RESULTS}/data/{{dataset}}/images.safetensors.json",
-    params:
-        settings=prepare_settings,
-        code=prepare_code,
     log:
         f"{RESULTS}/logs/prepare/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/prepare/{{dataset}}.tsv"
     conda:
         "../../envs/drl.yaml"
-    message:
-        "Preparing the images of {wildcards.dataset}"
     threads: 1
     resources:
         mem_mb=8000,
         runtime=120,
+    params:
+        settings=prepare_settings,
+        code=prepare_code,
+    message:
+        "Preparing the images of {wildcards.dataset}"
     shell:
         "python -m drl prepare"
         " --dataset {wildcards.dataset}"

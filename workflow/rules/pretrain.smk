@@ -9,34 +9,33 @@ rule pretrain:
         loss=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/loss.csv",
         code_usage=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/code_usage.csv",
         card=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/model.safetensors.json",
-    params:
-        settings=pretrain_settings,
-        code=pretrain_code,
     log:
         f"{RESULTS}/logs/pretrain/{{dataset}}/{{recipe}}/seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pretrain/{{dataset}}/{{recipe}}/seed{{seed}}.tsv"
     conda:
         "../../envs/drl.yaml"
-    message:
-        "Pretraining {wildcards.recipe} on {wildcards.dataset}, seed {wildcards.seed}"
     # Small networks do not gain from a second thread: two jobs side by side do.
     threads: 4 if CONFIG.scale == "paper" else 1
     resources:
         gpu=1,
         mem_mb=8000,
         runtime=2880 if CONFIG.scale == "paper" else 240,
+    params:
+        scale=CONFIG.scale,
+        settings=pretrain_settings,
+        code=pretrain_code,
+    message:
+        "Pretraining {wildcards.recipe} on {wildcards.dataset}, seed {wildcards.seed}"
     shell:
         "python -m drl pretrain"
         " --dataset {wildcards.dataset}"
         " --recipe {wildcards.recipe}"
         " --seed {wildcards.seed}"
-        " --scale {CONFIG.scale}"
+        " --scale {params.scale}"
         " --images {input.images}"
         " --out {output.model}"
-        " --states {RESULTS}/.state"
         " --settings {params.settings:q}"
         " --code {params.code}"
-        " --run {RUN:q}"
         " --threads {threads}"
         " > {log} 2>&1"

@@ -1,0 +1,102 @@
+"""A copy of the project in which Snakemake really runs, on a few images and steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "workflow", "drl", "config", "profiles", "envs")
+TINY = {
+    "scale": "demo",
+    "seeds": [0],
+    "datasets": {"digits": {"train": 100, "test": 60, "validation": 20}},
+    "every_recipe": {
+        "iterations": 4,
+        "batch_size": 8,
+        "score": {"nf": 4, "channel_multipliers": [1, 1]},
+        "optimiser": {"warmup_steps": 2},
+    },
+    "studies": {
+        "probe": {"t": [0.0, 0.5, 1.0], "label_budgets": [20, 30, 50, "all"], "epochs": 2, "hidden": 8, "seeds": [0]},
+        "code_usage": {"times": 2, "images": 8, "t": [0.5]},
+    },
+    "items": {"figure_4": {"datasets": ["digits"]}, "code_usage": {"datasets": ["digits"]}},
+}
+
+
+class Project:
+    """A copy of the project.
+
+    Attributes:
+        folder: Where it is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in PARTS:
+            source, target = ROOT / part, folder / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+        (folder / "tiny.yaml").write_text(json.dumps(TINY))
+
+    def snakemake(self, *words: str, tiny: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake here and return what it printed, whatever its exit code."""
+        command = [sys.executable, "-m", "snakemake", *words, *(["--configfile", "tiny.yaml"] if tiny else [])]
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600, check=False
+        )
+
+    def planned(self, *words: str) -> dict[str, int]:
+        """Dry-run and return how many jobs of each rule would run."""
+        run = self.snakemake(*words, "-n", "--quiet", "host")
+        assert run.returncode == 0, run.stdout + run.stderr
+        return job_counts(run.stdout + run.stderr)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text in a file once."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {file}"
+        path.write_text(text.replace(old, new, 1))
+
+
+def job_counts(printed: str) -> dict[str, int]:
+    """Read Snakemake's table of jobs."""
+    counts: dict[str, int] = {}
+    lines = iter(printed.splitlines())
+    for line in lines:
+        if line.split() == ["job", "count"]:
+            next(lines)  # the rule below the head
+            for row in lines:
+                words = row.split()
+                if len(words) != 2 or words[0] == "total":
+                    break
+                counts[words[0]] = int(words[1])
+            break
+    return counts
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    """A fresh copy, nothing made yet."""
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Project:
+    """A copy in which everything has been made once."""
+    project = Project(tmp_path_factory.mktemp("made") / "project")
+    run = project.snakemake("--cores", "2")
+    assert run.returncode == 0, run.stdout + run.stderr
+    return project

@@ -1,0 +1,55 @@
+"""What a user types: targets, scales, and mistakes."""
+
+import time
+
+import pytest
+
+from drl.config.schema import SCALES
+from drl.items import BUILT
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_dry_runs(project, scale):
+    started = time.monotonic()
+    run = project.snakemake("-n", "--quiet", "host", "--config", f"scale={scale}", tiny=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "pretrain" in run.stdout + run.stderr
+    assert time.monotonic() - started < 120
+
+
+@pytest.mark.parametrize("target", [*BUILT, "all_figures", "all"])
+def test_every_target_exists_and_needs_no_other_option(project, target):
+    run = project.snakemake(target, "-n", "--quiet", "host", tiny=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--config", "scale=big"], "drl: config: unknown scale 'big'; valid: demo, lite, paper"),
+        (["--config", "dataset=mnist"], "drl: config: dataset: unknown dataset 'mnist'; did you mean 'mnist5k'?"),
+        (["--config", "seeds=many"], "drl: config: seeds"),
+        (["--config", "sale=demo"], "drl: config: unknown key 'sale'; did you mean 'scale'?"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2_before_any_job(project, words, line):
+    run = project.snakemake("--cores", "1", *words, tiny=False)
+    assert run.returncode == 2
+    assert line in run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+    assert not (project.folder / "results").exists()
+
+
+def test_one_dataset_for_every_item(project):
+    run = project.snakemake("figure_4", "-n", "--config", "dataset=fashion_mnist", tiny=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "fashion_mnist" in run.stdout + run.stderr
+    assert "mnist5k" not in run.stdout + run.stderr
+
+
+def test_a_failed_job_shows_its_one_line(project):
+    project.edit("config/config.yaml", "source: digits, classes: 10", "source: digits, classes: 7")
+    run = project.snakemake("--cores", "1", "figure_4")
+    assert run.returncode == 1
+    assert "drl: " in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
