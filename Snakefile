@@ -13,8 +13,7 @@ configfile: checked(scale_file, config)
 
 CONFIG = checked(load, config)
 RESULTS = f"results/{CONFIG.scale}"
-# Where and how jobs run goes to them through the environment and not as a param: another device reruns nothing.
-os.environ["DRL_RUN"] = canonical_json(CONFIG.run.slice())
+hand_over_run(canonical_json(CONFIG.run.slice()))
 
 
 wildcard_constraints:

@@ -1,0 +1,136 @@
+"""Pretraining steps at the paper's size: images a second and peak memory, the plain way beside the pipeline's.
+
+Plain: eager, fp32, contiguous images, Adam without fusion, as the authors' code runs it. Pipeline: what `drl pretrain`
+chooses for a long training on this machine (bf16, channels_last, compiled where that pays).
+
+    python benchmarks/training_step.py [--steps 5] [--compile auto|on|off] [--out bench.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.data.store import ImageStore
+from drl.device import Placement, peak_memory_bytes, place
+from drl.methods.base import ImageFacts
+from drl.methods.build import build_method
+from drl.training.loop import Training
+
+WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one way of running costs."""
+
+    way: str
+    images_per_second: float
+    seconds_before_steady: float
+    peak_memory_mib: float
+    precision: str
+    compile: bool
+
+
+def synthetic_store(size: int, classes: int, device: torch.device) -> ImageStore:
+    """Return 1,000 random images of the paper's size: speed does not depend on what they show."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (1000, 3, size, size), generator=generator).to(torch.uint8)
+    positions = torch.arange(1000)
+    half = torch.full((1, 3, 1, 1), 0.5, device=device)
+    return ImageStore(
+        name="synthetic",
+        path=Path(),
+        images=images.to(device),
+        labels=(positions % classes).to(device),
+        train=positions,
+        val=positions[:0],
+        test=positions[:0],
+        mean=half,
+        std=0.5 * half,
+        classes=tuple(map(str, range(classes))),
+        facts={},
+    )
+
+
+def plain_training(training: Training) -> None:
+    """Turn a training into the plain way: contiguous weights, Adam parameter by parameter."""
+    training.method.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for group in training.optimiser.adam.param_groups:
+        group["fused"], group["foreach"] = False, False
+
+
+def measure(way: str, steps: int, compile_mode: str, device: str, threads: int | None) -> Timing:
+    """Time one way in this process, so that its peak memory is its own."""
+    settings = slices.pretrain(resolve("paper"), "cifar10", "drl")
+    # Code usage is left out: it is measured ten times in 250,000 steps.
+    settings = {**settings, "code_usage": {**settings["code_usage"], "times": 1}}
+    recipe: dict[str, Any] = settings["recipe"]
+    placement: Placement = (
+        place(device, "fp32", "off", threads)
+        if way == "plain"
+        else place(device, "auto", compile_mode, threads, recipe["score"]["nf"], 10**9)
+    )
+    store = synthetic_store(32, 10, placement.device)
+    torch.manual_seed(0)
+    method = build_method(recipe, ImageFacts(3, 32, 10), store.mean.cpu(), store.std.cpu()).to(placement.device)
+    training = Training(method, store, placement, settings, 0)
+    if way == "plain":
+        plain_training(training)
+    method.train()
+
+    def step() -> float:
+        started = time.perf_counter()
+        training.advance()
+        if placement.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    before_steady = sum(step() for _ in range(WARM_UP))
+    seconds = statistics.median(step() for _ in range(steps))
+    memory = peak_memory_bytes(placement.device) / 2**20
+    rate = recipe["batch_size"] / seconds
+    return Timing(way, rate, before_steady, memory, placement.precision, placement.compile)
+
+
+def main() -> None:
+    """Run both ways, each in a process of its own, and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--compile", default="auto", choices=("auto", "on", "off"))
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--way", choices=("plain", "pipeline"), help="measure only this, in this process, as JSON")
+    options = parser.parse_args()
+    if options.way:
+        timing = measure(options.way, options.steps, options.compile, options.device, options.threads)
+        print(json.dumps(asdict(timing)))
+        return
+    timings: list[dict[str, Any]] = []
+    for way in ("plain", "pipeline"):
+        run = subprocess.run([sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, check=True)
+        timings.append(json.loads(run.stdout.splitlines()[-1]))
+        line = "{way:9} {images_per_second:8.1f} images/s  {peak_memory_mib:7.0f} MiB  {precision}"
+        print(line.format(**timings[-1]))
+    ratio = timings[1]["images_per_second"] / timings[0]["images_per_second"]
+    print(f"ratio     {ratio:8.2f}   (compiling took {timings[1]['seconds_before_steady']:.0f} s)")
+    if options.out:
+        options.out.write_text(json.dumps({"timings": timings, "ratio": ratio}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
