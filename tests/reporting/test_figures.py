@@ -1,0 +1,95 @@
+import pandas as pd
+import pytest
+
+from drl.errors import UserError
+from drl.metrics import write_metrics
+from drl.reporting.aggregate import over_seeds, read_all
+from drl.reporting.figure import figure
+from drl.reporting.probe_curves import draw, table
+from drl.reporting.style import STYLES
+
+SETTINGS = {
+    "drawn_by": "probe_curves",
+    "datasets": {"a": "Data A", "b": "Data B"},
+    "recipes": {"vdrl": "VDRL", "drl": "DRL", "mine": "Mine"},
+    "budgets": {"a": 50, "b": 60},
+}
+
+
+def rows():
+    for dataset, budget in SETTINGS["budgets"].items():
+        for r, recipe in enumerate(SETTINGS["recipes"]):
+            for seed in (0, 1):
+                for probe_seed in (0, 1, 2):
+                    for t in (0.0, 0.5, 1.0):
+                        for labels in (10, budget):
+                            yield {
+                                "scale": "demo",
+                                "study": "probe",
+                                "dataset": dataset,
+                                "recipe": recipe,
+                                "seed": seed,
+                                "probe_seed": probe_seed,
+                                "labels": labels,
+                                "t": t,
+                                "metric": "test_accuracy",
+                                "value": 40 + 10 * r + 4 * seed + probe_seed + labels / 10 + t,
+                                "n": 100,
+                            }
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    write_metrics(tmp_path / "m.csv", rows())
+    return tmp_path / "m.csv"
+
+
+def test_means_are_over_probe_seeds_then_over_seeds(metrics):
+    numbers = table(read_all([metrics]), SETTINGS)
+    assert len(numbers) == 2 * 3 * 3
+    row = numbers[(numbers["dataset"] == "b") & (numbers["recipe"] == "drl") & (numbers["t"] == 0.5)].iloc[0]
+    within = [40 + 10 + 4 * seed + 1 + 6 + 0.5 for seed in (0, 1)]
+    assert row["mean"] == pytest.approx(sum(within) / 2)
+    assert row["sd"] == pytest.approx(abs(within[0] - within[1]) / 2**0.5)
+    assert (row["n_seeds"], row["labels"]) == (2, 60)
+
+
+def test_a_single_seed_has_no_deviation():
+    frame = pd.DataFrame({"recipe": ["a", "a"], "seed": [0, 0], "value": [1.0, 3.0]})
+    assert over_seeds(frame, ["recipe"])[["mean", "sd", "n_seeds"]].iloc[0].tolist() == [2.0, 0.0, 1]
+
+
+def test_the_figure_shows_every_line_with_its_name(metrics):
+    picture = draw(table(read_all([metrics]), SETTINGS), SETTINGS)
+    assert [axes.get_title() for axes in picture.axes] == ["Data A, 50 labels", "Data B, 60 labels"]
+    for axes in picture.axes:
+        assert [line.get_label() for line in axes.get_lines()] == ["VDRL", "DRL", "Mine"]
+        assert axes.get_xlabel() == "Time $t$"
+        assert [list(line.get_xdata()) for line in axes.get_lines()] == [[0.0, 0.5, 1.0]] * 3
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["VDRL", "DRL", "Mine"]
+    colours = [line.get_color() for line in picture.axes[0].get_lines()]
+    assert colours[:2] == [STYLES["VDRL"][0], STYLES["DRL"][0]]
+    assert len(set(colours)) == 3
+
+
+def test_equal_numbers_give_equal_files(metrics, tmp_path):
+    for name in ("one", "two"):
+        figure("figure_4", [metrics], tmp_path / name / "f.svg", SETTINGS, "code")
+    for suffix in ("svg", "png", "csv"):
+        assert (tmp_path / "one" / f"f.{suffix}").read_bytes() == (tmp_path / "two" / f"f.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "empty"])
+def test_damaged_metrics_are_named(metrics, tmp_path, damage):
+    if damage == "missing":
+        metrics.unlink()
+    elif damage == "cut":
+        metrics.write_text(metrics.read_text()[:-20])
+    elif damage == "foreign":
+        metrics.write_text("a,b\n1,2\n")
+    else:
+        write_metrics(metrics, [])
+    with pytest.raises(UserError) as caught:
+        figure("figure_4", [metrics], tmp_path / "f.svg", SETTINGS, "code")
+    assert str(metrics) in str(caught.value) or damage == "empty"
+    assert not (tmp_path / "f.svg").exists()

@@ -1,0 +1,110 @@
+"""The command line as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def drl(*words, cwd=ROOT):
+    run = subprocess.run(
+        [sys.executable, "-m", "drl", *map(str, words)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("command", ["prepare", "pretrain", "probe", "figure", "describe", "verify", "items", "schema"])
+def test_every_command_has_help(command):
+    code, out, _ = drl(command, "--help")
+    assert code == 0
+    assert "Usage:" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["pretrian"], "drl: No such command 'pretrian'. Did you mean 'pretrain'?"),
+        (["pretrain", "--dataset", "digits"], "drl: Missing option '--recipe'"),
+        (["pretrain", "--dataset", "digit", "--recipe", "drl"], "drl: unknown dataset 'digit'; did you mean 'digits'?"),
+        (["pretrain", "--dataset", "digits", "--recipe", "dlr"], "unknown recipe 'dlr'; did you mean 'drl'?"),
+        (["pretrain", "--dataset", "digits", "--recipe", "drl", "--seed", "x"], "drl: Invalid value for '--seed'"),
+        (["pretrain", "--dataset", "digits", "--recipe", "drl", "--settings", "{"], "drl: --settings: is not JSON"),
+        (["describe", "drl", "--scale", "huge"], "drl: Invalid value for '--scale'"),
+        (["describe", "drl", "--set", "sede=1"], "drl: config: unknown key 'sede'; did you mean 'seeds'?"),
+        (["figure", "5"], "drl: figure_5 is not built in this version"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(words, line):
+    code, out, err = drl(*words)
+    assert code == 2
+    assert line in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+
+
+def test_describe_prints_the_papers_sizes():
+    code, out, _ = drl("describe", "vdrl", "--scale", "paper")
+    assert code == 0
+    for number in ("831,571", "107,328", "1,567,179", "353,907"):
+        assert number in out
+    assert "kl_weight: 1.0e-05" in out
+
+
+def test_the_corridor_by_hand(tmp_path):
+    """prepare, pretrain, probe, figure, verify: each one command, in an empty folder."""
+    tiny.write_folder(tmp_path / "stripes")
+    own = {
+        "dataset": "stripes",
+        "seeds": [0],
+        "datasets": {
+            "stripes": {
+                "title": "Stripes",
+                "source": "image_folder",
+                "folder": "stripes",
+                "classes": 3,
+                "channels": 1,
+                "image_size": 8,
+                "train": 30,
+                "test": 6,
+                "validation": 6,
+            }
+        },
+        "every_recipe": {"iterations": 3, "batch_size": 8},
+        "studies": {"probe": {"t": [0.0, 1.0], "label_budgets": [6, 9, 12, "all"], "epochs": 1, "seeds": [0]}},
+        "items": {"figure_4": {"recipes": ["drl"]}, "code_usage": {"recipes": ["drl"]}},
+    }
+    (tmp_path / "own.yaml").write_text(json.dumps(own))
+    config = ("--scale", "demo", "--configfile", "own.yaml")
+    model = ("--dataset", "stripes", "--recipe", "drl", "--threads", "1")
+    for words in (
+        ("prepare", "--dataset", "stripes"),
+        ("pretrain", *model),
+        ("probe", *model),
+        ("figure", "4"),
+        ("figure", "code_usage"),
+    ):
+        code, _, err = drl_elsewhere(tmp_path, *words, *config)
+        assert code == 0, err
+    assert (tmp_path / "results/demo/figures/figure_4.png").stat().st_size > 1000
+    code, out, err = drl_elsewhere(tmp_path, "verify", "results/demo", *config)
+    assert (code, out.strip()) == (0, "results/demo: all results are whole and up to date"), out + err
+    metrics = tmp_path / "results/demo/metrics/probe/stripes/drl/seed0.csv"
+    metrics.write_text(metrics.read_text().replace(",6\n", ",7\n"))
+    code, out, _ = drl_elsewhere(tmp_path, "verify", "results/demo", *config, "--set", "studies.probe.epochs=2")
+    assert code == 1
+    assert "seed0.csv: was changed after it was made" in out
+    assert "made with other settings (probe.epochs was 1, now 2)" in out
+
+
+def drl_elsewhere(folder, *words):
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from drl.cli import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT), *words], capture_output=True, text=True, cwd=folder, check=False
+    )
+    return run.returncode, run.stdout, run.stderr

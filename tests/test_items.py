@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from drl.config.resolve import resolve
+from drl.errors import UserError
+from drl.items import BUILT, ITEMS, REGISTRY, Model, item_name, markdown_table, measurements, models
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_registry_knows_every_figure_and_table_of_the_paper():
+    wanted = {f"figure_{k}" for k in range(2, 14)} | {f"table_{k}" for k in range(1, 7)}
+    assert {item.name for item in REGISTRY if item.kind != "diagnostic"} == wanted
+
+
+def test_readme_holds_the_table():
+    text = (ROOT / "README.md").read_text()
+    between = text.split("<!-- items: made by `drl items`, checked by a test -->")[1].split("<!-- /items -->")[0]
+    assert between.strip() == markdown_table(), "run: drl items, and put it into the README"
+
+
+def test_models_of_an_item_are_the_product_of_its_axes():
+    config = resolve("demo", sets=["seeds=[3,5]", "dataset=digits"])
+    assert models(config, "figure_4") == tuple(
+        Model("digits", recipe, seed) for recipe in config.items["figure_4"].recipes for seed in (3, 5)
+    )
+    assert measurements(config, "figure_4")[0] == "metrics/probe/digits/vdrl/seed3.csv"
+    assert measurements(config, "code_usage")[0] == "models/digits/vdrl/seed3/code_usage.csv"
+
+
+def test_items_that_share_a_study_share_its_models():
+    config = resolve("paper")
+    assert set(models(config, "code_usage")) <= set(models(config, "figure_4"))
+
+
+def test_names():
+    assert item_name("figure", "4") == item_name("figure", "figure_4") == "figure_4"
+    with pytest.raises(UserError, match="not built in this version"):
+        item_name("figure", "6")
+    with pytest.raises(UserError, match="unknown item '44'"):
+        item_name("figure", "44")
+
+
+def test_unbuilt_items_say_so_in_the_table():
+    lines = markdown_table().splitlines()
+    for item in ITEMS.values():
+        (line,) = [row for row in lines if row.startswith(f"| {item.name.replace('_', ' ').capitalize()} (")]
+        assert ("not built yet" in line) == (item.name not in BUILT)
