@@ -20,7 +20,7 @@ report: $(READY)  ## Snakemake's HTML report of results/$(SCALE)
 
 test: $(READY)  ## everything that CI checks
 	@$(MAKE) --no-print-directory check
-	pytest -n 2
+	pytest -n 2 --dist loadfile
 	@$(MAKE) --no-print-directory demo
 
 check: $(READY)  ## format, lint, types

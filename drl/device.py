@@ -72,6 +72,8 @@ def place(
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("run.device: cuda was asked for but there is no CUDA device; use auto or cpu")
     kind = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
+    # fp32 means fp32: convolutions would round to 10 bits of mantissa (TF32) without a word.
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
     amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and _has_amx()
     if precision == "auto":
         precision = "bf16" if amx or (kind == "cuda" and torch.cuda.is_bf16_supported()) else "fp32"

@@ -12,7 +12,8 @@ from drl.device import Placement
 from drl.errors import UserError
 from drl.methods.base import Method
 
-CHUNK = 500
+# Images a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.
+CHUNKS = {"cpu": 128, "cuda": 2000}
 
 
 @torch.inference_mode()
@@ -32,7 +33,7 @@ def extract_codes(
         indices: int64 [N], which images.
         times: Values of t in [0, 1].
         placement: Device and precision.
-        advance: Called after each chunk.
+        advance: Called after each pass.
 
     Returns:
         float32 [T, N, D] on the device.
@@ -46,7 +47,7 @@ def extract_codes(
     rows = []
     for value in times:
         chunks = []
-        for chunk in indices.split(CHUNK):
+        for chunk in indices.split(CHUNKS[placement.device.type]):
             batch = store.batch(chunk)
             t = torch.full((len(chunk),), value, device=placement.device)
             with placement.autocast():
@@ -78,6 +79,6 @@ def check_images(method: Method, store: ImageStore) -> None:
         )
 
 
-def chunks(images: int, times: int) -> int:
+def passes(images: int, times: int, placement: Placement) -> int:
     """Return how often `extract_codes` calls `advance`."""
-    return times * -(-images // CHUNK)
+    return times * -(-images // CHUNKS[placement.device.type])

@@ -17,7 +17,7 @@ from drl.data.splits import label_subset
 from drl.data.store import ImageStore
 from drl.device import Placement, peak_memory_bytes, place
 from drl.errors import UserError
-from drl.evaluation.codes import chunks, extract_codes
+from drl.evaluation.codes import extract_codes, passes
 from drl.evaluation.mlp_probe import ProbeOptions, ProbeResult, train_probes
 from drl.metrics import write_metrics
 from drl.models.model_file import about, load_model
@@ -89,7 +89,7 @@ def _rows(
     selects = protocol["select"] == "best_val" or bool(protocol["learning_rates"])
     train = store.train[~torch.isin(store.train, store.val)] if selects else store.train
     needed = torch.cat([train, store.test, *([store.val] if selects else [])])
-    with Reporter("codes", chunks(len(needed), len(times)), unit="chunks") as reporter:
+    with Reporter("codes", passes(len(needed), len(times), placement), unit="passes") as reporter:
         codes = extract_codes(load_model(model, placement.device), store, needed, times, placement, reporter.advance)
     position = torch.full((len(store.labels),), -1)
     position[needed] = torch.arange(len(needed))

@@ -57,5 +57,6 @@ class WarmedAdam:
             position, _, name = key.partition(".")
             parameter = self.parameters[int(position)]
             # The fused step walks weights and moments in memory order, so a moment must lie as its weight does.
-            fitting = torch.empty_like(parameter) if value.shape == parameter.shape else torch.empty_like(value)
+            shaped = value.shape == parameter.shape
+            fitting = torch.empty_like(parameter) if shaped else torch.empty_like(value, device=parameter.device)
             self.adam.state[parameter][name] = fitting.detach().copy_(value)
