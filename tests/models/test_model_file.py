@@ -1,0 +1,78 @@
+"""Names and shapes in a model file are those of its own recipe, or it is refused."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from drl.errors import UserError
+from drl.models.model_file import about, load_model, save_model
+from tests import tiny
+
+
+@pytest.fixture
+def saved(tmp_path):
+    method = tiny.method("drl")
+    averages = {name: value.detach() + 1 for name, value in method.named_parameters()}
+    save_model(tmp_path / "model.safetensors", method, averages, {"dataset": "d", "seed": 1})
+    return tmp_path / "model.safetensors", method
+
+
+def rewrite(path, change):
+    with safe_open(str(path), framework="pt") as file:
+        header = file.metadata()
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata=header)
+
+
+def test_raw_and_averaged_weights_come_back(saved):
+    path, method = saved
+    for weights, shift in (("raw", 0.0), ("ema", 1.0)):
+        loaded = load_model(path, weights=weights)
+        for name, value in method.named_parameters():
+            assert torch.equal(loaded.get_parameter(name), value + shift), name
+        for name, value in method.named_buffers():
+            assert torch.equal(loaded.get_buffer(name), value), name
+    assert about(path) == {"dataset": "d", "seed": 1}
+
+
+def test_equal_models_are_equal_files(saved, tmp_path):
+    path, method = saved
+    averages = {name: value.detach() + 1 for name, value in method.named_parameters()}
+    for k in range(5):
+        save_model(tmp_path / f"{k}.safetensors", method, averages, {"seed": 1, "dataset": "d"})
+        assert (tmp_path / f"{k}.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_a_missing_surplus_or_wrong_tensor_is_named(saved):
+    path, _ = saved
+    whole = path.read_bytes()
+    name = "encoder.classifier.weight"
+    for change in (
+        lambda t: t.pop(name),
+        lambda t: t.update({name: t[name][:, :-1].contiguous()}),
+    ):
+        path.write_bytes(whole)
+        rewrite(path, change)
+        with pytest.raises(UserError, match=name):
+            load_model(path)
+    path.write_bytes(whole)
+    rewrite(path, lambda t: t.update({"encoder.extra": torch.zeros(1)}))
+    with pytest.raises(UserError, match=r"encoder\.extra"):
+        load_model(path)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="is not a model of this project"):
+        load_model(tmp_path / "other.safetensors")
+
+
+def test_the_header_alone_tells_how_to_use_it(saved):
+    with safe_open(str(saved[0]), framework="pt") as file:
+        header = json.loads(file.metadata()["model"])
+    assert header["recipe"]["method"]["kind"] == "drl"
+    assert header["facts"] == {"channels": 1, "image_size": 8, "classes": 3}
