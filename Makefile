@@ -2,7 +2,6 @@
 PYTHON ?= python3
 SCALE ?= demo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# One process, one job, its own threads: torch must not take all cores in each of several jobs.
 READY := .venv/.ready
 
 .PHONY: help demo test check report bench lock clean

@@ -13,7 +13,7 @@ configfile: checked(scale_file, config)
 
 CONFIG = checked(load, config)
 RESULTS = f"results/{CONFIG.scale}"
-hand_over_run(canonical_json(CONFIG.run.slice()))
+hand_over(canonical_json(CONFIG.run.slice()), canonical_json(slices.origins(CONFIG)))
 
 
 wildcard_constraints:

@@ -15,7 +15,7 @@ from drl import __version__, provenance
 from drl.config import slices
 from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
-from drl.errors import UserError
+from drl.errors import Unfinished, UserError
 from drl.gpu_slots import gpu_slot
 
 STOPPED = 75  # EX_TEMPFAIL: the state is saved, the same command goes on
@@ -92,9 +92,12 @@ def settings_of(given: str | None, otherwise: Callable[[], dict[str, Any]]) -> d
     if given is None:
         return otherwise()
     try:
-        return dict(json.loads(given))
+        value = json.loads(given)
     except ValueError as error:
-        raise UserError(f"--settings: is not JSON ({error})") from error
+        raise UserError(f"--settings: is not JSON ({error}); leave it out to read the configuration") from error
+    if not isinstance(value, dict) or not value:
+        raise UserError("--settings: must be a JSON object; leave it out to read the configuration")
+    return value
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -109,11 +112,18 @@ def cli() -> None:
 @cli.command()
 @click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")
 @path("--out", help="Default: results/<scale>/data/<dataset>/images.safetensors.")
+@click.option(
+    "--origins",
+    "origins_json",
+    envvar="DRL_ORIGINS",
+    help="Where the files of datasets lie and whether they may be downloaded, as JSON. Also: $DRL_ORIGINS.",
+)
 @planned
 @configured
 def prepare(
     dataset: str,
     out: Path | None,
+    origins_json: str | None,
     settings: str | None,
     code: str | None,
     scale: str | None,
@@ -129,7 +139,8 @@ def prepare(
     from drl.config.datasets import DatasetSettings
     from drl.data.prepare import prepare as run
 
-    facts = run(dataset, DatasetSettings(title=dataset, **chosen["dataset"]), out)
+    origin = settings_of(origins_json, lambda: slices.origins(lazy.config))[dataset]
+    facts = run(dataset, DatasetSettings(**{"title": dataset, **origin, **chosen["dataset"]}), out)
     provenance.write_card(
         "prepare",
         [out, out.parent / "files.csv"],
@@ -210,7 +221,7 @@ def probe(
 ) -> None:
     """Measure how much of the classes a small network reads from a model's frozen codes, for each t."""
     lazy = Lazy(scale, files, sets)
-    chosen = settings_of(settings, lambda: slices.probe(lazy.config, dataset))
+    chosen = settings_of(settings, lambda: slices.probe(lazy.config, dataset, recipe))
     digest = provenance.check_code("probe", chosen, code)
     folder = lazy.folder(scale)
     where = settings_of(run_json, lambda: lazy.config.run.slice())
@@ -226,6 +237,7 @@ def probe(
             device=where["device"],
             precision=where["precision"],
             threads=threads,
+            expected={"dataset": dataset, "recipe": recipe, "seed": seed},
         )
 
 
@@ -321,11 +333,10 @@ def main() -> None:
         fail("interrupted", 130)
     except Exit as error:
         sys.exit(error.exit_code)
-    except Exception as error:
-        # Only a stopped training is expected here; its class lives beside torch, which most commands never import.
-        if type(error).__name__ != "Unfinished":
-            raise
+    except Unfinished as error:
         fail(str(error), STOPPED)
+    except OSError as error:
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}; mend that and run again", 2)
 
 
 def fail(message: str, code: int) -> None:

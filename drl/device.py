@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -72,14 +72,19 @@ def place(
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("run.device: cuda was asked for but there is no CUDA device; use auto or cpu")
     kind = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
-    # fp32 means fp32: convolutions would round to 10 bits of mantissa (TF32) without a word.
-    torch.backends.cudnn.allow_tf32 = precision != "fp32"
     amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and _has_amx()
     if precision == "auto":
         precision = "bf16" if amx or (kind == "cuda" and torch.cuda.is_bf16_supported()) else "fp32"
+    # fp32 means fp32: convolutions would round to 10 bits of mantissa (TF32) without a word.
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
     worthwhile = kind == "cuda" or (amx and images >= LONG_TRAINING_IMAGES)
     compiled = compile == "on" or (compile == "auto" and worthwhile and _has_compiler())
     return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
+
+
+def score_channels(recipe: dict[str, Any]) -> int:
+    """Return the channels of a resolved recipe's score network at full resolution, 0 where it has none."""
+    return int((recipe["score"] or {}).get("nf", 0))
 
 
 def peak_memory_bytes(device: torch.device) -> int:

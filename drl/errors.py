@@ -10,6 +10,10 @@ class UserError(Exception):
     """Bad input, a broken file or a setting that cannot work. `drl` prints it as one line and exits with 2."""
 
 
+class Unfinished(Exception):
+    """A training stopped at its wall-clock budget or on request; its state is saved and the same command goes on."""
+
+
 def nearest(word: str, valid: Iterable[str]) -> str:
     """Say which valid name a mistyped one probably means, for the end of an error line.
 

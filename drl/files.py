@@ -54,3 +54,8 @@ def sha256(path: str | Path) -> str:
 def canonical_json(value: Any) -> str:
     """Return JSON with sorted keys and no spaces: equal settings give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return 20 hexadecimal digits that stand for plain values: settings, digests, seeds."""
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:20]

@@ -19,8 +19,8 @@ POLL_SECONDS = 1.0
 
 
 def visible_gpus() -> list[str]:
-    """Return the numbers of this machine's NVIDIA GPUs."""
-    return sorted((path.removeprefix("/dev/nvidia") for path in glob.glob("/dev/nvidia[0-9]*")), key=int)
+    """Return the CUDA ordinals of this machine's NVIDIA GPUs: 0, 1, …, whatever numbers their device files have."""
+    return [str(ordinal) for ordinal in range(len(glob.glob("/dev/nvidia[0-9]*")))]
 
 
 def lock_folder() -> Path:
@@ -37,11 +37,11 @@ def gpu_slot(device: str, gpus: Sequence[str] | None = None, folder: Path | None
 
     Args:
         device: The configuration's `run.device`.
-        gpus: Numbers of the GPUs; None asks the machine.
+        gpus: Ordinals of the GPUs; None asks the machine.
         folder: Where the lock files are; None takes `lock_folder`.
 
     Yields:
-        The GPU's number, or None where nothing was taken.
+        The GPU's ordinal, or None where nothing was taken.
     """
     gpus = visible_gpus() if gpus is None else gpus
     chosen = "CUDA_VISIBLE_DEVICES" in os.environ or "SLURM_JOB_ID" in os.environ

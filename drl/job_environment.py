@@ -15,12 +15,14 @@ def use_this_python() -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
-def hand_over_run(run: str) -> None:
-    """Tell jobs where and how to run.
+def hand_over(run: str, origins: str) -> None:
+    """Tell jobs where and how to run, and where original files lie.
 
-    It goes through the environment and not through a rule's params: another device reruns nothing.
+    It goes through the environment and not through rules' params: another device or disk reruns nothing.
 
     Args:
         run: The configuration's `run` section as JSON.
+        origins: Folder and download switch of each dataset as JSON.
     """
     os.environ["DRL_RUN"] = run
+    os.environ["DRL_ORIGINS"] = origins

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 from drl.config.datasets import READERS
 from drl.errors import UserError
-from drl.files import canonical_json, sha256, write_json
+from drl.files import sha256, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,6 +36,7 @@ MACHINERY = (
     "drl.errors",
     "drl.files",
     "drl.gpu_slots",
+    "drl.items",
     "drl.job_environment",
     "drl.progress",
     "drl.provenance",
@@ -69,6 +71,8 @@ def named_modules(command: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return (f"drl.data.sources.{READERS[settings['dataset']['source']]}",)
     if command == "pretrain":
         return (f"drl.methods.{settings['recipe']['method']['kind']}",)
+    if command == "probe":
+        return (f"drl.methods.{settings['method']}",)
     if command == "figure":
         return (f"drl.reporting.{settings['drawn_by']}",)
     return ()
@@ -143,11 +147,6 @@ def _meaning(module: str) -> str:
     return ast.unparse(tree)
 
 
-def fingerprint(*parts: Any) -> str:
-    """Return 20 hexadecimal digits that stand for plain values: settings, digests, seeds."""
-    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:20]
-
-
 def check_code(command: str, settings: Mapping[str, Any], expected: str | None) -> str:
     """Return the present code's digest, and stop if it is not the one that the job was planned with.
 
@@ -192,17 +191,18 @@ def write_card(
         facts: What else is worth knowing: seed, device, wall time, rates.
     """
     files = list(outputs)
+    target = Path(f"{files[0]}.json")
     card = {
         "command": command,
         "settings": settings,
         "code": code,
         "git": _git(),
         "versions": versions(),
-        "inputs": {_shown(path): sha256(path) for path in inputs},
+        # Relative to the card, so that a folder of results can be moved or copied as a whole.
+        "inputs": {os.path.relpath(path, target.parent): sha256(path) for path in inputs},
         "outputs": {path.name: sha256(path) for path in files},
         **facts,
     }
-    target = Path(f"{files[0]}.json")
     write_json(target, card)
     return target
 
@@ -220,14 +220,6 @@ def read_card(path: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or "outputs" not in card:
         raise UserError(f"{path}: is not a run card")
     return card
-
-
-def _shown(path: Path) -> str:
-    """Write a path relative to the working folder, so that a results folder can be moved with its project."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 @cache

@@ -5,6 +5,7 @@ Snakemake compares what it recorded itself; it does not see results that were co
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import canonical_json, sha256
 from drl.provenance import ENTRY_POINTS, command_digest, read_card
+
+RESULTS = ("data", "models", "metrics", "figures", "tables")
+SUFFIXES = (".safetensors", ".csv", ".svg", ".png")
 
 
 def verify(folder: Path, config: Config) -> list[str]:
@@ -32,7 +36,19 @@ def verify(folder: Path, config: Config) -> list[str]:
     cards = [path for path in sorted(folder.rglob("*.json")) if ".state" not in path.parts]
     if not cards:
         raise UserError(f"{folder}: holds no run cards; give a folder of results, such as results/demo")
-    return [line for path in cards for line in _faults(path, config)]
+    return [*_without_card(folder, cards), *(line for path in cards for line in _faults(path, config))]
+
+
+def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
+    """Name results that no card speaks of."""
+    known: set[Path] = set()
+    for path in cards:
+        with contextlib.suppress(UserError):
+            known |= {path.parent / name for name in read_card(path)["outputs"]}
+    for place in RESULTS:
+        for path in sorted((folder / place).rglob("*")):
+            if path.is_file() and path.suffix in SUFFIXES and path not in known:
+                yield f"{path}: has no run card; make it again"
 
 
 def _faults(path: Path, config: Config) -> Iterator[str]:
@@ -44,7 +60,7 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
     for name, digest in card["outputs"].items():
         yield from _file(path.parent / name, digest, "was changed after it was made; make it again")
     for name, digest in card["inputs"].items():
-        yield from _file(Path(name), digest, f"is not what {path} was made from; make that again")
+        yield from _file(path.parent / name, digest, f"is not what {path} was made from; make that again")
     if card["command"] not in ENTRY_POINTS:
         yield f"{path}: unknown command {card['command']!r}; made by another version"
         return
@@ -66,7 +82,9 @@ def _settings(card: dict[str, Any], config: Config) -> dict[str, Any]:
     if card["command"] == "pretrain":
         return slices.pretrain(config, card["dataset"], card["recipe"])
     if card["command"] == "probe":
-        return slices.probe(config, card["dataset"])
+        return slices.probe(config, card["dataset"], card["recipe"])
+    if card["item"] not in config.items:
+        raise UserError(f"item {card['item']!r} is not in the configuration")
     return slices.figure(config, card["item"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -24,8 +24,21 @@ class Settings(BaseModel):
                 if key not in cls.model_fields:
                     hint = nearest(str(key), cls.model_fields)
                     raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": key, "hint": hint})
+                if _is_bool(data[key]) and _is_number(cls.model_fields[key].annotation):
+                    raise PydanticCustomError("bool", "{key} must be a number, not a yes or no", {"key": key})
         return data
 
     def slice(self) -> dict[str, Any]:
         """Return plain JSON values, every key written out, for a job's `--settings` and for fingerprints."""
         return self.model_dump(mode="json")
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, (list, tuple)) and any(map(_is_bool, value)))
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether a field takes numbers; pydantic would read YAML's `on` and `yes` as 1."""
+    if annotation in (int, float):
+        return True
+    return any(_is_number(part) for part in get_args(annotation))

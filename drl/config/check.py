@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from drl.config.datasets import DatasetSettings
@@ -9,6 +10,8 @@ from drl.config.recipes import Recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.items import ITEMS
+
+DATASET_PATTERN = r"[a-z0-9_]+"
 
 
 def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
@@ -21,6 +24,9 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
     Raises:
         UserError: One line that names the key and the remedy.
     """
+    for name in config.datasets:
+        if not re.fullmatch(DATASET_PATTERN, name):
+            raise UserError(f"config: datasets.{name}: use lower case letters, digits and _ in a dataset's name")
     if config.dataset is not None:
         _known("dataset", config.dataset, "dataset", config.datasets)
     for item in config.items:

@@ -5,7 +5,7 @@ They live here and not beside the objectives, because reading the configuration 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from drl.config.base import Settings
 class DRLSettings(Settings):
     """Diffusion based representation learning with a deterministic code (paper Eq. 8)."""
 
+    needs_score: ClassVar[bool] = True
     kind: Literal["drl"] = "drl"
     l1_weight: float = Field(default=1e-5, ge=0, description="lambda of the L1 norm of z. Paper App. D: 1e-5.")
     mixup: bool = Field(
@@ -26,6 +27,7 @@ class DRLSettings(Settings):
 class VDRLSettings(Settings):
     """Variational DRL: a Gaussian code with a KL penalty (paper Eq. 8, section 2.1)."""
 
+    needs_score: ClassVar[bool] = True
     kind: Literal["vdrl"] = "vdrl"
     kl_weight: float = Field(
         default=1e-5,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drl.config.base import Settings
 
@@ -18,6 +18,12 @@ class WideResNetSettings(Settings):
     nf: int = Field(default=16, ge=1, description="Fourier frequencies of the time embedding. Authors' code: 16.")
     fourier_scale: float = Field(default=16.0, gt=0, description="Their standard deviation. Authors' code: 16.")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="Inside the blocks. Authors' code: 0.")
+
+    @model_validator(mode="after")
+    def _depth_divides(self) -> WideResNetSettings:
+        if self.depth % 6 != 4:
+            raise ValueError(f"depth must be 6 n + 4 (10, 16, 22, 28, …), not {self.depth}")
+        return self
 
     @property
     def code_size(self) -> int:
@@ -52,6 +58,17 @@ class NCSNppSettings(Settings):
     input_pyramid: Literal["residual", "none"] = Field(
         default="residual", description="Feed down-sampled inputs into each level. Authors' code: residual."
     )
+
+    @model_validator(mode="after")
+    def _groups_divide(self) -> NCSNppSettings:
+        for multiplier in self.channel_multipliers:
+            channels = self.nf * multiplier
+            if channels % 4 or channels % min(channels // 4, 32):
+                raise ValueError(
+                    f"nf x channel_multipliers gives {channels} channels, which normalisation cannot group; "
+                    "use multiples of 4 (of 32 above 128)"
+                )
+        return self
 
 
 EncoderSettings = WideResNetSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,7 @@ from drl.config.diffusion import (
 from drl.config.methods import MethodSettings
 from drl.config.networks import EncoderSettings, ScoreSettings
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
 NAME_PATTERN = r"^[a-z0-9_]+(-[a-z]+[0-9.]+)*$"
 
 
@@ -25,7 +26,7 @@ class OptimiserSettings(Settings):
     """Adam with warm-up, clipping and EMA, as in Song et al. 2021 with the authors' EMA decay."""
 
     learning_rate: float = Field(default=2e-4, gt=0, description="Authors' code: 2e-4.")
-    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="Authors' code.")
+    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="Authors' code.")
     epsilon: float = Field(default=1e-8, gt=0, description="Authors' code: 1e-8.")
     weight_decay: float = Field(default=0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
     warmup_steps: int = Field(
@@ -68,8 +69,18 @@ class Recipe(Settings):
             raise ValueError("times sigma_uniform needs sde ve")
         if self.sde.kind == "vp" and self.score is not None and self.score.scale_by_sigma:
             raise ValueError("score.scale_by_sigma must be false under sde vp")
+        if self.score is None and self.method.needs_score:
+            raise ValueError(f"method {self.method.kind} needs a score network, but score is null")
         return self
 
     def slice(self) -> dict[str, Any]:
         """Settings that decide what is learnt: all but the legend name."""
         return self.model_dump(mode="json", exclude={"label"})
+
+
+def known_kinds(annotation: Any) -> list[str]:
+    """Return the values that the `kind` of a section may have, given the type of its field."""
+    fields = getattr(annotation, "model_fields", {})
+    if "kind" in fields:
+        return [str(fields["kind"].default)]
+    return [kind for part in get_args(annotation) for kind in known_kinds(part)]

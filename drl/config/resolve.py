@@ -42,9 +42,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         place = " ".join(str(error).split())
-        raise UserError(f"{path}: is not YAML: {place}") from error
+        raise UserError(f"{path}: is not YAML in UTF-8: {place}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -63,7 +63,10 @@ def assignments(pairs: Sequence[str]) -> dict[str, Any]:
         path, sign, text = pair.partition("=")
         if not sign or not path:
             raise UserError(f"--set {pair}: write key.subkey=value")
-        value = yaml.safe_load(text)
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {pair}: the value is not YAML; quote it or mend its brackets") from error
         for key in reversed(path.split(".")):
             value = {key: value}
         merged = overlay(merged, value)
@@ -126,9 +129,9 @@ def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
 
 
 def _inherited(config: Config, name: str, dataset: str | None, children: tuple[str, ...]) -> dict[str, Any]:
-    if name not in config.recipes:
+    if not isinstance(name, str) or name not in config.recipes:
         where = f"recipes.{children[-1]}.inherits: " if children else ""
-        raise UserError(f"config: {where}unknown recipe {name!r}; {nearest(name, config.recipes)}")
+        raise UserError(f"config: {where}unknown recipe {name!r}; {nearest(str(name), config.recipes)}")
     if not re.fullmatch(NAME_PATTERN, name):
         raise UserError(f"config: recipes.{name}: use lower case letters, digits and _ in a recipe's name")
     if name in children:
@@ -136,8 +139,8 @@ def _inherited(config: Config, name: str, dataset: str | None, children: tuple[s
     own = dict(config.recipes[name])
     parent = own.pop("inherits", None)
     for_dataset = own.pop("for_dataset", {})
-    if not isinstance(for_dataset, dict):
-        raise UserError(f"config: recipes.{name}.for_dataset: must hold dataset names")
+    if not isinstance(for_dataset, dict) or not all(isinstance(v, dict) for v in for_dataset.values()):
+        raise UserError(f"config: recipes.{name}.for_dataset: must hold dataset names, and keys under each")
     for known in for_dataset:
         if known not in config.datasets:
             raise UserError(

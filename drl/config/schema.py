@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from drl.config.base import Settings
 from drl.config.datasets import DatasetSettings
-from drl.config.studies import Seed, Studies
+from drl.config.recipes import Recipe, known_kinds
+from drl.config.studies import Seed, Studies, unique
+from drl.errors import nearest
 
 Scale = Literal["demo", "lite", "paper"]
 SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
@@ -21,6 +24,11 @@ def _count_to_seeds(value: Any) -> Any:
     return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _on_or_off(value: Any) -> Any:
+    """YAML reads an unquoted on or off as true or false."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
 class RunSettings(Settings):
     """Where and how jobs run. Nothing here changes what is computed beyond rounding, so nothing here reruns a job."""
 
@@ -28,7 +36,7 @@ class RunSettings(Settings):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         description="auto: bf16 autocast on CUDA, and on a CPU with AMX for networks of the paper's size; else fp32."
     )
-    compile: Literal["auto", "on", "off"] = Field(
+    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         description="torch.compile. auto: on CUDA, and on a CPU for long trainings of networks of the paper's size."
     )
     save_minutes: float = Field(gt=0, description="How often a training saves its state.")
@@ -39,11 +47,32 @@ class RunSettings(Settings):
     )
 
 
+def _sections_exist(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a key that no recipe has: a section that a recipe lacks is skipped, and a typo would be too."""
+    for key, section in value.items():
+        if key not in Recipe.model_fields:
+            hint = nearest(key, Recipe.model_fields)
+            raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": key, "hint": hint})
+        kinds = known_kinds(Recipe.model_fields[key].annotation)
+        kind = section.get("kind") if isinstance(section, dict) else None
+        if kind is not None and kind not in kinds:
+            raise PydanticCustomError(
+                "unknown_kind",
+                "{key} has no kind '{kind}'; {hint}",
+                {"key": key, "kind": kind, "hint": nearest(str(kind), kinds)},
+            )
+    return value
+
+
 class ItemSettings(Settings):
     """The axes of a figure or table."""
 
-    datasets: tuple[str, ...] = Field(min_length=1, description="One panel or column group each.")
-    recipes: tuple[str, ...] = Field(min_length=1, description="One line or row each.")
+    datasets: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="One panel or column group each."
+    )
+    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="One line or row each."
+    )
 
 
 class Config(Settings):
@@ -51,15 +80,15 @@ class Config(Settings):
 
     scale: Scale
     dataset: str | None = Field(default=None, description="Draw every item from this dataset alone.")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), BeforeValidator(_count_to_seeds)] = Field(
-        description="Pretrainings of each recipe; a single number n means 0 .. n-1."
-    )
+    seeds: Annotated[
+        tuple[Seed, ...], Field(min_length=1), BeforeValidator(_count_to_seeds), AfterValidator(unique)
+    ] = Field(description="Pretrainings of each recipe; a single number n means 0 .. n-1.")
     run: RunSettings
     datasets: dict[str, DatasetSettings]
     recipes: dict[str, dict[str, Any]] = Field(
         description="Training set-ups by name; each resolves to drl.config.recipes.Recipe."
     )
-    every_recipe: dict[str, Any] = Field(
+    every_recipe: Annotated[dict[str, Any], AfterValidator(_sections_exist)] = Field(
         default_factory=dict, description="Laid over every recipe last; sections that a recipe lacks are skipped."
     )
     studies: Studies

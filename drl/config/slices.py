@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
+from drl.files import fingerprint, sha256
 from drl.items import ITEMS
 
 
@@ -22,11 +24,18 @@ def dataset_known(config: Config, dataset: str) -> str:
 
 
 def prepare(config: Config, dataset: str) -> dict[str, Any]:
-    """Settings of `drl prepare`: the dataset's section without its display name."""
+    """Settings of `drl prepare`: the dataset's section without its display name and without where its files lie.
+
+    An image_folder is known by its folder alone, so there the folder stays.
+    """
     section = config.datasets[dataset_known(config, dataset)].slice()
-    for elsewhere in ("title", "label_list"):  # read by figures and by the probe
-        section.pop(elsewhere)
-    return {"dataset": section}
+    elsewhere = ["title", "label_list", "download"] + ["folder"] * (section["source"] != "image_folder")
+    return {"dataset": {key: value for key, value in section.items() if key not in elsewhere}}
+
+
+def origins(config: Config) -> dict[str, dict[str, Any]]:
+    """Where each dataset's files lie and whether they may be downloaded: handed to jobs outside their settings."""
+    return {name: {"folder": known.folder, "download": known.download} for name, known in config.datasets.items()}
 
 
 def pretrain(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
@@ -35,14 +44,34 @@ def pretrain(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     return {"recipe": resolved.slice(), "code_usage": config.studies.code_usage.slice()}
 
 
-def probe(config: Config, dataset: str) -> dict[str, Any]:
+def probe(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     """Settings of `drl probe`, with `all` in the label budgets resolved to the number of training images."""
     settings = config.datasets[dataset_known(config, dataset)]
-    protocol = config.studies.probe
+    section = config.studies.probe.slice()
+    section["label_budgets"] = budgets(config, dataset)
+    lists = settings.label_list
+    return {
+        # The method's file makes the codes, so it belongs to the code that decides the result.
+        "method": resolve_recipe(config, recipe, dataset).method.kind,
+        "probe": section,
+        "label_list": lists,
+        "label_list_sha256": None if lists is None else _sha256_of_lists(Path(lists)),
+    }
+
+
+def budgets(config: Config, dataset: str) -> list[int]:
+    """Label budgets of a dataset, `all` resolved to the number of training images that probes may use."""
+    protocol, settings = config.studies.probe, config.datasets[dataset]
     available = settings.train - (settings.validation if protocol.uses_validation else 0)
-    section = protocol.slice()
-    section["label_budgets"] = [available if budget == "all" else budget for budget in protocol.label_budgets]
-    return {"probe": section, "label_list": settings.label_list}
+    return [available if budget == "all" else budget for budget in protocol.label_budgets]
+
+
+def _sha256_of_lists(folder: Path) -> str:
+    """Digest all label lists of a folder, so that an edited list reruns what read it."""
+    files = sorted(folder.glob("*_balanced_labels/*.txt"))
+    if not files:
+        raise UserError(f"config: label_list: {folder} holds no <n>_balanced_labels/<split>.txt; give their folder")
+    return fingerprint([[path.relative_to(folder).as_posix(), sha256(path)] for path in files])
 
 
 def figure(config: Config, item: str) -> dict[str, Any]:
@@ -55,5 +84,5 @@ def figure(config: Config, item: str) -> dict[str, Any]:
     }
     position = ITEMS[item].budget
     if position is not None:
-        settings["budgets"] = {name: probe(config, name)["probe"]["label_budgets"][position] for name in datasets}
+        settings["budgets"] = {name: budgets(config, name)[position] for name in datasets}
     return settings

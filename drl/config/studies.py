@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from drl.config.base import Settings
 from drl.config.diffusion import Time
+
+
+def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list in which something stands twice."""
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{value!r} stands twice")
+    return values
+
 
 Seed = Annotated[int, Field(ge=0)]
 Budget = Annotated[int, Field(ge=1)] | Literal["all"]
@@ -16,13 +25,17 @@ Budget = Annotated[int, Field(ge=1)] | Literal["all"]
 class ProbeSettings(Settings):
     """A small MLP on frozen codes, one for each t (paper section 3.1 and App. F)."""
 
-    t: tuple[Time, ...] = Field(min_length=1, description="Where the code is read. Paper: 0, 0.1, ..., 1.")
+    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="Where the code is read. Paper: 0, 0.1, ..., 1."
+    )
     label_budgets: tuple[Budget, ...] = Field(
         min_length=1,
         description="Labelled training images; `all` is the whole training set. Figures 9, 10 and 11 show positions "
         "0, 1 and 2, Figures 4 and 5 the last one.",
     )
-    seeds: tuple[Seed, ...] = Field(min_length=1, description="Probes a model. Successor code: 3.")
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="Probes a model. Successor code: 3."
+    )
     hidden: int = Field(ge=1, description="Hidden units. Successor code: 512.")
     dropout: float = Field(ge=0, lt=1, description="Successor code: 0.25.")
     learning_rate: float = Field(gt=0, description="Adam's. Neither paper nor code settles it; ours: 1e-3.")
@@ -45,8 +58,6 @@ class ProbeSettings(Settings):
     def _all_is_last(self) -> ProbeSettings:
         if "all" in self.label_budgets[:-1]:
             raise ValueError("label_budgets: `all` must come last")
-        if len(set(self.t)) != len(self.t):
-            raise ValueError("t: a value stands twice")
         return self
 
 

@@ -20,7 +20,7 @@ from drl.data.sources.registry import read_source
 from drl.data.splits import validation_split
 from drl.data.store import FILES_CSV, content_sha256
 from drl.errors import UserError
-from drl.files import atomic
+from drl.files import atomic, sha256
 
 _CHUNK = 1024
 _LUMA = (0.299, 0.587, 0.114)
@@ -38,9 +38,9 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
             are training images too.
 
     Returns:
-        The facts, also stored in the file: name, classes, mean, std (lists, of training pixels in [0, 1]),
-        origin, sha256 (of the content, not of the file), n_train (validation included), n_val, n_test, image_size,
-        channels.
+        The facts, also stored in the file: name, classes, mean, std (lists, of training pixels in [0, 1]), origin,
+        sha256 (of the content, not of the file), files_sha256 (of files.csv), n_train (validation included), n_val,
+        n_test, image_size, channels.
 
     Raises:
         UserError: If original files are missing or damaged, or do not fit the settings. Then nothing is written.
@@ -63,9 +63,11 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
         "channels": settings.channels,
     }
     out = Path(out)
-    # Both move into place only when both are whole. One metadata key: safetensors would write several in random order.
-    with atomic(out.parent / FILES_CSV) as table, atomic(out) as file:
+    # The last one entered moves first: the table, whose checksum the images then hold. One metadata key, because
+    # safetensors would write several in random order.
+    with atomic(out) as file, atomic(out.parent / FILES_CSV) as table:
         _write_table(table, raw, set(tensors["val"].tolist()))
+        facts["files_sha256"] = sha256(table)
         save_file(tensors, file, metadata={"facts": json.dumps(facts, sort_keys=True)})
     return facts
 

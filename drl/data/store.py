@@ -17,6 +17,7 @@ from torch import Tensor
 
 from drl.data.batch import Batch
 from drl.errors import UserError
+from drl.files import sha256
 
 Pixels = Literal["standardised", "unit", "symmetric"]
 
@@ -114,10 +115,8 @@ class ImageStore:
             files = {row["file"]: int(row["index"]) for row in rows if row["split"] != "test"}
         except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
             raise UserError(f"{path} cannot be read ({error}): rerun `drl prepare`") from error
-        if len(files) != len(self.train):
-            raise UserError(
-                f"{path} names {len(files)} training images but {self.path} has {len(self.train)}: rerun `drl prepare`"
-            )
+        if sha256(path) != self.facts["files_sha256"]:
+            raise UserError(f"{path} is not the list that was made with {self.path}: rerun `drl prepare`")
         return files
 
 

@@ -6,7 +6,7 @@ Protocol: paper section 3.1 and App. F; details from the first author's later co
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from drl.data.splits import label_subset
-from drl.data.store import ImageStore
-from drl.device import Placement, peak_memory_bytes, place
+from drl.data.store import FILES_CSV, ImageStore
+from drl.device import Placement, peak_memory_bytes, place, score_channels
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes, passes
 from drl.evaluation.mlp_probe import ProbeOptions, ProbeResult, train_probes
 from drl.metrics import write_metrics
-from drl.models.model_file import about, load_model
+from drl.models.model_file import header, load_model
 from drl.progress import Reporter
 from drl.provenance import write_card
 
@@ -36,25 +36,34 @@ def probe(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
+    expected: Mapping[str, Any] | None = None,
 ) -> None:
     """Read codes once, then train all probes of a model, one batched network for each label budget.
 
     Args:
         model: model.safetensors.
         images: The prepared images it was trained on.
-        out: CSV of test accuracies in percent: a row for each label budget, probe seed and t.
+        out: CSV with, for each label budget, probe seed and t: test accuracy in percent, the learning rate, and the
+            validation accuracy where validation chooses.
         settings: `probe` and `label_list` sections (drl.config.slices.probe).
         code: Digest of the code, for the card.
         device: auto, cpu or cuda.
         precision: Of the encoder; probes compute in fp32.
         threads: CPU threads.
+        expected: What the model's header must say, such as its recipe and seed.
 
     Raises:
         UserError: If model and images do not belong together, codes are not finite, or a budget cannot be filled.
     """
     started = time.monotonic()
-    origin = about(model)
-    placement = _place(model, device, precision, threads)
+    found = header(model)
+    origin = found["about"]
+    for key, wanted in (expected or {}).items():
+        if origin[key] != wanted:
+            raise UserError(
+                f"{model} is of {key} {origin[key]!r}, not {wanted!r}; give the right model, or pretrain it"
+            )
+    placement = place(device, precision, "off", threads, score_channels(found["recipe"]))
     store = ImageStore.open(images, placement.device)
     if store.name != origin["dataset"]:
         raise UserError(f"{model} was trained on dataset {origin['dataset']!r} but {images} holds {store.name!r}")
@@ -68,17 +77,12 @@ def probe(
         [out],
         settings,
         code,
-        inputs=[model, images],
+        inputs=[model, images, images.parent / FILES_CSV],
         **origin,
         **placement.describe(),
         seconds=round(time.monotonic() - started, 2),
         peak_memory_bytes=peak_memory_bytes(placement.device),
     )
-
-
-def _place(model: Path, device: str, precision: str, threads: int | None) -> Placement:
-    channels = (load_model(model).recipe["score"] or {}).get("nf", 0) if precision == "auto" else 0
-    return place(device, precision, "off", threads, channels)
 
 
 def _rows(
@@ -139,13 +143,16 @@ def _table(
 ) -> Iterator[dict[str, Any]]:
     for row, seed in enumerate(seeds):
         for column, t in enumerate(times):
-            yield {
-                "split": split,
-                "probe_seed": seed,
-                "labels": budget,
-                "t": t,
-                "epoch": int(result.epoch[row, column]),
-                "metric": "test_accuracy",
-                "value": float(result.accuracy["test"][row, column]),
-                "n": tests,
-            }
+            numbers = {f"{name}_accuracy": values[row, column] for name, values in result.accuracy.items()}
+            numbers["learning_rate"] = result.learning_rate[column]
+            for metric, value in numbers.items():
+                yield {
+                    "split": split,
+                    "probe_seed": seed,
+                    "labels": budget,
+                    "t": t,
+                    "epoch": int(result.epoch[row, column]),
+                    "metric": metric,
+                    "value": float(value),
+                    "n": tests if metric == "test_accuracy" else "",
+                }

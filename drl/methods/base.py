@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from drl.data.batch import Batch
+from drl.data.store import scale_pixels
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,23 @@ class Method(nn.Module):
         Args:
             batch: uint8 images [B, C, H, W]; unsupervised methods never read its labels.
             generator: Source of t, noise and codes' noise, on the images' device.
+        """
+        raise NotImplementedError
+
+    has_denoising_loss: bool = False
+
+    def scale(self, images: Tensor) -> Tensor:
+        """uint8 images -> float32 in the recipe's range."""
+        return scale_pixels(images, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
+
+    def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
+        """Return each image's weighted denoising loss [B]; only where `has_denoising_loss`.
+
+        Args:
+            x_0: Scaled images [B, C, H, W].
+            t: [B].
+            z: Codes [B, D].
+            noise: What perturbs x_0, its shape.
         """
         raise NotImplementedError
 

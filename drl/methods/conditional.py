@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from drl.data.batch import Batch
-from drl.data.store import scale_pixels
 from drl.diffusion.losses import denoising_score_matching, mix
 from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
 from drl.diffusion.sde import make_sde, perturb
@@ -21,6 +20,7 @@ from drl.models.wide_resnet import WideResNet
 class ConditionalScoreMatching(Method):
     """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
 
+    has_denoising_loss = True
     probabilistic: bool = False
     encoder: WideResNet
 
@@ -40,10 +40,6 @@ class ConditionalScoreMatching(Method):
             noise: The code's noise [B, D]; None takes the mean code.
         """
         raise NotImplementedError
-
-    def scale(self, images: Tensor) -> Tensor:
-        """uint8 images -> float32 in the recipe's range."""
-        return scale_pixels(images, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
 
     def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return s(x_t, t, z) [B, C, H, W] for scaled noisy images, times [B] and codes [B, D]."""

@@ -58,7 +58,8 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
     Args:
         path: A model.safetensors.
         device: Where to put it.
-        weights: `raw` or `ema`; None takes what the recipe's `codes_from` says.
+        weights: `raw` or `ema` for all parts. None: the encoder as the recipe's `codes_from` says, all else averaged,
+            as the authors export codes and draw samples.
 
     Returns:
         The method; use its `encode` and, where it has one, `score`.
@@ -67,26 +68,33 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
         UserError: If the file is missing, damaged, or its names and shapes are not those of its own recipe.
     """
     path = Path(path)
-    header, tensors = _read(path)
+    found, tensors = _read(path)
     try:
-        recipe, facts = header["recipe"], ImageFacts(**header["facts"])
-        mean, std = (_channels(header[name]) for name in ("mean", "std"))
+        recipe, facts = found["recipe"], ImageFacts(**found["facts"])
+        mean, std = (_channels(found[name]) for name in ("mean", "std"))
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: is not a model of this project; give a model.safetensors of drl pretrain") from error
     with torch.random.fork_rng(devices=[]):
         method = build_method(recipe, facts, mean, std)
-    suffix = "_ema" if (weights or recipe["codes_from"]) == "ema" else ""
     for module, prefix in PARTS.items():
         part = getattr(method, module, None)
+        choice = weights or (recipe["codes_from"] if module == "encoder" else "ema")
+        suffix = "_ema" if choice == "ema" else ""
         if isinstance(part, nn.Module):
             _fill(path, part, f"{prefix}{suffix}.", tensors)
     return method.to(device).eval().requires_grad_(False)
 
 
-def about(path: str | Path) -> dict[str, Any]:
-    """Return what `save_model` was told about the model: dataset, recipe's name, seed."""
-    header, _ = _read(Path(path), names_only=True)
-    return dict(header.get("about", {}))
+def header(path: str | Path) -> dict[str, Any]:
+    """Return a model's header without reading its weights: `about` (dataset, recipe's name, seed), `recipe`, `facts`.
+
+    Raises:
+        UserError: As `load_model`.
+    """
+    found, _ = _read(Path(path), names_only=True)
+    if "about" not in found:
+        raise UserError(f"{path}: is not a model of this project; give a model.safetensors of drl pretrain")
+    return found
 
 
 def _read(path: Path, names_only: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from drl.errors import UserError
 from drl.files import atomic
 from drl.provenance import write_card
 from drl.reporting import style
@@ -30,10 +33,22 @@ def figure(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, An
     started = time.monotonic()
     module = importlib.import_module(f"drl.reporting.{settings['drawn_by']}")
     numbers = module.table(read_all(metrics), settings)
-    files = [out, out.with_suffix(".png"), out.with_suffix(".csv")]
-    with atomic(files[2]) as temporary:
-        numbers.to_csv(temporary, index=False, lineterminator="\n")
+    _check_complete(item, numbers, settings)
     picture = module.draw(numbers, settings)
-    for path in files[:2]:
-        style.save(picture, path)
+    files = [out, out.with_suffix(".png"), out.with_suffix(".csv")]
+    with atomic(files[0]) as svg, atomic(files[1]) as png, atomic(files[2]) as csv:
+        style.save(picture, svg)
+        style.save(picture, png)
+        numbers.to_csv(csv, index=False, lineterminator="\n")
     write_card("figure", files, settings, code, inputs=metrics, item=item, seconds=round(time.monotonic() - started, 2))
+
+
+def _check_complete(item: str, numbers: pd.DataFrame, settings: dict[str, Any]) -> None:
+    found = set(zip(numbers["dataset"], numbers["recipe"], strict=True))
+    for dataset in settings["datasets"]:
+        for recipe in settings["recipes"]:
+            if (dataset, recipe) not in found:
+                raise UserError(
+                    f"{item}: the metrics files hold nothing of recipe {recipe!r} on dataset {dataset!r}; "
+                    "give all files of this item, made with the present settings"
+                )

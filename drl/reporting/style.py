@@ -9,8 +9,6 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from drl.files import atomic
-
 # Okabe and Ito's palette, which the colour-blind can tell apart; markers and dashes tell apart in grey print.
 STYLES: dict[str, tuple[str, str, str]] = {
     "VDRL": ("#D55E00", "o", "-"),
@@ -67,5 +65,4 @@ def apply() -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's suffix, without a date, so that equal figures are equal files."""
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=200, metadata=metadata)
+    figure.savefig(path, dpi=200, metadata=metadata)

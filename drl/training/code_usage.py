@@ -14,7 +14,6 @@ from torch import Tensor
 
 from drl.data.store import ImageStore
 from drl.methods.base import Method
-from drl.methods.conditional import ConditionalScoreMatching
 from drl.training.seeds import generator
 
 CHUNK = 256
@@ -24,44 +23,51 @@ CHUNK = 256
 def code_usage(
     method: Method, store: ImageStore, images: int, times: Sequence[float], seed: int
 ) -> list[dict[str, Any]]:
-    """Measure code usage.
+    """Measure code usage with the weights as they are in training (not their moving average).
 
     Args:
-        method: In training; it is put into evaluation mode and back. Methods without a conditional score give no rows.
+        method: In training; it is put into evaluation mode and back. Methods without a denoising loss give no rows.
         store: The images; validation images are used, or training images where there are none.
         images: How many, at most.
         times: Values of t in [0, 1].
-        seed: The noise is the same at every call with the same seed, so that the numbers of one training compare.
+        seed: Images, partners and noise are the same at every call with the same seed, so that the numbers of one
+            training compare.
 
     Returns:
         Three rows for each t: `loss_own_code`, `loss_other_code`, `code_worth` (their difference), per image.
     """
-    if not isinstance(method, ConditionalScoreMatching):
+    if not method.has_denoising_loss:
         return []
-    positions = (store.val if len(store.val) else store.train)[:images]
+    pool = store.val if len(store.val) else store.train
+    # In random order the next image is any other one: stored images may be sorted by class.
+    positions = pool[torch.randperm(len(pool), generator=generator(seed, "code usage"))][:images]
     training = method.training
     method.eval()
     rows: list[dict[str, Any]] = []
     for value in times:
-        # The code of the image before it stands for "another image's": any fixed pairing without fixed points would do.
-        own, other = (_mean_loss(method, store, positions, shift, value, seed) for shift in (0, 1))
+        own, other = _mean_losses(method, store, positions, value, seed)
         numbers = {"loss_own_code": own, "loss_other_code": other, "code_worth": other - own}
         rows += [{"t": value, "metric": name, "value": number, "n": len(positions)} for name, number in numbers.items()]
     method.train(training)
     return rows
 
 
-def _mean_loss(
-    method: ConditionalScoreMatching, store: ImageStore, positions: Tensor, shift: int, value: float, seed: int
-) -> float:
-    noises = generator(seed, f"code usage at {value}", store.images.device)
-    total = torch.zeros((), device=store.images.device, dtype=torch.float64)
-    for first in range(0, len(positions), CHUNK):
-        chunk = positions[first : first + CHUNK]
-        batch = store.batch(chunk)
-        x_0 = method.scale(batch.images)
-        t = torch.full((len(chunk),), value, device=x_0.device)
-        noise = torch.randn(x_0.shape, generator=noises, device=x_0.device)
-        z = method.encode(batch.images, t).roll(shift, 0)
-        total += method.denoising_loss(x_0, t, z, noise).double().sum()
-    return float(total) / len(positions)
+def _mean_losses(method: Method, store: ImageStore, positions: Tensor, value: float, seed: int) -> tuple[float, float]:
+    """Return the mean denoising loss with the images' own codes and with those of the images after them."""
+    device = store.images.device
+    noises = generator(seed, f"code usage at {value}", device)
+    chunks = positions.split(CHUNK)
+    codes = torch.cat([method.encode(store.batch(chunk).images, _full(chunk, value, device)) for chunk in chunks])
+    others = codes.roll(1, 0)
+    totals = torch.zeros(2, device=device, dtype=torch.float64)
+    for chunk, own, other in zip(chunks, codes.split(CHUNK), others.split(CHUNK), strict=True):
+        x_0, t = method.scale(store.batch(chunk).images), _full(chunk, value, device)
+        noise = torch.randn(x_0.shape, generator=noises, device=device)
+        for k, z in enumerate((own, other)):
+            totals[k] += method.denoising_loss(x_0, t, z, noise).double().sum()
+    own_loss, other_loss = (totals / len(positions)).tolist()
+    return own_loss, other_loss
+
+
+def _full(chunk: Tensor, value: float, device: torch.device) -> Tensor:
+    return torch.full((len(chunk),), value, device=device)

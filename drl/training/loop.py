@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.device import Placement
-from drl.errors import UserError
+from drl.errors import Unfinished, UserError
 from drl.methods.base import Method
 from drl.progress import Reporter
 from drl.training.code_usage import code_usage
@@ -24,10 +25,6 @@ from drl.training.seeds import generator, stream_seed
 from drl.training.state import load_state, save_state
 
 LOG_ROWS = 200
-
-
-class Unfinished(Exception):
-    """The wall-clock budget ended or the job was asked to stop; the state is saved and the same command goes on."""
 
 
 class Training:
@@ -81,10 +78,11 @@ class Training:
             loss, parts = self.method.loss(batch, self.noise)
         loss.backward()
         loss = loss.detach()
-        # The first bad step is remembered on the device: reading it every step would make a GPU wait.
-        fresh_fault = ~torch.isfinite(loss) & (self.bad_step < 0)
+        norm = self.optimiser.step(self.step)
+        # The first bad step is remembered on the device: reading it every step would make a GPU wait. A finite loss
+        # can have an infinite gradient, which spoils the weights just the same.
+        fresh_fault = ~torch.isfinite(loss + norm) & (self.bad_step < 0)
         self.bad_step = torch.where(fresh_fault, self.step, self.bad_step)
-        self.optimiser.step(self.step)
         self.average.update()
         for name, value in {"loss": loss, **parts}.items():
             self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
@@ -103,6 +101,9 @@ class Training:
             with self.placement.autocast():
                 rows = code_usage(self.method, self.store, self.usage["images"], self.usage["t"], self.seed)
             self.rows += [{"step": self.step, **row} for row in rows]
+            worth = ", ".join(f"t={r['t']} {r['value']:.3g}" for r in rows if r["metric"] == "code_worth")
+            if worth:
+                print(f"step {self.step}: the code is worth {worth}", file=sys.stderr, flush=True)
 
     def _usage_steps(self) -> set[int]:
         times = self.usage["times"]
@@ -117,7 +118,8 @@ class Training:
         bad = int(self.bad_step)
         if bad >= 0:
             raise UserError(
-                f"the loss was not finite at step {bad + 1} of {self.total}; the last good state is kept; "
+                f"the loss or its gradient was not finite at step {bad + 1} of {self.total}; "
+                "the last good state is kept; "
                 "lower the recipe's optimiser.learning_rate or set run.precision to fp32, and run again"
             )
 
@@ -161,6 +163,7 @@ def run(
     save_minutes: float,
     wall_clock_minutes: float | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
+    on_save: Callable[[Path], object] = lambda folder: None,
 ) -> Reporter:
     """Train to the end, from a saved state where there is one.
 
@@ -172,6 +175,7 @@ def run(
         save_minutes: How often it is saved.
         wall_clock_minutes: After this long, save and stop.
         stop_requested: Asked after every step; true saves and stops.
+        on_save: Called with the state's folder whenever a state is saved.
 
     Returns:
         The reporter, with the rate.
@@ -188,6 +192,7 @@ def run(
     def save() -> None:
         training.check()
         save_state(state, training.tensors(), {"step": training.step, "rows": training.rows}, belongs_to)
+        on_save(state.parent)
 
     training.method.train()
     batch_size = training.recipe["batch_size"]

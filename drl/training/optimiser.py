@@ -29,19 +29,23 @@ class WarmedAdam:
             fused=True,
         )
 
-    def step(self, step: int) -> None:
+    def step(self, step: int) -> torch.Tensor:
         """Update the weights from their gradients and clear those.
 
         Args:
             step: Steps made before this one: the rate is lr min(step / warmup, 1), so the first one is 0.
+
+        Returns:
+            The gradients' global norm before clipping, a scalar on the device.
         """
-        if self.clip > 0:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
+        limit = self.clip if self.clip > 0 else float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
         factor = min(step / self.warmup, 1.0) if self.warmup else 1.0
         for group in self.adam.param_groups:
             group["lr"] = self.rate * factor
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
+        return norm
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the moments and step counts by parameter position, for a saved state."""

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 
 from drl.data.store import ImageStore
-from drl.device import Placement, peak_memory_bytes, place
+from drl.device import Placement, peak_memory_bytes, place, score_channels
 from drl.errors import UserError
-from drl.files import sha256
+from drl.files import fingerprint, sha256
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 from drl.metrics import write_metrics
 from drl.models.model_file import save_model
-from drl.provenance import fingerprint, versions, write_card
+from drl.provenance import versions, write_card
 from drl.training.loop import Training, run
 from drl.training.seeds import stream_seed
 
@@ -68,7 +68,7 @@ def pretrain(
 
     Raises:
         UserError: Bad input, a damaged or foreign state, a loss that is not finite.
-        drl.training.loop.Unfinished: Stopped at a wall-clock budget or by a signal; the same command goes on.
+        drl.errors.Unfinished: Stopped at a wall-clock budget or by a signal; the same command goes on.
     """
     started = time.monotonic()
     recipe = settings["recipe"]
@@ -88,6 +88,8 @@ def pretrain(
                 resources.save_minutes,
                 resources.wall_clock_minutes,
                 lambda: bool(stopped),
+                # So that a long training can be watched, and one that failed be understood.
+                lambda folder: _write_curves(name, training, folder),
             )
     except UserError as error:
         raise UserError(f"pretrain {name}: {error}") from error
@@ -100,7 +102,7 @@ def pretrain(
         inputs=[images],
         **vars(name),
         **placement.describe(),
-        seconds=round(time.monotonic() - started, 2),
+        seconds_of_last_process=round(time.monotonic() - started, 2),
         images_per_second=round(reporter.rate, 1),
         peak_memory_bytes=peak_memory_bytes(placement.device),
     )
@@ -108,9 +110,10 @@ def pretrain(
 
 
 def _place(recipe: dict[str, Any], resources: Resources) -> Placement:
-    channels = (recipe["score"] or {}).get("nf", 0)
     images = recipe["batch_size"] * recipe["iterations"]
-    return place(resources.device, resources.precision, resources.compile, resources.threads, channels, images)
+    return place(
+        resources.device, resources.precision, resources.compile, resources.threads, score_channels(recipe), images
+    )
 
 
 def _fresh(recipe: dict[str, Any], store: ImageStore, seed: int, placement: Placement) -> Method:
@@ -132,12 +135,14 @@ def _belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
 def _write(name: Name, training: Training, out: Path) -> list[Path]:
     averages = dict(zip((key for key, _ in training.method.named_parameters()), training.average.shadow, strict=True))
     save_model(out, training.method, averages, vars(name))
+    return [out, *_write_curves(name, training, out.parent)]
+
+
+def _write_curves(name: Name, training: Training, folder: Path) -> list[Path]:
     shared = {**vars(name), "study": "pretrain"}
-    usage = [{**shared, **row} for row in training.rows if "t" in row]
-    losses = [{**shared, **row} for row in training.rows if "t" not in row]
-    files = [out, out.parent / "loss.csv", out.parent / "code_usage.csv"]
-    write_metrics(files[1], losses)
-    write_metrics(files[2], usage)
+    files = [folder / "loss.csv", folder / "code_usage.csv"]
+    for path, of_usage in zip(files, (False, True), strict=True):
+        write_metrics(path, ({**shared, **row} for row in training.rows if ("t" in row) == of_usage))
     return files
 
 

@@ -72,6 +72,24 @@ def test_paper_scale_is_the_papers_protocol():
         (["every_recipe.batch_size=5000"], "5000 is more than the 1200 training images"),
         (["every_recipe.score.channel_multipliers=[1,1,1,1,1,1]"], "6 levels halve 5 times"),
         (["nonsense"], "write key.subkey=value"),
+        (["a=["], "the value is not YAML"),
+        (["studies.probe.epochs=yes"], "epochs must be a number, not a yes or no"),
+        (["run.compile=maybe"], "run.compile: input should be 'auto', 'on' or 'off'"),
+        (
+            ["every_recipe.optimizer={learning_rate: 5}"],
+            "unknown key 'optimizer'; did you mean 'optimiser'?",
+        ),
+        (["every_recipe.score={kind: ncsnp}"], "score has no kind 'ncsnp'; did you mean 'ncsnpp'?"),
+        (["recipes.drl.score=null"], "method drl needs a score network"),
+        (["recipes.drl.optimiser.betas=[0.9,1.5]"], "recipes.drl.optimiser.betas.1"),
+        (["every_recipe.encoder.depth=12"], "depth must be 6 n + 4"),
+        (["every_recipe.score.nf=6"], "6 channels, which normalisation cannot group"),
+        (["seeds=[0,0]"], "seeds: 0 stands twice"),
+        (["studies.probe.seeds=[1,1]"], "studies.probe.seeds: 1 stands twice"),
+        (["items.figure_4.recipes=[drl,drl]"], "'drl' stands twice"),
+        (["recipes.drl.for_dataset={cifar10: 5}"], "for_dataset: must hold dataset names"),
+        (["recipes.x={inherits: [drl]}"], "unknown recipe ['drl']"),
+        (["datasets.my-pets={title: x}"], "datasets.my-pets"),
     ],
 )
 def test_bad_settings_give_one_line_that_names_key_and_remedy(sets, expected):
@@ -119,6 +137,41 @@ def test_broken_files_are_named(tmp_path):
         assert str(path) in str(caught.value)
 
 
+def test_yaml_reads_on_and_off_as_booleans_and_so_do_we():
+    assert resolve("demo", sets=["run.compile=off"]).run.compile == "off"
+    assert resolve("demo", sets=["run.compile=on"]).run.compile == "on"
+
+
+def test_where_files_lie_reruns_nothing_but_an_image_folder_is_its_folder():
+    moved = ["datasets.cifar10.folder=/elsewhere", "datasets.cifar10.download=false"]
+    assert slices.prepare(resolve("paper"), "cifar10") == slices.prepare(resolve("paper", sets=moved), "cifar10")
+    assert slices.origins(resolve("paper", sets=moved))["cifar10"] == {"folder": "/elsewhere", "download": False}
+    other = resolve("paper", sets=["datasets.miniimagenet.folder=other"])
+    assert slices.prepare(resolve("paper"), "miniimagenet") != slices.prepare(other, "miniimagenet")
+
+
+def test_an_edited_label_list_changes_the_probe_and_a_missing_one_is_named(tmp_path):
+    lists = tmp_path / "100_balanced_labels"
+    lists.mkdir()
+    config = resolve("demo", sets=[f"datasets.digits.label_list={tmp_path}"])
+    with pytest.raises(UserError, match="holds no <n>_balanced_labels"):
+        slices.probe(config, "digits", "drl")
+    (lists / "00.txt").write_text("0_0.png 0\n")
+    before = slices.probe(config, "digits", "drl")
+    (lists / "00.txt").write_text("1_0.png 0\n")
+    assert slices.probe(config, "digits", "drl") != before
+
+
+def test_the_readmes_own_dataset_example_works():
+    text = (FOLDER.parent / "README.md").read_text()
+    example = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    sets = [
+        f"{section}.{key}={json.dumps(value)}" for section, values in example.items() for key, value in values.items()
+    ]
+    config = resolve("lite", sets=[*sets, "dataset=pets"])
+    assert models(config, "figure_4")[0].dataset == "pets"
+
+
 def test_legend_names_and_titles_rerun_no_training():
     config, renamed = resolve("demo"), resolve("demo", sets=["recipes.drl.label=X", "datasets.digits.title=Y"])
     assert slices.pretrain(config, "digits", "drl") == slices.pretrain(renamed, "digits", "drl")
@@ -128,10 +181,10 @@ def test_legend_names_and_titles_rerun_no_training():
 
 def test_budgets_are_resolved_to_numbers():
     config = resolve("demo")
-    assert slices.probe(config, "digits")["probe"]["label_budgets"] == [100, 300, 1000, config.datasets["digits"].train]
+    assert slices.budgets(config, "digits") == [100, 300, 1000, config.datasets["digits"].train]
     held_out = resolve("demo", sets=["studies.probe.select=best_val"])
     expected = held_out.datasets["digits"].train - held_out.datasets["digits"].validation
-    assert slices.probe(held_out, "digits")["probe"]["label_budgets"][-1] == expected
+    assert slices.probe(held_out, "digits", "drl")["probe"]["label_budgets"][-1] == expected
 
 
 def test_schema_file_is_up_to_date_and_knows_every_key():
@@ -153,3 +206,11 @@ def test_every_knob_stands_in_config_yaml_with_the_value_that_the_models_assume(
     resolved = recipe(config, "drl").model_dump(mode="json")
     assert drl == resolved
     assert written["studies"]["probe"] == config.studies.probe.model_dump(mode="json")
+
+
+def test_every_key_that_may_be_set_is_explained_in_config_yaml():
+    text = (FOLDER / "config.yaml").read_text()
+    schema = json.loads(json_schema())
+    keys = {key for part in [schema, *schema["$defs"].values()] for key in part.get("properties", {})}
+    missing = sorted(key for key in keys if f"{key}:" not in text and f"{key}=" not in text)
+    assert not missing

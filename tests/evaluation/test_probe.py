@@ -30,6 +30,8 @@ SETTINGS = {
         "learning_rates": [],
     },
     "label_list": None,
+    "label_list_sha256": None,
+    "method": "vdrl",
 }
 
 
@@ -50,15 +52,17 @@ def run(model, stripes, out, **changes):
 
 def test_rows_and_card(model, stripes, tmp_path):
     rows = run(model, stripes, tmp_path / "probe.csv")
-    assert len(rows) == 2 * 2 * 3
-    for row in rows:
+    assert len(rows) == 2 * 2 * 3 * 2
+    rates = [row for row in rows if row["metric"] == "learning_rate"]
+    assert {row["value"] for row in rates} == {"0.01"}
+    for row in (row for row in rows if row["metric"] != "learning_rate"):
         assert (row["study"], row["dataset"], row["recipe"], row["seed"]) == ("probe", "stripes", "vdrl", "3")
         assert (row["metric"], row["epoch"], row["n"]) == ("test_accuracy", "4", "6")
         assert 0 <= float(row["value"]) <= 100
     assert {(row["labels"], row["t"]) for row in rows} == {(b, t) for b in ("6", "30") for t in ("0.0", "0.5", "1.0")}
     card = json.loads((tmp_path / "probe.csv.json").read_text())
     assert set(card["outputs"]) == {"probe.csv"}
-    assert len(card["inputs"]) == 2
+    assert len(card["inputs"]) == 3
 
 
 def test_equal_calls_give_equal_files(model, stripes, tmp_path):
@@ -140,6 +144,11 @@ def test_codes_that_are_not_finite_are_refused(model, stripes):
         method.encoder.linear_latent.weight.fill_(float("nan"))
     with pytest.raises(UserError, match=r"codes at t = 0\.5 are not finite"):
         extract_codes(method, store, store.test, [0.5], place("cpu", "fp32", "off", 1))
+
+
+def test_another_model_than_was_asked_for_is_refused(model, stripes, tmp_path):
+    with pytest.raises(UserError, match="is of recipe 'vdrl', not 'drl'"):
+        probe(model, stripes, tmp_path / "p.csv", SETTINGS, "code", expected={"recipe": "drl", "seed": 3})
 
 
 def test_too_few_images_of_a_class_are_named(model, stripes, tmp_path):

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from drl.errors import UserError
-from drl.models.model_file import about, load_model, save_model
+from drl.models.model_file import header, load_model, save_model
 from tests import tiny
 
 
@@ -22,10 +22,10 @@ def saved(tmp_path):
 
 def rewrite(path, change):
     with safe_open(str(path), framework="pt") as file:
-        header = file.metadata()
+        metadata = file.metadata()
     tensors = load_file(path)
     change(tensors)
-    save_file(tensors, path, metadata=header)
+    save_file(tensors, path, metadata=metadata)
 
 
 def test_raw_and_averaged_weights_come_back(saved):
@@ -36,7 +36,15 @@ def test_raw_and_averaged_weights_come_back(saved):
             assert torch.equal(loaded.get_parameter(name), value + shift), name
         for name, value in method.named_buffers():
             assert torch.equal(loaded.get_buffer(name), value), name
-    assert about(path) == {"dataset": "d", "seed": 1}
+    assert header(path)["about"] == {"dataset": "d", "seed": 1}
+
+
+def test_codes_come_from_raw_weights_and_scores_from_averaged_ones(saved):
+    path, method = saved
+    loaded = load_model(path)
+    for name, value in method.named_parameters():
+        shift = 0.0 if name.startswith("encoder.") else 1.0
+        assert torch.equal(loaded.get_parameter(name), value + shift), name
 
 
 def test_equal_models_are_equal_files(saved, tmp_path):
@@ -73,6 +81,6 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 
 def test_the_header_alone_tells_how_to_use_it(saved):
     with safe_open(str(saved[0]), framework="pt") as file:
-        header = json.loads(file.metadata()["model"])
-    assert header["recipe"]["method"]["kind"] == "drl"
-    assert header["facts"] == {"channels": 1, "image_size": 8, "classes": 3}
+        found = json.loads(file.metadata()["model"])
+    assert found["recipe"]["method"]["kind"] == "drl"
+    assert found["facts"] == {"channels": 1, "image_size": 8, "classes": 3}

@@ -79,6 +79,13 @@ def test_equal_numbers_give_equal_files(metrics, tmp_path):
         assert (tmp_path / "one" / f"f.{suffix}").read_bytes() == (tmp_path / "two" / f"f.{suffix}").read_bytes()
 
 
+def test_a_recipe_without_numbers_is_named(metrics, tmp_path):
+    more = {**SETTINGS, "recipes": {**SETTINGS["recipes"], "other": "Other"}}
+    with pytest.raises(UserError, match=r"figure_4: .* nothing of recipe 'other' on dataset 'a'"):
+        figure("figure_4", [metrics], tmp_path / "f.svg", more, "code")
+    assert not list(tmp_path.glob("f.*"))
+
+
 @pytest.mark.parametrize("damage", ["missing", "cut", "foreign", "empty"])
 def test_damaged_metrics_are_named(metrics, tmp_path, damage):
     if damage == "missing":

@@ -1,7 +1,5 @@
 """What a user types: targets, scales, and mistakes."""
 
-import time
-
 import pytest
 
 from drl.config.schema import SCALES
@@ -10,11 +8,9 @@ from drl.items import BUILT
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_dry_runs(project, scale):
-    started = time.monotonic()
     run = project.snakemake("-n", "--quiet", "host", "--config", f"scale={scale}", tiny=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "pretrain" in run.stdout + run.stderr
-    assert time.monotonic() - started < 120
 
 
 @pytest.mark.parametrize("target", [*BUILT, "all_figures", "all"])

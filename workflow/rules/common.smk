@@ -10,7 +10,7 @@ from drl.config.resolve import load, scale_file
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.items import BUILT, ITEMS, measurements
-from drl.job_environment import hand_over_run, use_this_python
+from drl.job_environment import hand_over, use_this_python
 from drl.provenance import command_digest
 
 use_this_python()
@@ -49,11 +49,11 @@ def pretrain_code(wildcards):
 
 
 def probe_settings(wildcards):
-    return job("probe", wildcards.dataset)[0]
+    return job("probe", wildcards.dataset, wildcards.recipe)[0]
 
 
 def probe_code(wildcards):
-    return job("probe", wildcards.dataset)[1]
+    return job("probe", wildcards.dataset, wildcards.recipe)[1]
 
 
 def item_inputs(item):
@@ -63,9 +63,21 @@ def item_inputs(item):
 
 def item_file(item):
     """Return the file that stands for an item."""
-    return (
-        f"{RESULTS}/{'tables' if ITEMS[item].kind == 'table' else 'figures'}/{item}.svg"
-    )
+    return f"{RESULTS}/figures/{item}.svg"
+
+
+def item_about(item):
+    """Return what an item's caption says of how it was made."""
+    probe = CONFIG.studies.probe
+    return {
+        "scale": CONFIG.scale,
+        "datasets": ", ".join(CONFIG.item_datasets(item)),
+        "recipes": ", ".join(CONFIG.items[item].recipes),
+        "seeds": ", ".join(map(str, CONFIG.seeds)),
+        "probe_seeds": ", ".join(map(str, probe.seeds)),
+        "epochs": probe.epochs,
+        "select": "best on validation" if probe.select == "best_val" else "last",
+    }
 
 
 def all_items(kind=None):

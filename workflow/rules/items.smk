@@ -35,6 +35,7 @@ for ITEM in BUILT:
             runtime=30,
         params:
             item=ITEM,
+            about=item_about(ITEM),
             settings=job("figure", ITEM)[0],
             code=job("figure", ITEM)[1],
         message:
@@ -57,10 +58,4 @@ for ITEM in BUILT:
 rule all_figures:
     input:
         all_items("figure"),
-    localrule: True
-
-
-rule all_tables:
-    input:
-        all_items("table"),
     localrule: True

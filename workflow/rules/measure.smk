@@ -5,6 +5,7 @@ rule probe:
     input:
         model=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/model.safetensors",
         images=f"{RESULTS}/data/{{dataset}}/images.safetensors",
+        files=f"{RESULTS}/data/{{dataset}}/files.csv",
     output:
         metrics=f"{RESULTS}/metrics/probe/{{dataset}}/{{recipe}}/seed{{seed}}.csv",
         card=f"{RESULTS}/metrics/probe/{{dataset}}/{{recipe}}/seed{{seed}}.csv.json",

@@ -101,7 +101,8 @@ def _folder(settings: DatasetSettings, layout: Layout) -> Path:
         return root / layout.folder if (root / layout.folder).is_dir() else root
     root = cache_folder()
     folder = root / layout.folder
-    if not all((folder / name).is_file() for name, _ in (layout.meta, *layout.train, *layout.test)):
+    # Checksums and not names: an interrupted unpacking leaves a file cut off, and the archive is unpacked again.
+    if not all(_whole(folder / name, md5) for name, md5 in (layout.meta, *layout.train, *layout.test)):
         if not settings.download:
             raise UserError(
                 f"{layout.title} is not in {folder}, and download is off: set the data set's `folder` to where "
@@ -109,6 +110,10 @@ def _folder(settings: DatasetSettings, layout: Layout) -> Path:
             )
         fetch(layout.archive[0], root, layout.archive[1], extract=True)
     return folder
+
+
+def _whole(path: Path, md5: str) -> bool:
+    return path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == md5
 
 
 def _load(folder: Path, file: tuple[str, str], digest: hashlib._Hash) -> Any:

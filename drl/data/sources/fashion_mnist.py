@@ -57,14 +57,15 @@ def _folder(settings: DatasetSettings) -> Path:
     if _complete(DEBIAN_FOLDER):
         return DEBIAN_FOLDER
     folder = cache_folder() / "fashion-mnist"
-    if not _complete(folder):
-        if not settings.download:
-            raise UserError(
-                f"Fashion-MNIST is neither in {DEBIAN_FOLDER} nor in {folder}, and download is off: install Debian's "
-                "package dataset-fashion-mnist, set the data set's `folder`, or allow the download"
-            )
+    if settings.download:
+        # Whole files are not fetched again; one that an interrupted download left cut off is.
         for name, md5 in FILES.items():
             fetch(f"{_URL}{name}.gz", folder, md5)
+    elif not _complete(folder):
+        raise UserError(
+            f"Fashion-MNIST is neither in {DEBIAN_FOLDER} nor in {folder}, and download is off: install Debian's "
+            "package dataset-fashion-mnist, set the data set's `folder`, or allow the download"
+        )
     return folder
 
 
