@@ -6,6 +6,8 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +19,43 @@ from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
 from drl.errors import Unfinished, UserError
 from drl.gpu_slots import gpu_slot
+from drl.items import item_name, markdown_table, measurements
 
 STOPPED = 75  # EX_TEMPFAIL: the state is saved, the same command goes on
 Command = Callable[..., None]
 
 
-class Lazy:
-    """The configuration of one command line, read when it is first asked for: a job with --settings never reads it."""
+@dataclass
+class Job:
+    """The options that commands share. The configuration is read when it is first asked for: with --settings, never."""
 
-    def __init__(self, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
-        """Remember where to read from."""
-        self.arguments = (scale, files, sets)
-        self._config: Config | None = None
+    scale: str | None = None
+    files: tuple[Path, ...] = ()
+    sets: tuple[str, ...] = ()
+    settings: str | None = None
+    code: str | None = None
+    run_json: str | None = None
+    threads: int | None = None
 
-    @property
+    @cached_property
     def config(self) -> Config:
         """The checked configuration."""
-        if self._config is None:
-            self._config = resolve(*self.arguments)
-        return self._config
+        return resolve(self.scale, self.files, self.sets)
 
-    def folder(self, scale: str | None) -> Path:
+    @property
+    def results(self) -> Path:
         """results/<scale>."""
-        return Path("results") / (scale or self.config.scale)
+        return Path("results") / (self.scale or self.config.scale)
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """Where and how to run."""
+        return read_json("--run", self.run_json, lambda: self.config.run.slice())
+
+    def plan(self, command: str, otherwise: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
+        """Return the job's settings and the digest of its code, both compared with what was planned."""
+        chosen = read_json("--settings", self.settings, otherwise)
+        return chosen, provenance.check_code(command, chosen, self.code)
 
 
 def configured(command: Command) -> Command:
@@ -87,16 +103,17 @@ def path(*names: str, **more: Any) -> Callable[[Command], Command]:
     return click.option(*names, type=click.Path(path_type=Path), **more)
 
 
-def settings_of(given: str | None, otherwise: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Read --settings, or resolve the same from the configuration."""
+def read_json(option: str, given: str | None, otherwise: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Read an option's JSON object, or resolve the same from the configuration."""
     if given is None:
         return otherwise()
+    remedy = "leave it out to read the configuration"
     try:
         value = json.loads(given)
     except ValueError as error:
-        raise UserError(f"--settings: is not JSON ({error}); leave it out to read the configuration") from error
+        raise UserError(f"{option}: is not JSON ({error}); {remedy}") from error
     if not isinstance(value, dict) or not value:
-        raise UserError("--settings: must be a JSON object; leave it out to read the configuration")
+        raise UserError(f"{option}: must be a JSON object; {remedy}")
     return value
 
 
@@ -114,32 +131,21 @@ def cli() -> None:
 @path("--out", help="Default: results/<scale>/data/<dataset>/images.safetensors.")
 @click.option(
     "--origins",
-    "origins_json",
     envvar="DRL_ORIGINS",
     help="Where the files of datasets lie and whether they may be downloaded, as JSON. Also: $DRL_ORIGINS.",
 )
 @planned
 @configured
-def prepare(
-    dataset: str,
-    out: Path | None,
-    origins_json: str | None,
-    settings: str | None,
-    code: str | None,
-    scale: str | None,
-    files: tuple[Path, ...],
-    sets: tuple[str, ...],
-) -> None:
+def prepare(dataset: str, out: Path | None, origins: str | None, **shared: Any) -> None:
     """Bring a dataset's images into the one form that all other commands read."""
-    lazy = Lazy(scale, files, sets)
+    job = Job(**shared)
     started = time.monotonic()
-    chosen = settings_of(settings, lambda: slices.prepare(lazy.config, dataset))
-    digest = provenance.check_code("prepare", chosen, code)
-    out = out or lazy.folder(scale) / "data" / dataset / "images.safetensors"
+    chosen, digest = job.plan("prepare", lambda: slices.prepare(job.config, dataset))
+    origin = read_json("--origins", origins, lambda: slices.origins(job.config)).get(dataset, {})
+    out = out or job.results / "data" / dataset / "images.safetensors"
     from drl.config.datasets import DatasetSettings
     from drl.data.prepare import prepare as run
 
-    origin = settings_of(origins_json, lambda: slices.origins(lazy.config))[dataset]
     facts = run(dataset, DatasetSettings(**{"title": dataset, **origin, **chosen["dataset"]}), out)
     provenance.write_card(
         "prepare",
@@ -161,38 +167,23 @@ def prepare(
 @placed
 @configured
 def pretrain(
-    dataset: str,
-    recipe: str,
-    seed: int,
-    images: Path | None,
-    out: Path | None,
-    states: Path | None,
-    settings: str | None,
-    code: str | None,
-    run_json: str | None,
-    threads: int | None,
-    scale: str | None,
-    files: tuple[Path, ...],
-    sets: tuple[str, ...],
+    dataset: str, recipe: str, seed: int, images: Path | None, out: Path | None, states: Path | None, **shared: Any
 ) -> None:
     """Train a recipe on a dataset. Interrupted, the same command goes on bit for bit."""
-    lazy = Lazy(scale, files, sets)
-    chosen = settings_of(settings, lambda: slices.pretrain(lazy.config, dataset, recipe))
-    digest = provenance.check_code("pretrain", chosen, code)
-    folder = lazy.folder(scale)
-    where = settings_of(run_json, lambda: lazy.config.run.slice())
-    with gpu_slot(where["device"]):
+    job = Job(**shared)
+    chosen, digest = job.plan("pretrain", lambda: slices.pretrain(job.config, dataset, recipe))
+    with gpu_slot(job.run["device"]):
         from drl.training.pretrain import Name, Resources
         from drl.training.pretrain import pretrain as run
 
         run(
-            Name(folder.name, dataset, recipe, seed),
+            Name(job.results.name, dataset, recipe, seed),
             chosen,
-            images or folder / "data" / dataset / "images.safetensors",
-            out or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
-            states or folder / ".state",
+            images or job.results / "data" / dataset / "images.safetensors",
+            out or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+            states or job.results / ".state",
             digest,
-            Resources(threads=threads, **where),
+            Resources(threads=job.threads, **job.run),
         )
 
 
@@ -205,38 +196,23 @@ def pretrain(
 @placed
 @configured
 def probe(
-    dataset: str,
-    recipe: str,
-    seed: int,
-    model: Path | None,
-    images: Path | None,
-    out: Path | None,
-    settings: str | None,
-    code: str | None,
-    run_json: str | None,
-    threads: int | None,
-    scale: str | None,
-    files: tuple[Path, ...],
-    sets: tuple[str, ...],
+    dataset: str, recipe: str, seed: int, model: Path | None, images: Path | None, out: Path | None, **shared: Any
 ) -> None:
     """Measure how much of the classes a small network reads from a model's frozen codes, for each t."""
-    lazy = Lazy(scale, files, sets)
-    chosen = settings_of(settings, lambda: slices.probe(lazy.config, dataset, recipe))
-    digest = provenance.check_code("probe", chosen, code)
-    folder = lazy.folder(scale)
-    where = settings_of(run_json, lambda: lazy.config.run.slice())
-    with gpu_slot(where["device"]):
+    job = Job(**shared)
+    chosen, digest = job.plan("probe", lambda: slices.probe(job.config, dataset, recipe))
+    with gpu_slot(job.run["device"]):
         from drl.evaluation.probe import probe as run
 
         run(
-            model or folder / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
-            images or folder / "data" / dataset / "images.safetensors",
-            out or folder / "metrics" / "probe" / dataset / recipe / f"seed{seed}.csv",
+            model or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+            images or job.results / "data" / dataset / "images.safetensors",
+            out or job.results / "metrics" / "probe" / dataset / recipe / f"seed{seed}.csv",
             chosen,
             digest,
-            device=where["device"],
-            precision=where["precision"],
-            threads=threads,
+            device=job.run["device"],
+            precision=job.run["precision"],
+            threads=job.threads,
             expected={"dataset": dataset, "recipe": recipe, "seed": seed},
         )
 
@@ -247,40 +223,24 @@ def probe(
 @path("--out", help="The SVG; PNG and CSV go beside it. Default: results/<scale>/figures/figure_<N>.svg.")
 @planned
 @configured
-def figure(
-    item: str,
-    metrics: tuple[Path, ...],
-    out: Path | None,
-    settings: str | None,
-    code: str | None,
-    scale: str | None,
-    files: tuple[Path, ...],
-    sets: tuple[str, ...],
-) -> None:
+def figure(item: str, metrics: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
     """Draw a figure (4, figure_4 or code_usage) from its metrics files; by default those of its item."""
-    from drl.items import item_name, measurements
-
-    lazy = Lazy(scale, files, sets)
+    job = Job(**shared)
     item = item_name("figure", item)
-    chosen = settings_of(settings, lambda: slices.figure(lazy.config, item))
-    digest = provenance.check_code("figure", chosen, code)
-    out = out or lazy.folder(scale) / "figures" / f"{item}.svg"
-    if not metrics:
-        metrics = tuple(lazy.folder(scale) / name for name in measurements(lazy.config, item))
+    chosen, digest = job.plan("figure", lambda: slices.figure(job.config, item))
+    metrics = metrics or tuple(job.results / name for name in measurements(job.config, item))
     from drl.reporting.figure import figure as run
 
-    run(item, metrics, out, chosen, digest)
+    run(item, metrics, out or job.results / "figures" / f"{item}.svg", chosen, digest)
 
 
 @cli.command()
 @click.argument("recipe")
 @click.option("--dataset", help="Whose image size to build for. Default: the first dataset of the scale's figure 4.")
 @configured
-def describe(
-    recipe: str, dataset: str | None, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]
-) -> None:
+def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
     """Print a resolved recipe, the parameters of each part, operations and memory."""
-    config = resolve(scale, files, sets)
+    config = Job(**shared).config
     dataset = dataset or config.item_datasets("figure_4")[0]
     chosen = slices.pretrain(config, dataset, recipe)
     from drl.methods.describe import describe as run
@@ -306,8 +266,6 @@ def verify(folder: Path, scale: str | None, files: tuple[Path, ...], sets: tuple
 @cli.command()
 def items() -> None:
     """Print the table of the paper's items, as it stands in the README."""
-    from drl.items import markdown_table
-
     click.echo(markdown_table())
 
 

@@ -1,6 +1,7 @@
 """The command line as a user types it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,19 @@ def test_the_corridor_by_hand(tmp_path):
     assert (tmp_path / "results/demo/figures/figure_4.png").stat().st_size > 1000
     code, out, err = drl_elsewhere(tmp_path, "verify", "results/demo", *config)
     assert (code, out.strip()) == (0, "results/demo: all results are whole and up to date"), out + err
+    copied = tmp_path / "elsewhere" / "demo"
+    shutil.copytree(tmp_path / "results/demo", copied)
+    code, out, err = drl_elsewhere(tmp_path, "verify", "elsewhere/demo", *config)
+    assert code == 0, "a folder of results may be copied as a whole: " + out + err
+    (copied / "figures/figure_4.svg.json").unlink()
+    (copied / "data/stripes/images.safetensors").write_bytes(b"x")
+    _, out, _ = drl_elsewhere(tmp_path, "verify", "elsewhere/demo", *config)
+    assert "figure_4.svg: has no run card" in out
+    assert "images.safetensors: was changed after it was made" in out
+    assert (
+        "images.safetensors: is not what elsewhere/demo/models/stripes/drl/seed0/model.safetensors.json was made from"
+        in out
+    )
     metrics = tmp_path / "results/demo/metrics/probe/stripes/drl/seed0.csv"
     metrics.write_text(metrics.read_text().replace(",6\n", ",7\n"))
     code, out, _ = drl_elsewhere(tmp_path, "verify", "results/demo", *config, "--set", "studies.probe.epochs=2")
