@@ -14,8 +14,6 @@ from drl.errors import UserError
 
 # Networks with at least so many channels are of the paper's size: measured, smaller ones are slower in bf16 on a CPU.
 PAPER_SIZE_CHANNELS = 16
-# Compiling for a CPU takes minutes; a training shorter than this many images does not earn them back.
-LONG_TRAINING_IMAGES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,18 +49,16 @@ def place(
     compile: str = "auto",
     threads: int | None = None,
     channels: int = 0,
-    images: int = 0,
 ) -> Placement:
     """Choose device, precision and compiler, and limit this process to its threads.
 
     Args:
         device: auto, cpu or cuda.
         precision: auto, fp32 or bf16. auto: bf16 on CUDA, and on a CPU with AMX for networks of the paper's size.
-        compile: auto, on or off. auto: on CUDA, and on a CPU with AMX for long trainings at the paper's size; only
-            where a C++ compiler is.
+        compile: auto, on or off. auto: on CUDA, where a C++ compiler is. On a CPU compiling took five minutes and the
+            compiled step was slower than the eager one (docs/performance.md).
         threads: Threads to use and no more; None leaves torch's own choice.
         channels: Channels of the score network at full resolution (nf), to tell its size; 0: no large network.
-        images: Images that the training will see, to tell whether compiling pays.
 
     Raises:
         UserError: If CUDA is asked for and there is none.
@@ -77,8 +73,7 @@ def place(
         precision = "bf16" if amx or (kind == "cuda" and torch.cuda.is_bf16_supported()) else "fp32"
     # fp32 means fp32: convolutions would round to 10 bits of mantissa (TF32) without a word.
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
-    worthwhile = kind == "cuda" or (amx and images >= LONG_TRAINING_IMAGES)
-    compiled = compile == "on" or (compile == "auto" and worthwhile and _has_compiler())
+    compiled = compile == "on" or (compile == "auto" and kind == "cuda" and _has_compiler())
     return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
 
 

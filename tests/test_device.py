@@ -16,30 +16,32 @@ def test_cuda_that_is_not_there_is_one_line(no_cuda):
 
 
 @pytest.mark.parametrize(
-    ("amx", "channels", "images", "expected"),
+    ("amx", "channels", "expected"),
     [
-        (True, 16, 10**9, ("bf16", True)),  # the paper's network and training
-        (True, 16, 10**4, ("bf16", False)),  # compiling does not pay
-        (True, 8, 10**9, ("fp32", False)),  # a small network
-        (False, 16, 10**9, ("fp32", False)),  # no AMX
+        (True, 16, "bf16"),  # the paper's network
+        (True, 8, "fp32"),  # a small network
+        (False, 16, "fp32"),  # no AMX
     ],
 )
-def test_auto_on_a_cpu(no_cuda, monkeypatch, amx, channels, images, expected):
+def test_auto_on_a_cpu(no_cuda, monkeypatch, amx, channels, expected):
     monkeypatch.setattr(device, "_has_amx", lambda: amx)
     monkeypatch.setattr(device, "_has_compiler", lambda: True)
-    placement = device.place(channels=channels, images=images)
-    assert (placement.precision, placement.compile) == expected
+    placement = device.place(channels=channels)
+    assert (placement.precision, placement.compile) == (expected, False)
 
 
-def test_without_a_compiler_nothing_is_compiled(no_cuda, monkeypatch):
-    monkeypatch.setattr(device, "_has_amx", lambda: True)
-    monkeypatch.setattr(device, "_has_compiler", lambda: False)
-    assert not device.place(channels=16, images=10**9).compile
+def test_on_cuda_all_is_bf16_and_compiled_where_a_compiler_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    for has_compiler in (True, False):
+        monkeypatch.setattr(device, "_has_compiler", lambda found=has_compiler: found)
+        placement = device.place(channels=8)
+        assert (placement.device.type, placement.precision, placement.compile) == ("cuda", "bf16", has_compiler)
 
 
 def test_explicit_choices_win(no_cuda, monkeypatch):
     monkeypatch.setattr(device, "_has_amx", lambda: True)
-    placement = device.place("cpu", "fp32", "off", channels=16, images=10**9)
+    placement = device.place("cpu", "fp32", "off", channels=16)
     assert (placement.precision, placement.compile) == ("fp32", False)
 
 

@@ -37,7 +37,7 @@ class RunSettings(Settings):
         description="auto: bf16 autocast on CUDA, and on a CPU with AMX for networks of the paper's size; else fp32."
     )
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
-        description="torch.compile. auto: on CUDA, and on a CPU for long trainings of networks of the paper's size."
+        description="torch.compile. auto: on CUDA."
     )
     save_minutes: float = Field(gt=0, description="How often a training saves its state.")
     wall_clock_minutes: float | None = Field(

@@ -28,10 +28,10 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` map names to titles and legend names, in order.
+        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
     """
     style.apply()
-    datasets, recipes = settings["datasets"], settings["recipes"]
+    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
     size = (style.PANEL_WIDTH * len(datasets) + 0.9, style.PANEL_HEIGHT * len(recipes))
     figure, axes = plt.subplots(len(recipes), len(datasets), figsize=size, squeeze=False, sharex="col", sharey=True)
     cividis = plt.get_cmap("cividis")

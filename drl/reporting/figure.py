@@ -39,14 +39,14 @@ def figure(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, An
     with atomic(files[0]) as svg, atomic(files[1]) as png, atomic(files[2]) as csv:
         style.save(picture, svg)
         style.save(picture, png)
-        numbers.to_csv(csv, index=False, lineterminator="\n")
+        numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
     write_card("figure", files, settings, code, inputs=metrics, item=item, seconds=round(time.monotonic() - started, 2))
 
 
 def _check_complete(item: str, numbers: pd.DataFrame, settings: dict[str, Any]) -> None:
     found = set(zip(numbers["dataset"], numbers["recipe"], strict=True))
-    for dataset in settings["datasets"]:
-        for recipe in settings["recipes"]:
+    for dataset, _ in settings["datasets"]:
+        for recipe, _ in settings["recipes"]:
             if (dataset, recipe) not in found:
                 raise UserError(
                     f"{item}: the metrics files hold nothing of recipe {recipe!r} on dataset {dataset!r}; "

@@ -31,10 +31,10 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` map names to titles and legend names, in order.
+        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
     """
     style.apply()
-    datasets, recipes = settings["datasets"], settings["recipes"]
+    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
     size = (style.PANEL_WIDTH * len(datasets) + 0.4, style.PANEL_HEIGHT + 0.4)
     figure, axes = plt.subplots(1, len(datasets), figsize=size, squeeze=False)
     for panel, (dataset, title) in zip(axes[0], datasets.items(), strict=True):

@@ -110,10 +110,8 @@ def pretrain(
 
 
 def _place(recipe: dict[str, Any], resources: Resources) -> Placement:
-    images = recipe["batch_size"] * recipe["iterations"]
-    return place(
-        resources.device, resources.precision, resources.compile, resources.threads, score_channels(recipe), images
-    )
+    channels = score_channels(recipe)
+    return place(resources.device, resources.precision, resources.compile, resources.threads, channels)
 
 
 def _fresh(recipe: dict[str, Any], store: ImageStore, seed: int, placement: Placement) -> Method:

@@ -172,6 +172,11 @@ def test_the_readmes_own_dataset_example_works():
     assert models(config, "figure_4")[0].dataset == "pets"
 
 
+def test_the_order_of_lines_survives_the_way_to_a_job():
+    planned = json.loads(canonical_json(slices.figure(resolve("demo"), "figure_4")))
+    assert [name for name, _ in planned["recipes"]] == list(resolve("demo").items["figure_4"].recipes)
+
+
 def test_legend_names_and_titles_rerun_no_training():
     config, renamed = resolve("demo"), resolve("demo", sets=["recipes.drl.label=X", "datasets.digits.title=Y"])
     assert slices.pretrain(config, "digits", "drl") == slices.pretrain(renamed, "digits", "drl")

@@ -10,15 +10,15 @@ from drl.reporting.style import STYLES
 
 SETTINGS = {
     "drawn_by": "probe_curves",
-    "datasets": {"a": "Data A", "b": "Data B"},
-    "recipes": {"vdrl": "VDRL", "drl": "DRL", "mine": "Mine"},
+    "datasets": [["a", "Data A"], ["b", "Data B"]],
+    "recipes": [["vdrl", "VDRL"], ["drl", "DRL"], ["mine", "Mine"]],
     "budgets": {"a": 50, "b": 60},
 }
 
 
 def rows():
     for dataset, budget in SETTINGS["budgets"].items():
-        for r, recipe in enumerate(SETTINGS["recipes"]):
+        for r, (recipe, _) in enumerate(SETTINGS["recipes"]):
             for seed in (0, 1):
                 for probe_seed in (0, 1, 2):
                     for t in (0.0, 0.5, 1.0):
@@ -80,7 +80,7 @@ def test_equal_numbers_give_equal_files(metrics, tmp_path):
 
 
 def test_a_recipe_without_numbers_is_named(metrics, tmp_path):
-    more = {**SETTINGS, "recipes": {**SETTINGS["recipes"], "other": "Other"}}
+    more = {**SETTINGS, "recipes": [*SETTINGS["recipes"], ["other", "Other"]]}
     with pytest.raises(UserError, match=r"figure_4: .* nothing of recipe 'other' on dataset 'a'"):
         figure("figure_4", [metrics], tmp_path / "f.svg", more, "code")
     assert not list(tmp_path.glob("f.*"))
