@@ -97,8 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure, print, and write JSON where asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=2000, help="largest label budget (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=2, help="epochs per probe (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=4000, help="largest label budget (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=5, help="epochs per probe (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="timings per implementation (default: %(default)s)")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the batched probes")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")

@@ -79,6 +79,7 @@ def figure(config: Config, item: str) -> dict[str, Any]:
     datasets = config.item_datasets(item)
     settings: dict[str, Any] = {
         "drawn_by": ITEMS[item].drawn_by,
+        "scale": config.scale,
         # Lists, not mappings: the order of panels and lines must survive JSON with sorted keys.
         "datasets": [[name, config.datasets[name].title] for name in datasets],
         "recipes": [[name, resolve_recipe(config, name).label] for name in config.items[item].recipes],

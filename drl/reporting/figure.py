@@ -24,7 +24,8 @@ def figure(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, An
         item: Name of the item.
         metrics: CSV files of its study.
         out: The SVG file.
-        settings: `drawn_by` names the module of drl.reporting that draws it; the rest is for that module.
+        settings: `drawn_by` names the module of drl.reporting that draws it, `scale` is written on a demo's picture;
+            the rest is for that module.
         code: Digest of the code, for the card.
 
     Raises:
@@ -35,6 +36,8 @@ def figure(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, An
     numbers = module.table(read_all(metrics), settings)
     _check_complete(item, numbers, settings)
     picture = module.draw(numbers, settings)
+    if settings["scale"] == "demo":
+        style.mark_demo(picture)
     files = [out, out.with_suffix(".png"), out.with_suffix(".csv")]
     with atomic(files[0]) as svg, atomic(files[1]) as png, atomic(files[2]) as csv:
         style.save(picture, svg)

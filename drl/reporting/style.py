@@ -56,10 +56,16 @@ def apply() -> None:
         "grid.color": "#DDDDDD",
         "lines.linewidth": 1.4,
         "lines.markersize": 4,
-        "svg.fonttype": "none",
+        # Letters as shapes: a viewer without the font would mix two.
+        "svg.fonttype": "path",
         "svg.hashsalt": "drl",
         "figure.constrained_layout.use": True,
     }
+
+
+def mark_demo(figure: Figure) -> None:
+    """Say on the picture itself that it proves nothing."""
+    figure.suptitle("demo scale: a machinery check, not evidence", fontsize=7, color="#666666", style="italic")
 
 
 def save(figure: Figure, path: Path) -> None:

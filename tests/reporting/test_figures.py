@@ -10,6 +10,7 @@ from drl.reporting.style import STYLES
 
 SETTINGS = {
     "drawn_by": "probe_curves",
+    "scale": "demo",
     "datasets": [["a", "Data A"], ["b", "Data B"]],
     "recipes": [["vdrl", "VDRL"], ["drl", "DRL"], ["mine", "Mine"]],
     "budgets": {"a": 50, "b": 60},
@@ -70,6 +71,19 @@ def test_the_figure_shows_every_line_with_its_name(metrics):
     colours = [line.get_color() for line in picture.axes[0].get_lines()]
     assert colours[:2] == [STYLES["VDRL"][0], STYLES["DRL"][0]]
     assert len(set(colours)) == 3
+
+
+def test_a_demo_says_on_the_picture_that_it_is_one(metrics, tmp_path, monkeypatch):
+    from drl.reporting import style
+
+    marked = []
+    monkeypatch.setattr(style, "mark_demo", marked.append)
+    for scale in ("demo", "lite", "paper"):
+        figure("figure_4", [metrics], tmp_path / "f.svg", {**SETTINGS, "scale": scale}, "code")
+    assert len(marked) == 1
+    monkeypatch.undo()
+    style.mark_demo(marked[0])
+    assert "machinery check" in marked[0].get_suptitle()
 
 
 def test_equal_numbers_give_equal_files(metrics, tmp_path):
