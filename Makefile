@@ -19,7 +19,7 @@ report: $(READY)  ## Snakemake's HTML report of results/$(SCALE)
 
 test: $(READY)  ## everything that CI checks
 	@$(MAKE) --no-print-directory check
-	pytest -n 2 --dist loadfile
+	pytest -n auto --dist loadfile
 	@$(MAKE) --no-print-directory demo
 
 check: $(READY)  ## format, lint, types
@@ -35,6 +35,7 @@ bench: $(READY)  ## what the hot paths cost, beside plain references
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@echo "Installing the pinned packages into .venv: a few minutes, and some gigabytes where torch comes with CUDA"
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
