@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ class ImageFacts:
     classes: int
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """Base of the methods.
 
     Its parts are modules called `encoder`, `score_network` and, where it reconstructs, `decoder`.
@@ -50,6 +51,7 @@ class Method(nn.Module):
         self.register_buffer("pixel_mean", mean.clone(), persistent=False)
         self.register_buffer("pixel_std", std.clone(), persistent=False)
 
+    @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the scalar to minimise and its parts, batch means, by name.
 
@@ -57,28 +59,15 @@ class Method(nn.Module):
             batch: uint8 images [B, C, H, W]; unsupervised methods never read its labels.
             generator: Source of t, noise and codes' noise, on the images' device.
         """
-        raise NotImplementedError
-
-    has_denoising_loss: bool = False
 
     def scale(self, images: Tensor) -> Tensor:
         """uint8 images -> float32 in the recipe's range."""
         return scale_pixels(images, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
 
-    def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
-        """Return each image's weighted denoising loss [B]; only where `has_denoising_loss`.
-
-        Args:
-            x_0: Scaled images [B, C, H, W].
-            t: [B].
-            z: Codes [B, D].
-            noise: What perturbs x_0, its shape.
-        """
-        raise NotImplementedError
-
     def compile_parts(self) -> None:
         """Replace what training calls most by a compiled version; the base class leaves all as it is."""
 
+    @abstractmethod
     def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return codes z = E(x_0, t) [B, D].
 
@@ -87,4 +76,18 @@ class Method(nn.Module):
             t: [B] in [0, 1].
             generator: For methods whose code or input is random; None gives the mean code.
         """
-        raise NotImplementedError
+
+
+class Denoiser(Method):
+    """A method with a score network that is conditional on the code."""
+
+    @abstractmethod
+    def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
+        """Return each image's weighted denoising loss [B].
+
+        Args:
+            x_0: Scaled images [B, C, H, W].
+            t: [B].
+            z: Codes [B, D].
+            noise: What perturbs x_0, its shape.
+        """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -12,15 +13,14 @@ from drl.diffusion.losses import denoising_score_matching, mix
 from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
 from drl.diffusion.sde import make_sde, perturb
 from drl.diffusion.times import sample_times
-from drl.methods.base import ImageFacts, Method
+from drl.methods.base import Denoiser, ImageFacts
 from drl.models.build import build_encoder, build_score_network
 from drl.models.wide_resnet import WideResNet
 
 
-class ConditionalScoreMatching(Method):
+class ConditionalScoreMatching(Denoiser):
     """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
 
-    has_denoising_loss = True
     probabilistic: bool = False
     encoder: WideResNet
 
@@ -31,6 +31,7 @@ class ConditionalScoreMatching(Method):
         self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=self.probabilistic)
         self.score_network = build_score_network(recipe["score"], facts, code_size=self.encoder.feature_size)
 
+    @abstractmethod
     def code(self, x_0: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return codes [B, D] of scaled images and each image's penalty [B], already weighted.
 
@@ -39,7 +40,6 @@ class ConditionalScoreMatching(Method):
             t: [B].
             noise: The code's noise [B, D]; None takes the mean code.
         """
-        raise NotImplementedError
 
     def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return s(x_t, t, z) [B, C, H, W] for scaled noisy images, times [B] and codes [B, D]."""

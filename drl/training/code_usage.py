@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from drl.data.store import ImageStore
-from drl.methods.base import Method
+from drl.methods.base import Denoiser, Method
 from drl.training.seeds import generator
 
 CHUNK = 256
@@ -26,7 +26,7 @@ def code_usage(
     """Measure code usage with the weights as they are in training (not their moving average).
 
     Args:
-        method: In training; it is put into evaluation mode and back. Methods without a denoising loss give no rows.
+        method: In training; it is put into evaluation mode and back. Methods without a conditional score give no rows.
         store: The images; validation images are used, or training images where there are none.
         images: How many, at most.
         times: Values of t in [0, 1].
@@ -36,7 +36,7 @@ def code_usage(
     Returns:
         Three rows for each t: `loss_own_code`, `loss_other_code`, `code_worth` (their difference), per image.
     """
-    if not method.has_denoising_loss:
+    if not isinstance(method, Denoiser):
         return []
     pool = store.val if len(store.val) else store.train
     # In random order the next image is any other one: stored images may be sorted by class.
@@ -52,8 +52,10 @@ def code_usage(
     return rows
 
 
-def _mean_losses(method: Method, store: ImageStore, positions: Tensor, value: float, seed: int) -> tuple[float, float]:
-    """Return the mean denoising loss with the images' own codes and with those of the images after them."""
+def _mean_losses(
+    method: Denoiser, store: ImageStore, positions: Tensor, value: float, seed: int
+) -> tuple[float, float]:
+    """Return the mean denoising loss with the images' own codes and with those of other images."""
     device = store.images.device
     noises = generator(seed, f"code usage at {value}", device)
     chunks = positions.split(CHUNK)
