@@ -107,6 +107,9 @@ def test_selection_uses_validation_and_trains_without_it(model, stripes, tmp_pat
 
     def spy(codes, labels, evaluations, *rest):
         seen.append((codes.shape[1], set(evaluations)))
+        if "val" in evaluations:
+            distance = torch.cdist(codes[1], evaluations["val"][0][1])
+            assert float(distance.min()) > 1e-6, "a validation image is among the training images"
         return real(codes, labels, evaluations, *rest)
 
     monkeypatch.setattr(module, "train_probes", spy)
