@@ -114,7 +114,7 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, mon
 
 def test_killed_at_any_moment_and_run_again_is_uninterrupted_bit_for_bit(stripes, tmp_path):
     """Kill -9 a real process several times, each time after it has saved anew."""
-    changes = {"iterations": 120}
+    changes = {"iterations": 200}
     whole = train(stripes, tmp_path / "whole", **changes)
     code = (
         "import sys, json; from pathlib import Path\n"
