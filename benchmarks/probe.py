@@ -17,6 +17,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference.sequential_probe import train_sequentially
+from drl.device import PAPER_SIZE_CHANNELS, place
 from drl.evaluation.mlp_probe import ProbeOptions, train_probes
 
 Precision = Literal["fp32", "bf16"]
@@ -100,13 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=4000, help="largest label budget (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=5, help="epochs per probe (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="timings per implementation (default: %(default)s)")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of the batched probes")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16"),
+        default="auto",
+        help="of the batched probes; auto: what drl probe takes for the paper's encoder (the reference is always fp32)",
+    )
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    report = compare(given.images, given.epochs, given.repeats, given.precision, torch.device(given.device))
+    placement = place(given.device, given.precision, "off", given.threads, PAPER_SIZE_CHANNELS)
+    report = compare(given.images, given.epochs, given.repeats, placement.precision, placement.device)
     print(json.dumps(report, indent=2))
     if given.out:
         given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ def probe(
         settings: `probe` and `label_list` sections (drl.config.slices.probe).
         code: Digest of the code, for the card.
         device: auto, cpu or cuda.
-        precision: Of the encoder; probes compute in fp32.
+        precision: Of the encoder, and of the probes' matrix products in training; their evaluation is in fp32.
         threads: CPU threads.
         expected: What the model's header must say, such as its recipe and seed.
 
@@ -103,7 +103,11 @@ def _rows(
         return codes.index_select(1, at), store.labels[indices.to(placement.device)]
 
     evaluations = {"test": part(store.test)} | ({"val": part(store.val)} if selects else {})
-    options = ProbeOptions(**{key: protocol[key] for key in OPTIONS}, learning_rates=tuple(protocol["learning_rates"]))
+    options = ProbeOptions(
+        **{key: protocol[key] for key in OPTIONS},
+        learning_rates=tuple(protocol["learning_rates"]),
+        precision=placement.precision,
+    )
     for budget in protocol["label_budgets"]:
         subset = _labelled(store, train, budget, origin["seed"], settings["label_list"])
         with Reporter(f"probes, {budget} labels", _epochs(options), unit="epochs") as reporter:

@@ -100,6 +100,21 @@ def test_codes_are_those_of_single_images(model, stripes):
             assert torch.allclose(codes[row, column], alone, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_probes_products_have_the_precision_of_the_job(model, stripes, tmp_path, monkeypatch, precision):
+    from drl.evaluation import probe as module
+
+    real, seen = module.train_probes, []
+
+    def spy(codes, labels, evaluations, classes, options, *rest):
+        seen.append(options.precision)
+        return real(codes, labels, evaluations, classes, options, *rest)
+
+    monkeypatch.setattr(module, "train_probes", spy)
+    probe(model, stripes, tmp_path / "p.csv", SETTINGS, "code", device="cpu", precision=precision, threads=1)
+    assert set(seen) == {precision}
+
+
 def test_selection_uses_validation_and_trains_without_it(model, stripes, tmp_path, monkeypatch):
     from drl.evaluation import probe as module
 
