@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -187,27 +188,41 @@ def pretrain(
         )
 
 
-@cli.command()
-@named
-@path("--model", help="Default: results/<scale>/models/<dataset>/<recipe>/seed<k>/model.safetensors.")
-@path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
-@path("--out", help="Default: results/<scale>/metrics/probe/<dataset>/<recipe>/seed<k>.csv.")
-@planned
-@placed
-@configured
-def probe(
-    dataset: str, recipe: str, seed: int, model: Path | None, images: Path | None, out: Path | None, **shared: Any
-) -> None:
-    """Measure how much of the classes a small network reads from a model's frozen codes, for each t."""
-    job = Job(**shared)
-    chosen, digest = job.plan("probe", lambda: slices.probe(job.config, dataset, recipe))
-    with gpu_slot(job.run["device"]):
-        from drl.evaluation.probe import probe as run
+def measured(command: Command) -> Command:
+    """Add the options of a measurement: a model, its images, a CSV."""
+    for option in (
+        configured,
+        placed,
+        planned,
+        path("--out", help="Default: results/<scale>/metrics/<study>/<dataset>/<recipe>/seed<k>.csv."),
+        path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors."),
+        path("--model", help="What to measure. Default: in results/<scale>/models/<dataset>/<recipe>/seed<k>/."),
+        named,
+    ):
+        command = option(command)
+    return command
 
+
+def measure(
+    study: str,
+    file: str,
+    dataset: str,
+    recipe: str,
+    seed: int,
+    model: Path | None,
+    images: Path | None,
+    out: Path | None,
+    **shared: Any,
+) -> None:
+    """Run the function `study` of drl.evaluation.<study> on a file that pretraining wrote."""
+    job = Job(**shared)
+    chosen, digest = job.plan(study, lambda: getattr(slices, study)(job.config, dataset, recipe))
+    with gpu_slot(job.run["device"]):
+        run = getattr(importlib.import_module(f"drl.evaluation.{study}"), study)
         run(
-            model or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+            model or job.results / "models" / dataset / recipe / f"seed{seed}" / file,
             images or job.results / "data" / dataset / "images.safetensors",
-            out or job.results / "metrics" / "probe" / dataset / recipe / f"seed{seed}.csv",
+            out or job.results / "metrics" / study / dataset / recipe / f"seed{seed}.csv",
             chosen,
             digest,
             device=job.run["device"],
@@ -215,6 +230,27 @@ def probe(
             threads=job.threads,
             expected={"dataset": dataset, "recipe": recipe, "seed": seed},
         )
+
+
+@cli.command()
+@measured
+def probe(**options: Any) -> None:
+    """Measure how much of the classes a small network reads from a model's frozen codes, for each t."""
+    measure("probe", "model.safetensors", **options)
+
+
+@cli.command()
+@measured
+def few_shot(**options: Any) -> None:
+    """Measure how much of the classes a support vector machine reads from the codes of a few images, for each t."""
+    measure("few_shot", "model.safetensors", **options)
+
+
+@cli.command()
+@measured
+def learning_speed(**options: Any) -> None:
+    """Probe the snapshots that a training kept of its encoder."""
+    measure("learning_speed", "snapshots.safetensors", **options)
 
 
 @cli.command()

@@ -77,9 +77,13 @@ def place(
     return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
 
 
-def score_channels(recipe: dict[str, Any]) -> int:
-    """Return the channels of a resolved recipe's score network at full resolution, 0 where it has none."""
-    return int((recipe["score"] or {}).get("nf", 0))
+def network_channels(recipe: dict[str, Any]) -> int:
+    """Return the channels at full resolution of a resolved recipe's score network or decoder, to tell its size.
+
+    A recipe without either counts half the channels of its WideResNet's first group: 16 for the paper's WRN-28-2.
+    """
+    network = recipe["score"] or recipe["decoder"] or {}
+    return int(network.get("nf", 8 * recipe["encoder"].get("width", 0)))
 
 
 def peak_memory_bytes(device: torch.device) -> int:

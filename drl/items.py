@@ -28,6 +28,7 @@ class Item:
         needs: Models and data at paper scale.
         drawn_by: Module of drl/reporting that draws it; None: this version does not make it.
         budget: Which of the probe's label budgets it shows, by position.
+        trajectory: Whether it also shows probes of all t together and of the t chosen on validation images.
         cost: Measured cost for each scale where it has been run; else estimated, and then it says so.
     """
 
@@ -39,6 +40,7 @@ class Item:
     needs: str
     drawn_by: str | None = None
     budget: int | None = None
+    trajectory: bool = False
     cost: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,18 +71,63 @@ REGISTRY = (
         "probe accuracy over t, VE",
         "3.1",
         "probe",
-        "3 datasets x 2 recipes x 3 seeds",
+        "3 datasets x 8 recipes x 3 seeds",
         drawn_by="probe_curves",
         budget=-1,
-        cost={"demo": "2 min", "lite": "43 min", "paper": "18 trainings on GPUs, never run"},
+        trajectory=True,
     ),
-    Item("figure_5", "figure", "probe accuracy over t, VP", "3.1", "probe", "VP recipes"),
+    Item(
+        "figure_5",
+        "figure",
+        "probe accuracy over t, VP",
+        "3.1",
+        "probe",
+        "4 VP recipes, and 4 of Figure 4",
+        drawn_by="probe_curves",
+        budget=-1,
+        trajectory=True,
+    ),
     Item("figure_6", "figure", "denoising with another image's code", "App. H", "generation", "2-d models"),
     Item("figure_7", "figure", "samples from one code against its size", "App. H", "generation", "2- to 16-d models"),
-    Item("figure_8", "figure", "few-shot accuracy of 8-d codes over t", "App. E", "few_shot", "8-d models"),
-    Item("figure_9", "figure", "probe accuracy over t, first label budget", "App. F", "probe", "models of Figure 4"),
-    Item("figure_10", "figure", "probe accuracy over t, second label budget", "App. F", "probe", "models of Figure 4"),
-    Item("figure_11", "figure", "probe accuracy over t, third label budget", "App. F", "probe", "models of Figure 4"),
+    Item(
+        "figure_8",
+        "figure",
+        "few-shot accuracy of 8-d codes over t",
+        "App. E",
+        "few_shot",
+        "1 dataset x 4 recipes, two of them x 4 weights, x 3 seeds",
+        drawn_by="few_shot_curves",
+    ),
+    Item(
+        "figure_9",
+        "figure",
+        "probe accuracy over t, first label budget",
+        "App. F",
+        "probe",
+        "models of Figure 4",
+        drawn_by="probe_curves",
+        budget=0,
+    ),
+    Item(
+        "figure_10",
+        "figure",
+        "probe accuracy over t, second label budget",
+        "App. F",
+        "probe",
+        "models of Figure 4",
+        drawn_by="probe_curves",
+        budget=1,
+    ),
+    Item(
+        "figure_11",
+        "figure",
+        "probe accuracy over t, third label budget",
+        "App. F",
+        "probe",
+        "models of Figure 4",
+        drawn_by="probe_curves",
+        budget=2,
+    ),
     Item(
         "figure_12",
         "figure",
@@ -98,6 +145,15 @@ REGISTRY = (
         "table_5", "table", "mixup in pretraining and fine-tuning", "App. G", "fine_tune", "DRL, VDRL, Mixup-DRL models"
     ),
     Item("table_6", "table", "FID against t_init", "App. I", "fid", "an unconditional model"),
+    Item(
+        "learning_curve",
+        "diagnostic",
+        "probe accuracy over training, EDM's objective against the paper's",
+        "beyond the paper",
+        "learning_speed",
+        "2 recipes of Figure 4, and 2 with EDM's objective",
+        drawn_by="learning_speed",
+    ),
     Item(
         "code_usage",
         "diagnostic",
@@ -120,7 +176,7 @@ def models(config: Config, item: str) -> tuple[Model, ...]:
 
 def _models(config: Config, item: str) -> Iterator[Model]:
     for dataset in config.item_datasets(item):
-        for recipe in config.items[item].recipes:
+        for recipe in config.item_models(item):
             for seed in config.seeds:
                 yield Model(dataset, recipe, seed)
 

@@ -25,6 +25,8 @@ ENTRY_POINTS: Mapping[str, str] = {
     "prepare": "drl.data.prepare",
     "pretrain": "drl.training.pretrain",
     "probe": "drl.evaluation.probe",
+    "few_shot": "drl.evaluation.few_shot",
+    "learning_speed": "drl.evaluation.learning_speed",
     "figure": "drl.reporting.figure",
 }
 # These read settings, write files, talk to the user or pick a device. They change no result, so editing them reruns
@@ -71,7 +73,7 @@ def named_modules(command: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return (f"drl.data.sources.{READERS[settings['dataset']['source']]}",)
     if command == "pretrain":
         return (f"drl.methods.{settings['recipe']['method']['kind']}",)
-    if command == "probe":
+    if command in ("probe", "few_shot", "learning_speed"):
         return (f"drl.methods.{settings['method']}",)
     if command == "figure":
         return (f"drl.reporting.{settings['drawn_by']}",)

@@ -19,13 +19,19 @@ SIZE, CLASSES = 8, 3
 FACTS = ImageFacts(channels=1, image_size=SIZE, classes=CLASSES)
 
 
+SCORE = {"kind": "ncsnpp", "nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "attention_resolutions": []}
+DECODER = SCORE | {"kind": "unet"}
+KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss")
+
+
 def recipe(kind: str = "drl", **changes: Any) -> dict[str, Any]:
     """Return a resolved recipe with networks as small as they get."""
     values: dict[str, Any] = {
         "label": kind.upper(),
         "method": {"kind": kind},
-        "encoder": {"depth": 10, "width": 1, "nf": 2},
-        "score": {"nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "attention_resolutions": []},
+        "encoder": {"kind": "wide_resnet", "depth": 10, "width": 1, "nf": 2},
+        "score": SCORE if kind in ("drl", "vdrl", "cdae") else None,
+        "decoder": DECODER if kind in ("ae", "vae", "dae") else None,
         "optimiser": {"warmup_steps": 2, "learning_rate": 1e-3},
         "batch_size": 8,
         "iterations": 12,
@@ -35,7 +41,8 @@ def recipe(kind: str = "drl", **changes: Any) -> dict[str, Any]:
 
 def settings(kind: str = "drl", **changes: Any) -> dict[str, Any]:
     """Return the settings of `drl pretrain`."""
-    return {"recipe": recipe(kind, **changes), "code_usage": {"times": 2, "images": 6, "t": [0.2, 0.8]}}
+    usage = {"times": 2, "images": 6, "t": [0.2, 0.8]}
+    return {"recipe": recipe(kind, **changes), "code_usage": usage, "snapshots": 2}
 
 
 def method(kind: str = "drl", seed: int = 0, **changes: Any):

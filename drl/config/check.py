@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from drl.config.datasets import DatasetSettings
+from drl.config.networks import UNet
 from drl.config.recipes import Recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
@@ -37,9 +38,31 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
             _known(f"items.{item}.recipes", name, "recipe", config.recipes)
         for name in config.item_datasets(item):
             dataset = config.datasets[name]
-            _budgets_fit(config, name, dataset)
-            for recipe_name in config.items[item].recipes:
+            _labels_fit(config, item, name, dataset)
+            for recipe_name in config.item_models(item):
                 _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, dataset)
+    if "learning_curve" in config.items:
+        for pair in config.studies.learning_speed.pairs:
+            for name in pair:
+                _known("studies.learning_speed.pairs", name, "recipe", config.items["learning_curve"].recipes)
+
+
+def _labels_fit(config: Config, item: str, name: str, dataset: DatasetSettings) -> None:
+    study = ITEMS[item].study
+    if study == "probe":
+        probe = config.studies.probe
+        _budgets_fit("studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, name, dataset)
+        if probe.uses_validation:
+            _has_validation(name, dataset, "use select: last without learning_rates")
+        if probe.trajectory and ITEMS[item].trajectory:
+            _has_validation(name, dataset, "set studies.probe.trajectory: false")
+    if study == "few_shot":
+        labels = config.studies.few_shot.labels
+        _budgets_fit("studies.few_shot.labels", labels, config.few_shot_validates, name, dataset)
+        if config.few_shot_validates:
+            _has_validation(name, dataset, "leave one value in each sweep")
+    if study == "learning_speed":
+        _has_validation(name, dataset, "leave the dataset out of items.learning_curve")
 
 
 def _known(where: str, name: str, what: str, valid: object) -> None:
@@ -47,25 +70,29 @@ def _known(where: str, name: str, what: str, valid: object) -> None:
         raise UserError(f"config: {where}: unknown {what} {name!r}; {nearest(name, valid)}")  # type: ignore[arg-type]
 
 
-def _budgets_fit(config: Config, name: str, dataset: DatasetSettings) -> None:
-    probe = config.studies.probe
-    available = dataset.train - (dataset.validation if probe.uses_validation else 0)
-    if probe.uses_validation and dataset.validation == 0:
+def _has_validation(name: str, dataset: DatasetSettings, otherwise: str) -> None:
+    if dataset.validation == 0:
         raise UserError(
-            f"config: studies.probe chooses on validation images but datasets.{name}.validation is 0; "
-            "set it, or use select: last without learning_rates"
+            f"config: datasets.{name}.validation is 0 but something is chosen on validation images; "
+            f"set it, or {otherwise}"
         )
-    for budget in probe.label_budgets:
-        if budget == "all":
+
+
+def _budgets_fit(
+    where: str, budgets: Sequence[int | str], validates: bool, name: str, dataset: DatasetSettings
+) -> None:
+    available = dataset.train - (dataset.validation if validates else 0)
+    for budget in budgets:
+        if isinstance(budget, str):
             continue
         if budget > available:
             raise UserError(
-                f"config: studies.probe.label_budgets: {budget} labels are more than the {available} training images "
+                f"config: {where}: {budget} labels are more than the {available} training images "
                 f"of dataset {name!r}; use at most {available}, or `all`"
             )
         if budget < dataset.classes:
             raise UserError(
-                f"config: studies.probe.label_budgets: {budget} labels cannot cover the {dataset.classes} classes of "
+                f"config: {where}: {budget} labels cannot cover the {dataset.classes} classes of "
                 f"dataset {name!r}; use at least {dataset.classes}"
             )
 
@@ -77,10 +104,13 @@ def _recipe_fits(recipe_name: str, recipe: Recipe, name: str, dataset: DatasetSe
             f"config: recipes.{recipe_name}.batch_size: {recipe.batch_size} is more than the {available} training "
             f"images of dataset {name!r}; use at most {available}"
         )
-    if recipe.score is not None:
-        levels = len(recipe.score.channel_multipliers)
+    networks = {"encoder": recipe.encoder, "score": recipe.score, "decoder": recipe.decoder}
+    for section, network in networks.items():
+        if not isinstance(network, UNet):
+            continue
+        levels = len(network.channel_multipliers)
         if dataset.image_size % 2 ** (levels - 1):
             raise UserError(
-                f"config: recipes.{recipe_name}.score.channel_multipliers: {levels} levels halve {levels - 1} times, "
-                f"which {dataset.image_size} pixels of dataset {name!r} do not allow; use fewer levels"
+                f"config: recipes.{recipe_name}.{section}.channel_multipliers: {levels} levels halve {levels - 1} "
+                f"times, which {dataset.image_size} pixels of dataset {name!r} do not allow; use fewer levels"
             )

@@ -74,6 +74,12 @@ class ObjectiveSettings(Settings):
         description="Standard deviation of the scaled pixels, used by edm only. 1 for standardised pixels, 0.5 for "
         "symmetric ones, 0.25 for unit ones.",
     )
-    reduction: Literal["half_sum", "mean"] = Field(
-        default="half_sum", description="Over an image's entries. Authors' code: half_sum (mean for MNIST)."
+    reduction: Literal["half_sum", "sum", "mean"] = Field(
+        default="half_sum",
+        description="Over an image. Authors' code: half_sum; mean for MNIST, sum for the stand-alone AE and VAE.",
     )
+
+    @property
+    def edm(self) -> bool:
+        """Whether preconditioning or weighting are not the paper's."""
+        return "edm" in (self.preconditioning, self.weighting)

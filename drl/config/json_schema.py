@@ -21,6 +21,10 @@ def json_schema() -> str:
     recipe.pop("required", None)
     recipe["properties"] |= {
         "inherits": {"type": "string", "description": "The recipe that this one starts from."},
+        "sweep": {
+            "type": "object",
+            "description": "One recipe for each value: t (times.t), lambda (method.l1_weight), d (encoder.code_size).",
+        },
         "for_dataset": {"type": "object", "description": "Dataset name to keys that differ there."},
     }
     definitions["Recipe"] = recipe

@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drl.config.base import Settings
+from drl.config.diffusion import Time
+
+Network = Literal["score", "decoder"]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class DRLSettings(Settings):
+class Method(Settings):
+    """Base of the methods' settings: says which network a method has beside its encoder."""
+
+    network: ClassVar[Network | None] = None
+
+
+class DRLSettings(Method):
     """Diffusion based representation learning with a deterministic code (paper Eq. 8)."""
 
-    needs_score: ClassVar[bool] = True
+    network: ClassVar[Network | None] = "score"
     kind: Literal["drl"] = "drl"
     l1_weight: float = Field(default=1e-5, ge=0, description="lambda of the L1 norm of z. Paper App. D: 1e-5.")
     mixup: bool = Field(
@@ -24,10 +34,10 @@ class DRLSettings(Settings):
     )
 
 
-class VDRLSettings(Settings):
+class VDRLSettings(Method):
     """Variational DRL: a Gaussian code with a KL penalty (paper Eq. 8, section 2.1)."""
 
-    needs_score: ClassVar[bool] = True
+    network: ClassVar[Network | None] = "score"
     kind: Literal["vdrl"] = "vdrl"
     kl_weight: float = Field(
         default=1e-5,
@@ -38,4 +48,107 @@ class VDRLSettings(Settings):
     mixup: bool = Field(default=False, description="As in drl.")
 
 
-MethodSettings = Annotated[DRLSettings | VDRLSettings, Field(discriminator="kind")]
+class CDAESettings(Method):
+    """Conditional denoising autoencoder: the conditional network predicts x_0 in place of the score (paper App. F)."""
+
+    network: ClassVar[Network | None] = "score"
+    kind: Literal["cdae"] = "cdae"
+    l1_weight: float = Field(default=1e-5, ge=0, description="As in drl.")
+
+
+class Reconstruction(Method):
+    """What methods have in common whose decoder makes images from codes."""
+
+    network: ClassVar[Network | None] = "decoder"
+    recon: Literal["l2", "bce"] = Field(
+        default="l2",
+        description="l2: squared error on scaled pixels (successor's default). bce: cross-entropy on pixels in [0, 1], "
+        "whatever the scaling (authors' code; paper App. G).",
+    )
+
+
+class AESettings(Reconstruction):
+    """Autoencoder: reconstructs x_0 from its code."""
+
+    kind: Literal["ae"] = "ae"
+    l1_weight: float = Field(default=0.0, ge=0, description="Of the L1 norm of z. Successor: 0 (Fig. 8: 1e-5).")
+    dequantise: bool = Field(
+        default=False, description="Add U(0, 1) / 256 to pixels in [0, 1] (authors' stand-alone autoencoders)."
+    )
+
+
+class VAESettings(Reconstruction):
+    """Variational autoencoder: a Gaussian code with a KL penalty."""
+
+    kind: Literal["vae"] = "vae"
+    kl_weight: float = Field(default=1.0, ge=0, description="Of the KL divergence, per image. Successor: 1.")
+    dequantise: bool = Field(default=False, description="As in ae.")
+
+
+class DAESettings(Reconstruction):
+    """Denoising autoencoder: reconstructs x_0 from the code of x_t, every t weighted alike (paper App. F)."""
+
+    kind: Literal["dae"] = "dae"
+
+
+class Contrastive(Method):
+    """What the contrastive methods have in common (Chen et al. 2020)."""
+
+    temperature: float = Field(default=0.5, gt=0, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
+    projection: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(128, 128), min_length=1, description="Widths of the projection head after the code. Ours: 128, 128."
+    )
+    t: Time | Literal["random"] = Field(
+        default="random", description="Where the encoder is asked in training: as `times` says, or always here. Ours."
+    )
+
+
+class SimCLRSettings(Contrastive):
+    """SimCLR: the code of an image is that of its augmented copies (Chen et al. 2020)."""
+
+    kind: Literal["simclr"] = "simclr"
+    crop_scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] = Field(
+        default=(0.08, 1.0), description="Area of the random crop, of the image's. Successor: 0.08 to 1."
+    )
+    flip: Probability = Field(default=0.5, description="Of a horizontal flip. Successor: 0.5.")
+    jitter: tuple[float, float, float, float] = Field(
+        default=(0.8, 0.8, 0.8, 0.2),
+        description="Strength of brightness, contrast, saturation, hue. Successor: 0.8, 0.8, 0.8, 0.2.",
+    )
+    jitter_probability: Probability = Field(default=0.8, description="Successor: 0.8.")
+    grayscale_probability: Probability = Field(default=0.2, description="Successor: 0.2.")
+    blur_probability: Probability = Field(
+        default=1.0,
+        description="Of a Gaussian blur; none below 20 pixels, where its kernel is one pixel. Successor: 1.",
+    )
+
+    @model_validator(mode="after")
+    def _in_range(self) -> SimCLRSettings:
+        if self.crop_scale[0] > self.crop_scale[1]:
+            raise ValueError("crop_scale must be [smallest, largest]")
+        if min(self.jitter) < 0 or self.jitter[3] > 0.5:
+            raise ValueError("jitter must be at least 0, and its hue at most 0.5")
+        return self
+
+
+class SimCLRGaussSettings(Contrastive):
+    """SimCLR whose only augmentation is Gaussian noise on the pixels (paper section 3.1)."""
+
+    kind: Literal["simclr_gauss"] = "simclr_gauss"
+    gauss_std: Annotated[float, Field(gt=0)] | Literal["schedule"] = Field(
+        default="schedule",
+        description="Deviation of the noise, in units of the scaled pixels. schedule: log-uniform in [0.01, 1]. Ours.",
+    )
+
+
+MethodSettings = Annotated[
+    DRLSettings
+    | VDRLSettings
+    | CDAESettings
+    | AESettings
+    | VAESettings
+    | DAESettings
+    | SimCLRSettings
+    | SimCLRGaussSettings,
+    Field(discriminator="kind"),
+]

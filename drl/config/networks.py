@@ -31,10 +31,9 @@ class WideResNetSettings(Settings):
         return 64 * self.width
 
 
-class NCSNppSettings(Settings):
-    """NCSN++ U-Net (Song et al. 2021, App. C.1) in the authors' small configuration."""
+class UNet(Settings):
+    """Sizes that the networks made of U-Net parts share (Song et al. 2021, App. C.1)."""
 
-    kind: Literal["ncsnpp"] = "ncsnpp"
     nf: int = Field(default=16, ge=4, description="Channels at full resolution. Authors' code: 16.")
     channel_multipliers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         default=(1, 2, 2, 2), min_length=1, description="Channels of each level over nf. Authors' code: 1, 2, 2, 2."
@@ -44,6 +43,23 @@ class NCSNppSettings(Settings):
         default=(16,), description="Levels with self-attention, by resolution in pixels; the middle always has it."
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Authors' code: 0.1.")
+
+    @model_validator(mode="after")
+    def _groups_divide(self) -> UNet:
+        for multiplier in self.channel_multipliers:
+            channels = self.nf * multiplier
+            if channels % 4 or channels % min(channels // 4, 32):
+                raise ValueError(
+                    f"nf x channel_multipliers gives {channels} channels, which normalisation cannot group; "
+                    "use multiples of 4 (of 32 above 128)"
+                )
+        return self
+
+
+class NCSNppSettings(UNet):
+    """NCSN++ U-Net (Song et al. 2021, App. C.1) in the authors' small configuration."""
+
+    kind: Literal["ncsnpp"] = "ncsnpp"
     embedding: Literal["fourier", "positional"] = Field(
         default="fourier", description="Of the noise level. Authors' code: fourier under VE, positional under VP."
     )
@@ -58,18 +74,59 @@ class NCSNppSettings(Settings):
     input_pyramid: Literal["residual", "none"] = Field(
         default="residual", description="Feed down-sampled inputs into each level. Authors' code: residual."
     )
-
-    @model_validator(mode="after")
-    def _groups_divide(self) -> NCSNppSettings:
-        for multiplier in self.channel_multipliers:
-            channels = self.nf * multiplier
-            if channels % 4 or channels % min(channels // 4, 32):
-                raise ValueError(
-                    f"nf x channel_multipliers gives {channels} channels, which normalisation cannot group; "
-                    "use multiples of 4 (of 32 above 128)"
-                )
-        return self
+    code_path: Literal["linear", "dense_map", "dense_middle"] = Field(
+        default="linear",
+        description="How the code gets in. linear: the 128-d models (authors' code). dense_map, dense_middle: several "
+        "dense layers, and at the bottleneck a map or blocks of their own (2-d CIFAR-10 and MNIST models).",
+    )
+    fir: bool = Field(
+        default=False,
+        description="Smooth with [1, 3, 3, 1] when resampling. Authors' code: on for 2-d CIFAR-10 models.",
+    )
 
 
-EncoderSettings = WideResNetSettings
+class UNetEncoderSettings(UNet):
+    """The way down of a U-Net and three dense layers (paper App. D; authors' JAX code)."""
+
+    kind: Literal["unet"] = "unet"
+    code_size: int = Field(default=2, ge=1, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
+    head: Literal["narrow", "wide"] = Field(
+        default="narrow", description="Before the dense layers. narrow: MNIST models; wide: CIFAR-10 models."
+    )
+    time: bool = Field(default=False, description="Whether the code depends on t. Authors: only in Fig. 8.")
+    fourier_scale: float = Field(default=16.0, gt=0, description="As in wide_resnet; only where time.")
+    fir: bool = Field(default=False, description="As in ncsnpp.")
+    input_pyramid: Literal["residual", "none"] = Field(default="none", description="As in ncsnpp.")
+    log_variance_offset: float = Field(
+        default=5.0, description="Subtracted from the log-variance of a Gaussian code. Authors' JAX code: 5."
+    )
+
+
+class ConvEncoderSettings(Settings):
+    """Four strided convolutions and three dense layers: the authors' stand-alone autoencoders (Fig. 8)."""
+
+    kind: Literal["convolutional"] = "convolutional"
+    code_size: int = Field(default=8, ge=1, description="Entries of z. Paper Fig. 8: 8.")
+
+
+class UNetDecoderSettings(UNet):
+    """The way up of NCSN++ without skips, conditional on time: decoder of 128-d codes (authors' code)."""
+
+    kind: Literal["unet"] = "unet"
+    embedding: Literal["fourier", "positional"] = Field(default="fourier", description="As in ncsnpp.")
+    fourier_scale: float = Field(default=16.0, gt=0, description="As in ncsnpp.")
+    output: Literal["linear", "sigmoid"] = Field(
+        default="linear", description="What recon l2 compares with the pixels; bce always takes logits."
+    )
+
+
+class ConvDecoderSettings(Settings):
+    """Three dense layers and three transposed convolutions: the authors' stand-alone autoencoders (Fig. 8)."""
+
+    kind: Literal["convolutional"] = "convolutional"
+    output: Literal["linear", "sigmoid"] = Field(default="sigmoid", description="As in unet. Authors' code: sigmoid.")
+
+
+EncoderSettings = Annotated[WideResNetSettings | UNetEncoderSettings | ConvEncoderSettings, Field(discriminator="kind")]
+DecoderSettings = Annotated[UNetDecoderSettings | ConvDecoderSettings, Field(discriminator="kind")]
 ScoreSettings = NCSNppSettings

@@ -16,7 +16,7 @@ from drl.config.diffusion import (
     VESettings,
 )
 from drl.config.methods import MethodSettings
-from drl.config.networks import EncoderSettings, ScoreSettings
+from drl.config.networks import DecoderSettings, EncoderSettings, ScoreSettings, WideResNetSettings
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 NAME_PATTERN = r"^[a-z0-9_]+(-[a-z]+[0-9.]+)*$"
@@ -31,6 +31,9 @@ class OptimiserSettings(Settings):
     weight_decay: float = Field(default=0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
     warmup_steps: int = Field(
         default=5000, ge=0, description="Linear from 0, so that the first step changes nothing. Authors' code: 5000."
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="After the warm-up; cosine falls to 0 at the last step (SimCLR)."
     )
     gradient_clip: float = Field(default=1.0, ge=0, description="Global norm; 0 switches it off. Authors' code: 1.")
     ema_decay: float = Field(
@@ -51,8 +54,17 @@ class Recipe(Settings):
     sde: SDESettings = VESettings()
     times: TimesSettings = UniformTimes()
     objective: ObjectiveSettings = ObjectiveSettings()
-    encoder: EncoderSettings = EncoderSettings()
-    score: ScoreSettings | None = ScoreSettings()
+    encoder: EncoderSettings = WideResNetSettings()
+    score: ScoreSettings | None = Field(default=None, description="The score network; null in methods without one.")
+    decoder: DecoderSettings | None = Field(default=None, description="The decoder; null in methods without one.")
+    centre_inputs: bool = Field(
+        default=False,
+        description="Networks see 2x - 1 while noise is added to x. Authors' JAX code for CIFAR-10, with pixels: unit.",
+    )
+    horizontal_flip: bool = Field(
+        default=False,
+        description="Flip training images at random. Authors' JAX code for CIFAR-10; else no augmentation.",
+    )
     optimiser: OptimiserSettings = OptimiserSettings()
     batch_size: int = Field(default=100, ge=2, description="Images a step. Authors' code: 100.")
     iterations: int = Field(ge=1, description="Optimiser steps.")
@@ -69,8 +81,15 @@ class Recipe(Settings):
             raise ValueError("times sigma_uniform needs sde ve")
         if self.sde.kind == "vp" and self.score is not None and self.score.scale_by_sigma:
             raise ValueError("score.scale_by_sigma must be false under sde vp")
-        if self.score is None and self.method.needs_score:
-            raise ValueError(f"method {self.method.kind} needs a score network, but score is null")
+        for name in ("score", "decoder"):
+            if self.method.network == name and getattr(self, name) is None:
+                raise ValueError(f"method {self.method.kind} needs a {name} network, but {name} is null")
+            if self.method.network != name and getattr(self, name) is not None:
+                raise ValueError(f"method {self.method.kind} has no {name} network; set {name}: null")
+        if self.method.kind not in ("drl", "vdrl") and self.objective.edm:
+            raise ValueError(f"method {self.method.kind} estimates no score; objective edm is for drl and vdrl")
+        if self.centre_inputs and self.pixels != "unit":
+            raise ValueError("centre_inputs needs pixels: unit")
         return self
 
     def slice(self) -> dict[str, Any]:

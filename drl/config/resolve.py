@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from drl.config.base import Settings
 from drl.config.check import check
 from drl.config.merge import overlay, patch, refine
 from drl.config.recipes import NAME_PATTERN, Recipe
-from drl.config.schema import SCALES, Config
+from drl.config.schema import SCALES, SWEEPS, Config
 from drl.errors import UserError, nearest
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
@@ -104,28 +105,46 @@ def load(raw: Mapping[str, Any]) -> Config:
     config = _validated(Config, dict(raw), "config")
     assert isinstance(config, Config)
     for name in config.recipes:
-        for dataset in (None, *config.datasets):
-            recipe(config, name, dataset)
+        for member in config.members(name):
+            for dataset in (None, *config.datasets):
+                recipe(config, member, dataset)
     check(config, recipe)
     return config
 
 
 def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
-    """Resolve a recipe: inherits <- its own keys <- for_dataset <- every_recipe.
+    """Resolve a recipe: inherits <- its own keys <- for_dataset <- its place in a sweep <- every_recipe.
 
     Args:
         config: The whole configuration.
-        name: The recipe.
+        name: The recipe, or one member of a sweep, such as drl_8d-lambda0.00001.
         dataset: Whose `for_dataset` section applies; None: none.
 
     Raises:
         UserError: If the name is unknown or malformed, a parent is missing or circular, or a key is wrong.
     """
-    merged = _inherited(config, name, dataset, ())
+    base, axes = _swept(config, name)
+    merged = refine(_inherited(config, base, dataset, ()), axes)
     merged = patch(merged, config.every_recipe)
-    resolved = _validated(Recipe, merged, f"config: recipes.{name}")
+    resolved = _validated(Recipe, merged, f"config: recipes.{base}")
     assert isinstance(resolved, Recipe)
     return resolved
+
+
+def _swept(config: Config, name: str) -> tuple[str, dict[str, Any]]:
+    """Split the name of a sweep's member into the recipe and the settings that the member stands for."""
+    base = str(name).partition("-")[0]
+    if base not in config.recipes or "sweep" not in config.recipes[base]:
+        return name, {}
+    sweep, members = config.recipes[base]["sweep"], config.members(base)
+    if name not in members:
+        what = "a sweep; name one of its members" if name == base else "no member of its sweep"
+        raise UserError(f"config: recipes.{name}: is {what}; {nearest(name, members)}")
+    settings: dict[str, Any] = {}
+    for axis, value in zip(sweep, list(product(*sweep.values()))[members.index(name)], strict=True):
+        section, key = SWEEPS[axis]
+        settings.setdefault(section, {})[key] = value
+    return base, settings
 
 
 def _inherited(config: Config, name: str, dataset: str | None, children: tuple[str, ...]) -> dict[str, Any]:
@@ -137,6 +156,7 @@ def _inherited(config: Config, name: str, dataset: str | None, children: tuple[s
     if name in children:
         raise UserError(f"config: recipes.{name}: inherits from itself through {' -> '.join((*children, name))}")
     own = dict(config.recipes[name])
+    own.pop("sweep", None)
     parent = own.pop("inherits", None)
     for_dataset = own.pop("for_dataset", {})
     if not isinstance(for_dataset, dict) or not all(isinstance(v, dict) for v in for_dataset.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,6 +15,12 @@ from drl.config.studies import Seed, Studies, unique
 from drl.errors import nearest
 
 Scale = Literal["demo", "lite", "paper"]
+# Axes of a recipe's `sweep`, and the key of the recipe that each sets.
+SWEEPS: dict[str, tuple[str, str]] = {
+    "t": ("times", "t"),
+    "lambda": ("method", "l1_weight"),
+    "d": ("encoder", "code_size"),
+}
 SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
 
 
@@ -22,6 +29,37 @@ def _count_to_seeds(value: Any) -> Any:
     if isinstance(value, str) and value.strip().isdigit():
         value = int(value)
     return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def shown(value: float) -> str:
+    """Write a sweep's value as it stands in a recipe's name: digits and a point, no exponent."""
+    text = f"{value:.12f}".rstrip("0").rstrip(".")
+    return text or "0"
+
+
+def _sweeps(value: dict[str, Any]) -> dict[str, Any]:
+    for name, recipe in value.items():
+        sweep = recipe.get("sweep", {})
+        if not isinstance(sweep, dict):
+            raise PydanticCustomError(
+                "sweep", "{name}.sweep must be an axis and its values, such as t: [0.1, 0.2]", {"name": name}
+            )
+        for axis, values in sweep.items():
+            if axis not in SWEEPS:
+                hint = nearest(str(axis), SWEEPS)
+                raise PydanticCustomError(
+                    "sweep", "{name}.sweep: unknown axis '{axis}'; {hint}", {"name": name, "axis": axis, "hint": hint}
+                )
+            numbers = isinstance(values, list) and all(
+                isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in values
+            )
+            if not numbers or not values or len({shown(v) for v in values}) < len(values):
+                raise PydanticCustomError(
+                    "sweep",
+                    "{name}.sweep.{axis} must be a list of different numbers >= 0",
+                    {"name": name, "axis": axis},
+                )
+    return value
 
 
 def _on_or_off(value: Any) -> Any:
@@ -85,7 +123,7 @@ class Config(Settings):
     ] = Field(description="Pretrainings of each recipe; a single number n means 0 .. n-1.")
     run: RunSettings
     datasets: dict[str, DatasetSettings]
-    recipes: dict[str, dict[str, Any]] = Field(
+    recipes: Annotated[dict[str, dict[str, Any]], AfterValidator(_sweeps)] = Field(
         description="Training set-ups by name; each resolves to drl.config.recipes.Recipe."
     )
     every_recipe: Annotated[dict[str, Any], AfterValidator(_sections_exist)] = Field(
@@ -93,6 +131,21 @@ class Config(Settings):
     )
     studies: Studies
     items: dict[str, ItemSettings]
+
+    def members(self, recipe: str) -> tuple[str, ...]:
+        """Recipes that a name stands for: itself, or drl_8d-lambda0.00001 and so on for the values of its `sweep`."""
+        sweep = self.recipes[recipe].get("sweep", {})
+        axes = [[f"-{axis}{shown(value)}" for value in values] for axis, values in sweep.items()]
+        return tuple(recipe + "".join(parts) for parts in product(*axes))
+
+    def item_models(self, item: str) -> tuple[str, ...]:
+        """Recipes of an item, each sweep replaced by its members."""
+        return tuple(member for recipe in self.items[item].recipes for member in self.members(recipe))
+
+    @property
+    def few_shot_validates(self) -> bool:
+        """Whether Figure 8 chooses among the members of a sweep, on validation images."""
+        return "figure_8" in self.items and any(len(self.members(name)) > 1 for name in self.items["figure_8"].recipes)
 
     def item_datasets(self, item: str) -> tuple[str, ...]:
         """Datasets of an item, or the one that `dataset` names."""

@@ -39,24 +39,53 @@ def origins(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def pretrain(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
-    """Settings of `drl pretrain`: the resolved recipe and when code usage is measured."""
+    """Settings of `drl pretrain`: the resolved recipe, when code usage is measured and how many snapshots are kept."""
     resolved = resolve_recipe(config, recipe, dataset_known(config, dataset))
-    return {"recipe": resolved.slice(), "code_usage": config.studies.code_usage.slice()}
+    return {
+        "recipe": resolved.slice(),
+        "code_usage": config.studies.code_usage.slice(),
+        "snapshots": config.studies.learning_speed.snapshots,
+    }
 
 
 def probe(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     """Settings of `drl probe`, with `all` in the label budgets resolved to the number of training images."""
+    section = config.studies.probe.slice()
+    section["label_budgets"] = budgets(config, dataset_known(config, dataset))
+    # The method's file makes the codes, so it belongs to the code that decides the result.
+    method = resolve_recipe(config, recipe, dataset).method.kind
+    section.pop("dae_input")
+    section |= _dae_input(config, method)
+    return {"method": method, "probe": section, **_label_list(config, dataset)}
+
+
+def few_shot(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl few-shot`; where a sweep is to be decided, labels are left to validation for all recipes."""
+    method = resolve_recipe(config, recipe, dataset_known(config, dataset)).method.kind
+    section = config.studies.few_shot.slice() | {"validation": config.few_shot_validates}
+    section |= _dae_input(config, method)
+    return {"method": method, "few_shot": section, **_label_list(config, dataset)}
+
+
+def learning_speed(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl learning-speed`: the probe's protocol with one seed, on all training images but validation."""
     settings = config.datasets[dataset_known(config, dataset)]
     section = config.studies.probe.slice()
-    section["label_budgets"] = budgets(config, dataset)
-    lists = settings.label_list
-    return {
-        # The method's file makes the codes, so it belongs to the code that decides the result.
-        "method": resolve_recipe(config, recipe, dataset).method.kind,
-        "probe": section,
-        "label_list": lists,
-        "label_list_sha256": None if lists is None else _sha256_of_lists(Path(lists)),
-    }
+    for key in ("t", "trajectory", "select", "learning_rates", "dae_input"):
+        section.pop(key)
+    section |= {"label_budgets": [settings.train - settings.validation], "seeds": section["seeds"][:1]}
+    method = resolve_recipe(config, recipe, dataset).method.kind
+    section |= _dae_input(config, method)
+    return {"method": method, "probe": section, "t": list(config.studies.learning_speed.t)}
+
+
+def _dae_input(config: Config, method: str) -> dict[str, str]:
+    return {"dae_input": config.studies.probe.dae_input} if method == "dae" else {}
+
+
+def _label_list(config: Config, dataset: str) -> dict[str, str | None]:
+    lists = config.datasets[dataset].label_list
+    return {"label_list": lists, "label_list_sha256": None if lists is None else _sha256_of_lists(Path(lists))}
 
 
 def budgets(config: Config, dataset: str) -> list[int]:
@@ -76,15 +105,22 @@ def _sha256_of_lists(folder: Path) -> str:
 
 def figure(config: Config, item: str) -> dict[str, Any]:
     """Settings of `drl figure`: who draws it, and names and budgets in the order of panels and lines."""
-    datasets = config.item_datasets(item)
+    datasets, recipes = config.item_datasets(item), config.items[item].recipes
     settings: dict[str, Any] = {
         "drawn_by": ITEMS[item].drawn_by,
         "scale": config.scale,
         # Lists, not mappings: the order of panels and lines must survive JSON with sorted keys.
         "datasets": [[name, config.datasets[name].title] for name in datasets],
-        "recipes": [[name, resolve_recipe(config, name).label] for name in config.items[item].recipes],
+        "recipes": [[name, resolve_recipe(config, config.members(name)[0]).label] for name in recipes],
     }
     position = ITEMS[item].budget
     if position is not None:
         settings["budgets"] = {name: budgets(config, name)[position] for name in datasets}
+        settings["trajectory"] = config.studies.probe.trajectory and ITEMS[item].trajectory
+    if ITEMS[item].study == "few_shot":
+        settings["labels"] = list(config.studies.few_shot.labels)
+        settings["choices"] = {name: list(config.members(name)) for name in recipes}
+    if ITEMS[item].study == "learning_speed":
+        speed = config.studies.learning_speed
+        settings |= {"accuracy": speed.accuracy, "pairs": [list(pair) for pair in speed.pairs]}
     return settings

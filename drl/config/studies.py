@@ -49,6 +49,13 @@ class ProbeSettings(Settings):
         description="Sweep: the rate is chosen for each t by mean validation accuracy. Empty: no sweep."
     )
 
+    trajectory: bool = Field(
+        description="Also probe the codes of all t together, and the t that validation images choose. Ours."
+    )
+    dae_input: Literal["noisy", "clean"] = Field(
+        description="What the encoder of dae is shown: x_t, with one draw of noise, or x_0. Ours: noisy."
+    )
+
     @property
     def uses_validation(self) -> bool:
         """Whether validation images choose anything, and are therefore left out of the probe's training."""
@@ -69,8 +76,33 @@ class CodeUsageSettings(Settings):
     t: tuple[Time, ...] = Field(min_length=1, description="Where it is measured. Ours: 0.1, 0.3, 0.5, 0.7, 0.9.")
 
 
+class FewShotSettings(Settings):
+    """Support vector machines on few labels (paper App. E, Fig. 8): sklearn's SVC with its defaults."""
+
+    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(min_length=1, description="Paper: 0, 0.1, ..., 1.")
+    labels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(unique)] = Field(
+        min_length=1, description="Labelled training images. Paper: 100 and 1,000."
+    )
+    split: Seed = Field(
+        description="Which labelled images: the seed of the choice, or the number of the label list. 12."
+    )
+
+
+class LearningSpeedSettings(Settings):
+    """When in training the code becomes useful: probes on snapshots of the encoder (beyond the paper)."""
+
+    snapshots: int = Field(ge=1, description="Kept from every training, evenly spaced, besides the untrained one.")
+    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="Where the code is probed."
+    )
+    accuracy: float = Field(gt=0, le=100, description="Validation accuracy in percent that the codes shall reach.")
+    pairs: tuple[tuple[str, str], ...] = Field(description="Recipes to compare: the usual one, the faster one.")
+
+
 class Studies(Settings):
     """All measurement protocols."""
 
     probe: ProbeSettings
+    few_shot: FewShotSettings
+    learning_speed: LearningSpeedSettings
     code_usage: CodeUsageSettings

@@ -159,3 +159,10 @@ def to_unit(x: Tensor, pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
     if pixels == "standardised":
         return x * std + mean
     return x.clone() if pixels == "unit" else (x + 1) / 2
+
+
+def from_unit(x: Tensor, pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
+    """Scale pixels in [0, 1] as `scale_pixels` scales bytes; float in, the same shape and type out."""
+    if pixels == "standardised":
+        return (x - mean) / std
+    return x.clone() if pixels == "unit" else 2 * x - 1

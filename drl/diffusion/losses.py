@@ -10,15 +10,18 @@ from torch import Tensor
 from drl.diffusion.sde import per_image
 
 
-def reduce_entries(squares: Tensor, reduction: Literal["half_sum", "mean"]) -> Tensor:
-    """Reduce [B, ...] to [B]: half the sum over an image's entries, or their mean (authors' code, reduce_mean)."""
-    flat = squares.flatten(1)
-    return 0.5 * flat.sum(1) if reduction == "half_sum" else flat.mean(1)
+Reduction = Literal["half_sum", "sum", "mean"]
 
 
-def denoising_score_matching(
-    score: Tensor, noise: Tensor, std: Tensor, reduction: Literal["half_sum", "mean"] = "half_sum"
-) -> Tensor:
+def reduce_entries(losses: Tensor, reduction: Reduction) -> Tensor:
+    """Reduce [B, ...] to [B]: half the sum over an image's entries, the sum, or the mean (authors' code, reduce_mean)."""
+    flat = losses.flatten(1)
+    if reduction == "mean":
+        return flat.mean(1)
+    return flat.sum(1) if reduction == "sum" else 0.5 * flat.sum(1)
+
+
+def denoising_score_matching(score: Tensor, noise: Tensor, std: Tensor, reduction: Reduction = "half_sum") -> Tensor:
     """Denoising score matching with lambda(t) = std(t)^2 (paper Eqs. 5 and 7).
 
     The kernel's score is -z / std, so std^2 || s - (-z / std) ||^2 = || std s + z ||^2.

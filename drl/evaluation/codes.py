@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,13 +11,51 @@ from torch import Tensor
 from drl.data.store import ImageStore
 from drl.device import Placement
 from drl.errors import UserError
-from drl.methods.base import Method
+from drl.methods.base import ImageFacts, Method
+from drl.progress import Reporter
+from drl.training.seeds import generator
 
 # Images a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.
 CHUNKS = {"cpu": 128, "cuda": 2000}
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class CodeTable:
+    """Codes of some of a dataset's images, found by the images' positions.
+
+    Attributes:
+        codes: float32 [T, N, D], on the device.
+        labels: int64 [N], on the device.
+        rows: int64 [images of the dataset] on the device, the row of each image's codes; -1 where it has none.
+    """
+
+    codes: Tensor
+    labels: Tensor
+    rows: Tensor
+
+    def part(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return codes [T, n, D] and labels [n] of the images at positions `indices` (int64 [n])."""
+        at = self.rows[indices.to(self.rows.device)]
+        return self.codes.index_select(1, at), self.labels.index_select(0, at)
+
+
+def read_codes(
+    method: Method,
+    store: ImageStore,
+    indices: Tensor,
+    times: Sequence[float],
+    placement: Placement,
+    noise_seed: int | None = None,
+    title: str = "codes",
+) -> CodeTable:
+    """Call `extract_codes`, show its progress under a title, and return a table of what it gave."""
+    with Reporter(title, passes(len(indices), len(times), placement), unit="passes") as reporter:
+        codes = extract_codes(method, store, indices, times, placement, reporter.advance, noise_seed)
+    rows = torch.full((len(store.labels),), -1)
+    rows[indices] = torch.arange(len(indices))
+    return CodeTable(codes, store.labels[indices.to(placement.device)], rows.to(placement.device))
+
+
 def extract_codes(
     method: Method,
     store: ImageStore,
@@ -24,6 +63,7 @@ def extract_codes(
     times: Sequence[float],
     placement: Placement,
     advance: Callable[[], None] = lambda: None,
+    noise_seed: int | None = None,
 ) -> Tensor:
     """Encode images without augmentation, in evaluation mode: neither weights nor batch statistics move.
 
@@ -34,6 +74,8 @@ def extract_codes(
         times: Values of t in [0, 1].
         placement: Device and precision.
         advance: Called after each pass.
+        noise_seed: Gives `Method.encode` a generator for each t, drawn from in the order of the images, so that DAE
+            sees each image with one draw of the noise of that t. None: codes without randomness.
 
     Returns:
         float32 [T, N, D] on the device.
@@ -41,37 +83,38 @@ def extract_codes(
     Raises:
         UserError: If the images are not of the size the model was trained on, or a code is not finite.
     """
-    check_images(method, store)
+    check_images(method.facts, store)
     training = method.training
     method.eval()
     rows = []
     for value in times:
+        noise = None if noise_seed is None else generator(noise_seed, f"codes at t = {value}", placement.device)
         chunks = []
         for chunk in indices.split(CHUNKS[placement.device.type]):
             batch = store.batch(chunk)
             t = torch.full((len(chunk),), value, device=placement.device)
-            with placement.autocast():
-                chunks.append(method.encode(batch.images, t).float())
+            with torch.inference_mode(), placement.autocast():
+                chunks.append(method.encode(batch.images, t, noise).float())
             advance()
         rows.append(torch.cat(chunks))
     method.train(training)
+    # Stacked outside inference mode: whoever reads codes may differentiate, which inference tensors do not allow.
     codes = torch.stack(rows)
     finite = codes.isfinite().flatten(1).all(1)
     if not bool(finite.all()):
         bad = [value for value, good in zip(times, finite.tolist(), strict=True) if not good]
         raise UserError(f"the model's codes at t = {bad[0]} are not finite numbers; pretrain it again")
-    # Probes differentiate through what they read, which inference tensors do not allow.
-    return codes.clone()
+    return codes
 
 
-def check_images(method: Method, store: ImageStore) -> None:
-    """Compare the images with those that the model was built for.
+def check_images(facts: ImageFacts, store: ImageStore) -> None:
+    """Compare the images with those that a model was built for.
 
     Raises:
         UserError: If channels or size differ.
     """
     found = tuple(store.images.shape[1:3])
-    wanted = (method.facts.channels, method.facts.image_size)
+    wanted = (facts.channels, facts.image_size)
     if found != wanted:
         raise UserError(
             f"the model was trained on {wanted[0]} channels of {wanted[1]} pixels but dataset {store.name!r} has "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -69,6 +69,30 @@ class ProbeOptions:
         if self.precision not in ("fp32", "bf16"):
             raise UserError(f"probe: precision is {self.precision!r}; give 'fp32' or 'bf16'")
 
+    @classmethod
+    def from_settings(cls, protocol: Mapping[str, Any], precision: Literal["fp32", "bf16"]) -> ProbeOptions:
+        """Take the options from a `probe` section of the settings, in the job's precision.
+
+        A section without `select` and `learning_rates` (learning speed has none) selects nothing.
+        """
+        names = ("hidden", "dropout", "learning_rate", "weight_decay", "batch_size", "epochs")
+        return cls(
+            **{name: protocol[name] for name in names},
+            select=protocol.get("select", "last"),
+            learning_rates=tuple(protocol.get("learning_rates", ())),
+            precision=precision,
+        )
+
+    @property
+    def selects(self) -> bool:
+        """Whether validation images choose an epoch or a learning rate."""
+        return self.select == "best_val" or bool(self.learning_rates)
+
+    @property
+    def all_epochs(self) -> int:
+        """How many epochs `train_probes` takes, all learning rates together."""
+        return self.epochs * max(1, len(self.learning_rates))
+
 
 @dataclass(frozen=True)
 class ProbeResult:
@@ -118,8 +142,7 @@ def train_probes(
     Raises:
         UserError: Shapes that do not fit, codes not finite, labels out of range, no seed, or no "val" where needed.
     """
-    selects = options.select == "best_val" or bool(options.learning_rates)
-    if selects and "val" not in eval_sets:
+    if options.selects and "val" not in eval_sets:
         raise UserError(
             "probe: select: best_val and learning_rates need a validation set; set one aside or select 'last'"
         )

@@ -5,26 +5,19 @@ Protocol: paper section 3.1 and App. F; details from the first author's later co
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from drl.data.splits import label_subset
-from drl.data.store import FILES_CSV, ImageStore
-from drl.device import Placement, peak_memory_bytes, place, score_channels
-from drl.errors import UserError
-from drl.evaluation.codes import extract_codes, passes
-from drl.evaluation.mlp_probe import ProbeOptions, ProbeResult, train_probes
-from drl.metrics import write_metrics
-from drl.models.model_file import header, load_model
+from drl.evaluation.codes import read_codes
+from drl.evaluation.measurement import Measurement, begin, without
+from drl.evaluation.mlp_probe import EvalSets, ProbeOptions, ProbeResult, train_probes
+from drl.evaluation.trajectory import Ordinary, held_out, trajectory
+from drl.models.model_file import load_model
 from drl.progress import Reporter
-from drl.provenance import write_card
-
-OPTIONS = ("hidden", "dropout", "learning_rate", "weight_decay", "batch_size", "epochs", "select")
 
 
 def probe(
@@ -44,7 +37,8 @@ def probe(
         model: model.safetensors.
         images: The prepared images it was trained on.
         out: CSV with, for each label budget, probe seed and t: test accuracy in percent, the learning rate, and the
-            validation accuracy where validation chooses.
+            validation accuracy where validation chooses. With the key `trajectory`, also the arms `concatenated` and
+            `chosen` for the last budget (drl.evaluation.trajectory).
         settings: `probe` and `label_list` sections (drl.config.slices.probe).
         code: Digest of the code, for the card.
         device: auto, cpu or cuda.
@@ -53,107 +47,70 @@ def probe(
         expected: What the model's header must say, such as its recipe and seed.
 
     Raises:
-        UserError: If model and images do not belong together, codes are not finite, or a budget cannot be filled.
+        UserError: If model and images do not belong together, codes are not finite, a budget cannot be filled, or no
+            labelled image can choose the t of `chosen`.
     """
-    started = time.monotonic()
-    found = header(model)
-    origin = found["about"]
-    for key, wanted in (expected or {}).items():
-        if origin[key] != wanted:
-            raise UserError(
-                f"{model} is of {key} {origin[key]!r}, not {wanted!r}; give the right model, or pretrain it"
-            )
-    placement = place(device, precision, "off", threads, score_channels(found["recipe"]))
-    store = ImageStore.open(images, placement.device)
-    if store.name != origin["dataset"]:
-        raise UserError(f"{model} was trained on dataset {origin['dataset']!r} but {images} holds {store.name!r}")
-    try:
-        rows = list(_rows(model, store, placement, settings, origin))
-    except UserError as error:
-        raise UserError(f"probe {origin['recipe']} on {origin['dataset']}, seed {origin['seed']}: {error}") from error
-    write_metrics(out, ({**origin, "study": "probe", **row} for row in rows))
-    write_card(
-        "probe",
-        [out],
-        settings,
-        code,
-        inputs=[model, images, images.parent / FILES_CSV],
-        **origin,
-        **placement.describe(),
-        seconds=round(time.monotonic() - started, 2),
-        peak_memory_bytes=peak_memory_bytes(placement.device),
-    )
+    found = begin("probe", model, images, device, precision, threads, expected)
+    found.write(out, _rows(found, settings), settings, code)
 
 
-def _rows(
-    model: Path, store: ImageStore, placement: Placement, settings: dict[str, Any], origin: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    protocol = settings["probe"]
-    times = protocol["t"]
-    selects = protocol["select"] == "best_val" or bool(protocol["learning_rates"])
-    train = store.train[~torch.isin(store.train, store.val)] if selects else store.train
-    needed = torch.cat([train, store.test, *([store.val] if selects else [])])
-    with Reporter("codes", passes(len(needed), len(times), placement), unit="passes") as reporter:
-        codes = extract_codes(load_model(model, placement.device), store, needed, times, placement, reporter.advance)
-    position = torch.full((len(store.labels),), -1)
-    position[needed] = torch.arange(len(needed))
+def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    protocol, store, seed = settings["probe"], found.store, found.about["seed"]
+    options = ProbeOptions.from_settings(protocol, found.placement.precision)
+    train = without(store.train, store.val) if options.selects else store.train
+    # All subsets first: a budget that cannot be filled should not cost an extraction.
+    subsets = {n: found.labelled(train, n, seed, settings["label_list"]) for n in protocol["label_budgets"]}
+    last = protocol["label_budgets"][-1] if protocol.get("trajectory") else None
+    if last is not None and not options.selects:
+        held_out(subsets[last], store.val)
+    measured = {"test": store.test} | ({"val": store.val} if options.selects else {})
+    method = load_model(found.model, found.placement.device)
+    needed = torch.cat([train, *measured.values()])
+    table = read_codes(method, store, needed, protocol["t"], found.placement, found.noise_seed(protocol))
+    eval_sets = {name: table.part(indices) for name, indices in measured.items()}
 
-    def part(indices: Tensor) -> tuple[Tensor, Tensor]:
-        at = position[indices].to(placement.device)
-        return codes.index_select(1, at), store.labels[indices.to(placement.device)]
+    def run(title: str, labelled: tuple[Tensor, Tensor], evaluations: EvalSets) -> ProbeResult:
+        return _train(title, labelled, evaluations, options, protocol["seeds"], found)
 
-    evaluations = {"test": part(store.test)} | ({"val": part(store.val)} if selects else {})
-    options = ProbeOptions(
-        **{key: protocol[key] for key in OPTIONS},
-        learning_rates=tuple(protocol["learning_rates"]),
-        precision=placement.precision,
-    )
-    for budget in protocol["label_budgets"]:
-        subset = _labelled(store, train, budget, origin["seed"], settings["label_list"])
-        with Reporter(f"probes, {budget} labels", _epochs(options), unit="epochs") as reporter:
-            result = train_probes(
-                *part(subset),
-                evaluations,
-                len(store.classes),
-                options,
-                protocol["seeds"],
-                placement.device,
-                lambda *_, shown=reporter: shown.advance(),
-            )
-        yield from _table(result, times, protocol["seeds"], budget, origin["seed"], len(store.test))
+    for budget, subset in subsets.items():
+        result = run(f"probes, {budget} labels", table.part(subset), eval_sets)
+        for row in _table(result, protocol["t"], protocol["seeds"], len(store.test)):
+            yield {"split": seed, "labels": budget, **row}
+        if budget == last:
+            ordinary = Ordinary(table, subset, store.val, measured, result)
+            for row in trajectory(ordinary, protocol["t"], protocol["seeds"], run):
+                yield {"split": seed, "labels": budget, **row}
 
 
-def _epochs(options: ProbeOptions) -> int:
-    return options.epochs * max(1, len(options.learning_rates))
+def _train(
+    title: str,
+    labelled: tuple[Tensor, Tensor],
+    eval_sets: EvalSets,
+    options: ProbeOptions,
+    seeds: Sequence[int],
+    found: Measurement,
+) -> ProbeResult:
+    """Train probes and show their progress."""
+    with Reporter(title, options.all_epochs, unit="epochs") as reporter:
+        return train_probes(
+            *labelled,
+            eval_sets,
+            len(found.store.classes),
+            options,
+            seeds,
+            found.placement.device,
+            lambda *_: reporter.advance(),
+        )
 
 
-def _labelled(store: ImageStore, train: Tensor, budget: int, seed: int, label_list: str | None) -> Tensor:
-    """Return the images that keep their labels; the model's seed chooses them, so they differ between seeds."""
-    files = store.training_files() if label_list else None
-    subset = label_subset(
-        store.labels.cpu().numpy(),
-        budget,
-        seed,
-        candidates=train.numpy(),
-        label_list_folder=label_list,
-        files=files,
-        classes=store.classes,
-    )
-    return torch.from_numpy(subset)
-
-
-def _table(
-    result: ProbeResult, times: list[float], seeds: list[int], budget: int, split: int, tests: int
-) -> Iterator[dict[str, Any]]:
+def _table(result: ProbeResult, times: Sequence[float], seeds: Sequence[int], tests: int) -> Iterator[dict[str, Any]]:
     for row, seed in enumerate(seeds):
         for column, t in enumerate(times):
             numbers = {f"{name}_accuracy": values[row, column] for name, values in result.accuracy.items()}
             numbers["learning_rate"] = result.learning_rate[column]
             for metric, value in numbers.items():
                 yield {
-                    "split": split,
                     "probe_seed": seed,
-                    "labels": budget,
                     "t": t,
                     "epoch": int(result.epoch[row, column]),
                     "metric": metric,

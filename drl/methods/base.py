@@ -64,6 +64,10 @@ class Method(nn.Module, ABC):
         """uint8 images -> float32 in the recipe's range."""
         return scale_pixels(images, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
 
+    def seen(self, x: Tensor) -> Tensor:
+        """Scaled pixels -> what networks are given: 2x - 1 where the recipe centres inputs."""
+        return 2 * x - 1 if self.recipe["centre_inputs"] else x
+
     def compile_parts(self) -> None:
         """Replace what training calls most by a compiled version; the base class leaves all as it is."""
 
@@ -74,7 +78,8 @@ class Method(nn.Module, ABC):
         Args:
             images: uint8 [B, C, H, W].
             t: [B] in [0, 1].
-            generator: For methods whose code or input is random; None gives the mean code.
+            generator: For methods whose code or input is random: VDRL and VAE then sample their code, DAE encodes x_t.
+                None gives the mean code of x_0.
         """
 
 

@@ -1,8 +1,7 @@
-"""What DRL and VDRL share: an encoder whose code conditions a score network (paper section 2)."""
+"""What DRL, VDRL and CDAE share: an encoder whose code conditions a score network (paper section 2)."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -14,39 +13,30 @@ from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
 from drl.diffusion.sde import make_sde, perturb
 from drl.diffusion.times import sample_times
 from drl.methods.base import Denoiser, ImageFacts
-from drl.models.build import build_encoder, build_score_network
-from drl.models.wide_resnet import WideResNet
+from drl.methods.codes import Coder
+from drl.models.build import build_score_network
 
 
-class ConditionalScoreMatching(Denoiser):
+class ConditionalScoreMatching(Coder, Denoiser):
     """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
-
-    probabilistic: bool = False
-    encoder: WideResNet
 
     def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build encoder and score network; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
         self.sde = make_sde(recipe["sde"])
-        self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=self.probabilistic)
-        self.score_network = build_score_network(recipe["score"], facts, code_size=self.encoder.feature_size)
+        self.score_network = build_score_network(recipe["score"], facts, self.encoder)
 
-    @abstractmethod
-    def code(self, x_0: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return codes [B, D] of scaled images and each image's penalty [B], already weighted.
-
-        Args:
-            x_0: Scaled images [B, C, H, W].
-            t: [B].
-            noise: The code's noise [B, D]; None takes the mean code.
-        """
+    def network(self, x: Tensor, noise_label: Tensor, z: Tensor | None) -> Tensor:
+        """Return the score network's raw output [B, C, H, W]."""
+        output: Tensor = self.score_network(self.seen(x), noise_label, z)
+        return output
 
     def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return s(x_t, t, z) [B, C, H, W] for scaled noisy images, times [B] and codes [B, D]."""
         objective = self.recipe["objective"]
         if objective["preconditioning"] == "edm":
-            return edm_score(self.score_network, self.sde, x_t, t, z, objective["sigma_data"])
-        return paper_score(self.score_network, self.sde, x_t, t, z, self.recipe["score"]["scale_by_sigma"])
+            return edm_score(self.network, self.sde, x_t, t, z, objective["sigma_data"])
+        return paper_score(self.network, self.sde, x_t, t, z, self.recipe["score"]["scale_by_sigma"])
 
     def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
         """Return each image's weighted denoising loss [B] for given times, codes and noise."""
@@ -60,12 +50,11 @@ class ConditionalScoreMatching(Denoiser):
         n, device = len(batch.images), batch.images.device
         t = sample_times(self.recipe["times"], self.sde, n, generator)
         noise = torch.randn(batch.images.shape, generator=generator, device=device)
-        lam = permutation = code_noise = None
-        if self.recipe["method"]["mixup"]:
+        lam = permutation = None
+        if self.recipe["method"].get("mixup", False):
             lam = torch.rand(n, generator=generator, device=device)
             permutation = torch.randperm(n, generator=generator, device=device)
-        if self.probabilistic:
-            code_noise = torch.randn(n, self.encoder.feature_size, generator=generator, device=device)
+        code_noise = self.code_noise(n, generator)
         denoising, penalty = self._objective(batch.images, t, noise, lam, permutation, code_noise)
         return denoising + penalty, {"denoising": denoising.detach(), "penalty": penalty.detach()}
 
@@ -91,10 +80,3 @@ class ConditionalScoreMatching(Denoiser):
     def compile_parts(self) -> None:
         """Compile the training objective; codes and scores outside training stay eager."""
         self._objective = torch.compile(self._objective)  # type: ignore[method-assign]
-
-    def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return codes [B, D] of uint8 images; without a generator VDRL gives the mean."""
-        noise = None
-        if generator is not None and self.probabilistic:
-            noise = torch.randn(len(t), self.encoder.feature_size, generator=generator, device=t.device)
-        return self.code(self.scale(images), t, noise)[0]

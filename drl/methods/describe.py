@@ -13,7 +13,6 @@ from drl.config.datasets import DatasetSettings
 from drl.data.batch import Batch
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
-from drl.models.build import build_decoder
 
 MIB = 2**20
 
@@ -32,7 +31,7 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: dict[str,
     method = build_method(recipe, facts, 0 * neutral, neutral)
     lines = [f"# recipe {name} on {dataset}", yaml.safe_dump(recipe, sort_keys=False).rstrip(), ""]
     lines += [f"{'trainable parameters':<54}{'':>12}"]
-    lines += [f"  {part:<52}{count:>12,}" for part, count in parameters(method, recipe, facts).items()]
+    lines += [f"  {part:<52}{count:>12,}" for part, count in parameters(method).items()]
     forward, training = operations(method, facts)
     weights = sum(value.numel() * value.element_size() for value in method.parameters())
     lines += [
@@ -46,7 +45,7 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: dict[str,
     return "\n".join(lines)
 
 
-def parameters(method: Method, recipe: dict[str, Any], facts: ImageFacts) -> dict[str, int]:
+def parameters(method: Method) -> dict[str, int]:
     """Count trainable parameters of each part."""
     counts: dict[str, int] = {}
     score = getattr(method, "score_network", None)
@@ -58,10 +57,7 @@ def parameters(method: Method, recipe: dict[str, Any], facts: ImageFacts) -> dic
     counts["encoder, with head and t parameter"] = _count(method.encoder)
     decoder = getattr(method, "decoder", None)
     if isinstance(decoder, nn.Module):
-        counts["reconstruction decoder"] = _count(decoder)
-    elif recipe["score"] is not None and recipe["score"]["bottleneck_injection"]:
-        shown = "reconstruction decoder, only where a method needs it"
-        counts[shown] = _count(build_decoder(recipe["score"], facts))
+        counts["decoder"] = _count(decoder)
     return counts
 
 

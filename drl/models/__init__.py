@@ -1,1 +1,1 @@
-"""Networks: the NCSN++ score network, the time-dependent WideResNet encoder, the reconstruction decoder."""
+"""Networks: encoders, the NCSN++ score network with its latent paths, decoders."""

@@ -1,13 +1,55 @@
-"""The latent path: how a code enters the score network and the reconstruction decoder."""
+"""The latent paths: how a code enters the score network and the reconstruction decoder."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drl.errors import UserError, nearest
+from drl.models.init import dense
+from drl.models.paths import Middle, UNetShape
 
-class CodeConditioning(nn.Module):
+CodePathKind = Literal["linear", "dense_map", "dense_middle"]
+
+
+class CodePath(nn.Module, ABC):
+    """Joins a code to the time embedding and lets it act on the bottleneck.
+
+    Attributes:
+        map_channels: Channels that `inject` adds to the bottleneck.
+    """
+
+    map_channels: int
+
+    @abstractmethod
+    def forward(self, time_embedding: Tensor, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Condition on codes.
+
+        Args:
+            time_embedding: [B, 4 nf], before any activation.
+            z: Codes [B, code_size].
+
+        Returns:
+            The embedding [B, 8 nf], before any activation, and what `inject` takes; None where nothing is injected.
+        """
+
+    def inject(self, h: Tensor, u: Tensor | None) -> Tensor:
+        """Join the code to a bottleneck [B, C, R, R]; return [B, C + map_channels, R, R]."""
+        if u is None:
+            return h
+        # Concatenating mixed layouts would turn everything after it back to NCHW; u is the smallest map of all.
+        if h.is_contiguous(memory_format=torch.channels_last):
+            u = u.contiguous(memory_format=torch.channels_last)
+        return torch.cat((h, u), dim=1)
+
+
+class CodeConditioning(CodePath):
     """Joins a code to the time embedding and makes from both a feature map for the bottleneck.
 
     The code goes through one linear layer and is concatenated with the time embedding; every residual block sees the
@@ -28,6 +70,7 @@ class CodeConditioning(nn.Module):
         """Build the layers."""
         super().__init__()
         self.shape = (2 * nf, resolution, resolution)
+        self.map_channels = 2 * nf if bottleneck_injection else 0
         self.code = nn.Linear(code_size, 4 * nf)
         self.bottleneck = nn.ModuleList()
         if bottleneck_injection:
@@ -48,7 +91,133 @@ class CodeConditioning(nn.Module):
         embedding = torch.cat((time_embedding, self.code(z)), dim=1)
         if not self.bottleneck:
             return embedding, None
-        u = embedding
-        for layer in self.bottleneck:
-            u = F.silu(layer(u))
+        u = _swish_chain(self.bottleneck, embedding)
         return embedding, u.reshape(len(u), *self.shape)
+
+
+class DenseMapConditioning(CodePath):
+    """Dense layers to an embedding of 4 nf numbers, and from there to as many maps as the bottleneck has.
+
+    Where the code depends on t, layers on the way are told the time: z then means something else at every t.
+
+    Args:
+        shape: Sizes of the network.
+        code_size: Size of the code.
+        timed: Whether the code depends on t.
+        bottleneck_injection: Whether to build the maps.
+
+    Source: authors' first code (JAX, `cifarmodel`, "initial decode steps" and `z0_dec_late`).
+    """
+
+    def __init__(self, shape: UNetShape, *, code_size: int, timed: bool, bottleneck_injection: bool = True) -> None:
+        """Build the layers."""
+        super().__init__()
+        nf, lowest = shape.nf, shape.levels - 1
+        self.shape = (shape.width(lowest), shape.resolution(lowest), shape.resolution(lowest))
+        self.map_channels = self.shape[0] if bottleneck_injection else 0
+        self.layers = _dense_chain(code_size, _first_width(code_size, nf), 2 * nf, 4 * nf)
+        self.timed = dense(8 * nf, 4 * nf) if timed else None
+        self.code = dense(4 * nf, 4 * nf)
+        self.to_map = self.from_map = None
+        if bottleneck_injection:
+            joined = (24 if timed else 16) * nf
+            self.to_map = _dense_chain(4 * nf, 4 * nf, 8 * nf, 16 * nf)
+            self.from_map = _dense_chain(joined, 32 * nf, 64 * nf, self.shape[0] * self.shape[1] * self.shape[2])
+
+    def forward(self, time_embedding: Tensor, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Condition on codes; the maps [B, C, R, R] are after swish. Arguments as in `CodePath`."""
+        h = _swish_chain(self.layers, z)
+        if self.timed is not None:
+            h = F.silu(self.timed(torch.cat((F.silu(time_embedding), h), dim=1)))
+        code = self.code(h)
+        embedding = torch.cat((time_embedding, code), dim=1)
+        if self.to_map is None or self.from_map is None:
+            return embedding, None
+        u = _swish_chain(self.to_map, F.silu(code))
+        if self.timed is not None:
+            u = torch.cat((F.silu(embedding), u), dim=1)
+        u = _swish_chain(self.from_map, u)
+        return embedding, u.reshape(len(u), *self.shape)
+
+
+class DenseMiddleConditioning(CodePath):
+    """Dense layers to an embedding of 4 nf numbers, which also conditions a middle of its own.
+
+    That middle (residual block, self-attention, residual block) sees the code but not the time, and comes before the
+    network's own.
+
+    Args:
+        shape: Sizes of the network.
+        code_size: Size of the code.
+        bottleneck_injection: Whether to build the middle.
+
+    Source: authors' first code (JAX, `mnistsmall`).
+    """
+
+    map_channels = 0
+
+    def __init__(self, shape: UNetShape, *, code_size: int, bottleneck_injection: bool = True) -> None:
+        """Build the layers."""
+        super().__init__()
+        nf = shape.nf
+        self.layers = _dense_chain(code_size, _first_width(code_size, nf), 2 * nf, 2 * nf)
+        self.code = dense(2 * nf, 4 * nf)
+        self.middle = None
+        if bottleneck_injection:
+            self.middle = Middle(replace(shape, embedding_size=4 * nf), shape.width(shape.levels - 1))
+
+    def forward(self, time_embedding: Tensor, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Condition on codes; `inject` takes the code's embedding [B, 4 nf] after swish. Arguments as in `CodePath`."""
+        code = self.code(_swish_chain(self.layers, z))
+        return torch.cat((time_embedding, code), dim=1), None if self.middle is None else F.silu(code)
+
+    def inject(self, h: Tensor, u: Tensor | None) -> Tensor:
+        """Send a bottleneck [B, C, R, R] through the code's own middle, if there is one."""
+        if self.middle is None:
+            return h
+        after: Tensor = self.middle(h, u)
+        return after
+
+
+def build_code_path(
+    kind: CodePathKind, shape: UNetShape, *, code_size: int, timed: bool, bottleneck_injection: bool
+) -> CodePath:
+    """Build a latent path by its name.
+
+    Args:
+        kind: `linear` (128-d networks), `dense_map` (2-d networks of colour images) or `dense_middle` (of digits).
+        shape: Sizes of the network.
+        code_size: Size of the code, >= 1.
+        timed: Whether the code depends on t; only `dense_map` makes use of it.
+        bottleneck_injection: Whether the code also acts on the bottleneck.
+
+    Raises:
+        UserError: If `kind` is unknown or `code_size` is below 1.
+    """
+    valid = ("linear", "dense_map", "dense_middle")
+    if kind not in valid:
+        raise UserError(f"network: unknown code_path {kind!r}; {nearest(kind, valid)}")
+    if code_size < 1:
+        raise UserError(f"network: code_size is {code_size}; it must be at least 1")
+    if kind == "linear":
+        resolution = shape.resolution(shape.levels - 1)
+        return CodeConditioning(
+            nf=shape.nf, code_size=code_size, resolution=resolution, bottleneck_injection=bottleneck_injection
+        )
+    if kind == "dense_map":
+        return DenseMapConditioning(shape, code_size=code_size, timed=timed, bottleneck_injection=bottleneck_injection)
+    return DenseMiddleConditioning(shape, code_size=code_size, bottleneck_injection=bottleneck_injection)
+
+
+def _first_width(code_size: int, nf: int) -> int:
+    return nf if code_size < nf else 2 * nf
+
+
+def _dense_chain(*sizes: int) -> nn.ModuleList:
+    return nn.ModuleList(dense(before, after) for before, after in pairwise(sizes))
+
+
+def _swish_chain(layers: nn.ModuleList, h: Tensor) -> Tensor:
+    for layer in layers:
+        h = F.silu(layer(h))
+    return h

@@ -109,7 +109,7 @@ class NoiseEmbedding(nn.Module):
         """Build the layers."""
         super().__init__()
         if kind not in ("fourier", "positional"):
-            raise UserError(f"NCSNpp: unknown embedding {kind!r}; {nearest(kind, ('fourier', 'positional'))}")
+            raise UserError(f"network: unknown embedding {kind!r}; {nearest(kind, ('fourier', 'positional'))}")
         self.kind = kind
         self.features = FourierEmbedding(nf, fourier_scale) if kind == "fourier" else PositionalEmbedding(nf)
         self.mlp = TimeMLP(2 * nf if kind == "fourier" else nf, 4 * nf)
@@ -118,4 +118,37 @@ class NoiseEmbedding(nn.Module):
         """Map noise levels [B] (sigma > 0 where `kind` is fourier) to embeddings [B, 4 nf]."""
         number = noise_level.log() if self.kind == "fourier" else noise_level
         embedding: Tensor = self.mlp(self.features(number))
+        return embedding
+
+
+class TimeEmbedding(nn.Module):
+    """The time embedding of an encoder: Fourier features of ln sigma(t), then an MLP to 4 nf numbers.
+
+    Args:
+        nf: Number of frequencies.
+        fourier_scale: Standard deviation of the random frequencies.
+        sigma_min: Noise level at t = 0; sigma(t) = sigma_min (sigma_max/sigma_min)^t, whatever process the score
+            network is trained with.
+        sigma_max: Noise level at t = 1.
+
+    Raises:
+        UserError: If the noise levels are not 0 < sigma_min < sigma_max.
+
+    Source: authors' code (`TimeEmbedding`).
+    """
+
+    def __init__(
+        self, nf: int, *, fourier_scale: float = 16.0, sigma_min: float = 0.01, sigma_max: float = 50.0
+    ) -> None:
+        """Build the layers."""
+        super().__init__()
+        if not 0 < sigma_min < sigma_max:
+            raise UserError(f"encoder: sigma_min {sigma_min}, sigma_max {sigma_max}; need 0 < sigma_min < sigma_max")
+        self.log_sigma_min, self.log_sigma_range = math.log(sigma_min), math.log(sigma_max / sigma_min)
+        self.features = FourierEmbedding(nf, fourier_scale)
+        self.mlp = TimeMLP(2 * nf, 4 * nf)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """Map times [B] in [0, 1] to embeddings [B, 4 nf], before any activation."""
+        embedding: Tensor = self.mlp(self.features(self.log_sigma_min + self.log_sigma_range * t))
         return embedding

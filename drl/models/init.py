@@ -1,4 +1,4 @@
-"""Weight initialisation of NCSN++: uniform variance scaling over the mean of fan-in and fan-out."""
+"""Weight initialisation: variance scaling over the mean of both fans (NCSN++) or over the fan-in (all else)."""
 
 from __future__ import annotations
 
@@ -47,5 +47,32 @@ def conv(
     layer = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=padding)
     fan_avg_uniform_(layer.weight, init_scale)
     assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+@torch.no_grad()
+def lecun_normal_(weight: Tensor, fan_in: int, generator: torch.Generator | None = None) -> Tensor:
+    """Fill a weight, in place, with a normal distribution of variance 1 / fan_in cut off at two standard deviations.
+
+    Args:
+        weight: Any shape.
+        fan_in: Numbers that one output is a sum over, >= 1.
+        generator: Where the numbers come from; torch's default generator if None.
+
+    Returns:
+        The same tensor.
+
+    Source: Flax's default, which the authors' first code left to the layers of its code paths and small networks.
+    """
+    # A standard normal distribution cut off at -2 and 2 has this standard deviation.
+    std = 1 / (math.sqrt(fan_in) * 0.87962566103423978)
+    return nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std, generator=generator)
+
+
+def dense(in_features: int, out_features: int) -> nn.Linear:
+    """Return a linear layer with `lecun_normal_` weights and zero bias."""
+    layer = nn.Linear(in_features, out_features)
+    lecun_normal_(layer.weight, in_features)
     nn.init.zeros_(layer.bias)
     return layer

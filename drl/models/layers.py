@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drl.errors import UserError
+from drl.models.fir import FIRResampling
 from drl.models.init import conv, fan_avg_uniform_, linear
 
 Resampling = Literal["up", "down"]
@@ -73,10 +74,12 @@ def downsample(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 2)
 
 
-def resample(x: Tensor, direction: Resampling | None) -> Tensor:
-    """Resample by a factor of 2, or not at all. A smoothing (FIR) filter would be chosen here."""
+def resample(x: Tensor, direction: Resampling | None, fir: FIRResampling | None = None) -> Tensor:
+    """Resample by a factor of 2, with a smoothing filter where one is given, or not at all."""
     if direction is None:
         return x
+    if fir is not None:
+        return fir.upsample(x) if direction == "up" else fir.downsample(x)
     return upsample(x) if direction == "up" else downsample(x)
 
 
@@ -98,6 +101,7 @@ class ResBlock(nn.Module):
         embedding_size: Size of the embedding; None builds a block without one.
         dropout: Probability of zeroing an activation in training mode (torch's default generator).
         resampling: `up` doubles, `down` halves height and width.
+        fir: Whether resampling smooths with a FIR filter.
 
     Source: score_sde (`ResnetBlockBigGANpp`); its names for the layers, in the same order, are GroupNorm_0, Conv_0,
     Dense_0, GroupNorm_1, Conv_1, Conv_2.
@@ -111,6 +115,7 @@ class ResBlock(nn.Module):
         embedding_size: int | None,
         dropout: float = 0.0,
         resampling: Resampling | None = None,
+        fir: bool = False,
     ) -> None:
         """Build the layers."""
         super().__init__()
@@ -123,6 +128,7 @@ class ResBlock(nn.Module):
         self.skip = None if plain else conv(in_channels, out_channels, 1)
         self.dropout = dropout
         self.resampling = resampling
+        self.fir = FIRResampling() if fir and resampling is not None else None
 
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         """Apply the block.
@@ -134,11 +140,11 @@ class ResBlock(nn.Module):
         Returns:
             [B, out_channels, H', W'].
         """
-        h: Tensor = self.conv_0(resample(F.silu(self.norm_0(x)), self.resampling))
+        h: Tensor = self.conv_0(resample(F.silu(self.norm_0(x)), self.resampling, self.fir))
         if self.shift is not None:
             h = h + self.shift(embedding)[:, :, None, None]
         h = dropout(F.silu(self.norm_1(h)), self.dropout, self.training)
-        skip = resample(x, self.resampling)
+        skip = resample(x, self.resampling, self.fir)
         return combine(skip if self.skip is None else self.skip(skip), self.conv_1(h))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,45 @@ def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about
             # What is not averaged (batch statistics, frozen frequencies) is the same in both.
             averaged = averages.get(f"{module}.{name}", value)
             tensors[f"{prefix}_ema.{name}"] = averaged.detach().clone().contiguous().cpu()
+    _write(path, tensors, method, about)
+
+
+def save_snapshots(
+    path: Path, method: Method, snapshots: Mapping[int, Mapping[str, Tensor]], about: Mapping[str, Any]
+) -> None:
+    """Write encoders as they were at some steps of a training, `<step>/<name>`.
+
+    Args:
+        path: The file.
+        method: The trained method.
+        snapshots: Step to the encoder's state dict.
+        about: As in save_model.
+    """
+    tensors = {
+        f"{step}/{name}": value.detach().contiguous().cpu()
+        for step, weights in snapshots.items()
+        for name, value in weights.items()
+    }
+    _write(path, tensors, method, about)
+
+
+def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iterator[tuple[int, Method]]:
+    """Yield the steps of a training, ascending, each with the method whose encoder is as it was then.
+
+    It is one and the same object every time, in evaluation mode, with frozen weights; its other networks are untrained.
+
+    Raises:
+        UserError: As `load_model`.
+    """
+    path = Path(path)
+    found, tensors = _read(path)
+    method = _build(path, found).to(device).eval().requires_grad_(False)
+    for step in sorted({int(name.partition("/")[0]) for name in tensors}):
+        _fill(path, method.encoder, f"{step}/", tensors)
+        yield step, method
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], method: Method, about: Mapping[str, Any]) -> None:
     header = {
         "recipe": method.recipe,
         "facts": vars(method.facts),
@@ -49,7 +88,17 @@ def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about
     }
     # One key only: safetensors writes several in random order, and equal models should be equal files.
     with atomic(path) as temporary:
-        save_file(tensors, str(temporary), metadata={"model": json.dumps(header, sort_keys=True)})
+        save_file(dict(tensors), str(temporary), metadata={"model": json.dumps(header, sort_keys=True)})
+
+
+def _build(path: Path, found: Mapping[str, Any]) -> Method:
+    try:
+        recipe, facts = found["recipe"], ImageFacts(**found["facts"])
+        mean, std = (_channels(found[name]) for name in ("mean", "std"))
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: is not a model of this project; give a file that drl pretrain wrote") from error
+    with torch.random.fork_rng(devices=[]):
+        return build_method(recipe, facts, mean, std)
 
 
 def load_model(path: str | Path, device: torch.device | str = "cpu", weights: str | None = None) -> Method:
@@ -69,13 +118,8 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
     """
     path = Path(path)
     found, tensors = _read(path)
-    try:
-        recipe, facts = found["recipe"], ImageFacts(**found["facts"])
-        mean, std = (_channels(found[name]) for name in ("mean", "std"))
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: is not a model of this project; give a model.safetensors of drl pretrain") from error
-    with torch.random.fork_rng(devices=[]):
-        method = build_method(recipe, facts, mean, std)
+    method = _build(path, found)
+    recipe = method.recipe
     for module, prefix in PARTS.items():
         part = getattr(method, module, None)
         choice = weights or (recipe["codes_from"] if module == "encoder" else "ema")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drl.errors import UserError
-from drl.models.conditioning import CodeConditioning
+from drl.models.conditioning import CodePath, CodePathKind, build_code_path
 from drl.models.embeddings import EmbeddingKind, NoiseEmbedding
 from drl.models.paths import DownPath, InputPyramid, Middle, UNetShape, UpPath
 
@@ -29,8 +28,12 @@ class NCSNpp(nn.Module):
         embedding: `fourier` (of ln sigma; VE) or `positional` (of the number as it is; VP).
         fourier_scale: Standard deviation of the random Fourier frequencies.
         code_size: Size of the code; None builds an unconditional network.
-        bottleneck_injection: Whether code and time also enter as a feature map at the lowest resolution.
+        bottleneck_injection: Whether the code also acts at the lowest resolution, as its path does.
         input_pyramid: `residual` feeds the downsampled image to every level; `none` does not.
+        code_path: How the code enters: `linear` (128-d networks), `dense_map` (2-d networks of colour images) or
+            `dense_middle` (of digits); see drl.models.conditioning.
+        code_time: Whether the code depends on t, which `dense_map` takes into account.
+        fir: Whether all resampling smooths with a FIR filter (2-d networks of colour images).
 
     Attributes:
         conditioning: The latent path, None in an unconditional network. Its parameters are counted apart.
@@ -40,7 +43,7 @@ class NCSNpp(nn.Module):
 
     Initial weights come from torch's default generator: seed it (in a fork) before building.
 
-    Source: score_sde (`ncsnpp`, biggan blocks, no FIR filter, progressive none); authors' code for the latent path.
+    Source: score_sde (`ncsnpp`, biggan blocks, progressive none); authors' code for the latent paths.
     Parameters are registered in the order of the authors' code: latent path, time embedding, down, middle, up.
     """
 
@@ -59,6 +62,9 @@ class NCSNpp(nn.Module):
         code_size: int | None = 128,
         bottleneck_injection: bool = True,
         input_pyramid: InputPyramid = "residual",
+        code_path: CodePathKind = "linear",
+        code_time: bool = False,
+        fir: bool = False,
     ) -> None:
         """Build the layers."""
         super().__init__()
@@ -70,21 +76,18 @@ class NCSNpp(nn.Module):
             attention_resolutions=tuple(attention_resolutions),
             embedding_size=4 * nf if code_size is None else 8 * nf,
             dropout=dropout,
+            fir=fir,
         )
-        lowest = shape.levels - 1
+        middle = shape.width(shape.levels - 1)
         self.image_shape = (channels, image_size, image_size)
-        self.conditioning: CodeConditioning | None = None
+        self.conditioning: CodePath | None = None
         if code_size is not None:
-            self.conditioning = CodeConditioning(
-                nf=nf,
-                code_size=code_size,
-                resolution=shape.resolution(lowest),
-                bottleneck_injection=bottleneck_injection,
+            self.conditioning = build_code_path(
+                code_path, shape, code_size=code_size, timed=code_time, bottleneck_injection=bottleneck_injection
             )
+            middle += self.conditioning.map_channels
         self.embedding = NoiseEmbedding(nf, embedding, fourier_scale)
         self.down = DownPath(shape, channels=channels, input_pyramid=input_pyramid)
-        injected = 2 * nf if code_size is not None and bottleneck_injection else 0
-        middle = shape.width(lowest) + injected
         self.middle = Middle(shape, middle)
         self.up = UpPath(shape, in_channels=middle, channels=channels, skip_channels=self.down.skip_channels)
 
@@ -105,27 +108,14 @@ class NCSNpp(nn.Module):
         """
         if x.shape[1:] != self.image_shape:
             raise UserError(f"NCSNpp: images of shape {tuple(x.shape[1:])}; this network takes {self.image_shape}")
-        embedding, u = self._condition(self.embedding(noise_level), z)
-        activated = F.silu(embedding)
-        maps = self.down(x, activated)
-        h = maps[-1]
-        if u is not None:
-            h = torch.cat((h, _in_layout_of(h, u)), dim=1)
-        image: Tensor = self.up(self.middle(h, activated), activated, maps)
-        return image
-
-    def _condition(self, time_embedding: Tensor, z: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if (self.conditioning is None) != (z is None):
             message = "codes are missing" if z is None else "codes were given to an unconditional network"
             raise UserError(f"NCSNpp: {message}; pass codes exactly where code_size is set")
-        if self.conditioning is None:
-            return time_embedding, None
-        joined: tuple[Tensor, Tensor | None] = self.conditioning(time_embedding, z)
-        return joined
-
-
-def _in_layout_of(h: Tensor, u: Tensor) -> Tensor:
-    # Concatenating mixed layouts would turn everything after it back to NCHW; u is the smallest map of all.
-    if h.is_contiguous(memory_format=torch.channels_last):
-        return u.contiguous(memory_format=torch.channels_last)
-    return u
+        embedding, u = self.embedding(noise_level), None
+        if self.conditioning is not None:
+            embedding, u = self.conditioning(embedding, z)
+        activated = F.silu(embedding)
+        maps = self.down(x, activated)
+        h = maps[-1] if self.conditioning is None else self.conditioning.inject(maps[-1], u)
+        image: Tensor = self.up(self.middle(h, activated), activated, maps)
+        return image

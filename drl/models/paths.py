@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drl.errors import UserError, nearest
+from drl.models.fir import FIRResampling
 from drl.models.init import conv
 from drl.models.layers import AttentionBlock, Resampling, ResBlock, combine, group_norm
 
@@ -29,6 +30,7 @@ class UNetShape:
         attention_resolutions: Resolutions in pixels at which blocks are followed by self-attention.
         embedding_size: Size of the embedding that shifts every block; None for blocks without one.
         dropout: Probability in residual blocks.
+        fir: Whether all resampling smooths with a FIR filter.
 
     Raises:
         UserError: If the image cannot be halved often enough or a number is out of range.
@@ -41,6 +43,7 @@ class UNetShape:
     attention_resolutions: tuple[int, ...]
     embedding_size: int | None
     dropout: float
+    fir: bool = False
 
     def __post_init__(self) -> None:
         """Check the sizes."""
@@ -140,6 +143,7 @@ class _DownLevel(nn.Module):
         last = level == shape.levels - 1
         self.downsampler = None if last else _block(shape, width, width, "down")
         self.pyramid = None if pyramid_channels is None else conv(pyramid_channels, width, 3, stride=2)
+        self.fir = FIRResampling() if shape.fir and self.pyramid is not None else None
 
     def forward(self, maps: list[Tensor], pyramid: Tensor, embedding: Tensor | None) -> Tensor:
         """Append this level's maps, then the halved one; return the input pyramid of the next level."""
@@ -149,7 +153,8 @@ class _DownLevel(nn.Module):
             return pyramid
         h: Tensor = self.downsampler(maps[-1], embedding)
         if self.pyramid is not None:
-            h = pyramid = combine(self.pyramid(F.pad(pyramid, (0, 1, 0, 1))), h)
+            padded = F.pad(pyramid, (0, 1, 0, 1)) if self.fir is None else self.fir.smooth(pyramid)
+            h = pyramid = combine(self.pyramid(padded), h)
         maps.append(h)
         return pyramid
 
@@ -224,5 +229,10 @@ class _UpLevel(nn.Module):
 
 def _block(shape: UNetShape, in_channels: int, out_channels: int, resampling: Resampling | None = None) -> ResBlock:
     return ResBlock(
-        in_channels, out_channels, embedding_size=shape.embedding_size, dropout=shape.dropout, resampling=resampling
+        in_channels,
+        out_channels,
+        embedding_size=shape.embedding_size,
+        dropout=shape.dropout,
+        resampling=resampling,
+        fir=shape.fir,
     )

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from drl.errors import UserError
 from drl.models.embeddings import FourierEmbedding, TimeMLP
+from drl.models.encoder import Encoder
 from drl.models.init import linear
 
 
@@ -58,7 +59,7 @@ class WideBlock(nn.Module):
         return h + (x if self.shortcut is None else self.shortcut(x))
 
 
-class WideResNet(nn.Module):
+class WideResNet(Encoder):
     """WRN-depth-width, optionally conditional on time.
 
     Args:
@@ -76,7 +77,8 @@ class WideResNet(nn.Module):
         dropout: Probability in the blocks.
 
     Attributes:
-        feature_size: Length of the feature vector, 64 width; also the size of the code.
+        feature_size: Length of the feature vector, 64 width.
+        code_size: The same.
         param_t: The logit of a learned t, a scalar parameter, initially 0 (present when `time`).
         linear_latent: Features to mean and log-variance (present when `probabilistic`).
         classifier: Features to class logits.
@@ -130,7 +132,7 @@ class WideResNet(nn.Module):
         self.norm = nn.BatchNorm2d(planes, momentum=0.9)
         self.linear_latent = nn.Linear(planes, 2 * planes) if probabilistic else None
         self.classifier = nn.Linear(planes, classes)
-        self.feature_size = planes
+        self.feature_size = self.code_size = planes
 
     def features(self, x: Tensor, t: Tensor | None = None) -> Tensor:
         """Return the pooled activations of the last block.

@@ -1,10 +1,11 @@
-"""Probe accuracy over t: Figures 4, 5, 9, 10, 11."""
+"""Probe accuracy over t: Figures 4, 5, 9, 10, 11, and beside them what probes of the whole trajectory reach."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +13,9 @@ from matplotlib.figure import Figure
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
-AXES = ["scale", "study", "dataset", "recipe", "labels", "t", "metric"]
+AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "t", "metric"]
+# Paper section 2.2 leaves open how to use the whole trajectory of codes: two answers.
+ARMS = {"chosen": "chosen\n$t$", "concatenated": "all\n$t$"}
 
 
 def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
@@ -20,14 +23,31 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 
     Args:
         frame: Probe metrics.
-        settings: `budgets` gives the number of labels for each dataset.
+        settings: `budgets` gives the number of labels for each dataset. Where `trajectory` is true, rows with arm
+            `chosen` (t is then the mean of the chosen ones) and `concatenated` (no t) follow those of the curves.
     """
     wanted = frame["labels"] == frame["dataset"].map(settings["budgets"])
-    return over_seeds(frame[wanted & (frame["metric"] == "test_accuracy")], AXES)
+    rows = frame[wanted & (frame["metric"] == "test_accuracy")].fillna({"arm": ""})
+    curves = over_seeds(rows[rows["arm"] == ""], AXES)
+    marks = rows[rows["arm"].isin(ARMS)]
+    if marks.empty or not settings.get("trajectory"):
+        return curves
+    return pd.concat([curves, _trajectory(marks)], ignore_index=True)
+
+
+def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
+    """Seeds may have chosen different t, so here t is averaged as the accuracy is."""
+    axes = [axis for axis in AXES if axis != "t"]
+    numbers = over_seeds(rows, axes)
+    chosen = over_seeds(rows.assign(value=rows["t"]), axes)
+    numbers.insert(AXES.index("t"), "t", chosen["mean"])
+    return numbers
 
 
 def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
     """Draw one panel a dataset, one line a recipe, a band of one deviation over pretraining seeds.
+
+    Where `table` kept probes of the whole trajectory, a strip at the right of each panel shows them.
 
     Args:
         numbers: What `table` gave.
@@ -35,22 +55,59 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
     """
     style.apply()
     datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
-    size = (style.PANEL_WIDTH * len(datasets) + 0.4, style.PANEL_HEIGHT + 0.4)
-    figure, axes = plt.subplots(1, len(datasets), figsize=size, squeeze=False)
-    for panel, (dataset, title) in zip(axes[0], datasets.items(), strict=True):
+    labels = list(recipes.values())
+    with_strips = bool(numbers["arm"].isin(ARMS).any())
+    figure, panels, strips = _panels(len(datasets), len(recipes), with_strips)
+    for k, (panel, (dataset, title)) in enumerate(zip(panels, datasets.items(), strict=True)):
         rows = numbers[numbers["dataset"] == dataset]
         for recipe, label in recipes.items():
-            _line(panel, rows[rows["recipe"] == recipe].sort_values("t"), label, list(recipes.values()))
+            style.curve(panel, rows[(rows["recipe"] == recipe) & (rows["arm"] == "")], "t", label, labels)
         panel.set_title(f"{title}, {settings['budgets'][dataset]:,} labels")
         panel.set_xlabel("Time $t$")
         panel.set_xlim(-0.03, 1.03)
-    axes[0, 0].set_ylabel("Test accuracy (%)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        if with_strips:
+            _marks(strips[k], rows[rows["arm"] != ""], recipes)
+    panels[0].set_ylabel("Test accuracy (%)")
+    style.legend_below(figure, panels[0])
     return figure
 
 
-def _line(panel: Axes, rows: pd.DataFrame, label: str, labels: list[str]) -> None:
-    colour, marker, dashes = style.of(label, labels)
-    panel.plot(rows["t"], rows["mean"], color=colour, marker=marker, linestyle=dashes, label=label)
-    low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
-    panel.fill_between(rows["t"], low, high, color=colour, alpha=0.2, linewidth=0)
+def _panels(datasets: int, recipes: int, with_strips: bool) -> tuple[Figure, list[Axes], list[Axes]]:
+    """Return the figure, its panels, and the strip beside each panel, on the same accuracy axis."""
+    # Room for two names, and for every recipe's mark twice.
+    strip = max(0.75, 0.14 * recipes) if with_strips else 0.0
+    size = ((style.PANEL_WIDTH + strip) * datasets + 0.4, style.PANEL_HEIGHT + 0.4)
+    if not with_strips:
+        figure, axes = plt.subplots(1, datasets, figsize=size, squeeze=False)
+        return figure, list(axes[0]), []
+    widths = [style.PANEL_WIDTH - 0.5, strip] * datasets
+    figure, axes = plt.subplots(1, 2 * datasets, figsize=size, squeeze=False, width_ratios=widths)
+    panels, strips = list(axes[0, ::2]), list(axes[0, 1::2])
+    for panel, beside in zip(panels, strips, strict=True):
+        beside.sharey(panel)
+    return figure, panels, strips
+
+
+def _marks(strip: Axes, rows: pd.DataFrame, recipes: dict[str, str]) -> None:
+    """Draw a mark and an error bar for each recipe and arm, recipes side by side."""
+    labels = list(recipes.values())
+    for k, (recipe, label) in enumerate(recipes.items()):
+        offset = 0.8 * ((k + 0.5) / len(recipes) - 0.5)
+        for position, arm in enumerate(ARMS):
+            own = rows[(rows["recipe"] == recipe) & (rows["arm"] == arm)]
+            strip.errorbar(
+                np.full(len(own), position + offset),
+                own["mean"],
+                yerr=own["sd"],
+                linestyle="none",
+                elinewidth=0.8,
+                capsize=1.5,
+                markersize=3.5,
+                **style.of(label, labels).marker_options(),
+            )
+    strip.axvline(0.5, color="#999999", linewidth=0.6)
+    strip.set_xlim(-0.5, 1.5)
+    strip.set_xticks(range(len(ARMS)), list(ARMS.values()))
+    strip.grid(visible=False, axis="x")
+    strip.tick_params(axis="x", length=0)
+    strip.tick_params(axis="y", left=False, labelleft=False)

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from drl.data.augment.flip import flip
+from drl.data.batch import Batch
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.device import Placement
@@ -33,6 +35,7 @@ class Training:
     Attributes:
         step: Optimiser steps made.
         rows: Rows of the loss curve and of code usage so far, without the cells that are equal for all.
+        snapshots: Encoders so far, by step: untrained, and at evenly spaced steps.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Training:
             method: With fresh weights, on the device.
             store: Images on the same device.
             placement: Device, precision, compiler.
-            settings: `recipe` and `code_usage` sections.
+            settings: `recipe` and `code_usage` sections, and `snapshots`, how many to keep.
             seed: Decides order, noise, dropout.
         """
         recipe = settings["recipe"]
@@ -57,11 +60,13 @@ class Training:
         self.noise = generator(seed, "noise", placement.device)
         # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
         torch.manual_seed(stream_seed(seed, "dropout"))
-        self.optimiser = WarmedAdam(method.parameters(), recipe["optimiser"])
+        self.optimiser = WarmedAdam(method.parameters(), recipe["optimiser"], recipe["iterations"])
         self.average = MovingAverage(method.parameters(), recipe["optimiser"]["ema_decay"])
         self.step = 0
         self.rows: list[dict[str, Any]] = []
         self.sums: dict[str, Tensor] = {}
+        self.snapshots: dict[int, dict[str, Tensor]] = {}
+        self.snapshot_steps = evenly(self.total, settings["snapshots"])
         self.bad_step = torch.full((), -1, device=placement.device)
         if placement.compile:
             method.compile_parts()
@@ -73,7 +78,11 @@ class Training:
 
     def advance(self) -> None:
         """Make one optimiser step."""
+        if self.step == 0:
+            self.keep_snapshot()
         batch = self.store.batch(self.sampler.next())
+        if self.recipe["horizontal_flip"]:
+            batch = Batch(flip(batch.images, self.noise), batch.labels)
         with self.placement.autocast():
             loss, parts = self.method.loss(batch, self.noise)
         loss.backward()
@@ -88,8 +97,21 @@ class Training:
             self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
         self.step += 1
 
+    def keep_snapshot(self) -> None:
+        """Keep the encoder as it is, with the weights from which the recipe takes codes."""
+        weights = {name: value.detach().cpu().clone() for name, value in self.method.encoder.state_dict().items()}
+        if self.recipe["codes_from"] == "ema":
+            names = (name for name, _ in self.method.named_parameters())
+            averages = dict(zip(names, self.average.shadow, strict=True))
+            weights |= {
+                name: averages[f"encoder.{name}"].cpu().clone() for name in weights if f"encoder.{name}" in averages
+            }
+        self.snapshots[self.step] = weights
+
     def log(self) -> None:
-        """Add rows to the loss curve and to code usage when they are due."""
+        """Add rows to the loss curve and to code usage, and keep a snapshot, when they are due."""
+        if self.step in self.snapshot_steps:
+            self.keep_snapshot()
         every = max(1, self.total // LOG_ROWS)
         if self.step % every == 0 or self.step == self.total:
             self.check()
@@ -97,17 +119,13 @@ class Training:
             for name, total in self.sums.items():
                 self.rows.append({"step": self.step, "metric": name, "value": float(total) / count, "n": count})
             self.sums = {}
-        if self.step in self._usage_steps():
+        if self.step in evenly(self.total, self.usage["times"]):
             with self.placement.autocast():
                 rows = code_usage(self.method, self.store, self.usage["images"], self.usage["t"], self.seed)
             self.rows += [{"step": self.step, **row} for row in rows]
             worth = ", ".join(f"t={r['t']} {r['value']:.3g}" for r in rows if r["metric"] == "code_worth")
             if worth:
                 print(f"step {self.step}: the code is worth {worth}", file=sys.stderr, flush=True)
-
-    def _usage_steps(self) -> set[int]:
-        times = self.usage["times"]
-        return {math.ceil(self.total * k / times) for k in range(1, times + 1)}
 
     def check(self) -> None:
         """Stop if a loss was not finite.
@@ -130,6 +148,11 @@ class Training:
         tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
         tensors |= {f"sampler.{name}": value for name, value in self.sampler.state().items()}
         tensors |= {f"sums.{name}": value for name, value in self.sums.items()}
+        tensors |= {
+            f"snapshots.{step}.{name}": value
+            for step, weights in self.snapshots.items()
+            for name, value in weights.items()
+        }
         tensors |= {"generator.noise": self.noise.get_state(), "generator.dropout": torch.get_rng_state()}
         if self.placement.device.type == "cuda":
             tensors["generator.dropout_cuda"] = torch.cuda.get_rng_state(self.placement.device)
@@ -148,11 +171,19 @@ class Training:
         self.optimiser.load(part("optimiser."))
         self.sampler.load_state(part("sampler."))
         self.sums = {name: value.to(self.placement.device) for name, value in part("sums.").items()}
+        for key, value in part("snapshots.").items():
+            step, _, name = key.partition(".")
+            self.snapshots.setdefault(int(step), {})[name] = value
         self.rows = facts["rows"]
         self.noise.set_state(tensors["generator.noise"])
         torch.set_rng_state(tensors["generator.dropout"])
         if self.placement.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["generator.dropout_cuda"], self.placement.device)
+
+
+def evenly(total: int, times: int) -> set[int]:
+    """Return `times` evenly spaced steps, the last one at the end."""
+    return {math.ceil(total * k / times) for k in range(1, times + 1)}
 
 
 def run(

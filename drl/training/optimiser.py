@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +11,18 @@ from torch import nn
 
 
 class WarmedAdam:
-    """Adam whose rate rises linearly from 0 and whose gradients are clipped by their global norm."""
+    """Adam whose rate rises linearly from 0, may then fall, and whose gradients are clipped by their global norm."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter], settings: dict[str, Any]) -> None:
-        """Build from a recipe's `optimiser` section; parameters that never get a gradient are left alone."""
+    def __init__(self, parameters: Iterable[nn.Parameter], settings: dict[str, Any], total: int) -> None:
+        """Build from a recipe's `optimiser` section; parameters that never get a gradient are left alone.
+
+        Args:
+            parameters: What to train.
+            settings: The section.
+            total: Steps in all, for the cosine schedule.
+        """
         self.parameters = list(parameters)
+        self.total = total if settings["schedule"] == "cosine" else None
         self.rate, self.warmup, self.clip = (
             settings["learning_rate"],
             settings["warmup_steps"],
@@ -33,7 +41,8 @@ class WarmedAdam:
         """Update the weights from their gradients and clear those.
 
         Args:
-            step: Steps made before this one: the rate is lr min(step / warmup, 1), so the first one is 0.
+            step: Steps made before this one: the rate is lr min(step / warmup, 1), so the first one is 0; with the
+                cosine schedule times (1 + cos(pi step / total)) / 2.
 
         Returns:
             The gradients' global norm before clipping, a scalar on the device.
@@ -41,6 +50,8 @@ class WarmedAdam:
         limit = self.clip if self.clip > 0 else float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
         factor = min(step / self.warmup, 1.0) if self.warmup else 1.0
+        if self.total is not None:
+            factor *= 0.5 * (1 + math.cos(math.pi * step / self.total))
         for group in self.adam.param_groups:
             group["lr"] = self.rate * factor
         self.adam.step()

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 
 from drl.data.store import ImageStore
-from drl.device import Placement, peak_memory_bytes, place, score_channels
+from drl.device import Placement, network_channels, peak_memory_bytes, place
 from drl.errors import UserError
 from drl.files import fingerprint, sha256
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 from drl.metrics import write_metrics
-from drl.models.model_file import save_model
+from drl.models.model_file import save_model, save_snapshots
 from drl.provenance import versions, write_card
 from drl.training.loop import Training, run
 from drl.training.seeds import stream_seed
@@ -55,11 +55,11 @@ class Resources:
 def pretrain(
     name: Name, settings: dict[str, Any], images: Path, out: Path, states: Path, code: str, resources: Resources
 ) -> None:
-    """Train and write `out` (model.safetensors) with loss.csv, code_usage.csv and the run card beside it.
+    """Train and write `out` (model.safetensors) with snapshots.safetensors, two CSV files and the run card beside it.
 
     Args:
         name: Which training.
-        settings: `recipe` and `code_usage` sections (drl.config.slices.pretrain).
+        settings: drl.config.slices.pretrain.
         images: Prepared images.
         out: The model file.
         states: Folder of the states of unfinished trainings.
@@ -110,7 +110,7 @@ def pretrain(
 
 
 def _place(recipe: dict[str, Any], resources: Resources) -> Placement:
-    channels = score_channels(recipe)
+    channels = network_channels(recipe)
     return place(resources.device, resources.precision, resources.compile, resources.threads, channels)
 
 
@@ -133,7 +133,9 @@ def _belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
 def _write(name: Name, training: Training, out: Path) -> list[Path]:
     averages = dict(zip((key for key, _ in training.method.named_parameters()), training.average.shadow, strict=True))
     save_model(out, training.method, averages, vars(name))
-    return [out, *_write_curves(name, training, out.parent)]
+    snapshots = out.parent / "snapshots.safetensors"
+    save_snapshots(snapshots, training.method, training.snapshots, vars(name))
+    return [out, snapshots, *_write_curves(name, training, out.parent)]
 
 
 def _write_curves(name: Name, training: Training, folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from drl.items import BUILT, models
 def test_every_scale_resolves_and_every_recipe_round_trips(scale):
     config = resolve(scale)
     assert config.scale == scale
-    for name in config.recipes:
+    for name in (member for base in config.recipes for member in config.members(base)):
         for dataset in config.datasets:
             resolved = recipe(config, name, dataset)
             again = Recipe.model_validate({"label": "x", **json.loads(canonical_json(resolved.slice()))})
@@ -38,7 +38,78 @@ def test_paper_scale_is_the_papers_protocol():
     assert recipe(config, "drl", "miniimagenet").score.channel_multipliers == (1, 2, 2)
     assert config.studies.probe.t == tuple(k / 10 for k in range(11))
     assert config.studies.probe.epochs == 50
-    assert len(models(config, "figure_4")) == 3 * 2 * 3
+    assert len(models(config, "figure_4")) == 3 * 8 * 3
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("item", ["figure_4", "figure_5"])
+def test_methods_are_compared_on_the_same_number_of_images_seen(scale, item):
+    config = resolve(scale)
+    for dataset in config.item_datasets(item):
+        recipes = [recipe(config, name, dataset) for name in config.items[item].recipes]
+        seen = [r.iterations * r.batch_size for r in recipes]
+        assert max(seen) - min(seen) < max(r.batch_size for r in recipes)
+
+
+def test_vp_recipes_differ_from_their_ve_twins_in_sde_embedding_and_scaling_only():
+    config = resolve("paper")
+    for name in ("drl", "vdrl", "cdae", "dae"):
+        for dataset in config.datasets:
+            ve, vp = (recipe(config, twin, dataset).model_dump() for twin in (name, f"{name}_vp"))
+            assert vp.pop("sde") == {"kind": "vp", "beta_min": 0.1, "beta_max": 20.0}
+            ve.pop("sde")
+            for network in ("score", "decoder"):
+                if ve[network] is not None:
+                    assert vp[network].pop("embedding") == "positional"
+                    ve[network].pop("embedding")
+                    for twin in (ve, vp):
+                        twin[network].pop("scale_by_sigma", None)
+            assert ve == vp
+
+
+def test_edm_recipes_differ_from_the_papers_in_the_objective_only():
+    config = resolve("paper")
+    for name in ("drl", "vdrl"):
+        paper, edm = (recipe(config, twin).model_dump() for twin in (name, f"{name}_edm"))
+        assert (edm.pop("label"), paper.pop("label")) == (f"{name.upper()} (EDM)", name.upper())
+        assert (edm["objective"].pop("preconditioning"), edm["objective"].pop("weighting")) == ("edm", "edm")
+        assert (paper["objective"].pop("preconditioning"), paper["objective"].pop("weighting")) == ("paper", "paper")
+        assert paper == edm
+
+
+def test_a_sweep_stands_for_one_recipe_a_value():
+    config = resolve("paper")
+    members = config.members("drl_8d")
+    assert members == tuple(f"drl_8d-lambda{v}" for v in ("0.000001", "0.00001", "0.0001", "0.001"))
+    assert [recipe(config, name).method.l1_weight for name in members] == [1e-6, 1e-5, 1e-4, 1e-3]
+    assert config.members("vdrl_8d") == ("vdrl_8d",), "a sweep is not inherited"
+    assert slices.figure(config, "figure_8")["choices"]["drl_8d"] == list(members)
+    assert len(models(config, "figure_8")) == 3 * (4 + 1 + 4 + 1)
+    assert slices.few_shot(config, "cifar10", "vae_8d")["few_shot"]["validation"] is True
+    assert slices.few_shot(resolve("lite"), "mnist5k", "drl_8d-lambda0.00001")["few_shot"]["validation"] is False
+    for name, said in (
+        ("drl_8d", "is a sweep; name one of its members"),
+        ("drl_8d-lambda0.5", "is no member of its sweep"),
+        ("drl-lambda0.5", "unknown recipe"),
+    ):
+        with pytest.raises(UserError, match=said):
+            recipe(config, name)
+
+
+def test_two_axes_make_a_grid_and_set_their_keys():
+    sets = ["recipes.grid={inherits: drl_8d, times: {kind: single, t: 0.5}, sweep: {t: [0.1, 1], d: [2, 16]}}"]
+    config = resolve("paper", sets=sets)
+    assert config.members("grid") == ("grid-t0.1-d2", "grid-t0.1-d16", "grid-t1-d2", "grid-t1-d16")
+    last = recipe(config, "grid-t1-d2")
+    assert (last.times.t, last.encoder.code_size) == (1.0, 2)
+
+
+def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
+    config, clean = resolve("demo"), resolve("demo", sets=["studies.probe.dae_input=clean"])
+    for name in ("drl", "ae", "dae"):
+        same = slices.probe(config, "digits", name) == slices.probe(clean, "digits", name)
+        assert same == (name != "dae")
+        assert slices.pretrain(config, "digits", name) == slices.pretrain(clean, "digits", name)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +152,30 @@ def test_paper_scale_is_the_papers_protocol():
         ),
         (["every_recipe.score={kind: ncsnp}"], "score has no kind 'ncsnp'; did you mean 'ncsnpp'?"),
         (["recipes.drl.score=null"], "method drl needs a score network"),
+        (["recipes.ae.decoder=null"], "recipes.ae: method ae needs a decoder network"),
+        (
+            ["recipes.x={inherits: drl, method: {kind: simclr}}"],
+            "recipes.x: method simclr has no score network; set score",
+        ),
+        (["recipes.ae.method.kl_weight=1"], "recipes.ae.method: unknown key 'kl_weight'"),
+        (["recipes.simclr.method.temprature=1"], "recipes.simclr.method: unknown key 'temprature'; did you mean"),
+        (["recipes.simclr.method.crop_scale=[1.0,0.5]"], "crop_scale must be [smallest, largest]"),
+        (["recipes.dae.method.recon=l1"], "recipes.dae.method.recon: input should be 'l2' or 'bce'"),
+        (["recipes.cdae.objective.weighting=edm"], "method cdae estimates no score; objective edm is for drl and vdrl"),
+        (["recipes.drl.centre_inputs=true"], "centre_inputs needs pixels: unit"),
+        (["recipes.drl_vp.sde.sigma_max=3"], "recipes.drl_vp.sde: unknown key 'sigma_max'"),
+        (["recipes.drl_vp.times={kind: sigma_uniform}"], "recipes.drl_vp: times sigma_uniform needs sde ve"),
+        (["recipes.ae_8d.encoder.kind=conv"], "recipes.ae_8d.encoder: unknown kind 'conv'"),
+        (["recipes.drl_8d.sweep={lamda: [1]}"], "drl_8d.sweep: unknown axis 'lamda'; did you mean 'lambda'?"),
+        (["recipes.drl_8d.sweep.lambda=[0.1,0.1]"], "drl_8d.sweep.lambda must be a list of different numbers"),
+        (["recipes.drl_8d.sweep=5"], "drl_8d.sweep must be an axis and its values"),
+        (["studies.few_shot.labels=[100,2000]"], "studies.few_shot.labels: 2000 labels are more than the 1097"),
+        (["datasets.digits.validation=0"], "set it, or set studies.probe.trajectory: false"),
+        (
+            ["datasets.digits.validation=0", "studies.probe.trajectory=false"],
+            "set it, or leave one value in each sweep",
+        ),
+        (["studies.learning_speed.pairs=[[drl,vdrl]]"], "studies.learning_speed.pairs: unknown recipe 'vdrl'"),
         (["recipes.drl.optimiser.betas=[0.9,1.5]"], "recipes.drl.optimiser.betas.1"),
         (["every_recipe.encoder.depth=12"], "depth must be 6 n + 4"),
         (["every_recipe.score.nf=6"], "6 channels, which normalisation cannot group"),

@@ -4,15 +4,20 @@ import json
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
 
 from drl.data.store import ImageStore
 from drl.device import place
 from drl.errors import UserError
-from drl.evaluation.codes import extract_codes
+from drl.evaluation import codes as codes_module
+from drl.evaluation.codes import extract_codes, read_codes
+from drl.evaluation.measurement import Measurement
 from drl.evaluation.probe import probe
+from drl.methods.base import ImageFacts
 from drl.metrics import read_metrics
-from drl.models.model_file import load_model
-from drl.training.pretrain import Name, Resources, pretrain
+from drl.models.model_file import load_model, save_model
 from tests import tiny
 
 SETTINGS = {
@@ -33,15 +38,6 @@ SETTINGS = {
     "label_list_sha256": None,
     "method": "vdrl",
 }
-
-
-@pytest.fixture(scope="module")
-def model(stripes, tmp_path_factory):
-    out = tmp_path_factory.mktemp("model") / "model.safetensors"
-    name = Name("test", "stripes", "vdrl", 3)
-    resources = Resources(device="cpu", precision="fp32", compile="off", threads=1)
-    pretrain(name, tiny.settings("vdrl"), stripes, out, out.parent / "states", "code", resources)
-    return out
 
 
 def run(model, stripes, out, **changes):
@@ -169,6 +165,132 @@ def test_another_model_than_was_asked_for_is_refused(model, stripes, tmp_path):
         probe(model, stripes, tmp_path / "p.csv", SETTINGS, "code", expected={"recipe": "drl", "seed": 3})
 
 
-def test_too_few_images_of_a_class_are_named(model, stripes, tmp_path):
-    with pytest.raises(UserError, match="probe vdrl on stripes, seed 3"):
-        run(model, stripes, tmp_path / "probe.csv", label_budgets=[31])
+def refusal(model, images, out, **changes):
+    """Return the one line with which the whole job refuses."""
+    with pytest.raises(UserError) as refused:
+        run(model, images, out, **changes)
+    assert not out.exists()
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_a_budget_beyond_the_images_is_refused(model, stripes, tmp_path):
+    line = refusal(model, stripes, tmp_path / "p.csv", label_budgets=[31])
+    assert line.startswith("probe vdrl on stripes, seed 3: a subset of 31 images was asked for but there are 30")
+
+
+def test_too_few_images_of_a_class_are_named_before_any_code_is_read(model, other_stripes, tmp_path, monkeypatch):
+    images = other_stripes(removed=9)
+    monkeypatch.delattr("drl.evaluation.probe.read_codes")
+    line = refusal(model, images, tmp_path / "p.csv", label_budgets=[3, 15])
+    assert line.startswith("probe vdrl on stripes, seed 3: class 2 has ")
+    assert "a balanced subset of 15 needs 5: ask for fewer images" in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [({"image_size": 16}, "1 channels of 16 pixels"), ({"channels": 3}, "3 channels of 8 pixels")],
+)
+def test_a_job_on_images_of_another_shape_is_refused(model, other_stripes, tmp_path, changes, found):
+    line = refusal(model, other_stripes(**changes), tmp_path / "p.csv")
+    assert line == (
+        "probe vdrl on stripes, seed 3: the model was trained on 1 channels of 8 pixels but dataset 'stripes' has "
+        f"{found}; give the images that it was trained on"
+    )
+
+
+def test_a_job_on_a_model_that_gives_nan_is_refused(model, stripes, tmp_path):
+    with safe_open(model, framework="pt") as file:
+        weights, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    for name, value in weights.items():
+        if name.startswith("encoder") and value.is_floating_point():
+            value.fill_(float("nan"))
+    save_file(weights, tmp_path / "model.safetensors", metadata)
+    line = refusal(tmp_path / "model.safetensors", stripes, tmp_path / "p.csv")
+    assert (
+        line == "probe vdrl on stripes, seed 3: the model's codes at t = 0.0 are not finite numbers; pretrain it again"
+    )
+
+
+class NoisyCode(nn.Module):
+    """Gives the pixels as a code, with noise where there is a generator."""
+
+    facts = ImageFacts(channels=1, image_size=8, classes=3)
+
+    def encode(self, images, t, generator=None):
+        pixels = images.flatten(1).float() / 255
+        return pixels if generator is None else pixels + t[:, None] * torch.randn(pixels.shape, generator=generator)
+
+
+def test_noise_is_asked_for_drawn_once_for_each_t_and_free_of_chunks(stripes, monkeypatch):
+    store, placement = ImageStore.open(stripes), place("cpu", "fp32", "off", 1)
+    indices, times = torch.arange(20), [0.0, 0.5, 1.0]
+
+    def extract(seed):
+        return extract_codes(NoisyCode(), store, indices, times, placement, noise_seed=seed)
+
+    clean, noisy = extract(None), extract(1)
+    assert torch.equal(clean[0], clean[2])
+    assert torch.equal(noisy[0], clean[0])
+    at_half, at_one = (noisy - clean)[1] / 0.5, (noisy - clean)[2]
+    for noise in (at_half, at_one):
+        assert abs(float(noise.mean())) < 0.15
+        assert abs(float(noise.std()) - 1) < 0.1
+    assert not torch.allclose(at_half, at_one, atol=0.1)
+    assert not torch.equal(extract(2), noisy)
+    monkeypatch.setitem(codes_module.CHUNKS, "cpu", 7)
+    assert torch.equal(extract(1), noisy)
+
+
+@pytest.mark.parametrize(
+    ("kind", "protocol", "seed"),
+    [
+        ("dae", {"dae_input": "noisy"}, 3),
+        ("dae", {"dae_input": "clean"}, None),
+        ("dae", {}, None),
+        ("vdrl", {"dae_input": "noisy"}, None),
+    ],
+)
+def test_only_a_noisy_dae_is_given_a_generator(kind, protocol, seed):
+    recipe = {"method": {"kind": kind}}
+    found = Measurement("probe", None, None, {"seed": 3}, recipe, None, None, 0.0)
+    assert found.noise_seed(protocol) == seed
+
+
+def test_the_job_hands_the_seed_of_the_noise_on(model, stripes, tmp_path, monkeypatch):
+    from drl.evaluation import probe as module
+
+    seen = []
+
+    def spy(*arguments):
+        seen.append(arguments[5])
+        return read_codes(*arguments)
+
+    monkeypatch.setattr(module, "read_codes", spy)
+    monkeypatch.setattr(Measurement, "noise_seed", lambda self, protocol: 17)
+    run(model, stripes, tmp_path / "p.csv", label_budgets=[6])
+    assert seen == [17]
+
+
+def test_dae_is_probed_on_noisy_images_where_asked(stripes, tmp_path):
+    about = {"scale": "test", "dataset": "stripes", "recipe": "dae", "seed": 0}
+    save_model(tmp_path / "model.safetensors", tiny.method("dae"), {}, about)
+    method, store = load_model(tmp_path / "model.safetensors"), ImageStore.open(stripes)
+    placement = place("cpu", "fp32", "off", 1)
+    clean, noisy = (extract_codes(method, store, store.test, [0.0, 1.0], placement, noise_seed=s) for s in (None, 0))
+    change = (noisy - clean).norm(dim=2).mean(1) / clean.norm(dim=2).mean(1)
+    assert 0 < float(change[0]) < 0.1 * float(change[1])
+    values = {}
+    for asked in ("noisy", "clean"):
+        rows = run(tmp_path / "model.safetensors", stripes, tmp_path / f"{asked}.csv", dae_input=asked, epochs=20)
+        values[asked] = [row["value"] for row in rows if row["metric"] == "test_accuracy"]
+    assert values["noisy"] != values["clean"]
+
+
+def test_a_table_gives_each_image_its_own_code(stripes):
+    store, placement = ImageStore.open(stripes), place("cpu", "fp32", "off", 1)
+    table = read_codes(NoisyCode(), store, torch.tensor([5, 30, 2]), [0.1, 0.2], placement)
+    codes, labels = table.part(torch.tensor([2, 5]))
+    assert torch.equal(codes[1], store.images[[2, 5]].flatten(1).float() / 255)
+    assert labels.tolist() == store.labels[[2, 5]].tolist()
+    assert not codes.is_inference()

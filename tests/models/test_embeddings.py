@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drl.errors import UserError
-from drl.models.embeddings import FourierEmbedding, NoiseEmbedding, PositionalEmbedding
+from drl.models.embeddings import FourierEmbedding, NoiseEmbedding, PositionalEmbedding, TimeEmbedding
 from tests.models.common import parameters, seeded
 
 
@@ -63,3 +63,13 @@ def test_noise_embedding_is_two_linears_with_swish_between(kind):
 def test_unknown_embedding_names_the_nearest():
     with pytest.raises(UserError, match="did you mean 'fourier'"):
         NoiseEmbedding(8, "fourrier")
+
+
+def test_time_embedding_is_the_noise_embedding_of_sigma():
+    of_time = seeded(TimeEmbedding, 4, fourier_scale=1.0, sigma_min=0.1, sigma_max=10.0)
+    of_noise = seeded(NoiseEmbedding, 4, "fourier", 1.0)
+    of_noise.load_state_dict(of_time.state_dict())
+    t = torch.tensor([0.0, 0.25, 1.0])
+    torch.testing.assert_close(of_time(t), of_noise(0.1 * 100**t), atol=1e-5, rtol=1e-5)
+    with pytest.raises(UserError, match="need 0 < sigma_min < sigma_max"):
+        TimeEmbedding(4, sigma_min=1.0, sigma_max=1.0)

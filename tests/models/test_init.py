@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drl.models.init import conv, fan_avg_uniform_, linear
+from drl.models.init import conv, dense, fan_avg_uniform_, lecun_normal_, linear
 
 
 @settings(max_examples=25, deadline=None)
@@ -33,7 +33,24 @@ def test_generator_decides_and_default_generator_is_left_alone():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize("layer", [linear(3, 4), conv(3, 4, 3)])
+@pytest.mark.parametrize("layer", [linear(3, 4), conv(3, 4, 3), dense(3, 4)])
 def test_biases_start_at_zero(layer):
     assert not layer.bias.any()
     assert layer.weight.requires_grad
+
+
+@pytest.mark.parametrize("fan_in", [1, 48])
+def test_lecun_normal_has_unit_gain_and_no_tails(fan_in):
+    weight = lecun_normal_(torch.empty(300, 100), fan_in, torch.Generator().manual_seed(0))
+    assert abs(weight.std().item() * math.sqrt(fan_in) - 1) < 0.02
+    assert abs(weight.mean().item() * math.sqrt(fan_in)) < 0.02
+    # Cut off at two standard deviations of the normal distribution, which is 2.27 of its own.
+    assert 2.2 < weight.abs().max().item() * math.sqrt(fan_in) < 2.2738
+    middle = (weight.abs() * math.sqrt(fan_in) < 1 / 0.8796).float().mean().item()
+    assert abs(middle - math.erf(1 / math.sqrt(2)) / math.erf(math.sqrt(2))) < 0.01
+
+
+def test_dense_keeps_the_variance_of_its_input():
+    layer = dense(400, 300)
+    y = layer(torch.randn(200, 400, generator=torch.Generator().manual_seed(1)))
+    assert abs(y.std().item() - 1) < 0.1

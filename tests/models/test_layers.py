@@ -41,13 +41,15 @@ def test_widths_that_cannot_be_grouped_are_refused(channels):
 @pytest.mark.parametrize("resampling", [None, "up", "down"])
 @pytest.mark.parametrize("out_channels", [8, 12])
 @pytest.mark.parametrize("embedding_size", [None, 6])
-def test_res_block(resampling, out_channels, embedding_size):
-    block = shaken(seeded(ResBlock, 8, out_channels, embedding_size=embedding_size, dropout=0.5, resampling=resampling))
+@pytest.mark.parametrize("fir", [False, True])
+def test_res_block(resampling, out_channels, embedding_size, fir):
+    settings = {"embedding_size": embedding_size, "dropout": 0.5, "resampling": resampling, "fir": fir}
+    block = shaken(seeded(ResBlock, 8, out_channels, **settings))
     x = normal(2, 8, 6, 6)
     embedding = None if embedding_size is None else normal(2, embedding_size, seed=3)
     activated = None if embedding is None else F.silu(embedding)
     weights = iter(block.parameters())
-    expected = reference.res_block(weights, x, embedding, out_channels, resampling)
+    expected = reference.res_block(weights, x, embedding, out_channels, resampling, fir)
     assert next(weights, None) is None
     torch.testing.assert_close(block(x, activated), expected, atol=1e-5, rtol=1e-5)
 

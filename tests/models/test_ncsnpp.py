@@ -30,7 +30,7 @@ def test_sizes_of_the_paper(settings, unet, latent_path):
     assert all(p.requires_grad for p in network.parameters())
 
 
-def flat(network, x, sigma, z, nf, multipliers, blocks, attends):
+def flat(network, x, sigma, z, nf, multipliers, blocks, attends, fir):
     """Compute a Fourier network's output from the list of its parameters, in the authors' order."""
     weights = iter(network.parameters())
     take = lambda h: h @ next(weights).T + next(weights)  # noqa: E731
@@ -42,23 +42,26 @@ def flat(network, x, sigma, z, nf, multipliers, blocks, attends):
     u = embedding
     for weight, bias in u_layers:
         u = reference.swish(u @ weight.T + bias)
-    maps = reference.down_path(weights, x, embedding, nf, multipliers, blocks, attends)
+    maps = reference.down_path(weights, x, embedding, nf, multipliers, blocks, attends, fir)
     h = torch.cat([maps[-1], u.reshape(len(x), 2 * nf, *maps[-1].shape[2:])], dim=1)
-    y = reference.middle_and_up(weights, h, embedding, nf, multipliers, blocks, attends, maps)
+    y = reference.middle_and_up(weights, h, embedding, nf, multipliers, blocks, attends, maps, fir)
     assert next(weights, None) is None
     return y
 
 
-@pytest.mark.parametrize(("size", "multipliers", "blocks", "attends"), [(8, (1, 2), 2, {8}), (12, (1, 2, 3), 1, {6})])
-def test_forward_from_the_flat_list_of_parameters(size, multipliers, blocks, attends):
+@pytest.mark.parametrize(
+    ("size", "multipliers", "blocks", "attends", "fir"),
+    [(8, (1, 2), 2, {8}, False), (12, (1, 2, 3), 1, {6}, False), (12, (1, 2, 3), 1, {6}, True)],
+)
+def test_forward_from_the_flat_list_of_parameters(size, multipliers, blocks, attends, fir):
     network = seeded(
         NCSNpp, image_size=size, nf=8, channel_multipliers=multipliers, blocks=blocks,
-        attention_resolutions=tuple(attends), code_size=6, fourier_scale=1.0,
+        attention_resolutions=tuple(attends), code_size=6, fourier_scale=1.0, fir=fir,
     )  # fmt: skip
     shaken(network)
     x, sigma, z = normal(2, 3, size, size), torch.tensor([0.1, 20.0]), normal(2, 6, seed=3)
     with torch.no_grad():
-        expected = flat(network, x, sigma, z, 8, multipliers, blocks, attends)
+        expected = flat(network, x, sigma, z, 8, multipliers, blocks, attends, fir)
         torch.testing.assert_close(network(x, sigma, z), expected, atol=2e-4, rtol=2e-4)
     assert expected.std() > 0.1
 
@@ -79,6 +82,80 @@ def test_code_and_noise_level_reach_the_output(injection):
     assert (y - network(x, level, z + 1)).abs().max() > 1e-2
     assert (y - network(x, 2 * level, z)).abs().max() > 1e-2
     assert (y - network(x + 1, level, z)).abs().max() > 1e-2
+
+
+PATHS = ("linear", "dense_map", "dense_middle")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("open_path", ["embedding", "bottleneck", "neither"])
+def test_code_reaches_the_score_on_each_path_alone(path, timed, open_path):
+    injection = open_path == "bottleneck"
+    network = shaken(seeded(NCSNpp, **TOY, code_path=path, code_time=timed, bottleneck_injection=injection, fir=True))
+    if open_path != "embedding":
+        # The second half of the embedding is the code's; the blocks of the U-Net no longer look at it.
+        for part in (network.down, network.middle, network.up):
+            for name, p in part.named_parameters():
+                if name.endswith("shift.weight"):
+                    p.detach()[:, 32:] = 0
+    x, level, z = normal(2, 3, 8, 8), torch.tensor([0.5, 2.0]), normal(2, 6).requires_grad_()
+    y = network(x, level, z)
+    y.square().sum().backward()
+    reached = z.grad.abs().amax(dim=1) > 0
+    assert reached.all() if open_path != "neither" else not reached.any()
+
+
+@pytest.mark.parametrize("path", ["dense_map", "dense_middle"])
+@pytest.mark.parametrize(
+    ("size", "channels", "multipliers", "embedding"),
+    [
+        (32, 3, (1, 1, 1), "fourier"),
+        (28, 1, (1, 2), "positional"),
+        (16, 1, (1, 2), "fourier"),
+        (8, 3, (1, 2), "fourier"),
+    ],
+)
+def test_networks_of_small_codes(path, size, channels, multipliers, embedding):
+    network = shaken(
+        seeded(
+            NCSNpp, image_size=size, channels=channels, nf=4, channel_multipliers=multipliers, blocks=1, code_size=2,
+            embedding=embedding, code_path=path, fir=channels == 3, code_time=True,
+            input_pyramid="residual" if channels == 3 else "none",
+        ),
+        scale=0.05,
+    )  # fmt: skip
+    x, level, z = normal(2, channels, size, size), torch.tensor([0.02, 50.0]), normal(2, 2)
+    y = network(x, level, z)
+    assert y.shape == x.shape
+    assert torch.isfinite(y).all()
+    assert (y - network(x, level * 0.9, z)).abs().amax(dim=(1, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_a_path_adds_is_counted_apart(path):
+    bare = NCSNpp(**{**TOY, "code_size": None})
+    network = NCSNpp(**TOY, code_path=path, bottleneck_injection=path == "dense_middle")
+    shifts = [m for n, m in bare.named_modules() if n.endswith("shift")]
+    # Without a map the U-Net is the unconditional one, but every block looks at 32 more numbers.
+    extra = sum(32 * m.out_features for m in shifts)
+    assert parameters(network) - parameters(network.conditioning) == parameters(bare) + extra
+
+
+@pytest.mark.parametrize("path", ["dense_map", "dense_middle"])
+def test_small_codes_train_save_and_load(path):
+    settings = {**TOY, "code_path": path, "code_time": True, "fir": True}
+    network = shaken(seeded(NCSNpp, **settings))
+    arguments = normal(2, 3, 8, 8), torch.tensor([0.5, 2.0]), normal(2, 6)
+    network(*arguments).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters())
+    other = seeded(NCSNpp, **settings, seed=9).eval()
+    other.load_state_dict(load(save(network.state_dict())))
+    assert torch.equal(network(*arguments), other(*arguments))
+
+
+def test_keys_of_a_state_dict_do_not_depend_on_fir():
+    assert list(NCSNpp(**TOY).state_dict()) == list(NCSNpp(**TOY, fir=True).state_dict())
 
 
 def test_samples_of_a_batch_do_not_mix():
@@ -129,8 +206,9 @@ def test_round_trip_through_safetensors():
     assert torch.equal(first(*arguments), second(*arguments))
 
 
-def test_channels_last_is_kept_throughout():
-    network = shaken(seeded(NCSNpp, **TOY)).to(memory_format=torch.channels_last)
+@pytest.mark.parametrize("small", [{}, {"code_path": "dense_map", "fir": True}, {"code_path": "dense_middle"}])
+def test_channels_last_is_kept_throughout(small):
+    network = shaken(seeded(NCSNpp, **TOY, **small)).to(memory_format=torch.channels_last)
     turned = []
 
     def watch(module, _, output):
@@ -165,6 +243,7 @@ def test_bfloat16_autocast_stays_close():
         ({"channel_multipliers": ()}, "channel_multipliers"),
         ({"input_pyramid": "residuel"}, "did you mean 'residual'"),
         ({"embedding": "time"}, "unknown embedding 'time'"),
+        ({"code_path": "dense"}, "unknown code_path 'dense'"),
     ],
 )
 def test_settings_that_cannot_work(change, message):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -10,8 +12,10 @@ SETTINGS = {
     "epsilon": 1e-8,
     "weight_decay": 0.01,
     "warmup_steps": 4,
+    "schedule": "constant",
     "gradient_clip": 1.0,
 }
+TOTAL = 10
 
 
 def gradients(step):
@@ -19,19 +23,20 @@ def gradients(step):
     return [3 * torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((3, 2), (4,))]
 
 
-def test_adam_with_warm_up_and_clipping_against_the_formulas():
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_adam_with_warm_up_and_clipping_against_the_formulas(schedule):
     torch.manual_seed(0)
     parameters = [torch.nn.Parameter(torch.randn(s, dtype=torch.float64)) for s in ((3, 2), (4,))]
     slow = [p.detach().clone() for p in parameters]
     m, v = [torch.zeros_like(p) for p in slow], [torch.zeros_like(p) for p in slow]
-    optimiser = WarmedAdam(parameters, SETTINGS)
+    optimiser = WarmedAdam(parameters, SETTINGS | {"schedule": schedule}, TOTAL)
     for step in range(7):
         grads = gradients(step)
         for parameter, gradient in zip(parameters, grads, strict=True):
             parameter.grad = gradient.clone()
         optimiser.step(step)
         norm = torch.sqrt(sum((g**2).sum() for g in grads))
-        rate = 0.1 * min(step / 4, 1)
+        rate = 0.1 * min(step / 4, 1) * (1 if schedule == "constant" else (1 + math.cos(math.pi * step / 10)) / 2)
         for k, gradient in enumerate(grads):
             g = gradient * min(1.0, float(1 / (norm + 1e-6))) + 0.01 * slow[k]
             m[k] = 0.9 * m[k] + 0.1 * g
@@ -45,7 +50,7 @@ def test_adam_with_warm_up_and_clipping_against_the_formulas():
 
 def test_the_first_step_changes_nothing():
     parameter = torch.nn.Parameter(torch.ones(3))
-    optimiser = WarmedAdam([parameter], SETTINGS)
+    optimiser = WarmedAdam([parameter], SETTINGS, TOTAL)
     parameter.grad = torch.ones(3)
     optimiser.step(0)
     assert torch.equal(parameter.detach(), torch.ones(3))
@@ -54,7 +59,7 @@ def test_the_first_step_changes_nothing():
 def test_moments_survive_a_round_trip():
     torch.manual_seed(0)
     first, second = (torch.nn.Parameter(torch.ones(4, dtype=torch.float64)) for _ in range(2))
-    one, two = WarmedAdam([first], SETTINGS), WarmedAdam([second], SETTINGS)
+    one, two = WarmedAdam([first], SETTINGS, TOTAL), WarmedAdam([second], SETTINGS, TOTAL)
     for step in range(3):
         first.grad = torch.full((4,), 0.1 * step, dtype=torch.float64)
         one.step(step)
@@ -70,7 +75,7 @@ def test_moments_survive_a_round_trip():
 
 def test_parameters_without_gradient_are_left_alone():
     used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
-    optimiser = WarmedAdam([used, unused], {**SETTINGS, "warmup_steps": 0})
+    optimiser = WarmedAdam([used, unused], {**SETTINGS, "warmup_steps": 0}, TOTAL)
     used.grad = torch.ones(2)
     optimiser.step(0)
     assert torch.equal(unused.detach(), torch.ones(2))

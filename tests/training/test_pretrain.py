@@ -15,13 +15,15 @@ from safetensors.torch import load_file
 from drl.data.store import ImageStore
 from drl.device import place
 from drl.errors import Unfinished, UserError
+from drl.methods.build import build_method
 from drl.metrics import read_metrics
-from drl.models.model_file import load_model
+from drl.models.model_file import load_model, load_snapshots
 from drl.training.loop import Training
 from drl.training.pretrain import Name, Resources, pretrain
+from drl.training.seeds import stream_seed
 from tests import tiny
 
-FILES = ("model.safetensors", "loss.csv", "code_usage.csv")
+FILES = ("model.safetensors", "snapshots.safetensors", "loss.csv", "code_usage.csv")
 FP32 = {"device": "cpu", "precision": "fp32", "compile": "off"}
 
 
@@ -38,7 +40,7 @@ def train(images, folder, kind="drl", seed=0, states=None, resources=None, **cha
     return folder
 
 
-@pytest.mark.parametrize("kind", ["drl", "vdrl"])
+@pytest.mark.parametrize("kind", tiny.KINDS)
 def test_equal_seeds_give_equal_files_and_other_seeds_do_not(stripes, tmp_path, kind):
     one, two, other = (train(stripes, tmp_path / name, kind, seed) for name, seed in (("1", 4), ("2", 4), ("3", 5)))
     for name in FILES:
@@ -72,6 +74,43 @@ def test_model_file_holds_raw_and_averaged_weights_by_name(stripes, tmp_path):
     assert moved
 
 
+@pytest.mark.parametrize("codes_from", ["raw", "ema"])
+def test_snapshots_are_the_encoder_untrained_and_at_even_steps(stripes, tmp_path, codes_from):
+    folder = train(stripes, tmp_path, codes_from=codes_from)
+    store = ImageStore.open(stripes)
+    images, t = store.images[:4], torch.full((4,), 0.5)
+    codes = {step: method.encode(images, t) for step, method in load_snapshots(folder / "snapshots.safetensors")}
+    assert list(codes) == [0, 6, 12]
+    assert torch.equal(codes[12], load_model(folder / "model.safetensors").encode(images, t))
+    torch.manual_seed(stream_seed(0, "weights"))
+    fresh = build_method(tiny.recipe(codes_from=codes_from), tiny.FACTS, store.mean, store.std).eval()
+    assert torch.equal(codes[0], fresh.encode(images, t).detach())
+    assert not torch.equal(codes[6], codes[12])
+
+
+def test_training_images_are_flipped_only_where_the_recipe_says_so(stripes, monkeypatch):
+    store = ImageStore.open(stripes)
+    for wanted in (False, True):
+        settings = tiny.settings(horizontal_flip=wanted)
+        training = Training(tiny.method(), store, place("cpu", "fp32", "off", 1), settings, 0)
+        seen = []
+        real = training.method.loss
+        monkeypatch.setattr(
+            training.method, "loss", lambda batch, g, real=real, seen=seen: seen.append(batch) or real(batch, g)
+        )
+        order = []
+        draw = training.sampler.next
+        monkeypatch.setattr(training.sampler, "next", lambda draw=draw, order=order: order.append(draw()) or order[-1])
+        for _ in range(4):
+            training.advance()
+        kinds = set()
+        for batch, positions in zip(seen, order, strict=True):
+            for image, original in zip(batch.images, store.images[positions], strict=True):
+                assert torch.equal(image, original) or torch.equal(image, original.flip(2))
+                kinds.add(torch.equal(image, original))
+        assert kinds == ({True, False} if wanted else {True})
+
+
 def test_load_model_gives_the_trained_codes_and_the_choice_of_weights(stripes, tmp_path):
     path = train(stripes, tmp_path) / "model.safetensors"
     store = ImageStore.open(stripes)
@@ -93,8 +132,17 @@ def stop_after(steps):
     return lambda: calls.append(0) or len(calls) >= steps
 
 
-@pytest.mark.parametrize("kind", ["drl", "vdrl"])
-@pytest.mark.parametrize(("stop", "precision"), [(1, "fp32"), (5, "bf16"), (11, "fp32")])
+@pytest.mark.parametrize(
+    ("kind", "stop", "precision"),
+    [
+        *(
+            (kind, stop, precision)
+            for kind in ("drl", "vdrl")
+            for stop, precision in ((1, "fp32"), (5, "bf16"), (11, "fp32"))
+        ),
+        *((kind, 7, "fp32") for kind in tiny.KINDS if kind not in ("drl", "vdrl")),
+    ],
+)
 def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, monkeypatch, kind, stop, precision):
     resources = Resources(threads=1, device="cpu", precision=precision, compile="off")
     whole = train(stripes, tmp_path / "whole", kind, resources=resources)

@@ -48,12 +48,20 @@ def pretrain_code(wildcards):
     return job("pretrain", wildcards.dataset, wildcards.recipe)[1]
 
 
-def probe_settings(wildcards):
-    return job("probe", wildcards.dataset, wildcards.recipe)[0]
+# What `drl` calls a measurement, and the file of a pretraining that it reads, by the name of its rule.
+STUDIES = {
+    "probe": ("probe", "model.safetensors"),
+    "few_shot": ("few-shot", "model.safetensors"),
+    "learning_speed": ("learning-speed", "snapshots.safetensors"),
+}
 
 
-def probe_code(wildcards):
-    return job("probe", wildcards.dataset, wildcards.recipe)[1]
+def study_settings(study):
+    return lambda wildcards: job(study, wildcards.dataset, wildcards.recipe)[0]
+
+
+def study_code(study):
+    return lambda wildcards: job(study, wildcards.dataset, wildcards.recipe)[1]
 
 
 def item_inputs(item):
@@ -68,15 +76,22 @@ def item_file(item):
 
 def item_about(item):
     """Return what an item's caption says of how it was made."""
-    probe = CONFIG.studies.probe
+    studies = CONFIG.studies
+    recipes = CONFIG.items[item].recipes
     return {
         "scale": CONFIG.scale,
         "datasets": ", ".join(CONFIG.item_datasets(item)),
-        "recipes": ", ".join(CONFIG.items[item].recipes),
+        "recipes": ", ".join(recipes),
         "seeds": ", ".join(map(str, CONFIG.seeds)),
-        "probe_seeds": ", ".join(map(str, probe.seeds)),
-        "epochs": probe.epochs,
-        "select": "best on validation" if probe.select == "best_val" else "last",
+        "probe_seeds": ", ".join(map(str, studies.probe.seeds)),
+        "epochs": studies.probe.epochs,
+        "select": "best on validation" if studies.probe.select == "best_val" else "last",
+        "trajectory": studies.probe.trajectory and ITEMS[item].trajectory,
+        "dae_input": studies.probe.dae_input,
+        "few_shot_split": studies.few_shot.split,
+        "swept": ", ".join(name for name in recipes if len(CONFIG.members(name)) > 1),
+        "accuracy": studies.learning_speed.accuracy,
+        "snapshots": studies.learning_speed.snapshots,
     }
 
 

@@ -6,6 +6,7 @@ rule pretrain:
         images=f"{RESULTS}/data/{{dataset}}/images.safetensors",
     output:
         model=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/model.safetensors",
+        snapshots=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/snapshots.safetensors",
         loss=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/loss.csv",
         code_usage=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/code_usage.csv",
         card=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/model.safetensors.json",

@@ -1,0 +1,241 @@
+"""What evaluating one model costs at the paper's sizes: 60,000 images' codes at 11 t, 4 label budgets, 3 probe seeds.
+
+Plain: codes t by t in eager fp32, contiguous, batches of 100; probes one after another. Pipeline: what `drl probe`
+chooses on this machine. On CUDA the pipeline runs in full. On a CPU a part is timed and scaled up: codes of fewer
+images at one t, by images times t; probes for one epoch on fewer labels, by optimiser steps. The plain way takes hours
+and is scaled up everywhere, from one t and one probe.
+
+    python benchmarks/model_evaluation.py [--images 1280] [--labels 5120] [--repeats 3] [--out bench.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.reference.sequential_probe import train_sequentially
+from benchmarks.training_step import synthetic_store
+from drl.config import slices
+from drl.config.resolve import recipe as resolve_recipe
+from drl.config.resolve import resolve
+from drl.data.store import ImageStore
+from drl.device import Placement, network_channels, peak_memory_bytes, place
+from drl.evaluation.codes import CHUNKS, extract_codes
+from drl.evaluation.mlp_probe import ProbeOptions, train_probes
+from drl.methods.base import ImageFacts, Method
+from drl.methods.build import build_method
+
+TRAIN, TEST, CLASSES = 50_000, 10_000, 10
+PLAIN_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with fresh weights (its speed is that of a trained one), its images and the probes' protocol."""
+
+    method: Method
+    store: ImageStore
+    placement: Placement
+    options: ProbeOptions
+    times: list[float]
+    budgets: list[int]
+    seeds: list[int]
+    code_size: int
+
+    @property
+    def chunk(self) -> int:
+        """Images a pass of the pipeline's."""
+        return CHUNKS[self.placement.device.type]
+
+    def images(self, count: int) -> Tensor:
+        """Return `count` positions; the store's images come again and again."""
+        return torch.arange(count) % len(self.store.labels)
+
+    def labels(self, count: int) -> Tensor:
+        """Return the labels of `images(count)` on the device."""
+        return self.store.labels[self.images(count).to(self.placement.device)]
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+        if self.placement.device.type == "cuda":
+            torch.cuda.synchronize(self.placement.device)
+
+
+def subject(device: str, precision: str, threads: int | None) -> Subject:
+    """Build the paper's WRN-28-2 of recipe drl on 32x32x3, with the paper scale's probe settings."""
+    config = resolve("paper")
+    resolved = resolve_recipe(config, "drl", "cifar10")
+    recipe = resolved.slice()
+    protocol = slices.probe(config, "cifar10", "drl")["probe"]
+    placement = place(device, precision, "off", threads, network_channels(recipe))
+    store = synthetic_store(32, CLASSES, placement.device)
+    torch.manual_seed(0)
+    method = build_method(recipe, ImageFacts(3, 32, CLASSES), store.mean.cpu(), store.std.cpu())
+    return Subject(
+        method.to(placement.device).eval().requires_grad_(False),
+        store,
+        placement,
+        ProbeOptions.from_settings(protocol, placement.precision),
+        protocol["t"],
+        protocol["label_budgets"],
+        protocol["seeds"],
+        resolved.encoder.code_size,
+    )
+
+
+def seconds(work: Callable[[], object], it: Subject) -> float:
+    """Time one call."""
+    it.synchronize()
+    start = time.perf_counter()
+    work()
+    it.synchronize()
+    return time.perf_counter() - start
+
+
+@torch.inference_mode()
+def plain_codes(method: Method, store: ImageStore, indices: Tensor, times: Sequence[float]) -> Tensor:
+    """Encode as a plain script does: one t at a time, float32, contiguous, batches of 100.
+
+    On CUDA convolutions keep torch's default, which rounds their input to TF32.
+
+    Returns:
+        float32 [T, N, D] on the device.
+    """
+    rows = []
+    for value in times:
+        batches = [store.batch(part).images for part in indices.split(PLAIN_BATCH)]
+        t = torch.full((PLAIN_BATCH,), value, device=store.images.device)
+        rows.append(torch.cat([method.encode(images, t[: len(images)]) for images in batches]))
+    return torch.stack(rows)
+
+
+def steps(options: ProbeOptions, labels: int) -> int:
+    """Return the optimiser steps of a probe on so many labels."""
+    batch = min(options.batch_size, labels)
+    return options.epochs * (labels // batch if options.drop_last else -(-labels // batch))
+
+
+def codes_cost(it: Subject, plain: Method, images: int, full: bool) -> dict[str, float]:
+    """Return seconds for the codes of all images at all t, plain and by the pipeline."""
+    everything = (TRAIN + TEST) * len(it.times)
+
+    def rounded(chunk: int) -> Tensor:
+        # Whole chunks: a last one cut short would cost more an image than it does among 60,000.
+        return it.images(max(images // chunk, 1) * chunk)
+
+    taken, times = (it.images(TRAIN + TEST), it.times) if full else (rounded(it.chunk), it.times[:1])
+    few = rounded(PLAIN_BATCH)
+    pipeline = seconds(lambda: extract_codes(it.method, it.store, taken, times, it.placement), it)
+    reference = seconds(lambda: plain_codes(plain, it.store, few, it.times[:1]), it)
+    return {
+        "pipeline": pipeline * everything / (len(taken) * len(times)),
+        "plain": reference * everything / len(few),
+    }
+
+
+def probes_cost(it: Subject, labels: int, full: bool) -> dict[str, float]:
+    """Return seconds for all probes of the model, one after another and by the pipeline.
+
+    Only a full run measures the test accuracies; they are 0.4 % of the operations.
+    """
+    count, tests = (TRAIN, TEST) if full else (labels, 1)
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(len(it.times), count, it.code_size, generator=generator).to(it.placement.device)
+    truth = it.labels(count)
+    test = {"test": (codes[:, :tests], truth[:tests])}
+    one_epoch = replace(it.options, epochs=1)
+
+    def batched() -> None:
+        for n in it.budgets if full else [labels]:
+            parts = (codes[:, :n].contiguous(), truth[:n])
+            train_probes(*parts, test, CLASSES, it.options if full else one_epoch, it.seeds, it.placement.device)
+
+    def sequential() -> None:
+        few = (codes[:1, :labels].contiguous(), truth[:labels])
+        train_sequentially(*few, (few[0][:, :1], few[1][:1]), CLASSES, one_epoch, it.seeds[:1])
+
+    scale = sum(steps(it.options, n) for n in it.budgets) / steps(one_epoch, labels)
+    return {
+        "pipeline": seconds(batched, it) * (1 if full else scale),
+        "plain": seconds(sequential, it) * scale * len(it.times) * len(it.seeds),
+    }
+
+
+def compare(it: Subject, images: int, labels: int, repeats: int, full: bool) -> dict[str, Any]:
+    """Time both ways in turn.
+
+    Args:
+        it: What is evaluated.
+        images: Images that codes are timed on, where scaled.
+        labels: Labelled images that probes are timed on, where scaled.
+        repeats: How often each is timed; the median is reported.
+        full: Whether the pipeline runs at full size.
+
+    Returns:
+        Seconds a model for codes, probes and both, the ratio plain over pipeline, and the set-up.
+    """
+    plain = copy.deepcopy(it.method).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    codes_cost(it, plain, it.chunk, False)
+    probes_cost(it, it.options.batch_size, False)
+    codes = [codes_cost(it, plain, images, full) for _ in range(repeats)]
+    probes = [probes_cost(it, labels, full) for _ in range(repeats)]
+    report: dict[str, Any] = {}
+    for name, runs in (("codes", codes), ("probes", probes)):
+        report[name] = {way: round(statistics.median(run[way] for run in runs), 2) for way in ("pipeline", "plain")}
+    report["total"] = {way: round(report["codes"][way] + report["probes"][way], 2) for way in ("pipeline", "plain")}
+    ratios = {name: round(report[name]["plain"] / report[name]["pipeline"], 2) for name in ("codes", "probes", "total")}
+    return {
+        "seconds_a_model": report,
+        "ratio": ratios,
+        "scaled_up": {"pipeline": not full, "plain": True},
+        "all_seconds": {"codes": codes, "probes": probes},
+        "setup": {
+            "images": [TRAIN, TEST],
+            "times": len(it.times),
+            "budgets": it.budgets,
+            "probe_seeds": len(it.seeds),
+            "epochs": it.options.epochs,
+            "code_size": it.code_size,
+            "timed_images": images,
+            "timed_labels": labels,
+        },
+        "peak_memory_mib": round(peak_memory_bytes(it.placement.device) / 2**20),
+        "torch": torch.__version__,
+        **it.placement.describe(),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, measure, print, and write JSON where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="of the pipeline")
+    parser.add_argument("--images", type=int, default=1280, help="timed for codes where scaled (default: %(default)s)")
+    parser.add_argument("--labels", type=int, default=5120, help="timed for probes where scaled (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="timings of each (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    it = subject(given.device, given.precision, given.threads)
+    report = compare(it, given.images, given.labels, given.repeats, full=it.placement.device.type == "cuda")
+    print(json.dumps(report, indent=2))
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Colour jitter and greyscale with the factors and the order of operations of each image.
+
+The arithmetic is that of torchvision's functional operations on float images, values in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+GREY_WEIGHTS = (0.2989, 0.587, 0.114)
+BRIGHTNESS, CONTRAST, SATURATION = range(3)
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """What torchvision's ColorJitter under RandomApply draws, for each of n images.
+
+    Attributes:
+        on: bool [n]; which images are changed.
+        factors: float32 [n, 3] of brightness, contrast, saturation; 1 changes nothing.
+        hue: float32 [n], in turns of the colour circle.
+        order: int64 [n, 3], a permutation of brightness, contrast, saturation.
+        hue_place: int64 [n] in 0..3, how many of these three come before the hue. Together with `order` each of the 24
+            orders of the four operations has one value.
+    """
+
+    on: Tensor
+    factors: Tensor
+    hue: Tensor
+    order: Tensor
+    hue_place: Tensor
+
+
+def draw_jitter(n: int, amounts: tuple[float, ...], probability: float, generator: torch.Generator) -> Jitter:
+    """Draw jitter.
+
+    Args:
+        n: Images.
+        amounts: Of brightness, contrast, saturation (factors are uniform in [max(0, 1 - amount), 1 + amount]) and hue
+            (uniform in [-amount, amount], at most 0.5).
+        probability: Of changing an image at all.
+        generator: Decides the device.
+    """
+    device = generator.device
+    u = torch.rand(n, 8, generator=generator, device=device)
+    spread = torch.tensor(amounts, device=device)
+    low = (1 - spread[:3]).clamp_min(0)
+    return Jitter(
+        on=u[:, 0] < probability,
+        factors=low + u[:, 1:4] * (1 + spread[:3] - low),
+        hue=(2 * u[:, 4] - 1) * spread[3],
+        order=u[:, 5:8].argsort(1),
+        hue_place=torch.randint(4, (n,), generator=generator, device=device),
+    )
+
+
+def jitter(x: Tensor, draws: Jitter) -> Tensor:
+    """Change brightness, contrast, saturation and hue, each image in its own order.
+
+    Only images that are on are computed, sorted by the place of their hue, so that each step's hues are one slice.
+    On CUDA the sizes of the slices cost one wait for the device.
+
+    Args:
+        x: float32 [B, C, H, W] in [0, 1], C 1 or 3; overwritten. Saturation and hue do nothing where C is 1.
+        draws: For B images.
+
+    Returns:
+        `x`.
+    """
+    group = torch.where(draws.on, draws.hue_place, 4)
+    sizes = (group[:, None] == torch.arange(4, device=x.device)).sum(0).tolist()
+    chosen = group.argsort(stable=True)[: sum(sizes)]
+    y = x.index_select(0, chosen)
+    order, hue = draws.order[chosen], draws.hue[chosen]
+    factors = draws.factors[chosen].gather(1, order)
+    for step, part in enumerate(zip(y.split(sizes), hue.split(sizes), strict=True)):
+        if x.shape[1] == 3:
+            shift_hue(*part)
+        if step < 3:
+            blend(y, order[:, step], factors[:, step])
+    return x.index_copy_(0, chosen, y)
+
+
+def blend(x: Tensor, operation: Tensor, factor: Tensor) -> None:
+    """Change each image's brightness, contrast or saturation in place.
+
+    The three are one formula, factor x + (1 - factor) y, where y is black, the mean grey or the grey image.
+
+    Args:
+        x: float32 [B, C, H, W] in [0, 1].
+        operation: [B], BRIGHTNESS, CONTRAST or SATURATION.
+        factor: [B], at least 0.
+    """
+    grey = to_grey(x)
+    flat = (1 - factor) * (operation == CONTRAST) * grey.mean((1, 2))
+    share = (1 - factor) * (operation == SATURATION)
+    grey.mul_(share[:, None, None]).add_(flat[:, None, None])
+    x.mul_(factor[:, None, None, None]).add_(grey[:, None]).clamp_(0, 1)
+
+
+def shift_hue(x: Tensor, turns: Tensor) -> None:
+    """Turn the colour circle in place, keeping each pixel's largest and smallest channel (value and saturation in HSV).
+
+    Without case distinctions, which cost most of the usual conversion: with least channel 0 and largest 1, the
+    distance of a colour from red is 1 - r + g + b sixths of a turn, towards green where g > b and towards blue
+    otherwise; and a pixel's red is 1 up to one sixth from red, 0 from two sixths on, and linear between.
+
+    Args:
+        x: float32 [B, 3, H, W] in [0, 1].
+        turns: [B] in [-0.5, 0.5].
+    """
+    red, green, blue = x.unbind(1)
+    high = torch.maximum(red, green).maximum(blue)
+    low = torch.minimum(red, green).minimum(blue)
+    chroma = high - low
+    # chroma * distance; grey pixels have 0 / tiny = 0, any hue being right for them.
+    sixths = (green + blue).sub_(red).sub_(low).add_(chroma)
+    sixths.div_(chroma.clamp_min(1e-12)).copysign_(green - blue)
+    sixths.div_(6).add_(1 + turns[:, None, None]).frac_().mul_(6)
+    # Red is high away from cyan (3 sixths); green and blue are low away from themselves (2 and 4 sixths). Distances
+    # along [0, 6) need no wrapping: where they differ from those on the circle, both are clamped alike.
+    for channel, (pole, start, sign) in enumerate(((3, low, 1), (2, high, -1), (4, high, -1))):
+        away = (sixths - pole).abs_().sub_(1).clamp_(0, 1)
+        torch.addcmul(start, chroma, away, value=sign, out=x[:, channel])
+
+
+def to_grey(x: Tensor) -> Tensor:
+    """Return the luma [B, H, W] of images [B, C, H, W]; one channel is its own luma."""
+    if x.shape[1] == 1:
+        return x[:, 0].clone()
+    red, green, blue = x.unbind(1)
+    return (red * GREY_WEIGHTS[0]).add_(green, alpha=GREY_WEIGHTS[1]).add_(blue, alpha=GREY_WEIGHTS[2])
+
+
+def make_grey(x: Tensor, chosen: Tensor) -> Tensor:
+    """Replace the channels of the chosen images by their luma, in place.
+
+    Args:
+        x: float32 [B, C, H, W].
+        chosen: bool [B].
+
+    Returns:
+        `x`.
+    """
+    return x.lerp_(to_grey(x)[:, None], chosen[:, None, None, None].to(x.dtype)) if x.shape[1] == 3 else x

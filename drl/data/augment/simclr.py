@@ -1,0 +1,156 @@
+"""SimCLR's augmentations (Chen et al. 2020, App. A): crop, flip, colour jitter, greyscale, blur."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.data.augment.colour import Jitter, draw_jitter, jitter, make_grey
+from drl.data.augment.resample import along_axes, blur_matrices, crop_matrices, draw_crops
+from drl.errors import UserError
+
+BLUR_SIGMA = (0.1, 2.0)
+# Pieces of so many 32 x 32 images were fastest on a CPU: larger ones leave its cache, in smaller ones the calls count.
+PIECE_PIXELS = 128 * 32 * 32
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random choices for n images.
+
+    Attributes:
+        boxes: int64 [n, 4]: top, left, height, width.
+        flipped: bool [n].
+        jitter: Of the colours.
+        grey: bool [n].
+        sigma: Standard deviation of the blur in pixels [n]; 0: none.
+    """
+
+    boxes: Tensor
+    flipped: Tensor
+    jitter: Jitter
+    grey: Tensor
+    sigma: Tensor
+
+    def select(self, part: slice | Tensor) -> Draws:
+        """Return the choices of some of the images."""
+        colours = Jitter(*(value[part] for value in vars(self.jitter).values()))
+        return Draws(self.boxes[part], self.flipped[part], colours, self.grey[part], self.sigma[part])
+
+
+class SimCLRAugmentation:
+    """Random resized crop, flip, colour jitter, greyscale, blur, with choices of its own for each image.
+
+    torchvision's transforms of these names draw from the same distributions, the order of the colour operations
+    included. The blur's kernel has a tenth of the image's pixels, rounded down and then up to an odd number (the usual
+    PyTorch SimCLR); where that is 1, below 20 pixels, there is no blur.
+
+    Args:
+        channels: 1 or 3. Grey images have neither saturation nor hue nor anything to make grey.
+        size: Height and width in pixels, before and after.
+        crop_scale: Least and largest share of the area that a crop keeps.
+        flip: Probability of a mirror image.
+        jitter: Amounts of brightness, contrast, saturation, hue.
+        jitter_probability: Of any of them.
+        grayscale_probability: Of a grey image.
+        blur_probability: Of a blur, with a standard deviation uniform in [0.1, 2] pixels.
+
+    Raises:
+        UserError: If the images have neither 1 nor 3 channels, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        crop_scale: Sequence[float] = (0.08, 1.0),
+        flip: float = 0.5,
+        jitter: Sequence[float] = (0.8, 0.8, 0.8, 0.2),
+        jitter_probability: float = 0.8,
+        grayscale_probability: float = 0.2,
+        blur_probability: float = 1.0,
+    ) -> None:
+        """Keep the settings."""
+        if channels not in (1, 3):
+            raise UserError(
+                f"simclr: images with {channels} channels cannot be augmented; use grey (1) or RGB (3) images"
+            )
+        if not 0 < crop_scale[0] <= crop_scale[1] <= 1:
+            raise UserError(
+                f"simclr: crop_scale {list(crop_scale)} is no range of shares; need 0 < least <= largest <= 1"
+            )
+        if len(jitter) != 4 or min(jitter) < 0 or jitter[3] > 0.5:
+            raise UserError(
+                f"simclr: jitter {list(jitter)} is not brightness, contrast, saturation, hue; "
+                "give four numbers from 0, the last at most 0.5"
+            )
+        self.size = size
+        self.crop_scale = (float(crop_scale[0]), float(crop_scale[1]))
+        self.flip = flip
+        self.jitter = tuple(map(float, jitter))
+        self.jitter_probability = jitter_probability
+        self.grayscale_probability = grayscale_probability
+        self.blur_probability = blur_probability
+        self.kernel = int(0.1 * size) // 2 * 2 + 1
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any], channels: int, size: int) -> SimCLRAugmentation:
+        """Build it from a recipe's `method` section; the keys of the loss are left aside."""
+        others = ("kind", "temperature", "projection", "t")
+        return cls(channels, size, **{key: value for key, value in settings.items() if key not in others})
+
+    def draw(self, n: int, generator: torch.Generator) -> Draws:
+        """Draw the choices for n images, on the generator's device."""
+        boxes = draw_crops(n, self.size, self.crop_scale, generator)
+        colours = draw_jitter(n, self.jitter, self.jitter_probability, generator)
+        flip, grey, blur, sigma = torch.rand(4, n, generator=generator, device=generator.device).unbind(0)
+        sigma = BLUR_SIGMA[0] + sigma * (BLUR_SIGMA[1] - BLUR_SIGMA[0])
+        return Draws(
+            boxes=boxes,
+            flipped=flip < self.flip,
+            jitter=colours,
+            grey=grey < self.grayscale_probability,
+            sigma=torch.where(blur < self.blur_probability, sigma, 0),
+        )
+
+    def apply(self, images: Tensor, draws: Draws) -> Tensor:
+        """Change images as drawn.
+
+        Args:
+            images: uint8 [B, C, size, size].
+            draws: For B images, on their device.
+
+        Returns:
+            float32 [B, C, size, size] in [0, 1].
+        """
+        top, left, height, width = draws.boxes.unbind(1)
+        rows = crop_matrices(top, height, self.size).div_(255)
+        columns = crop_matrices(left, width, self.size, draws.flipped)
+        x = along_axes(images.float(), rows, columns).contiguous()
+        x = make_grey(jitter(x, draws.jitter), draws.grey)
+        if self.kernel > 1:
+            blur = blur_matrices(draws.sigma, self.size, self.kernel)
+            x = along_axes(x, blur, blur)
+        return x.clamp_(0, 1)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw and apply.
+
+        Args:
+            images: uint8 [B, C, size, size].
+            generator: On the images' device.
+
+        Returns:
+            float32 [B, C, size, size] in [0, 1].
+        """
+        draws = self.draw(len(images), generator)
+        if images.device.type != "cpu":
+            return self.apply(images, draws)
+        piece = max(1, PIECE_PIXELS // self.size**2)
+        parts = [slice(start, start + piece) for start in range(0, len(images), piece)]
+        return torch.cat([self.apply(images[part], draws.select(part)) for part in parts])

@@ -1,0 +1,158 @@
+"""What all measurements of a model share: a model and its images, the images that keep their labels, the results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.data.splits import label_subset
+from drl.data.store import FILES_CSV, ImageStore
+from drl.device import Placement, network_channels, peak_memory_bytes, place
+from drl.errors import UserError
+from drl.evaluation.codes import check_images
+from drl.methods.base import ImageFacts
+from drl.metrics import write_metrics
+from drl.models.model_file import header
+from drl.provenance import write_card
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measurement of one model that has begun.
+
+    Attributes:
+        study: Its name, which is also the command's in the run card.
+        model: The model file, or the snapshots of one.
+        images: The prepared images.
+        about: Scale, dataset, recipe and seed of the model, from its header: the cells that all rows share.
+        recipe: The model's resolved recipe.
+        store: The images, on the device.
+        placement: Where to compute.
+        started: When it began, in seconds of time.monotonic.
+    """
+
+    study: str
+    model: Path
+    images: Path
+    about: dict[str, Any]
+    recipe: dict[str, Any]
+    store: ImageStore
+    placement: Placement
+    started: float
+
+    def labelled(self, candidates: Tensor, budget: int, seed: int, label_list: str | None) -> Tensor:
+        """Return the images that keep their labels, int64 positions [budget].
+
+        Args:
+            candidates: Positions to choose from.
+            budget: How many.
+            seed: Which subset; with label lists, the number of the split.
+            label_list: Folder of label lists; None chooses at random, balanced over classes.
+
+        Raises:
+            UserError: If a class has too few images, or a label list is wrong.
+        """
+        subset = label_subset(
+            self.store.labels.cpu().numpy(),
+            budget,
+            seed,
+            candidates=candidates.numpy(),
+            label_list_folder=label_list,
+            files=self.store.training_files() if label_list else None,
+            classes=self.store.classes,
+        )
+        return torch.from_numpy(subset)
+
+    def noise_seed(self, protocol: Mapping[str, Any]) -> int | None:
+        """Return the seed of the noise on the images that are encoded; None where they are encoded as they are.
+
+        Args:
+            protocol: Its `dae_input` is clean or noisy, and speaks of DAE alone: other methods' codes are of clean
+                images by definition, and a generator would make VDRL sample its code.
+        """
+        noisy = protocol.get("dae_input") == "noisy" and self.recipe["method"]["kind"] == "dae"
+        return int(self.about["seed"]) if noisy else None
+
+    def write(self, out: Path, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], code: str) -> None:
+        """Make the rows, and write them and the run card.
+
+        Args:
+            out: The CSV file.
+            rows: Cells that differ between rows; making them may be the whole work.
+            settings: The job's settings, for the card.
+            code: Digest of its code, for the card.
+
+        Raises:
+            UserError: One that making the rows raised, with the model's name before it.
+        """
+        try:
+            made = [{**self.about, "study": self.study, **row} for row in rows]
+        except UserError as error:
+            raise UserError(f"{_named(self.study, self.about)}: {error}") from error
+        write_metrics(out, made)
+        write_card(
+            self.study,
+            [out],
+            settings,
+            code,
+            inputs=[self.model, self.images, self.images.parent / FILES_CSV],
+            **self.about,
+            **self.placement.describe(),
+            seconds=round(time.monotonic() - self.started, 2),
+            peak_memory_bytes=peak_memory_bytes(self.placement.device),
+        )
+
+
+def begin(
+    study: str,
+    model: Path,
+    images: Path,
+    device: str,
+    precision: str,
+    threads: int | None,
+    expected: Mapping[str, Any] | None,
+) -> Measurement:
+    """Open a model's images, and check that they and the model are what was asked for.
+
+    Args:
+        study: Its name.
+        model: The model file, or the snapshots of one.
+        images: The prepared images it was trained on.
+        device: auto, cpu or cuda.
+        precision: auto, fp32 or bf16.
+        threads: CPU threads; None leaves torch's own choice.
+        expected: What the model's header must say, such as its recipe and seed.
+
+    Raises:
+        UserError: If the model is another one than expected, or was trained on other images.
+    """
+    started = time.monotonic()
+    found = header(model)
+    about = found["about"]
+    for key, wanted in (expected or {}).items():
+        if about[key] != wanted:
+            raise UserError(f"{model} is of {key} {about[key]!r}, not {wanted!r}; give the right model, or pretrain it")
+    placement = place(device, precision, "off", threads, network_channels(found["recipe"]))
+    store = ImageStore.open(images, placement.device)
+    if store.name != about["dataset"]:
+        raise UserError(f"{model} was trained on dataset {about['dataset']!r} but {images} holds {store.name!r}")
+    try:
+        check_images(ImageFacts(**found["facts"]), store)
+    except UserError as error:
+        raise UserError(f"{_named(study, about)}: {error}") from error
+    return Measurement(study, model, images, about, found["recipe"], store, placement, started)
+
+
+def without(indices: Tensor, left_out: Tensor) -> Tensor:
+    """Return the `indices` (int64 [N]) that are not among `left_out`, in their order."""
+    return indices[~torch.isin(indices, left_out)]
+
+
+def _named(study: str, about: Mapping[str, Any]) -> str:
+    return f"{study.replace('_', '-')} {about['recipe']} on {about['dataset']}, seed {about['seed']}"

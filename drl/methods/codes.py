@@ -1,0 +1,73 @@
+"""From scaled images to codes: what the methods with a regularised encoder have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.diffusion.losses import kl_penalty, l1_penalty
+from drl.methods.base import ImageFacts, Method
+from drl.models.build import build_encoder
+from drl.models.encoder import Encoder
+
+
+class Coder(Method):
+    """A method whose codes carry a penalty (paper Eq. 8)."""
+
+    probabilistic: bool = False
+    encoder: Encoder
+
+    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+        """Build the encoder; arguments as in Method."""
+        super().__init__(recipe, facts, mean, std)
+        self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=self.probabilistic)
+
+    @abstractmethod
+    def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return codes [B, D] and each image's penalty [B], already weighted.
+
+        Args:
+            x: Scaled images [B, C, H, W].
+            t: [B].
+            noise: The code's noise [B, D]; None takes the mean code.
+        """
+
+    def code_noise(self, n: int, generator: torch.Generator) -> Tensor | None:
+        """Draw the noise of n codes; None where codes are deterministic."""
+        if not self.probabilistic:
+            return None
+        return torch.randn(n, self.encoder.code_size, generator=generator, device=generator.device)
+
+    def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return codes [B, D] of uint8 images; without a generator a Gaussian code's mean."""
+        noise = None if generator is None else self.code_noise(len(t), generator)
+        return self.code(self.scale(images), t, noise)[0]
+
+
+class DeterministicCode(Coder):
+    """Z = E(x, t) with an L1 penalty. A WideResNet's code is its pooled features, so no entry is negative."""
+
+    def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return z and lambda |z|_1."""
+        z, _ = self.encoder.latent(self.seen(x), t)
+        z = z.float()
+        return z, self.recipe["method"].get("l1_weight", 0.0) * l1_penalty(z)
+
+
+class GaussianCode(Coder):
+    """Z ~ N(mean(x, t), exp(log variance(x, t))) with a KL penalty (paper section 2.1)."""
+
+    probabilistic = True
+
+    def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return a sample of z (the mean without noise) and lambda KL."""
+        mean, log_variance = self.encoder.latent(self.seen(x), t)
+        assert log_variance is not None  # the encoder was built probabilistic
+        mean, log_variance = mean.float(), log_variance.float()
+        penalty = self.recipe["method"]["kl_weight"] * kl_penalty(mean, log_variance)
+        if noise is None:
+            return mean, penalty
+        return mean + noise * torch.exp(0.5 * log_variance), penalty

@@ -1,0 +1,108 @@
+"""What SimCLR and SimCLR-Gauss share: NT-Xent on two views of each image (Chen et al. 2020)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drl.data.batch import Batch
+from drl.diffusion.sde import make_sde
+from drl.diffusion.times import sample_times
+from drl.methods.base import ImageFacts, Method
+from drl.models.build import build_encoder
+from drl.models.encoder import Encoder
+
+
+def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Normalised temperature-scaled cross-entropy (Chen et al. 2020, Eq. 1), in float32 also inside autocast.
+
+    For each of the 2B views, the cross-entropy of telling the image's other view from the 2B - 2 views of other images
+    by cosine similarity / temperature.
+
+    Args:
+        a: First views [B, P].
+        b: Second views [B, P], in the order of `a`.
+        temperature: Above 0.
+
+    Returns:
+        [B], the mean over an image's two views; its mean over the batch is Chen et al.'s L.
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        views = F.normalize(torch.cat([a, b]).float(), dim=1)
+        logits = (views @ views.T / temperature).fill_diagonal_(-torch.inf)
+        other = torch.arange(2 * len(a), device=a.device).roll(len(a))
+        return F.cross_entropy(logits, other, reduction="none").view(2, -1).mean(0)
+
+
+def projection_head(code_size: int, widths: Sequence[int]) -> nn.Sequential:
+    """Return the MLP between code and loss, a ReLU after every layer but the last (Chen et al. 2020, section 4.2).
+
+    Args:
+        code_size: Entries of a code.
+        widths: Of the layers, at least one.
+    """
+    layers: list[nn.Module] = []
+    for before, after in pairwise((code_size, *widths)):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class Contrastive(Method):
+    """NT-Xent of projected codes; a method adds its views.
+
+    Attributes:
+        projection: The head, which serves the loss only and is in no model file.
+    """
+
+    encoder: Encoder
+
+    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+        """Build encoder and head; arguments as in Method."""
+        super().__init__(recipe, facts, mean, std)
+        # Only its times are used: where t is random, it is drawn as for the other methods.
+        self.sde = make_sde(recipe["sde"])
+        self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=False)
+        self.projection = projection_head(self.encoder.code_size, recipe["method"]["projection"])
+
+    @abstractmethod
+    def views(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Return two random views of each image, scaled as the recipe says.
+
+        Args:
+            images: uint8 [B, C, H, W].
+            generator: On their device.
+
+        Returns:
+            float32 [2B, C, H, W], all first views, then all second views.
+        """
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return NT-Xent averaged over the batch; the other part is the mean cosine between an image's two views."""
+        t = self.times(len(batch.images), generator)
+        # Both views go through the encoder at once, so that batch normalisation cannot tell first from second.
+        codes = self.code(self.views(batch.images, generator), t.repeat(2))
+        a, b = self.projection(codes).float().chunk(2)
+        contrastive = nt_xent(a, b, self.recipe["method"]["temperature"]).mean()
+        alignment = F.cosine_similarity(a.detach(), b.detach()).mean()
+        return contrastive, {"contrastive": contrastive.detach(), "alignment": alignment}
+
+    def times(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return the t [n] at which the encoder is asked for both views of each image."""
+        t = self.recipe["method"]["t"]
+        if t == "random":
+            return sample_times(self.recipe["times"], self.sde, n, generator)
+        return torch.full((n,), float(t), device=generator.device)
+
+    def code(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return codes [B, D] of scaled images [B, C, H, W] at t [B]."""
+        return self.encoder.latent(self.seen(x), t)[0].float()
+
+    def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return codes [B, D] of uint8 images as they are, before the head; nothing is random."""
+        return self.code(self.scale(images), t)

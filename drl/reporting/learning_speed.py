@@ -1,0 +1,215 @@
+"""How many training steps until a probe reads the classes from the code: EDM's weighting beside the paper's.
+
+Beyond the paper.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from numpy.typing import NDArray
+
+from drl.reporting import style
+from drl.reporting.aggregate import over_seeds
+
+MODEL = ["scale", "study", "dataset", "recipe"]
+COLUMNS = [*MODEL, "against", "step", "metric", "bound", "mean", "sd", "n_seeds", "of_seeds"]
+INVERSE = {"": "", ">": "<", "<": ">", "~": "~"}
+TEXT_WIDTH = 1.7  # inches
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return three kinds of rows, told apart by `metric`.
+
+    - best_t_accuracy: validation accuracy at the best t, in percent, for each recipe and step.
+    - steps_to_accuracy: steps until it first reaches `accuracy`, by linear interpolation between snapshots, for each
+      seed by itself; `n_seeds` of `of_seeds` seeds do. If one does not, its last step stands in for it and `bound` is
+      ">": the true mean is above. If one is there at its first snapshot, that step stands in and `bound` is "<". With
+      both, `bound` is "~". A bound has no deviation.
+    - speed_up: steps of the recipe `against` over steps of `recipe`, with its `bound`; no row where the two bounds say
+      nothing about the ratio, or where no step was needed.
+
+    Args:
+        frame: Learning-speed metrics: val_accuracy for each recipe, seed, step and t.
+        settings: `accuracy` in percent; `pairs` of recipes, the paper's and the faster one; a pair of which one is not
+            drawn is left out.
+    """
+    best = _best_t(frame[frame["metric"] == "val_accuracy"])
+    curves = over_seeds(best, [*MODEL, "step"]).assign(metric="best_t_accuracy", bound="", against="")
+    curves["of_seeds"] = curves["n_seeds"]
+    steps = pd.DataFrame(
+        [
+            dict(zip(MODEL, model, strict=True)) | _steps(rows, float(settings["accuracy"]))
+            for model, rows in best.groupby(MODEL, sort=False)
+        ]
+    )
+    ratios = [row for pair in settings["pairs"] for row in _speed_ups(steps, *pair)] if len(steps) else []
+    numbers = pd.concat([part for part in (curves, steps, pd.DataFrame(ratios)) if len(part)] or [curves])
+    whole = dict.fromkeys(("step", "n_seeds", "of_seeds"), "Int64")
+    return numbers.reindex(columns=COLUMNS).astype(whole).reset_index(drop=True)
+
+
+def _best_t(rows: pd.DataFrame) -> pd.DataFrame:
+    """Average over probe seeds, then take the best t, for each seed and step by itself."""
+    keys = [*MODEL, "seed", "step"]
+    within = rows.groupby([*keys, "t"], sort=False)["value"].mean().reset_index()
+    return within.groupby(keys, sort=False)["value"].max().reset_index()
+
+
+def first_reached(steps: NDArray[np.float64], values: NDArray[np.float64], target: float) -> tuple[float, str]:
+    """Return where a broken line through (steps, values) first reaches `target`, and in what sense that is a bound.
+
+    Args:
+        steps: Ascending, at least one.
+        values: One for each step.
+        target: Reached means equal or above.
+
+    Returns:
+        Step and bound: "" where the line crosses, or is there at step 0; ">" and the last step if it never does; "<"
+        and the first step if it is already above there.
+    """
+    above = np.flatnonzero(values >= target)
+    if not len(above):
+        return float(steps[-1]), ">"
+    k = int(above[0])
+    if k == 0:
+        return float(steps[0]), "<" if steps[0] > 0 else ""
+    share = (target - values[k - 1]) / (values[k] - values[k - 1])
+    return float(steps[k - 1] + share * (steps[k] - steps[k - 1])), ""
+
+
+def _steps(rows: pd.DataFrame, target: float) -> dict[str, Any]:
+    """A seed that gives only a bound makes the mean a bound: averaging it away would flatter the recipe."""
+    lines = [line for _, line in rows.sort_values("step").groupby("seed")]
+    found = [first_reached(line["step"].to_numpy(float), line["value"].to_numpy(float), target) for line in lines]
+    taken, bounds = [step for step, _ in found], {bound for _, bound in found} - {""}
+    spread = float(np.std(taken, ddof=1)) if len(taken) > 1 else 0.0
+    return {
+        "metric": "steps_to_accuracy",
+        "against": "",
+        "bound": _one(bounds),
+        "mean": float(np.mean(taken)),
+        "sd": float("nan") if bounds else spread,
+        "n_seeds": sum(bound != ">" for _, bound in found),
+        "of_seeds": len(found),
+    }
+
+
+def _one(bounds: set[str]) -> str:
+    """Bounds from both sides bound nothing: "~"."""
+    return "~" if len(bounds) > 1 else "".join(bounds)
+
+
+def _speed_ups(steps: pd.DataFrame, slow: str, fast: str) -> list[dict[str, Any]]:
+    """A ratio of means: seeds of two recipes are not pairs."""
+    found = []
+    for dataset, rows in steps.groupby("dataset", sort=False):
+        by_recipe = rows.set_index("recipe")
+        if slow not in by_recipe.index or fast not in by_recipe.index:
+            continue
+        a, b = by_recipe.loc[slow], by_recipe.loc[fast]
+        bound = _one({str(a["bound"]), INVERSE[str(b["bound"])]} - {""})
+        if bound == "~" or not b["mean"]:
+            continue
+        found.append(
+            {
+                **{key: b[key] for key in ("scale", "study")},
+                "dataset": dataset,
+                "recipe": fast,
+                "against": slow,
+                "metric": "speed_up",
+                "bound": bound,
+                "mean": a["mean"] / b["mean"],
+                "n_seeds": min(a["n_seeds"], b["n_seeds"]),
+                "of_seeds": max(a["of_seeds"], b["of_seeds"]),
+            }
+        )
+    return found
+
+
+def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+    """Draw one row a dataset: accuracy at the best t over training, and at its right the steps until it is reached.
+
+    The black dashed line is the accuracy asked for; a large marker on it, with a thin line down, is at the mean step
+    at which a recipe's seeds reach it, and is left out where that is only a bound.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `accuracy` in percent.
+    """
+    style.apply()
+    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
+    # The text beside a panel needs a fixed height for each recipe, however few the panel would need.
+    height = max(style.PANEL_HEIGHT, 0.45 * len(recipes) + 0.4)
+    size = (style.PANEL_WIDTH + TEXT_WIDTH + 0.4, height * len(datasets) + 0.2)
+    figure, axes = plt.subplots(len(datasets), 1, figsize=size, squeeze=False)
+    for panel, (dataset, title) in zip(axes[:, 0], datasets.items(), strict=True):
+        _panel(panel, numbers[numbers["dataset"] == dataset], recipes, float(settings["accuracy"]))
+        panel.set_title(title)
+    axes[-1, 0].set_xlabel("Training step")
+    figure.supylabel("Validation accuracy at the best $t$ (%)", fontsize=8)
+    return figure
+
+
+def _panel(panel: Axes, rows: pd.DataFrame, recipes: dict[str, str], accuracy: float) -> None:
+    labels = list(recipes.values())
+    panel.axhline(accuracy, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
+    for recipe, label in recipes.items():
+        own = rows[(rows["recipe"] == recipe) & (rows["metric"] == "best_t_accuracy")]
+        style.curve(panel, own, "step", label, labels)
+    bottom = panel.get_ylim()[0]
+    for recipe, label in recipes.items():
+        own = rows[(rows["recipe"] == recipe) & (rows["metric"] == "steps_to_accuracy")]
+        look = style.of(label, labels)
+        # Seen through where hollow: two recipes may need equally many steps.
+        face = {"markerfacecolor": "none"} if look.hollow else {}
+        for step in own.loc[own["bound"] == "", "mean"]:
+            panel.plot([step], [accuracy], linestyle="none", markersize=8, **look.marker_options() | face)
+            panel.vlines(step, bottom, accuracy, color=look.colour, linestyle=look.dashes, linewidth=0.8)
+    panel.set_ylim(bottom=bottom)
+    panel.set_xlim(left=0)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    handles, _ = panel.get_legend_handles_labels()
+    texts = [f"{label}\n{_words(rows[rows['recipe'] == recipe], recipes)}" for recipe, label in recipes.items()]
+    panel.legend(
+        handles,
+        texts,
+        title=f"Steps to {accuracy:g} %",
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+        borderaxespad=0,
+        frameon=False,
+        alignment="left",
+        labelspacing=0.8,
+    )
+
+
+def _words(rows: pd.DataFrame, recipes: dict[str, str]) -> str:
+    """Say a recipe's steps, how many seeds reach the accuracy if not all do, and how its speed compares."""
+    steps = rows[rows["metric"] == "steps_to_accuracy"].iloc[0]
+    text = f"{steps['bound']}{two_digits(steps['mean'], steps['bound'])} steps"
+    if steps["n_seeds"] < steps["of_seeds"]:
+        text += f" ({steps['n_seeds']} of {steps['of_seeds']} seeds)"
+    for _, ratio in rows[rows["metric"] == "speed_up"].iterrows():
+        times = two_digits(ratio["mean"], ratio["bound"])
+        text += f"\n{ratio['bound']}{times}× as fast as {recipes[ratio['against']]}"
+    return text
+
+
+def two_digits(value: float, bound: str) -> str:
+    """Write two digits, which is what interpolation between snapshots is worth, and a bound on its safe side.
+
+    Args:
+        value: At least 0.
+        bound: ">" rounds down, "<" up, all else to the nearest.
+    """
+    towards = {">": ROUND_FLOOR, "<": ROUND_CEILING}.get(bound, ROUND_HALF_EVEN)
+    return f"{Context(prec=2, rounding=towards).create_decimal_from_float(value):,f}"
