@@ -9,12 +9,11 @@ from torch import Tensor
 
 from drl.diffusion.sde import per_image
 
-
 Reduction = Literal["half_sum", "sum", "mean"]
 
 
 def reduce_entries(losses: Tensor, reduction: Reduction) -> Tensor:
-    """Reduce [B, ...] to [B]: half the sum over an image's entries, the sum, or the mean (authors' code, reduce_mean)."""
+    """Reduce [B, ...] to [B]: half the sum over an image's entries, the sum, or the mean (all in the authors' code)."""
     flat = losses.flatten(1)
     if reduction == "mean":
         return flat.mean(1)
