@@ -32,6 +32,8 @@ check: $(READY)  ## format, lint, types
 bench: $(READY)  ## what the hot paths cost, beside plain references
 	python benchmarks/training_step.py
 	python benchmarks/probe.py
+	python benchmarks/simclr_augment.py
+	python benchmarks/model_evaluation.py
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if sys.version_info < (3, 11) else None'

@@ -38,7 +38,7 @@ def test_every_command_has_help(command):
         (["pretrain", "--dataset", "digits", "--recipe", "drl", "--settings", "{"], "drl: --settings: is not JSON"),
         (["describe", "drl", "--scale", "huge"], "drl: Invalid value for '--scale'"),
         (["describe", "drl", "--set", "sede=1"], "drl: config: unknown key 'sede'; did you mean 'seeds'?"),
-        (["figure", "5"], "drl: figure_5 is not built in this version"),
+        (["figure", "6"], "drl: figure_6 is not built in this version"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(words, line):
@@ -52,9 +52,17 @@ def test_mistakes_are_one_line_and_exit_code_2(words, line):
 def test_describe_prints_the_papers_sizes():
     code, out, _ = drl("describe", "vdrl", "--scale", "paper")
     assert code == 0
-    for number in ("831,571", "107,328", "1,567,179", "353,907"):
+    for number in ("831,571", "107,328", "1,567,179"):
         assert number in out
     assert "kl_weight: 1.0e-05" in out
+    assert "353,907" in drl("describe", "ae", "--scale", "paper")[1]
+
+
+@pytest.mark.parametrize("recipe", ["cdae_vp", "vae", "dae", "simclr", "simclr_gauss", "vdrl_8d", "ae_8d-lambda0.001"])
+def test_every_kind_of_recipe_can_be_described(recipe):
+    code, out, err = drl("describe", recipe, "--scale", "paper")
+    assert code == 0, err
+    assert "training step" in out
 
 
 def test_the_corridor_by_hand(tmp_path):

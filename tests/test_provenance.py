@@ -20,6 +20,8 @@ JOBS = {
     "prepare": slices.prepare(CONFIG, "digits"),
     "pretrain": slices.pretrain(CONFIG, "digits", "drl"),
     "probe": slices.probe(CONFIG, "digits", "drl"),
+    "few_shot": slices.few_shot(CONFIG, "digits", "vdrl_8d"),
+    "learning_speed": slices.learning_speed(CONFIG, "digits", "drl"),
     "figure": slices.figure(CONFIG, "figure_4"),
 }
 
@@ -28,8 +30,10 @@ JOBS = {
 def copy(tmp_path):
     """Return a function that edits a file of a copy of drl/ and returns all jobs' digests there."""
     shutil.copytree(ROOT / "drl", tmp_path / "drl", ignore=shutil.ignore_patterns("__pycache__"))
-    jobs = {**JOBS, "vdrl": slices.pretrain(CONFIG, "digits", "vdrl"), "usage": slices.figure(CONFIG, "code_usage")}
-    commands = {name: {"vdrl": "pretrain", "usage": "figure"}.get(name, name) for name in jobs}
+    others = ("vdrl", "ae", "simclr")
+    jobs = {**JOBS, **{name: slices.pretrain(CONFIG, "digits", name) for name in others}}
+    jobs["usage"] = slices.figure(CONFIG, "code_usage")
+    commands = {name: {"usage": "figure", **dict.fromkeys(others, "pretrain")}.get(name, name) for name in jobs}
 
     def digests(file=None, old=None, new=None):
         if file is not None:
@@ -64,6 +68,7 @@ def made_by_hand(tmp_path_factory):
         "every_recipe={iterations: 2, batch_size: 8}",
         "studies.probe={label_budgets: [20, 30, 50, all], epochs: 1, t: [0.5], seeds: [0]}",
         "studies.code_usage={images: 8, times: 1}",
+        "studies.few_shot={labels: [20]}",
         "items.figure_4={datasets: [digits], recipes: [drl]}",
         "seeds=[0]",
     ]
@@ -72,6 +77,8 @@ def made_by_hand(tmp_path_factory):
         "prepare": slices.prepare(config, "digits"),
         "pretrain": slices.pretrain(config, "digits", "drl"),
         "probe": slices.probe(config, "digits", "drl"),
+        "few_shot": slices.few_shot(config, "digits", "drl"),
+        "learning_speed": slices.learning_speed(config, "digits", "drl"),
         "figure": slices.figure(config, "figure_4"),
     }
     words = [word for setting in small for word in ("--set", setting)]
@@ -80,6 +87,8 @@ def made_by_hand(tmp_path_factory):
         "prepare": ["--dataset", "digits"],
         "pretrain": model,
         "probe": model,
+        "few_shot": model,
+        "learning_speed": model,
         "figure": ["4"],
     }
     code = (
@@ -90,7 +99,7 @@ def made_by_hand(tmp_path_factory):
     imported = {}
     for command, more in commands.items():
         run = subprocess.run(
-            [sys.executable, "-c", code, str(ROOT), command, *more, "--scale", "demo", *words],
+            [sys.executable, "-c", code, str(ROOT), command.replace("_", "-"), *more, "--scale", "demo", *words],
             capture_output=True,
             text=True,
             cwd=folder,
@@ -107,6 +116,8 @@ def changed(before, after):
 
 def test_edits_rerun_what_they_reach(copy):
     start = copy()
+    trainings = {"pretrain", "vdrl", "ae", "simclr"}
+    measurements = {"probe", "few_shot", "learning_speed"}
     edits = [
         ("diffusion/losses.py", '"""L', '"""A loss: l', set()),
         ("training/loop.py", "    def advance", "    # a comment\n\n    def advance", set()),
@@ -116,9 +127,11 @@ def test_edits_rerun_what_they_reach(copy):
         ("config/check.py", "levels - 1", "levels - 2 + 1", set()),
         ("reporting/style.py", "#D55E00", "#D55E01", {"figure", "usage"}),
         ("reporting/code_usage.py", "100 * line", "1e2 * line", {"usage"}),
-        ("evaluation/batched_mlp.py", "2**16", "2 ** (8 + 8)", {"probe"}),
-        ("training/ema.py", "self.updates += 1", "self.updates += 2", {"pretrain", "vdrl"}),
-        ("models/wide_resnet.py", "momentum=0.9", "momentum=0.8", {"pretrain", "vdrl", "probe"}),
+        ("evaluation/batched_mlp.py", "2**16", "2 ** (8 + 8)", {"probe", "learning_speed"}),
+        ("evaluation/trajectory.py", "1e-9", "2e-9", {"probe"}),
+        ("evaluation/few_shot.py", "= SVC()", "= SVC(C=2)", {"few_shot"}),
+        ("training/ema.py", "self.updates += 1", "self.updates += 2", trainings),
+        ("models/wide_resnet.py", "momentum=0.9", "momentum=0.8", trainings | measurements),
         ("data/sources/digits.py", "16", "17", {"prepare"}),
     ]
     for file, old, new, expected in edits:
@@ -126,8 +139,16 @@ def test_edits_rerun_what_they_reach(copy):
         assert changed(start, after) == expected, file
         start = after
     # A method's file is found by name, so another method's edits reach nothing of this one.
-    after = copy("methods/vdrl.py", "0.5 *", "0.25 * 2 *")
-    assert changed(start, after) == {"vdrl"}
+    for file, old, new, expected in [
+        ("methods/vdrl.py", "class Objective", "KEY = 1\n\n\nclass Objective", {"vdrl", "few_shot"}),
+        ("methods/conditional.py", "2 * lam", "lam * 2", {"pretrain", "vdrl"} | measurements),
+        ("methods/contrastive.py", ".mean(0)", ".mean(dim=0)", {"simclr"}),
+        ("data/augment/simclr.py", "0.1 * size", "size * 0.1", {"simclr"}),
+        ("data/augment/flip.py", "< 0.5", "<= 0.5", trainings),
+    ]:
+        after = copy(file, old, new)
+        assert changed(start, after) == expected, file
+        start = after
 
 
 @pytest.mark.parametrize("command", sorted(JOBS))

@@ -37,32 +37,42 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
         for name in config.items[item].recipes:
             _known(f"items.{item}.recipes", name, "recipe", config.recipes)
         for name in config.item_datasets(item):
-            dataset = config.datasets[name]
-            _labels_fit(config, item, name, dataset)
+            if ITEMS[item].study == "probe":
+                _probes_fit(config, item, name)
             for recipe_name in config.item_models(item):
-                _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, dataset)
+                _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, config.datasets[name])
     if "learning_curve" in config.items:
         for pair in config.studies.learning_speed.pairs:
             for name in pair:
                 _known("studies.learning_speed.pairs", name, "recipe", config.items["learning_curve"].recipes)
 
 
-def _labels_fit(config: Config, item: str, name: str, dataset: DatasetSettings) -> None:
-    study = ITEMS[item].study
-    if study == "probe":
-        probe = config.studies.probe
-        _budgets_fit("studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, name, dataset)
-        if probe.uses_validation:
-            _has_validation(name, dataset, "use select: last without learning_rates")
-        if probe.trajectory and ITEMS[item].trajectory:
-            _has_validation(name, dataset, "set studies.probe.trajectory: false")
-    if study == "few_shot":
-        labels = config.studies.few_shot.labels
-        _budgets_fit("studies.few_shot.labels", labels, config.few_shot_validates, name, dataset)
-        if config.few_shot_validates:
-            _has_validation(name, dataset, "leave one value in each sweep")
-    if study == "learning_speed":
-        _has_validation(name, dataset, "leave the dataset out of items.learning_curve")
+def _probes_fit(config: Config, item: str, name: str) -> None:
+    probe, dataset = config.studies.probe, config.datasets[name]
+    _budgets_fit("studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, name, dataset)
+    if probe.uses_validation:
+        _has_validation(name, dataset, "use select: last without learning_rates")
+    if probe.trajectory and ITEMS[item].trajectory:
+        _has_validation(name, dataset, "set studies.probe.trajectory: false")
+
+
+def few_shot_fits(config: Config, name: str) -> None:
+    """Check that a dataset has enough images for few-shot fits.
+
+    Asked for when a job is planned, so that who draws only Figure 4 from small data need not care.
+
+    Raises:
+        UserError: One line that names the key and the remedy.
+    """
+    labels, dataset = config.studies.few_shot.labels, config.datasets[name]
+    _budgets_fit("studies.few_shot.labels", labels, config.few_shot_validates, name, dataset)
+    if config.few_shot_validates:
+        _has_validation(name, dataset, "leave one value in each sweep")
+
+
+def learning_speed_fits(config: Config, name: str) -> None:
+    """Check that a dataset has the validation images that learning curves are measured on; see `few_shot_fits`."""
+    _has_validation(name, config.datasets[name], "leave the dataset out of items.learning_curve")
 
 
 def _known(where: str, name: str, what: str, valid: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from drl.config.check import few_shot_fits, learning_speed_fits
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
@@ -62,6 +63,7 @@ def probe(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
 def few_shot(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     """Settings of `drl few-shot`; where a sweep is to be decided, labels are left to validation for all recipes."""
     method = resolve_recipe(config, recipe, dataset_known(config, dataset)).method.kind
+    few_shot_fits(config, dataset)
     section = config.studies.few_shot.slice() | {"validation": config.few_shot_validates}
     section |= _dae_input(config, method)
     return {"method": method, "few_shot": section, **_label_list(config, dataset)}
@@ -70,6 +72,7 @@ def few_shot(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
 def learning_speed(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     """Settings of `drl learning-speed`: the probe's protocol with one seed, on all training images but validation."""
     settings = config.datasets[dataset_known(config, dataset)]
+    learning_speed_fits(config, dataset)
     section = config.studies.probe.slice()
     for key in ("t", "trajectory", "select", "learning_rates", "dae_input"):
         section.pop(key)

@@ -22,6 +22,6 @@ class Objective(DeterministicCode, Reconstruction):
         return torch.randn(images.shape, generator=generator, device=generator.device)
 
     def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return codes [B, D] of x_t, or without a generator of x_0, which the encoder saw in training only near t = 0."""
+        """Return codes [B, D] of x_t, without a generator those of x_0."""
         noise = None if generator is None else self.input_noise(images, generator)
         return self.code(self.corrupt(self.scale(images), t, noise), t, None)[0]

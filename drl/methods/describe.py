@@ -57,7 +57,13 @@ def parameters(method: Method) -> dict[str, int]:
     counts["encoder, with head and t parameter"] = _count(method.encoder)
     decoder = getattr(method, "decoder", None)
     if isinstance(decoder, nn.Module):
-        counts["decoder"] = _count(decoder)
+        inner = getattr(decoder, "decoder", decoder)
+        counts["decoder"] = _count(inner)
+        if inner is not decoder:
+            counts["latent path and time embedding of the decoder"] = _count(decoder) - _count(inner)
+    projection = getattr(method, "projection", None)
+    if isinstance(projection, nn.Module):
+        counts["projection head, not kept"] = _count(projection)
     return counts
 
 

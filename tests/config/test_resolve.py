@@ -169,12 +169,7 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         (["recipes.drl_8d.sweep={lamda: [1]}"], "drl_8d.sweep: unknown axis 'lamda'; did you mean 'lambda'?"),
         (["recipes.drl_8d.sweep.lambda=[0.1,0.1]"], "drl_8d.sweep.lambda must be a list of different numbers"),
         (["recipes.drl_8d.sweep=5"], "drl_8d.sweep must be an axis and its values"),
-        (["studies.few_shot.labels=[100,2000]"], "studies.few_shot.labels: 2000 labels are more than the 1097"),
         (["datasets.digits.validation=0"], "set it, or set studies.probe.trajectory: false"),
-        (
-            ["datasets.digits.validation=0", "studies.probe.trajectory=false"],
-            "set it, or leave one value in each sweep",
-        ),
         (["studies.learning_speed.pairs=[[drl,vdrl]]"], "studies.learning_speed.pairs: unknown recipe 'vdrl'"),
         (["recipes.drl.optimiser.betas=[0.9,1.5]"], "recipes.drl.optimiser.betas.1"),
         (["every_recipe.encoder.depth=12"], "depth must be 6 n + 4"),
@@ -192,6 +187,32 @@ def test_bad_settings_give_one_line_that_names_key_and_remedy(sets, expected):
         resolve("demo", sets=sets)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("study", "recipe_name", "sets", "expected"),
+    [
+        (
+            "few_shot",
+            "vdrl_8d",
+            ["studies.few_shot.labels=[100,2000]"],
+            "few_shot.labels: 2000 labels are more than the 1097",
+        ),
+        (
+            "few_shot",
+            "vdrl_8d",
+            ["studies.few_shot.labels=[5]"],
+            "few_shot.labels: 5 labels cannot cover the 10 classes",
+        ),
+        ("few_shot", "vdrl_8d", ["datasets.digits.validation=0"], "set it, or leave one value in each sweep"),
+        ("learning_speed", "drl", ["datasets.digits.validation=0"], "leave the dataset out of items.learning_curve"),
+    ],
+)
+def test_what_only_some_figures_ask_of_a_dataset_is_checked_when_they_are_planned(study, recipe_name, sets, expected):
+    config = resolve("demo", sets=["studies.probe.trajectory=false", *sets])
+    slices.probe(config, "digits", "drl")
+    with pytest.raises(UserError, match=expected):
+        getattr(slices, study)(config, "digits", recipe_name)
 
 
 def test_unknown_scale_is_named():
