@@ -58,7 +58,7 @@ def place(
         compile: auto, on or off. auto: on CUDA, where a C++ compiler is. On a CPU compiling took five minutes and the
             compiled step was slower than the eager one (docs/performance.md).
         threads: Threads to use and no more; None leaves torch's own choice.
-        channels: Channels of the score network at full resolution (nf), to tell its size; 0: no large network.
+        channels: Channels at full resolution, as `network_channels` gives them, to tell the size; 0: no large network.
 
     Raises:
         UserError: If CUDA is asked for and there is none.

@@ -19,6 +19,8 @@ from drl.provenance import ENTRY_POINTS, command_digest, read_card
 RESULTS = ("data", "models", "metrics", "figures", "tables")
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png")
 
+STUDIES = ("probe", "few_shot", "learning_speed")
+
 
 def verify(folder: Path, config: Config) -> list[str]:
     """Check every run card below a folder.
@@ -81,8 +83,8 @@ def _settings(card: dict[str, Any], config: Config) -> dict[str, Any]:
         return slices.prepare(config, card["dataset"])
     if card["command"] == "pretrain":
         return slices.pretrain(config, card["dataset"], card["recipe"])
-    if card["command"] == "probe":
-        return slices.probe(config, card["dataset"], card["recipe"])
+    if card["command"] in STUDIES:
+        return dict(getattr(slices, card["command"])(config, card["dataset"], card["recipe"]))
     if card["item"] not in config.items:
         raise UserError(f"item {card['item']!r} is not in the configuration")
     return slices.figure(config, card["item"])

@@ -36,20 +36,41 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
             _known(f"items.{item}.datasets", name, "dataset", config.datasets)
         for name in config.items[item].recipes:
             _known(f"items.{item}.recipes", name, "recipe", config.recipes)
+        _sweeps_are_chosen_from(config, item)
         for name in config.item_datasets(item):
             if ITEMS[item].study == "probe":
                 _probes_fit(config, item, name)
             for recipe_name in config.item_models(item):
                 _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, config.datasets[name])
-    if "learning_curve" in config.items:
-        for pair in config.studies.learning_speed.pairs:
-            for name in pair:
-                _known("studies.learning_speed.pairs", name, "recipe", config.items["learning_curve"].recipes)
+    for pair in config.studies.learning_speed.pairs:
+        for name in pair:
+            _known("studies.learning_speed.pairs", name, "recipe", config.recipes)
+        if pair[0] == pair[1]:
+            raise UserError(
+                f"config: studies.learning_speed.pairs: {pair[0]!r} is compared with itself; name two recipes"
+            )
+
+
+def _sweeps_are_chosen_from(config: Config, item: str) -> None:
+    if ITEMS[item].study == "few_shot":
+        return
+    for name in config.items[item].recipes:
+        if config.members(name) != (name,):
+            raise UserError(
+                f"config: items.{item}.recipes: {name!r} is a sweep, and {item} does not choose among its members; "
+                "give a recipe without a sweep"
+            )
 
 
 def _probes_fit(config: Config, item: str, name: str) -> None:
     probe, dataset = config.studies.probe, config.datasets[name]
     _budgets_fit("studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, name, dataset)
+    position = ITEMS[item].budget
+    if position is not None and position >= len(probe.label_budgets):
+        raise UserError(
+            f"config: studies.probe.label_budgets: {item} shows budget {position + 1} but there are only "
+            f"{len(probe.label_budgets)}; give more, or leave {item} out of items"
+        )
     if probe.uses_validation:
         _has_validation(name, dataset, "use select: last without learning_rates")
     if probe.trajectory and ITEMS[item].trajectory:
@@ -68,6 +89,11 @@ def few_shot_fits(config: Config, name: str) -> None:
     _budgets_fit("studies.few_shot.labels", labels, config.few_shot_validates, name, dataset)
     if config.few_shot_validates:
         _has_validation(name, dataset, "leave one value in each sweep")
+    if config.few_shot_validates and dataset.label_list is not None:
+        raise UserError(
+            f"config: datasets.{name}.label_list: its lists name images that a sweep is decided on; "
+            "leave one value in each sweep, or unset label_list"
+        )
 
 
 def learning_speed_fits(config: Config, name: str) -> None:

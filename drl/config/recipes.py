@@ -71,6 +71,12 @@ class Recipe(Settings):
     codes_from: Literal["raw", "ema"] = Field(
         default="raw", description="Which encoder weights make codes. Authors' code: raw for 128-d, ema for 2-d models."
     )
+    train_images: int | None = Field(
+        default=None,
+        ge=2,
+        description="Train on so many images alone, class-balanced, the same for every seed. Paper, successor: null, "
+        "all. The authors' code trained on 4,000, those that LaplaceNet keeps labels of.",
+    )
     hold_out_validation: bool = Field(
         default=False, description="Train without the validation images. Paper: trains on the full training set."
     )
@@ -90,7 +96,21 @@ class Recipe(Settings):
             raise ValueError(f"method {self.method.kind} estimates no score; objective edm is for drl and vdrl")
         if self.centre_inputs and self.pixels != "unit":
             raise ValueError("centre_inputs needs pixels: unit")
+        if self.centre_inputs and self.objective.preconditioning == "edm":
+            raise ValueError("centre_inputs and objective.preconditioning edm both scale the inputs; choose one")
+        if self.decoder is not None and self.decoder.output == "sigmoid" and self.pixels != "unit":
+            raise ValueError("decoder.output sigmoid makes pixels in [0, 1]; set pixels: unit, or output: linear")
+        self._check_embeddings()
         return self
+
+    def _check_embeddings(self) -> None:
+        edm = self.objective.preconditioning == "edm"
+        for name in ("score", "decoder"):
+            embedding = getattr(getattr(self, name), "embedding", None)
+            if embedding == "positional" and edm:
+                raise ValueError(f"{name}.embedding must be fourier with edm preconditioning, which tells it ln sigma")
+            if embedding == "fourier" and self.sde.kind == "vp" and not edm:
+                raise ValueError(f"{name}.embedding must be positional under sde vp, which tells it 999 t")
 
     def slice(self) -> dict[str, Any]:
         """Settings that decide what is learnt: all but the legend name."""

@@ -142,8 +142,7 @@ def _swept(config: Config, name: str) -> tuple[str, dict[str, Any]]:
         raise UserError(f"config: recipes.{name}: is {what}; {nearest(name, members)}")
     settings: dict[str, Any] = {}
     for axis, value in zip(sweep, list(product(*sweep.values()))[members.index(name)], strict=True):
-        section, key = SWEEPS[axis]
-        settings.setdefault(section, {})[key] = value
+        settings = overlay(settings, SWEEPS[axis](value))
     return base, settings
 
 

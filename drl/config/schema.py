@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -13,13 +14,14 @@ from drl.config.datasets import DatasetSettings
 from drl.config.recipes import Recipe, known_kinds
 from drl.config.studies import Seed, Studies, unique
 from drl.errors import nearest
+from drl.items import ITEMS
 
 Scale = Literal["demo", "lite", "paper"]
-# Axes of a recipe's `sweep`, and the key of the recipe that each sets.
-SWEEPS: dict[str, tuple[str, str]] = {
-    "t": ("times", "t"),
-    "lambda": ("method", "l1_weight"),
-    "d": ("encoder", "code_size"),
+# Axes of a recipe's `sweep`, and what a value of each sets.
+SWEEPS: dict[str, Callable[[float], dict[str, dict[str, Any]]]] = {
+    "t": lambda value: {"times": {"kind": "single", "t": value}},
+    "lambda": lambda value: {"method": {"l1_weight": value}},
+    "d": lambda value: {"encoder": {"code_size": value}},
 }
 SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
 
@@ -53,10 +55,10 @@ def _sweeps(value: dict[str, Any]) -> dict[str, Any]:
             numbers = isinstance(values, list) and all(
                 isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in values
             )
-            if not numbers or not values or len({shown(v) for v in values}) < len(values):
+            if not numbers or not values or len(set(values)) < len(values) or any(float(shown(v)) != v for v in values):
                 raise PydanticCustomError(
                     "sweep",
-                    "{name}.sweep.{axis} must be a list of different numbers >= 0",
+                    "{name}.sweep.{axis} must be a list of different numbers >= 0 of at most 12 decimals",
                     {"name": name, "axis": axis},
                 )
     return value
@@ -144,8 +146,9 @@ class Config(Settings):
 
     @property
     def few_shot_validates(self) -> bool:
-        """Whether Figure 8 chooses among the members of a sweep, on validation images."""
-        return "figure_8" in self.items and any(len(self.members(name)) > 1 for name in self.items["figure_8"].recipes)
+        """Whether a few-shot item chooses among the members of a sweep, on validation images."""
+        names = [name for item in self.items if ITEMS[item].study == "few_shot" for name in self.items[item].recipes]
+        return any(len(self.members(name)) > 1 for name in names)
 
     def item_datasets(self, item: str) -> tuple[str, ...]:
         """Datasets of an item, or the one that `dataset` names."""

@@ -73,7 +73,9 @@ class CodeUsageSettings(Settings):
 
     times: int = Field(ge=1, description="Measurements a training, evenly spaced; the last one at the end. Ours: 10.")
     images: int = Field(ge=2, description="Validation images used. Ours: 512.")
-    t: tuple[Time, ...] = Field(min_length=1, description="Where it is measured. Ours: 0.1, 0.3, 0.5, 0.7, 0.9.")
+    t: tuple[Annotated[Time, Field(gt=0)], ...] = Field(
+        min_length=1, description="Where it is measured, above 0. Ours: 0.1, 0.3, 0.5, 0.7, 0.9."
+    )
 
 
 class FewShotSettings(Settings):
@@ -91,12 +93,17 @@ class FewShotSettings(Settings):
 class LearningSpeedSettings(Settings):
     """When in training the code becomes useful: probes on snapshots of the encoder (beyond the paper)."""
 
-    snapshots: int = Field(ge=1, description="Kept from every training, evenly spaced, besides the untrained one.")
+    snapshots: int = Field(
+        ge=1,
+        description="Kept from every training, evenly spaced, besides the untrained one. A change trains all again.",
+    )
     t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
         min_length=1, description="Where the code is probed."
     )
     accuracy: float = Field(gt=0, le=100, description="Validation accuracy in percent that the codes shall reach.")
-    pairs: tuple[tuple[str, str], ...] = Field(description="Recipes to compare: the usual one, the faster one.")
+    pairs: tuple[tuple[str, str], ...] = Field(
+        description="Recipes to compare where both are drawn: the usual one, the faster one."
+    )
 
 
 class Studies(Settings):

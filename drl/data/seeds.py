@@ -22,6 +22,7 @@ class Stream(IntEnum):
     BLEND_TRAIN = 4
     BLEND_TEST = 5
     ORDER = 6
+    PRETRAIN = 7
 
 
 def bits(seed: int, stream: Stream) -> PCG64:

@@ -85,12 +85,19 @@ class Contrastive(Method):
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return NT-Xent averaged over the batch; the other part is the mean cosine between an image's two views."""
         t = self.times(len(batch.images), generator)
-        # Both views go through the encoder at once, so that batch normalisation cannot tell first from second.
-        codes = self.code(self.views(batch.images, generator), t.repeat(2))
-        a, b = self.projection(codes).float().chunk(2)
-        contrastive = nt_xent(a, b, self.recipe["method"]["temperature"]).mean()
-        alignment = F.cosine_similarity(a.detach(), b.detach()).mean()
+        contrastive, alignment = self._objective(self.views(batch.images, generator), t)
         return contrastive, {"contrastive": contrastive.detach(), "alignment": alignment}
+
+    def _objective(self, views: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return NT-Xent and the mean cosine for given views [2B, C, H, W] and times [B]: what is compiled."""
+        # Both views go through the encoder at once, so that batch normalisation cannot tell first from second.
+        a, b = self.projection(self.code(views, t.repeat(2))).float().chunk(2)
+        contrastive = nt_xent(a, b, self.recipe["method"]["temperature"]).mean()
+        return contrastive, F.cosine_similarity(a.detach(), b.detach()).mean()
+
+    def compile_parts(self) -> None:
+        """Compile encoder, head and loss; the augmentations, whose work depends on what was drawn, stay eager."""
+        self._objective = torch.compile(self._objective)  # type: ignore[method-assign]
 
     def times(self, n: int, generator: torch.Generator) -> Tensor:
         """Return the t [n] at which the encoder is asked for both views of each image."""

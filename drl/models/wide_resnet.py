@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drl.errors import UserError
-from drl.models.embeddings import FourierEmbedding, TimeMLP
+from drl.models.embeddings import TimeEmbedding
 from drl.models.encoder import Encoder
 from drl.models.init import linear
 
@@ -112,14 +110,10 @@ class WideResNet(Encoder):
             raise UserError(f"WideResNet: depth {depth} is not 6 n + 4 with n of 1 or more; use 10, 16, 22, 28, ...")
         if width < 1:
             raise UserError(f"WideResNet: width {width} is too small; it must be at least 1")
-        if not 0 < sigma_min < sigma_max:
-            raise UserError(f"WideResNet: sigma_min {sigma_min}, sigma_max {sigma_max}; need 0 < sigma_min < sigma_max")
         self.time = time
-        self.log_sigma_min, self.log_sigma_range = math.log(sigma_min), math.log(sigma_max / sigma_min)
         if time:
             self.param_t = nn.Parameter(torch.zeros(()))
-            self.fourier = FourierEmbedding(nf, fourier_scale)
-            self.time_mlp = TimeMLP(2 * nf, 4 * nf)
+            self.embedding = TimeEmbedding(nf, fourier_scale=fourier_scale, sigma_min=sigma_min, sigma_max=sigma_max)
         self.conv = nn.Conv2d(channels, 16, 3, padding=1)
         self.blocks = nn.ModuleList()
         planes = 16
@@ -173,4 +167,4 @@ class WideResNet(Encoder):
     def _time_embedding(self, t: Tensor | None) -> Tensor:
         # One row for a learned t broadcasts over the batch, so the embedding is computed once.
         times = torch.sigmoid(self.param_t)[None] if t is None else t
-        return F.silu(self.time_mlp(self.fourier(self.log_sigma_min + self.log_sigma_range * times)))
+        return F.silu(self.embedding(times))

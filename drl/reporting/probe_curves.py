@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
@@ -30,8 +31,14 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     rows = frame[wanted & (frame["metric"] == "test_accuracy")].fillna({"arm": ""})
     curves = over_seeds(rows[rows["arm"] == ""], AXES)
     marks = rows[rows["arm"].isin(ARMS)]
-    if marks.empty or not settings.get("trajectory"):
+    if not settings.get("trajectory"):
         return curves
+    for recipe in curves["recipe"].unique():
+        if set(marks.loc[marks["recipe"] == recipe, "arm"]) != set(ARMS):
+            raise UserError(
+                f"the metrics files hold no probes of the whole trajectory of recipe {recipe!r}; "
+                "probe it again, or set studies.probe.trajectory: false"
+            )
     return pd.concat([curves, _trajectory(marks)], ignore_index=True)
 
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from drl.data.augment.flip import flip
 from drl.data.batch import Batch
 from drl.data.sampling import EpochSampler
+from drl.data.seeds import Stream
+from drl.data.splits import balanced_subset
 from drl.data.store import ImageStore
 from drl.device import Placement
 from drl.errors import Unfinished, UserError
@@ -53,10 +55,7 @@ class Training:
         recipe = settings["recipe"]
         self.method, self.store, self.placement = method, store, placement
         self.recipe, self.usage, self.seed = recipe, settings["code_usage"], seed
-        positions = store.train
-        if recipe["hold_out_validation"]:
-            positions = positions[~torch.isin(positions, store.val)]
-        self.sampler = EpochSampler(positions, recipe["batch_size"], generator(seed, "order"))
+        self.sampler = EpochSampler(training_images(recipe, store), recipe["batch_size"], generator(seed, "order"))
         self.noise = generator(seed, "noise", placement.device)
         # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
         torch.manual_seed(stream_seed(seed, "dropout"))
@@ -179,6 +178,17 @@ class Training:
         torch.set_rng_state(tensors["generator.dropout"])
         if self.placement.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["generator.dropout_cuda"], self.placement.device)
+
+
+def training_images(recipe: dict[str, Any], store: ImageStore) -> Tensor:
+    """Return the images that a recipe trains on, int64 positions."""
+    positions = store.train
+    if recipe["hold_out_validation"]:
+        positions = positions[~torch.isin(positions, store.val)]
+    if recipe["train_images"] is None:
+        return positions
+    labels = store.labels.cpu().numpy()
+    return torch.from_numpy(balanced_subset(labels, recipe["train_images"], 0, positions.numpy(), Stream.PRETRAIN))
 
 
 def evenly(total: int, times: int) -> set[int]:

@@ -170,7 +170,24 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         (["recipes.drl_8d.sweep.lambda=[0.1,0.1]"], "drl_8d.sweep.lambda must be a list of different numbers"),
         (["recipes.drl_8d.sweep=5"], "drl_8d.sweep must be an axis and its values"),
         (["datasets.digits.validation=0"], "set it, or set studies.probe.trajectory: false"),
-        (["studies.learning_speed.pairs=[[drl,vdrl]]"], "studies.learning_speed.pairs: unknown recipe 'vdrl'"),
+        (["studies.learning_speed.pairs=[[drl,vdlr]]"], "studies.learning_speed.pairs: unknown recipe 'vdlr'; did you"),
+        (["studies.learning_speed.pairs=[[drl,drl]]"], "'drl' is compared with itself"),
+        (["recipes.drl_8d.sweep.lambda=[1.0e-13]"], "of at most 12 decimals"),
+        (
+            ["recipes.drl.sweep={lambda: [1.0e-5]}"],
+            "items.figure_4.recipes: 'drl' is a sweep, and figure_4 does not choose",
+        ),
+        (["studies.probe.label_budgets=[100,all]"], "figure_11 shows budget 3 but there are only 2"),
+        (["recipes.ae_8d.pixels=standardised"], "decoder.output sigmoid makes pixels in [0, 1]"),
+        (["recipes.drl_vp.score.embedding=fourier"], "recipes.drl_vp: score.embedding must be positional under sde vp"),
+        (["recipes.dae_vp.decoder.embedding=fourier"], "decoder.embedding must be positional under sde vp"),
+        (["recipes.drl_edm.score.embedding=positional"], "score.embedding must be fourier with edm preconditioning"),
+        (
+            ["recipes.drl_edm={inherits: drl_8d, objective: {preconditioning: edm}}"],
+            "both scale the inputs; choose one",
+        ),
+        (["recipes.drl_vp.sde.sigma_min=0.01"], "recipes.drl_vp.sde: unknown key 'sigma_min'"),
+        (["studies.code_usage.t=[0.0]"], "studies.code_usage.t.0: input should be greater than 0"),
         (["recipes.drl.optimiser.betas=[0.9,1.5]"], "recipes.drl.optimiser.betas.1"),
         (["every_recipe.encoder.depth=12"], "depth must be 6 n + 4"),
         (["every_recipe.score.nf=6"], "6 channels, which normalisation cannot group"),
@@ -209,10 +226,17 @@ def test_bad_settings_give_one_line_that_names_key_and_remedy(sets, expected):
     ],
 )
 def test_what_only_some_figures_ask_of_a_dataset_is_checked_when_they_are_planned(study, recipe_name, sets, expected):
-    config = resolve("demo", sets=["studies.probe.trajectory=false", *sets])
+    sweep = "recipes.drl_8d.sweep.lambda=[1.0e-6,1.0e-5]"
+    config = resolve("demo", sets=["studies.probe.trajectory=false", sweep, *sets])
     slices.probe(config, "digits", "drl")
     with pytest.raises(UserError, match=expected):
         getattr(slices, study)(config, "digits", recipe_name)
+
+
+def test_label_lists_and_a_sweep_do_not_go_together():
+    sets = ["datasets.digits.label_list=lists", "recipes.drl_8d.sweep.lambda=[1.0e-6,1.0e-5]"]
+    with pytest.raises(UserError, match="leave one value in each sweep, or unset label_list"):
+        slices.few_shot(resolve("demo", sets=sets), "digits", "vdrl_8d")
 
 
 def test_unknown_scale_is_named():

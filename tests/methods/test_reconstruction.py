@@ -25,6 +25,14 @@ def standardised(images):
     return (unit(images) - 0.5) / 0.25
 
 
+def under(sde, network):
+    """Return what a recipe must say to train under an SDE."""
+    if sde == "ve":
+        return {}
+    sizes = {"score": tiny.SCORE | {"scale_by_sigma": False}, "decoder": tiny.DECODER}[network]
+    return {"sde": {"kind": sde}, network: sizes | {"embedding": "positional"}}
+
+
 def times(generator):
     return 1e-5 + torch.rand(B, generator=generator) * (1 - 1e-5)
 
@@ -70,7 +78,7 @@ def test_vae_image_by_image(batch):
 
 @pytest.mark.parametrize("sde", ["ve", "vp"])
 def test_dae_sees_x_t_and_reconstructs_x_0(batch, sde):
-    method = tiny.method("dae", sde={"kind": sde}).eval()
+    method = tiny.method("dae", **under(sde, "decoder")).eval()
     process = {"ve": VE(), "vp": VP()}[sde]
     _, parts = method.loss(batch, torch.Generator().manual_seed(7))
     generator = torch.Generator().manual_seed(7)
@@ -118,7 +126,7 @@ def test_cdae_predicts_x_0(batch, scale_by_sigma):
 @pytest.mark.parametrize("sde", ["ve", "vp"])
 def test_cdae_score_of_a_perfect_prediction(batch, sde):
     """If the network knew x_0, its score would be the kernel's, -z / std."""
-    method = tiny.method("cdae", sde={"kind": sde}, score=tiny.SCORE | {"scale_by_sigma": False}).eval()
+    method = tiny.method("cdae", **under(sde, "score")).eval()
     x_0, t = standardised(batch.images), torch.full((B,), 0.4)
     method.network = lambda x, label, z: x_0
     noise = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(0))

@@ -151,7 +151,7 @@ def test_training_lowers_the_loss(kind):
 def test_the_loss_reaches_encoder_and_head(kind):
     method = build(kind)
     method.loss(stripes(), seeded())[0].backward()
-    for part in (method.encoder.conv, method.encoder.time_mlp, method.projection):
+    for part in (method.encoder.conv, method.encoder.embedding.mlp, method.projection):
         assert all(float(p.grad.abs().sum()) > 0 for p in part.parameters())
 
 

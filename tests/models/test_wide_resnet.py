@@ -47,8 +47,8 @@ def plain_norm(x, norm, training):
 def plain(network, x, t, n, training):
     """Compute the features with functional calls; strides and widths are stated here, not read off the network."""
     sigma = 0.01 * 5000**t
-    angles = 2 * math.pi * torch.log(sigma)[:, None] * network.fourier.frequencies
-    mlp = network.time_mlp
+    angles = 2 * math.pi * torch.log(sigma)[:, None] * network.embedding.features.frequencies
+    mlp = network.embedding.mlp
     embedding = torch.cat([angles.sin(), angles.cos()], 1) @ mlp.linear_0.weight.T + mlp.linear_0.bias
     embedding = reference.swish(embedding) @ mlp.linear_1.weight.T + mlp.linear_1.bias
     h = F.conv2d(x, network.conv.weight, network.conv.bias, padding=1)

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from drl.metrics import write_metrics
+from drl.errors import UserError
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure
 from drl.reporting.probe_curves import draw, table
@@ -52,12 +53,19 @@ def test_marks_are_rows_of_their_own(frame):
     assert pd.isna(own.loc["concatenated", "t"])
 
 
-def test_switched_off_or_absent_marks_leave_the_figure_as_it_is_without(frame):
+def test_switched_off_marks_leave_the_figure_as_it_is_without(frame):
     off = {**SETTINGS, "trajectory": False}
-    plain = table(frame[frame["arm"] == ""], SETTINGS)
+    plain = table(frame[frame["arm"] == ""], off)
     assert set(plain["arm"]) == {""}
     pd.testing.assert_frame_equal(table(frame, off), plain)
-    assert [axes.get_title() for axes in draw(plain, SETTINGS).axes] == ["Data A, 50 labels", "Data B, 60 labels"]
+    assert [axes.get_title() for axes in draw(plain, off).axes] == ["Data A, 50 labels", "Data B, 60 labels"]
+
+
+def test_marks_that_are_wanted_but_not_there_are_named(frame):
+    recipe = frame["recipe"].iloc[-1]
+    without = frame[(frame["recipe"] != recipe) | (frame["arm"] != "chosen")]
+    with pytest.raises(UserError, match=f"no probes of the whole trajectory of recipe '{recipe}'"):
+        table(without, SETTINGS)
 
 
 def test_arms_read_back_as_missing_cells_count_as_curves(frame):

@@ -18,7 +18,7 @@ from drl.errors import Unfinished, UserError
 from drl.methods.build import build_method
 from drl.metrics import read_metrics
 from drl.models.model_file import load_model, load_snapshots
-from drl.training.loop import Training
+from drl.training.loop import Training, training_images
 from drl.training.pretrain import Name, Resources, pretrain
 from drl.training.seeds import stream_seed
 from tests import tiny
@@ -160,6 +160,40 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, mon
         assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
 
 
+SMALL_CODES = {
+    "pixels": "unit",
+    "centre_inputs": True,
+    "horizontal_flip": True,
+    "codes_from": "ema",
+    "encoder": {"kind": "unet", "code_size": 2, "nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "time": True}
+    | {"attention_resolutions": [], "fir": True, "head": "wide"},
+    "score": tiny.SCORE | {"code_path": "dense_map", "fir": True},
+    "optimiser": {"schedule": "cosine", "warmup_steps": 2},
+}
+STAND_ALONE = {
+    "method": {"kind": "vae", "dequantise": True},
+    "pixels": "unit",
+    "encoder": {"kind": "convolutional", "code_size": 2},
+    "decoder": {"kind": "convolutional"},
+}
+
+
+@pytest.mark.parametrize(("kind", "changes"), [("vdrl", SMALL_CODES), ("vae", STAND_ALONE)])
+def test_every_option_survives_an_interruption(stripes, tmp_path, monkeypatch, kind, changes):
+    """Averaged snapshots, flips, the cosine schedule, dequantised pixels, the networks of the small-code models."""
+    whole = train(stripes, tmp_path / "whole", kind, **changes)
+    from drl.training import pretrain as module
+
+    real = module.run
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "run", lambda *a: real(*a[:-2], stop_after(8), a[-1]))
+        with pytest.raises(Unfinished):
+            train(stripes, tmp_path / "parts", kind, **changes)
+    parts = train(stripes, tmp_path / "parts", kind, **changes)
+    for name in FILES:
+        assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
+
+
 def test_killed_at_any_moment_and_run_again_is_uninterrupted_bit_for_bit(stripes, tmp_path):
     """Kill -9 a real process several times, each time after it has saved anew."""
     changes = {"iterations": 200}
@@ -277,6 +311,15 @@ def test_a_state_saved_with_other_threads_is_refused(stripes, tmp_path):
             train(stripes, tmp_path, resources=Resources(threads=2, **FP32))
     finally:
         torch.set_num_threads(1)
+
+
+def test_a_subset_of_the_training_images_is_balanced_and_the_same_for_every_seed(stripes):
+    store = ImageStore.open(stripes)
+    chosen = training_images(tiny.recipe(train_images=9, hold_out_validation=True), store)
+    assert torch.bincount(store.labels[chosen]).tolist() == [3, 3, 3]
+    assert not torch.isin(chosen, store.val).any()
+    assert torch.isin(chosen, store.train).all()
+    assert torch.equal(training_images(tiny.recipe(), store), store.train)
 
 
 def test_held_out_validation_images_are_never_trained_on(stripes):
