@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from drl.config.base import Settings
 from drl.config.check import check
 from drl.config.merge import overlay, patch, refine
 from drl.config.recipes import NAME_PATTERN, Recipe
-from drl.config.schema import SCALES, SWEEPS, Config
+from drl.config.schema import SCALES, Config
+from drl.config.sweeps import sweep_settings
 from drl.errors import UserError, nearest
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
@@ -140,10 +140,7 @@ def _swept(config: Config, name: str) -> tuple[str, dict[str, Any]]:
     if name not in members:
         what = "a sweep; name one of its members" if name == base else "no member of its sweep"
         raise UserError(f"config: recipes.{name}: is {what}; {nearest(name, members)}")
-    settings: dict[str, Any] = {}
-    for axis, value in zip(sweep, list(product(*sweep.values()))[members.index(name)], strict=True):
-        settings = overlay(settings, SWEEPS[axis](value))
-    return base, settings
+    return base, sweep_settings(base, sweep, name)
 
 
 def _inherited(config: Config, name: str, dataset: str | None, children: tuple[str, ...]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -13,16 +11,11 @@ from drl.config.base import Settings
 from drl.config.datasets import DatasetSettings
 from drl.config.recipes import Recipe, known_kinds
 from drl.config.studies import Seed, Studies, unique
+from drl.config.sweeps import sweep_members, with_sweeps
 from drl.errors import nearest
 from drl.items import ITEMS
 
 Scale = Literal["demo", "lite", "paper"]
-# Axes of a recipe's `sweep`, and what a value of each sets.
-SWEEPS: dict[str, Callable[[float], dict[str, dict[str, Any]]]] = {
-    "t": lambda value: {"times": {"kind": "single", "t": value}},
-    "lambda": lambda value: {"method": {"l1_weight": value}},
-    "d": lambda value: {"encoder": {"code_size": value}},
-}
 SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
 
 
@@ -31,37 +24,6 @@ def _count_to_seeds(value: Any) -> Any:
     if isinstance(value, str) and value.strip().isdigit():
         value = int(value)
     return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def shown(value: float) -> str:
-    """Write a sweep's value as it stands in a recipe's name: digits and a point, no exponent."""
-    text = f"{value:.12f}".rstrip("0").rstrip(".")
-    return text or "0"
-
-
-def _sweeps(value: dict[str, Any]) -> dict[str, Any]:
-    for name, recipe in value.items():
-        sweep = recipe.get("sweep", {})
-        if not isinstance(sweep, dict):
-            raise PydanticCustomError(
-                "sweep", "{name}.sweep must be an axis and its values, such as t: [0.1, 0.2]", {"name": name}
-            )
-        for axis, values in sweep.items():
-            if axis not in SWEEPS:
-                hint = nearest(str(axis), SWEEPS)
-                raise PydanticCustomError(
-                    "sweep", "{name}.sweep: unknown axis '{axis}'; {hint}", {"name": name, "axis": axis, "hint": hint}
-                )
-            numbers = isinstance(values, list) and all(
-                isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in values
-            )
-            if not numbers or not values or len(set(values)) < len(values) or any(float(shown(v)) != v for v in values):
-                raise PydanticCustomError(
-                    "sweep",
-                    "{name}.sweep.{axis} must be a list of different numbers >= 0 of at most 12 decimals",
-                    {"name": name, "axis": axis},
-                )
-    return value
 
 
 def _on_or_off(value: Any) -> Any:
@@ -125,7 +87,7 @@ class Config(Settings):
     ] = Field(description="Pretrainings of each recipe; a single number n means 0 .. n-1.")
     run: RunSettings
     datasets: dict[str, DatasetSettings]
-    recipes: Annotated[dict[str, dict[str, Any]], AfterValidator(_sweeps)] = Field(
+    recipes: Annotated[dict[str, dict[str, Any]], AfterValidator(with_sweeps)] = Field(
         description="Training set-ups by name; each resolves to drl.config.recipes.Recipe."
     )
     every_recipe: Annotated[dict[str, Any], AfterValidator(_sections_exist)] = Field(
@@ -136,9 +98,7 @@ class Config(Settings):
 
     def members(self, recipe: str) -> tuple[str, ...]:
         """Recipes that a name stands for: itself, or drl_8d-lambda0.00001 and so on for the values of its `sweep`."""
-        sweep = self.recipes[recipe].get("sweep", {})
-        axes = [[f"-{axis}{shown(value)}" for value in values] for axis, values in sweep.items()]
-        return tuple(recipe + "".join(parts) for parts in product(*axes))
+        return sweep_members(recipe, self.recipes[recipe].get("sweep", {}))
 
     def item_models(self, item: str) -> tuple[str, ...]:
         """Recipes of an item, each sweep replaced by its members."""

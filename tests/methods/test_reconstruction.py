@@ -27,10 +27,8 @@ def standardised(images):
 
 def under(sde, network):
     """Return what a recipe must say to train under an SDE."""
-    if sde == "ve":
-        return {}
     sizes = {"score": tiny.SCORE | {"scale_by_sigma": False}, "decoder": tiny.DECODER}[network]
-    return {"sde": {"kind": sde}, network: sizes | {"embedding": "positional"}}
+    return {"sde": {"kind": sde}, network: sizes | {"embedding": "fourier" if sde == "ve" else "positional"}}
 
 
 def times(generator):

@@ -3,8 +3,8 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from drl.metrics import write_metrics
 from drl.errors import UserError
+from drl.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure
 from drl.reporting.probe_curves import draw, table

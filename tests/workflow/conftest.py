@@ -23,11 +23,21 @@ TINY = {
         "score": {"nf": 4, "channel_multipliers": [1, 1]},
         "optimiser": {"warmup_steps": 2},
     },
+    "recipes": {"drl_8d": {"sweep": {"lambda": [1e-5, 1e-3]}, "encoder": {"nf": 4, "channel_multipliers": [1, 1]}}},
     "studies": {
         "probe": {"t": [0.0, 0.5, 1.0], "label_budgets": [20, 30, 50, "all"], "epochs": 2, "hidden": 8, "seeds": [0]},
+        "few_shot": {"t": [0.0, 1.0], "labels": [20, 40]},
+        "learning_speed": {"snapshots": 2, "t": [0.5]},
         "code_usage": {"times": 2, "images": 8, "t": [0.5]},
     },
-    "items": {"figure_4": {"datasets": ["digits"]}, "code_usage": {"datasets": ["digits"]}},
+    "items": {
+        "figure_4": {"datasets": ["digits"], "recipes": ["drl", "vdrl", "simclr"]},
+        "figure_5": {"datasets": ["digits"], "recipes": ["drl_vp", "simclr"]},
+        "figure_8": {"datasets": ["digits"], "recipes": ["drl_8d"]},
+        **{f"figure_{n}": {"datasets": ["digits"], "recipes": ["drl", "vdrl"]} for n in (9, 10, 11)},
+        "learning_curve": {"datasets": ["digits"], "recipes": ["drl", "drl_edm"]},
+        "code_usage": {"datasets": ["digits"], "recipes": ["drl", "vdrl"]},
+    },
 }
 
 
@@ -56,6 +66,11 @@ class Project:
         return subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600, check=False
         )
+
+    def drl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a `drl` command of this copy."""
+        command = [sys.executable, "-m", "drl", *words]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False)
 
     def planned(self, *words: str) -> dict[str, int]:
         """Dry-run and return how many jobs of each rule would run."""

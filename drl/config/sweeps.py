@@ -1,0 +1,78 @@
+"""Sweeps: a recipe that stands for one recipe a value of one of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from drl.config.merge import overlay
+from drl.errors import nearest
+
+# Axes, and what a value of each sets in the recipe.
+SWEEPS: dict[str, Callable[[float], dict[str, dict[str, Any]]]] = {
+    "t": lambda value: {"times": {"kind": "single", "t": value}},
+    "lambda": lambda value: {"method": {"l1_weight": value}},
+    "d": lambda value: {"encoder": {"code_size": value}},
+}
+
+
+def sweep_members(recipe: str, sweep: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
+    """Return the names of a sweep's members, drl_8d-lambda0.00001 and so on; the recipe itself without a sweep."""
+    axes = [[f"-{axis}{_shown(value)}" for value in values] for axis, values in sweep.items()]
+    return tuple(recipe + "".join(parts) for parts in product(*axes))
+
+
+def sweep_settings(recipe: str, sweep: Mapping[str, Sequence[float]], member: str) -> dict[str, Any]:
+    """Return what a member of a sweep sets in its recipe."""
+    values = list(product(*sweep.values()))[sweep_members(recipe, sweep).index(member)]
+    settings: dict[str, Any] = {}
+    for axis, value in zip(sweep, values, strict=True):
+        settings = overlay(settings, SWEEPS[axis](value))
+    return settings
+
+
+def with_sweeps(recipes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Check the `sweep` of every recipe and read its numbers, which YAML takes for text where they read 1e-5."""
+    return {
+        name: {**recipe, "sweep": _checked(name, recipe["sweep"])} if "sweep" in recipe else recipe
+        for name, recipe in recipes.items()
+    }
+
+
+def _checked(name: str, sweep: Any) -> dict[str, list[float]]:
+    if not isinstance(sweep, dict) or not sweep:
+        raise _error(f"{name}.sweep must be an axis and its values, such as t: [0.1, 0.2]")
+    for axis in sweep:
+        if axis not in SWEEPS:
+            raise _error(f"{name}.sweep: unknown axis {axis!r}; {nearest(str(axis), SWEEPS)}")
+    return {axis: _numbers(f"{name}.sweep.{axis}", values) for axis, values in sweep.items()}
+
+
+def _numbers(where: str, values: Any) -> list[float]:
+    try:
+        numbers = [value if type(value) is int else float(_not_bool(value)) for value in values]
+    except (TypeError, ValueError):
+        numbers = []
+    # A name must give its value back, and no two members may share one.
+    exact = all(value >= 0 and float(_shown(value)) == value for value in numbers)
+    if not numbers or not exact or len(set(numbers)) < len(numbers):
+        raise _error(f"{where} must be a list of different numbers >= 0 of at most 12 decimals")
+    return numbers
+
+
+def _not_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise TypeError("a yes or no is no number")
+    return value
+
+
+def _shown(value: float) -> str:
+    """Write a value as it stands in a recipe's name: digits and a point, no exponent."""
+    return f"{value:.12f}".rstrip("0").rstrip(".")
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError("sweep", "{message}", {"message": message})
