@@ -74,8 +74,6 @@ def place(
     # fp32 means fp32: convolutions would round to 10 bits of mantissa (TF32) without a word.
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
     compiled = compile == "on" or (compile == "auto" and kind == "cuda" and _has_compiler())
-    if not compiled:
-        _spare_the_compilers_import()
     return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
 
 
@@ -95,18 +93,6 @@ def peak_memory_bytes(device: torch.device) -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _spare_the_compilers_import() -> None:
-    """Keep optimisers from importing torch's compiler, two seconds of every job, only to be told not to be compiled.
-
-    torch marks some of their methods so; the mark is looked up at the first call, and the method itself will do for it
-    where nothing is compiled. Another version of torch that marks them otherwise is slower, not wrong.
-    """
-    for method in vars(torch.optim.Optimizer).values():
-        plain = getattr(method, "__wrapped__", None)
-        if plain is not None and "_disable_dynamo" in getattr(getattr(method, "__code__", None), "co_qualname", ""):
-            plain.__dict__.setdefault("__dynamo_disable", plain)
 
 
 def _has_compiler() -> bool:
