@@ -85,7 +85,9 @@ def item_about(item):
         "seeds": ", ".join(map(str, CONFIG.seeds)),
         "probe_seeds": ", ".join(map(str, studies.probe.seeds)),
         "epochs": studies.probe.epochs,
-        "select": "best on validation" if studies.probe.select == "best_val" else "last",
+        "select": (
+            "best on validation" if studies.probe.select == "best_val" else "last"
+        ),
         "trajectory": studies.probe.trajectory and ITEMS[item].trajectory,
         "dae_input": studies.probe.dae_input,
         "few_shot_split": studies.few_shot.split,
