@@ -12,9 +12,8 @@ from torch import Tensor
 from drl.errors import UserError
 from drl.evaluation.codes import CodeTable, read_codes
 from drl.evaluation.measurement import Measurement, begin, without
-from drl.evaluation.mlp_probe import ProbeOptions, ProbeResult, train_probes
+from drl.evaluation.mlp_probe import ProbeOptions, ProbeResult, train_in_view
 from drl.models.model_file import load_snapshots
-from drl.progress import Reporter
 
 # Codes that are held at once; snapshots beyond are probed in a further batch.
 LIMIT_BYTES = {"cpu": 1 << 30, "cuda": 8 << 30}
@@ -62,7 +61,15 @@ def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, An
     subset = found.labelled(train, budget, seed, settings.get("label_list"))
     count = 0
     for steps, table in _batches(found, torch.cat([subset, *evaluations.values()]), settings):
-        result = _train(found, table, subset, evaluations, options, protocol["seeds"])
+        result = train_in_view(
+            f"probes, {len(subset)} labels",
+            table.part(subset),
+            {name: table.part(indices) for name, indices in evaluations.items()},
+            len(store.classes),
+            options,
+            protocol["seeds"],
+            found.placement.device,
+        )
         count += len(steps)
         columns = [{"step": step, "t": t} for step in steps for t in settings["t"]]
         for row in _table(result, columns, protocol["seeds"], evaluations):
@@ -100,28 +107,6 @@ def _batches(found: Measurement, needed: Tensor, settings: Mapping[str, Any]) ->
 
 def _joined(tables: list[CodeTable]) -> CodeTable:
     return CodeTable(torch.cat([table.codes for table in tables]), tables[0].labels, tables[0].rows)
-
-
-def _train(
-    found: Measurement,
-    table: CodeTable,
-    subset: Tensor,
-    evaluations: Mapping[str, Tensor],
-    options: ProbeOptions,
-    seeds: list[int],
-) -> ProbeResult:
-    """Train one probe for each code set and seed and show their progress."""
-    eval_sets = {name: table.part(indices) for name, indices in evaluations.items()}
-    with Reporter(f"probes, {len(subset)} labels", options.all_epochs, unit="epochs") as reporter:
-        return train_probes(
-            *table.part(subset),
-            eval_sets,
-            len(found.store.classes),
-            options,
-            seeds,
-            found.placement.device,
-            lambda *_: reporter.advance(),
-        )
 
 
 def _table(

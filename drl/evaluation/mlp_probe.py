@@ -16,6 +16,7 @@ from torch import Tensor
 
 from drl.errors import UserError
 from drl.evaluation.batched_mlp import BatchedMlp, ProbeStream, Weights, accuracy
+from drl.progress import Reporter
 
 EvalSets = Mapping[str, tuple[Tensor, Tensor]]
 
@@ -157,6 +158,20 @@ def train_probes(
         progress = _progress(on_epoch, done * options.epochs, len(rates) * options.epochs)
         results.append(_train(train, evals, classes, replace(options, learning_rate=rate), seeds, progress))
     return results[0] if len(results) == 1 else _best_rate(results)
+
+
+def train_in_view(
+    title: str,
+    labelled: tuple[Tensor, Tensor],
+    eval_sets: EvalSets,
+    classes: int,
+    options: ProbeOptions,
+    seeds: Sequence[int],
+    device: torch.device,
+) -> ProbeResult:
+    """Train probes as `train_probes` does, on codes and labels, and show their progress under a title."""
+    with Reporter(title, options.all_epochs, unit="epochs") as reporter:
+        return train_probes(*labelled, eval_sets, classes, options, seeds, device, lambda *_: reporter.advance())
 
 
 def _progress(on_epoch: Callable[[int, int], None] | None, before: int, total: int) -> Callable[[int], None]:

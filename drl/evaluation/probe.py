@@ -14,10 +14,9 @@ from torch import Tensor
 
 from drl.evaluation.codes import read_codes
 from drl.evaluation.measurement import Measurement, begin, without
-from drl.evaluation.mlp_probe import EvalSets, ProbeOptions, ProbeResult, train_probes
+from drl.evaluation.mlp_probe import EvalSets, ProbeOptions, ProbeResult, train_in_view
 from drl.evaluation.trajectory import Ordinary, held_out, trajectory
 from drl.models.model_file import load_model
-from drl.progress import Reporter
 
 
 def probe(
@@ -70,7 +69,9 @@ def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, An
     eval_sets = {name: table.part(indices) for name, indices in measured.items()}
 
     def run(title: str, labelled: tuple[Tensor, Tensor], evaluations: EvalSets) -> ProbeResult:
-        return _train(title, labelled, evaluations, options, protocol["seeds"], found)
+        return train_in_view(
+            title, labelled, evaluations, len(store.classes), options, protocol["seeds"], found.placement.device
+        )
 
     for budget, subset in subsets.items():
         result = run(f"probes, {budget} labels", table.part(subset), eval_sets)
@@ -80,27 +81,6 @@ def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, An
             ordinary = Ordinary(table, subset, store.val, measured, result)
             for row in trajectory(ordinary, protocol["t"], protocol["seeds"], run):
                 yield {"split": seed, "labels": budget, **row}
-
-
-def _train(
-    title: str,
-    labelled: tuple[Tensor, Tensor],
-    eval_sets: EvalSets,
-    options: ProbeOptions,
-    seeds: Sequence[int],
-    found: Measurement,
-) -> ProbeResult:
-    """Train probes and show their progress."""
-    with Reporter(title, options.all_epochs, unit="epochs") as reporter:
-        return train_probes(
-            *labelled,
-            eval_sets,
-            len(found.store.classes),
-            options,
-            seeds,
-            found.placement.device,
-            lambda *_: reporter.advance(),
-        )
 
 
 def _table(result: ProbeResult, times: Sequence[float], seeds: Sequence[int], tests: int) -> Iterator[dict[str, Any]]:

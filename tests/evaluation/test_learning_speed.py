@@ -9,6 +9,7 @@ from drl.data.store import ImageStore
 from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import learning_speed as module
+from drl.evaluation import mlp_probe
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.learning_speed import learning_speed
 from drl.evaluation.mlp_probe import ProbeOptions, train_probes
@@ -95,7 +96,7 @@ def test_snapshots_of_a_training_are_read(model, stripes, tmp_path, monkeypatch)
 @pytest.mark.parametrize(("sets_at_once", "calls"), [(6, [6]), (4, [4, 2]), (1, [2, 2, 2])])
 def test_all_snapshots_are_one_batch_where_memory_allows(model, stripes, tmp_path, monkeypatch, sets_at_once, calls):
     run(model, stripes, tmp_path / "whole.csv")
-    real, seen = module.train_probes, []
+    real, seen = mlp_probe.train_probes, []
 
     def spy(codes, labels, evaluations, *rest):
         seen.append(codes.shape[0])
@@ -104,7 +105,7 @@ def test_all_snapshots_are_one_batch_where_memory_allows(model, stripes, tmp_pat
         assert float(distance.min()) > 1e-6, "a validation image is among the training images"
         return real(codes, labels, evaluations, *rest)
 
-    monkeypatch.setattr(module, "train_probes", spy)
+    monkeypatch.setattr(mlp_probe, "train_probes", spy)
     monkeypatch.setitem(module.LIMIT_BYTES, "cpu", sets_at_once * (24 + 6) * 64 * 4)
     run(model, stripes, tmp_path / "parts.csv")
     assert seen == calls

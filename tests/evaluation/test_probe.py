@@ -98,7 +98,7 @@ def test_codes_are_those_of_single_images(model, stripes):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_probes_products_have_the_precision_of_the_job(model, stripes, tmp_path, monkeypatch, precision):
-    from drl.evaluation import probe as module
+    from drl.evaluation import mlp_probe as module
 
     real, seen = module.train_probes, []
 
@@ -112,7 +112,7 @@ def test_the_probes_products_have_the_precision_of_the_job(model, stripes, tmp_p
 
 
 def test_selection_uses_validation_and_trains_without_it(model, stripes, tmp_path, monkeypatch):
-    from drl.evaluation import probe as module
+    from drl.evaluation import mlp_probe as module
 
     real, seen = module.train_probes, []
 

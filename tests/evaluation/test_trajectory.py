@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from drl.data.store import ImageStore
 from drl.device import place
 from drl.errors import UserError
-from drl.evaluation import probe as module
+from drl.evaluation import mlp_probe as module
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.mlp_probe import ProbeOptions, train_probes
 from drl.evaluation.probe import probe
@@ -134,7 +134,7 @@ def test_selecting_probes_choose_t_without_further_training(model, stripes, tmp_
 
 def test_without_validation_images_the_job_stops_before_it_reads_codes(model, other_stripes, tmp_path, monkeypatch):
     images = other_stripes()
-    monkeypatch.delattr(module, "read_codes")
+    monkeypatch.delattr("drl.evaluation.probe.read_codes")
     with pytest.raises(UserError) as refused:
         run(model, images, tmp_path / "probe.csv")
     assert str(refused.value) == (
