@@ -11,7 +11,7 @@ from drl.data.store import ImageStore
 from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import few_shot as module
-from drl.evaluation.codes import extract_codes
+from drl.evaluation.codes import CodeTable, extract_codes
 from drl.evaluation.few_shot import few_shot
 from drl.evaluation.measurement import Measurement
 from drl.metrics import read_metrics
@@ -72,6 +72,22 @@ def test_validation_is_measured_and_keeps_its_labels_to_itself(model, stripes, t
         measured = {"test_accuracy": store.test, "val_accuracy": store.val}[row["metric"]]
         expected = accuracy(float(row["t"]), int(row["labels"]), measured, candidates)
         assert float(row["value"]) == pytest.approx(expected)
+
+
+def test_the_machine_is_sklearns_default():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(3).repeat(80)
+    codes = torch.randn(1, 240, 4, generator=generator) + 0.8 * labels[:, None]
+    table = CodeTable(codes, labels, torch.arange(240))
+    subset, measured = torch.arange(60), torch.arange(60, 240)
+    found = module._fit(table, {60: subset}, {"test": measured}, 60, 0)["test"]
+    numbers, classes = codes[0].double().numpy(), labels.numpy()
+
+    def accuracy(**options):
+        return 100 * SVC(**options).fit(numbers[:60], classes[:60]).score(numbers[60:], classes[60:])
+
+    assert found == pytest.approx(accuracy(C=1.0, kernel="rbf", gamma="scale"))
+    assert found not in (accuracy(C=0.01), accuracy(kernel="linear"), accuracy(gamma=1.0))
 
 
 def test_threads_change_nothing(model, stripes, tmp_path):
