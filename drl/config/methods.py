@@ -99,7 +99,8 @@ class Contrastive(Method):
         default=(128, 128), min_length=1, description="Widths of the projection head after the code. Ours: 128, 128."
     )
     t: Time | Literal["random"] = Field(
-        default="random", description="Where the encoder is asked in training: as `times` says, or always here. Ours."
+        default="random",
+        description="Where the encoder is asked in training: for each view as `times` says, or always here. Ours.",
     )
 
 

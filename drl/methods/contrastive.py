@@ -84,14 +84,16 @@ class Contrastive(Method):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return NT-Xent averaged over the batch; the other part is the mean cosine between an image's two views."""
-        t = self.times(len(batch.images), generator)
+        # Each view has a t of its own: if an image's two views shared theirs, the encoder, which is told t, could pair
+        # them by it without looking at them.
+        t = self.times(2 * len(batch.images), generator)
         contrastive, alignment = self._objective(self.views(batch.images, generator), t)
         return contrastive, {"contrastive": contrastive.detach(), "alignment": alignment}
 
     def _objective(self, views: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return NT-Xent and the mean cosine for given views [2B, C, H, W] and times [B]: what is compiled."""
+        """Return NT-Xent and the mean cosine for given views [2B, C, H, W] and their times [2B]: what is compiled."""
         # Both views go through the encoder at once, so that batch normalisation cannot tell first from second.
-        a, b = self.projection(self.code(views, t.repeat(2))).float().chunk(2)
+        a, b = self.projection(self.code(views, t)).float().chunk(2)
         contrastive = nt_xent(a, b, self.recipe["method"]["temperature"]).mean()
         return contrastive, F.cosine_similarity(a.detach(), b.detach()).mean()
 
@@ -100,7 +102,7 @@ class Contrastive(Method):
         self._objective = torch.compile(self._objective)  # type: ignore[method-assign]
 
     def times(self, n: int, generator: torch.Generator) -> Tensor:
-        """Return the t [n] at which the encoder is asked for both views of each image."""
+        """Return the t [n] at which the encoder is asked for n views."""
         t = self.recipe["method"]["t"]
         if t == "random":
             return sample_times(self.recipe["times"], self.sde, n, generator)

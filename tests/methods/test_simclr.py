@@ -1,5 +1,7 @@
 """SimCLR and SimCLR-Gauss: their views, their times, and that they learn."""
 
+import math
+
 import pytest
 import torch
 
@@ -79,9 +81,9 @@ def test_loss_from_its_parts(kind):
     method, batch = build(kind).eval(), stripes(6)
     loss, parts = method.loss(batch, seeded(7))
     generator = seeded(7)
-    t = 1e-5 + torch.rand(6, generator=generator) * (1 - 1e-5)
-    first, second = method.views(batch.images, generator).chunk(2)
-    a, b = (method.projection(method.encoder.latent(view, t)[0]) for view in (first, second))
+    times = (1e-5 + torch.rand(12, generator=generator) * (1 - 1e-5)).chunk(2)
+    views = method.views(batch.images, generator).chunk(2)
+    a, b = (method.projection(method.encoder.latent(view, t)[0]) for view, t in zip(views, times, strict=True))
     expected = float(nt_xent(a, b, 0.5).mean().detach())
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-4)
     assert float(parts["contrastive"]) == pytest.approx(expected, rel=1e-4)
@@ -145,6 +147,22 @@ def test_training_lowers_the_loss(kind):
         optimiser.step()
         losses.append(float(loss.detach()))
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_t_does_not_tell_which_views_belong_together(kind):
+    """Images that are all alike cannot be told apart, however long one trains; by a shared t they could."""
+    method = build(kind)
+    batch = Batch(torch.zeros(16, 1, tiny.SIZE, tiny.SIZE, dtype=torch.uint8), torch.zeros(16, dtype=torch.int64))
+    optimiser = torch.optim.Adam(method.parameters(), lr=3e-3)
+    generator, losses = seeded(), []
+    for _ in range(60):
+        loss, _ = method.loss(batch, generator)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert sum(losses[-10:]) / 10 > 0.97 * math.log(31)
 
 
 @pytest.mark.parametrize("kind", KINDS)
