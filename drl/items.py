@@ -58,6 +58,7 @@ class Model:
         return f"{self.dataset}/{self.recipe}/seed{self.seed}"
 
 
+WITH_FIGURE_4 = dict.fromkeys(("demo", "lite", "paper"), "seconds, with Figure 4")
 REGISTRY = (
     Item(
         "figure_2", "figure", "2-d codes of DRL and samples over the latent square", "3.3", "generation", "2-d models"
@@ -75,6 +76,7 @@ REGISTRY = (
         drawn_by="probe_curves",
         budget=-1,
         trajectory=True,
+        cost={"demo": "2 min", "lite": "1 h 50 min (without EDM 80 min)", "paper": "not run"},
     ),
     Item(
         "figure_5",
@@ -86,6 +88,7 @@ REGISTRY = (
         drawn_by="probe_curves",
         budget=-1,
         trajectory=True,
+        cost={"demo": "2 min, with Figure 4 one", "lite": "not run", "paper": "not run"},
     ),
     Item("figure_6", "figure", "denoising with another image's code", "App. H", "generation", "2-d models"),
     Item("figure_7", "figure", "samples from one code against its size", "App. H", "generation", "2- to 16-d models"),
@@ -97,6 +100,7 @@ REGISTRY = (
         "few_shot",
         "1 dataset x 4 recipes, two of them x 4 weights, x 3 seeds",
         drawn_by="few_shot_curves",
+        cost={"demo": "1 min", "lite": "30 min", "paper": "not run"},
     ),
     Item(
         "figure_9",
@@ -107,6 +111,7 @@ REGISTRY = (
         "models of Figure 4",
         drawn_by="probe_curves",
         budget=0,
+        cost=WITH_FIGURE_4,
     ),
     Item(
         "figure_10",
@@ -117,6 +122,7 @@ REGISTRY = (
         "models of Figure 4",
         drawn_by="probe_curves",
         budget=1,
+        cost=WITH_FIGURE_4,
     ),
     Item(
         "figure_11",
@@ -127,6 +133,7 @@ REGISTRY = (
         "models of Figure 4",
         drawn_by="probe_curves",
         budget=2,
+        cost=WITH_FIGURE_4,
     ),
     Item(
         "figure_12",
@@ -153,6 +160,7 @@ REGISTRY = (
         "learning_speed",
         "2 recipes of Figure 4, and 2 with EDM's objective",
         drawn_by="learning_speed",
+        cost={"demo": "30 s", "lite": "50 min, with Figure 4 five", "paper": "not run"},
     ),
     Item(
         "code_usage",
@@ -162,7 +170,7 @@ REGISTRY = (
         "pretrain",
         "models of Figure 4",
         drawn_by="code_usage",
-        cost=dict.fromkeys(("demo", "lite", "paper"), "seconds, with Figure 4"),
+        cost=WITH_FIGURE_4,
     ),
 )
 ITEMS: Mapping[str, Item] = {item.name: item for item in REGISTRY}
