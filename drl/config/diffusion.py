@@ -36,7 +36,7 @@ class VPSettings(Settings):
 
 
 class UniformTimes(Settings):
-    """T ~ U[epsilon, 1], the paper's default."""
+    """Uniform: t ~ U[epsilon, 1], the paper's default."""
 
     kind: Literal["uniform"] = "uniform"
     epsilon: float = Field(default=1e-5, ge=0, lt=1, description="Smallest t. Authors' code: 1e-5.")

@@ -48,7 +48,7 @@ def kl_penalty(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def mix(x_0: Tensor, lam: Tensor, permutation: Tensor) -> Tensor:
-    """Lam x_0 + (1 - lam) x_0[permutation] (Mixup-DRL, paper section 3.2).
+    """Return lam x_0 + (1 - lam) x_0[permutation] (Mixup-DRL, paper section 3.2).
 
     Args:
         x_0: [B, C, H, W].

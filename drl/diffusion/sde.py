@@ -26,7 +26,7 @@ class VE:
     sigma_max: float = 50.0
 
     def mean_factor(self, t: Tensor) -> Tensor:
-        """M(t) = 1: the image is not scaled down."""
+        """Return m(t) = 1: the image is not scaled down."""
         return torch.ones_like(t)
 
     def std(self, t: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class VP:
         return -0.25 * t**2 * (self.beta_max - self.beta_min) - 0.5 * t * self.beta_min
 
     def mean_factor(self, t: Tensor) -> Tensor:
-        """M(t) = exp(-t^2 (beta_max - beta_min) / 4 - t beta_min / 2)."""
+        """Return m(t) = exp(-t^2 (beta_max - beta_min) / 4 - t beta_min / 2)."""
         return torch.exp(self._log_mean(t))
 
     def std(self, t: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class Coder(Method):
 
 
 class DeterministicCode(Coder):
-    """Z = E(x, t) with an L1 penalty. A WideResNet's code is its pooled features, so no entry is negative."""
+    """A code z = E(x, t) with an L1 penalty. A WideResNet's code is its pooled features, so no entry is negative."""
 
     def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return z and lambda |z|_1."""
@@ -58,7 +58,7 @@ class DeterministicCode(Coder):
 
 
 class GaussianCode(Coder):
-    """Z ~ N(mean(x, t), exp(log variance(x, t))) with a KL penalty (paper section 2.1)."""
+    """A code z ~ N(mean(x, t), exp(log variance(x, t))) with a KL penalty (paper section 2.1)."""
 
     probabilistic = True
 
