@@ -134,34 +134,30 @@ def test_codes_are_of_the_clean_image_before_the_head(kind):
     assert not torch.allclose(codes, method.encode(images, torch.full((5,), 0.9)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_training_lowers_the_loss(kind):
-    method, batch = build(kind), stripes()
+def train(method, batch, steps):
+    """Return the loss at each step."""
     optimiser = torch.optim.Adam(method.parameters(), lr=3e-3)
-    generator = seeded()
-    losses = []
-    for _ in range(40):
+    generator, losses = seeded(), []
+    for _ in range(steps):
         loss, _ = method.loss(batch, generator)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
+    return losses
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_lowers_the_loss(kind):
+    losses = train(build(kind), stripes(), 40)
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_t_does_not_tell_which_views_belong_together(kind):
     """Images that are all alike cannot be told apart, however long one trains; by a shared t they could."""
-    method = build(kind)
     batch = Batch(torch.zeros(16, 1, tiny.SIZE, tiny.SIZE, dtype=torch.uint8), torch.zeros(16, dtype=torch.int64))
-    optimiser = torch.optim.Adam(method.parameters(), lr=3e-3)
-    generator, losses = seeded(), []
-    for _ in range(60):
-        loss, _ = method.loss(batch, generator)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    losses = train(build(kind), batch, 60)
     assert sum(losses[-10:]) / 10 > 0.97 * math.log(31)
 
 
