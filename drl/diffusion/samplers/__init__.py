@@ -1,0 +1,1 @@
+"""From noise to images: predictor-corrector samplers and the probability-flow ODE."""
