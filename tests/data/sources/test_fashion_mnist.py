@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from drl.data.sources import fashion_mnist
+from drl.data.sources import fashion_mnist, mnist
 from drl.data.sources.idx import read_idx
 from drl.errors import UserError
 from tests.data.factories import settings, write_idx
@@ -29,6 +30,12 @@ def test_reads_plain_and_gzipped_files(folder: Path) -> None:
     assert np.array_equal(raw.train.images[..., 0], IMAGES[:20])
     assert np.array_equal(raw.test.labels, LABELS[20:])
     assert raw.train.files[9] == "9_Ankle_boot.png"
+
+
+def test_mnist_has_the_same_format(folder: Path) -> None:
+    raw = mnist.read(settings("mnist", folder=str(folder)))
+    assert np.array_equal(raw.test.images[..., 0], IMAGES[20:])
+    assert (raw.train.files[9], raw.origin[:27]) == ("9_9.png", "MNIST (LeCun et al., 1998),")
 
 
 def test_origin_does_not_depend_on_packing(folder: Path) -> None:
@@ -71,13 +78,19 @@ def test_idx_shape_comes_from_the_header(tmp_path: Path) -> None:
 
 
 def test_without_download_the_message_names_the_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "none")
+    absent = replace(fashion_mnist.FASHION_MNIST, system_folder=(tmp_path / "none", "dataset-fashion-mnist"))
+    monkeypatch.setattr(fashion_mnist, "FASHION_MNIST", absent)
     monkeypatch.setenv("DRL_DATA", str(tmp_path))
     with pytest.raises(UserError, match="download is off: install Debian's package dataset-fashion-mnist"):
         fashion_mnist.read(settings("fashion_mnist", download=False))
+    with pytest.raises(UserError, match=r"MNIST is not in .*mnist, and download is off: set the data set's `folder`"):
+        mnist.read(settings("mnist", download=False))
 
 
-@pytest.mark.skipif(not fashion_mnist.DEBIAN_FOLDER.exists(), reason="Debian's dataset-fashion-mnist is not installed")
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+
+
+@pytest.mark.skipif(not DEBIAN.exists(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_debian_package_holds_the_original() -> None:
     raw = fashion_mnist.read(settings("fashion_mnist", download=False))
     assert raw.train.images.shape == (60000, 28, 28, 1)
