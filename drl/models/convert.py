@@ -1,0 +1,78 @@
+"""`drl convert`: bring a published checkpoint of score_sde_pytorch into this project's form."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from drl.errors import UserError
+from drl.methods.base import ImageFacts
+from drl.methods.build import build_method
+from drl.models.model_file import save_model
+from drl.models.ncsnpp import NCSNpp
+from drl.models.song_checkpoint import learnt_names, load_song, song_tensors
+from drl.provenance import write_card
+
+
+def convert(checkpoint: Path, out: Path, recipe: dict[str, Any], facts: ImageFacts, about: dict[str, Any]) -> None:
+    """Write `out` (a model.safetensors) and its run card.
+
+    Args:
+        checkpoint: A .pth file with `model` and `ema`.
+        out: Where the model goes.
+        recipe: The resolved recipe of the checkpoint's network, of method unconditional.
+        facts: Size of the images that it was trained on.
+        about: Scale, dataset, recipe's name and seed, for the header.
+
+    Raises:
+        UserError: If the file is missing, is not such a checkpoint, or does not fit the recipe.
+    """
+    started = time.monotonic()
+    if recipe["method"]["kind"] != "unconditional":
+        raise UserError("convert: Song's checkpoints have no encoder; give a recipe of method unconditional")
+    try:
+        # Nothing but tensors and plain containers is unpickled.
+        loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{checkpoint}: there is no such file; give the checkpoint that was downloaded") from error
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged file: torch lets through whatever its unpickler stumbles over
+        raise UserError(
+            f"{checkpoint}: cannot be read as tensors alone ({type(error).__name__}); download it again"
+        ) from error
+    if not isinstance(loaded, Mapping):
+        raise UserError(f"{checkpoint}: holds no names and tensors; give a checkpoint of score_sde_pytorch")
+    neutral = torch.ones(1, facts.channels, 1, 1)
+    method = build_method(recipe, facts, 0 * neutral, neutral)
+    network = method.score_network
+    assert isinstance(network, NCSNpp)
+    averages = load_song(network, loaded, str(checkpoint))
+    save_model(out, method, _by_our_names(method, network, averages), about)
+    write_card(
+        "convert",
+        [out],
+        {"recipe": recipe},
+        "",
+        inputs=[checkpoint],
+        **about,
+        step=int(loaded.get("step", 0)),
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def _by_our_names(method: Any, network: NCSNpp, averages: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the averages by our parameters' names, laid through a copy of the network."""
+    raw = {name: value.detach().clone() for name, value in network.named_parameters()}
+    theirs = song_tensors(network)
+    with torch.no_grad():
+        for name, value in zip(learnt_names(theirs), averages, strict=True):
+            theirs[name].copy_(value)
+        found = {f"score_network.{name}": value.detach().clone() for name, value in network.named_parameters()}
+        for name, value in network.named_parameters():
+            value.copy_(raw[name])
+    return found

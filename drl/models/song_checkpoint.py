@@ -1,0 +1,149 @@
+"""The names that score_sde_pytorch gives to the tensors of an unconditional NCSN++, beside ours.
+
+Its modules stand in one list, `all_modules.0`, `all_modules.1`, …, in the order in which the network uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from drl.errors import UserError
+from drl.models.layers import AttentionBlock, ResBlock
+from drl.models.ncsnpp import NCSNpp
+
+REMEDY = "give the recipe of the network that was trained"
+# Song's name of a residual block's layer, and ours.
+RES = (
+    ("GroupNorm_0", "norm_0"),
+    ("Conv_0", "conv_0"),
+    ("Dense_0", "shift"),
+    ("GroupNorm_1", "norm_1"),
+    ("Conv_1", "conv_1"),
+    ("Conv_2", "skip"),
+)
+
+
+def song_tensors(network: NCSNpp) -> dict[str, Tensor]:
+    """Return the network's tensors by Song's names, in his order; each shares memory with ours, or is a view of it.
+
+    Raises:
+        UserError: If the network is conditional on a code.
+    """
+    if network.conditioning is not None:
+        raise UserError("Song's checkpoints are of unconditional networks; give a recipe of method unconditional")
+    found: dict[str, Tensor] = {}
+    for position, module in enumerate(_modules(network)):
+        for name, tensor in _named(module):
+            found[f"all_modules.{position}.{name}"] = tensor
+    return found
+
+
+def load_song(network: NCSNpp, checkpoint: Mapping[str, Any], where: str) -> list[Tensor]:
+    """Copy the checkpoint's `model` into a network, by name.
+
+    Args:
+        network: An unconditional NCSN++ of the checkpoint's sizes.
+        checkpoint: What torch.load gave: `model`, names to tensors; `ema`, whose `shadow_params` has no names.
+        where: The file, for messages.
+
+    Returns:
+        The moving averages, in the order of `song_tensors` without the frozen frequencies.
+
+    Raises:
+        UserError: If names are missing or surplus, a shape differs, or the list is too long or short.
+    """
+    model = checkpoint.get("model")
+    ema = checkpoint.get("ema")
+    if not isinstance(model, Mapping) or not isinstance(ema, Mapping) or "shadow_params" not in ema:
+        raise UserError(f"{where}: holds no `model` and `ema.shadow_params`; give a checkpoint of score_sde_pytorch")
+    # `sigmas` is the discrete noise schedule, which continuous models do not use.
+    theirs = {name.removeprefix("module."): value for name, value in model.items()}
+    theirs.pop("sigmas", None)
+    ours = song_tensors(network)
+    for name in sorted(set(ours) | set(theirs)):
+        if name not in theirs:
+            raise UserError(
+                f"{where}: lacks {name}, which the recipe's network has; give the recipe that it was trained with"
+            )
+        if name not in ours:
+            raise UserError(
+                f"{where}: holds {name}, which the recipe's network lacks; give the recipe it was trained with"
+            )
+        if theirs[name].shape != ours[name].shape:
+            raise UserError(
+                f"{where}: {name} has shape {tuple(theirs[name].shape)}, in the recipe's network "
+                f"{tuple(ours[name].shape)}; {REMEDY}"
+            )
+    with torch.no_grad():
+        for name, tensor in ours.items():
+            tensor.copy_(theirs[name])
+    return _averages(ours, ema["shadow_params"], where)
+
+
+def learnt_names(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return which of `song_tensors` are learnt and so averaged: all but the frozen frequencies."""
+    return [name for name in tensors if not name.endswith(".W") or ".NIN_" in name]
+
+
+def _averages(ours: Mapping[str, Tensor], shadow: Sequence[Tensor], where: str) -> list[Tensor]:
+    learnt = learnt_names(ours)
+    if len(shadow) != len(learnt):
+        raise UserError(f"{where}: ema.shadow_params holds {len(shadow)} tensors, but the network learns {len(learnt)}")
+    for name, value in zip(learnt, shadow, strict=True):
+        if value.shape != ours[name].shape:
+            raise UserError(
+                f"{where}: in ema.shadow_params {tuple(value.shape)} stands where {name} has {tuple(ours[name].shape)}"
+            )
+    return list(shadow)
+
+
+def _modules(network: NCSNpp) -> Iterator[Any]:
+    """Yield our modules in the order of Song's list."""
+    embedding: Any = network.embedding
+    down: Any = network.down
+    up: Any = network.up
+    yield from (embedding.features, embedding.mlp.linear_0, embedding.mlp.linear_1, down.conv)
+    for level in down.levels:
+        for stage in level.stages:
+            yield from _stage(stage)
+        if level.downsampler is not None:
+            yield level.downsampler
+        if level.pyramid is not None:
+            yield nn.ModuleDict({"Conv2d_0" if level.fir is not None else "Conv_0": level.pyramid})
+    yield from _stage(network.middle.first)
+    yield network.middle.second
+    for level in up.levels:
+        for stage in level.stages:
+            yield from _stage(stage)
+        if level.upsampler is not None:
+            yield level.upsampler
+    yield from (up.norm, up.conv)
+
+
+def _stage(stage: Any) -> Iterator[Any]:
+    yield stage.block
+    if stage.attention is not None:
+        yield stage.attention
+
+
+def _named(module: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield Song's names within a module, in his order, and our tensors."""
+    if isinstance(module, ResBlock):
+        for theirs, ours in RES:
+            part = getattr(module, ours)
+            if part is not None:
+                yield from ((f"{theirs}.{name}", value) for name, value in part.named_parameters())
+    elif isinstance(module, AttentionBlock):
+        yield from ((f"GroupNorm_0.{name}", value) for name, value in module.norm.named_parameters())
+        weights, biases = module.qkv.weight.chunk(3), module.qkv.bias.chunk(3)
+        for k, (weight, bias) in enumerate(zip([*weights, module.out.weight], [*biases, module.out.bias], strict=True)):
+            yield f"NIN_{k}.W", weight.T
+            yield f"NIN_{k}.b", bias
+    elif hasattr(module, "frequencies"):
+        yield "W", module.frequencies
+    else:
+        yield from module.named_parameters()

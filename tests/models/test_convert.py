@@ -1,0 +1,132 @@
+"""`drl convert` from end to end: the scores are the checkpoint's, and a file that is none is one line."""
+
+import io
+import os
+import re
+
+import pytest
+import torch
+
+from drl.errors import UserError
+from drl.files import sha256
+from drl.models.convert import convert
+from drl.models.model_file import load_model
+from drl.models.song_checkpoint import song_tensors
+from drl.provenance import read_card
+from tests import tiny
+
+ABOUT = {"scale": "test", "dataset": "stripes", "recipe": "song", "seed": 0}
+RECIPE = tiny.recipe("unconditional")
+FREQUENCIES = "all_modules.0.W"
+
+
+def contents(raw, averaged):
+    """What score_sde_pytorch saves of a network and of its moving average."""
+    with torch.no_grad():
+        model = {f"module.{name}": value.clone() for name, value in song_tensors(raw.score_network).items()}
+        shadow = [v.clone() for name, v in song_tensors(averaged.score_network).items() if name != FREQUENCIES]
+    ema = {"decay": 0.999, "num_updates": 7, "shadow_params": shadow}
+    return {"optimizer": {"state": {}}, "model": model, "ema": ema, "step": 1_200_000}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A network and its moving average, which share the frozen frequencies."""
+    raw, averaged = (tiny.method("unconditional", seed).eval() for seed in (0, 1))
+    with torch.no_grad():
+        frequencies = [song_tensors(method.score_network)[FREQUENCIES] for method in (raw, averaged)]
+        frequencies[1].copy_(frequencies[0])
+    return raw, averaged
+
+
+def run(path, content):
+    torch.save(content, path)
+    convert(path, path.parent / "model.safetensors", RECIPE, tiny.FACTS, ABOUT)
+    return path.parent / "model.safetensors"
+
+
+def test_scores_are_those_of_the_checkpoint(trained, tmp_path):
+    out = run(tmp_path / "checkpoint.pth", contents(*trained))
+    generator = torch.Generator().manual_seed(0)
+    x, t = torch.randn(4, 1, tiny.SIZE, tiny.SIZE, generator=generator), torch.tensor([0.1, 0.4, 0.7, 1.0])
+    with torch.no_grad():
+        expected = [method.score(x, t, None) for method in trained]
+        assert not torch.allclose(*expected, rtol=1e-2), "raw and averaged must differ, or this shows nothing"
+        for weights, score in zip(("raw", "ema", None), (*expected, expected[1]), strict=True):
+            assert torch.equal(load_model(out, weights=weights).score(x, t, None), score), weights
+
+
+def test_the_card_names_checkpoint_and_step(trained, tmp_path):
+    out = run(tmp_path / "checkpoint.pth", contents(*trained))
+    card = read_card(tmp_path / "model.safetensors.json")
+    assert (card["command"], card["settings"], card["step"]) == ("convert", {"recipe": RECIPE}, 1_200_000)
+    assert card["inputs"] == {"checkpoint.pth": sha256(tmp_path / "checkpoint.pth")}
+    assert card["outputs"] == {out.name: sha256(out)}
+    assert ABOUT.items() <= card.items()
+
+
+def test_equal_checkpoints_give_equal_files(trained, tmp_path):
+    found = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        found.append(run(tmp_path / name / "checkpoint.pth", contents(*trained)).read_bytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("cut", [("model",), ("ema",), ("ema", "shadow_params")])
+def test_a_checkpoint_without_one_of_its_parts_is_named(trained, tmp_path, cut):
+    content = contents(*trained)
+    *inner, last = cut
+    part = content[inner[0]] if inner else content
+    del part[last]
+    message = f"{tmp_path / 'checkpoint.pth'}: holds no `model` and `ema.shadow_params`; give a checkpoint of score"
+    with pytest.raises(UserError, match=re.escape(message)):
+        run(tmp_path / "checkpoint.pth", content)
+
+
+@pytest.mark.parametrize("content", [[1, 2], torch.ones(2), None, "text"], ids=["list", "tensor", "none", "text"])
+def test_what_is_no_mapping_is_no_checkpoint(tmp_path, content):
+    with pytest.raises(UserError, match=re.escape(str(tmp_path / "checkpoint.pth"))):
+        run(tmp_path / "checkpoint.pth", content)
+
+
+def _bytes(zipped):
+    buffer = io.BytesIO()
+    torch.save({"model": {"a": torch.ones(30)}}, buffer, _use_new_zipfile_serialization=zipped)
+    return buffer.getvalue()
+
+
+# Beginnings and ends of whole files, in torch's two formats, as broken downloads leave them.
+DAMAGED = [b"", b"<html>not found</html>", b"hello world", *(_bytes(True)[:k] for k in (4, 40, -30))]
+DAMAGED += [_bytes(False)[:k] for k in (1, 3, 14, 18, 25, 60, 150, -1)]
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_file_is_one_line(tmp_path, content):
+    path = tmp_path / "checkpoint.pth"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(f"{path}: cannot be read as tensors alone")) as caught:
+        convert(path, tmp_path / "model.safetensors", RECIPE, tiny.FACTS, ABOUT)
+    assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == ["checkpoint.pth"]
+
+
+class Touch:
+    """A pickle that makes a file when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_code_in_a_checkpoint_does_not_run(trained, tmp_path):
+    content = contents(*trained) | {"optimizer": Touch(tmp_path / "ran")}
+    with pytest.raises(UserError, match="cannot be read as tensors alone") as caught:
+        run(tmp_path / "checkpoint.pth", content)
+    assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == ["checkpoint.pth"]
+    # The file would have run it.
+    torch.load(tmp_path / "checkpoint.pth", weights_only=False)["optimizer"].close()
+    assert (tmp_path / "ran").exists()
