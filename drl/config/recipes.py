@@ -17,6 +17,7 @@ from drl.config.diffusion import (
 )
 from drl.config.methods import MethodSettings
 from drl.config.networks import DecoderSettings, EncoderSettings, ScoreSettings, WideResNetSettings
+from drl.config.sampling import SamplerSettings
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 NAME_PATTERN = r"^[a-z0-9_]+(-[a-z]+[0-9.]+)*$"
@@ -54,7 +55,9 @@ class Recipe(Settings):
     sde: SDESettings = VESettings()
     times: TimesSettings = UniformTimes()
     objective: ObjectiveSettings = ObjectiveSettings()
-    encoder: EncoderSettings = WideResNetSettings()
+    encoder: EncoderSettings | None = Field(
+        default=WideResNetSettings(), description="The encoder; null in an unconditional model."
+    )
     score: ScoreSettings | None = Field(default=None, description="The score network; null in methods without one.")
     decoder: DecoderSettings | None = Field(default=None, description="The decoder; null in methods without one.")
     centre_inputs: bool = Field(
@@ -67,9 +70,19 @@ class Recipe(Settings):
     )
     optimiser: OptimiserSettings = OptimiserSettings()
     batch_size: int = Field(default=100, ge=2, description="Images a step. Authors' code: 100.")
-    iterations: int = Field(ge=1, description="Optimiser steps.")
+    iterations: int = Field(
+        ge=0, description="Optimiser steps; 0 only with start_from: the other's weights as they are."
+    )
     codes_from: Literal["raw", "ema"] = Field(
         default="raw", description="Which encoder weights make codes. Authors' code: raw for 128-d, ema for 2-d models."
+    )
+    start_from: str | None = Field(
+        default=None,
+        description="Start from another recipe's weights, of the same dataset and seed, or from those of a model file; "
+        "optimiser and averages start anew.",
+    )
+    freeze: Literal["nothing", "encoder"] = Field(
+        default="nothing", description="What is not trained. Paper Figs. 2, 3: encoder, in a second phase."
     )
     train_images: int | None = Field(
         default=None,
@@ -81,10 +94,21 @@ class Recipe(Settings):
         default=False, description="Train without the validation images. Paper: trains on the full training set."
     )
 
+    sampler: SamplerSettings = SamplerSettings()
+
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         if isinstance(self.times, SigmaUniformTimes) and self.sde.kind != "ve":
             raise ValueError("times sigma_uniform needs sde ve")
+        if self.method.encodes != (self.encoder is not None):
+            what = (
+                "needs an encoder, but encoder is null" if self.method.encodes else "has no encoder; set encoder: null"
+            )
+            raise ValueError(f"method {self.method.kind} {what}")
+        if self.iterations == 0 and self.start_from is None:
+            raise ValueError("iterations 0 trains nothing; give at least 1, or start_from")
+        if self.freeze == "encoder" and (self.start_from is None or self.encoder is None):
+            raise ValueError("freeze: encoder needs an encoder that was trained; give start_from")
         if self.sde.kind == "vp" and self.score is not None and self.score.scale_by_sigma:
             raise ValueError("score.scale_by_sigma must be false under sde vp")
         for name in ("score", "decoder"):
@@ -92,8 +116,10 @@ class Recipe(Settings):
                 raise ValueError(f"method {self.method.kind} needs a {name} network, but {name} is null")
             if self.method.network != name and getattr(self, name) is not None:
                 raise ValueError(f"method {self.method.kind} has no {name} network; set {name}: null")
-        if self.method.kind not in ("drl", "vdrl") and self.objective.edm:
-            raise ValueError(f"method {self.method.kind} estimates no score; objective edm is for drl and vdrl")
+        if self.method.kind not in ("drl", "vdrl", "unconditional") and self.objective.edm:
+            raise ValueError(
+                f"method {self.method.kind} estimates no score; objective edm is for drl, vdrl and unconditional"
+            )
         if self.centre_inputs and self.pixels != "unit":
             raise ValueError("centre_inputs needs pixels: unit")
         if self.centre_inputs and self.objective.preconditioning == "edm":
@@ -113,8 +139,13 @@ class Recipe(Settings):
                 raise ValueError(f"{name}.embedding must be positional under sde vp, which tells it 999 t")
 
     def slice(self) -> dict[str, Any]:
-        """Settings that decide what is learnt: all but the legend name."""
-        return self.model_dump(mode="json", exclude={"label"})
+        """Settings that decide what is learnt: all but the legend name and how samples are drawn."""
+        return self.model_dump(mode="json", exclude={"label", "sampler"})
+
+
+def is_file(start_from: str) -> bool:
+    """Whether a recipe's `start_from` is a model file and not another recipe."""
+    return start_from.endswith(".safetensors")
 
 
 def known_kinds(annotation: Any) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from drl.data.batch import Batch
 from drl.data.store import scale_pixels
+from drl.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,10 @@ class Method(nn.Module, ABC):
     Attributes:
         recipe: The resolved recipe as plain values.
         facts: Size of the images.
+        encoder: None in an unconditional model.
     """
 
-    encoder: nn.Module
+    encoder: nn.Module | None
     pixel_mean: Tensor
     pixel_std: Tensor
 
@@ -50,6 +52,23 @@ class Method(nn.Module, ABC):
         self.facts = facts
         self.register_buffer("pixel_mean", mean.clone(), persistent=False)
         self.register_buffer("pixel_std", std.clone(), persistent=False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch between training and evaluation; a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.recipe["freeze"] == "encoder" and self.encoder is not None:
+            self.encoder.eval()
+        return self
+
+    def trained_encoder(self) -> nn.Module:
+        """Return the encoder.
+
+        Raises:
+            UserError: If there is none.
+        """
+        if self.encoder is None:
+            raise UserError("an unconditional model has no codes; give a model with an encoder")
+        return self.encoder
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -84,7 +103,7 @@ class Method(nn.Module, ABC):
 
 
 class Denoiser(Method):
-    """A method with a score network that is conditional on the code."""
+    """A method with a denoising loss, whose network may be conditional on a code."""
 
     @abstractmethod
     def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:

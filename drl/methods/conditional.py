@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from drl.data.batch import Batch
-from drl.diffusion.losses import denoising_score_matching, mix
-from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
-from drl.diffusion.sde import make_sde, perturb
+from drl.diffusion.losses import mix
+from drl.diffusion.sde import make_sde
 from drl.diffusion.times import sample_times
-from drl.methods.base import Denoiser, ImageFacts
+from drl.methods.base import ImageFacts
 from drl.methods.codes import Coder
+from drl.methods.score_matching import ScoreMatching
 from drl.models.build import build_score_network
 
 
-class ConditionalScoreMatching(Coder, Denoiser):
+class ConditionalScoreMatching(Coder, ScoreMatching):
     """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
 
     def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
@@ -25,25 +25,6 @@ class ConditionalScoreMatching(Coder, Denoiser):
         super().__init__(recipe, facts, mean, std)
         self.sde = make_sde(recipe["sde"])
         self.score_network = build_score_network(recipe["score"], facts, self.encoder)
-
-    def network(self, x: Tensor, noise_label: Tensor, z: Tensor | None) -> Tensor:
-        """Return the score network's raw output [B, C, H, W]."""
-        output: Tensor = self.score_network(self.seen(x), noise_label, z)
-        return output
-
-    def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        """Return s(x_t, t, z) [B, C, H, W] for scaled noisy images, times [B] and codes [B, D]."""
-        objective = self.recipe["objective"]
-        if objective["preconditioning"] == "edm":
-            return edm_score(self.network, self.sde, x_t, t, z, objective["sigma_data"])
-        return paper_score(self.network, self.sde, x_t, t, z, self.recipe["score"]["scale_by_sigma"])
-
-    def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
-        """Return each image's weighted denoising loss [B] for given times, codes and noise."""
-        objective = self.recipe["objective"]
-        score = self.score(perturb(self.sde, x_0, t, noise), t, z)
-        losses = denoising_score_matching(score, noise, self.sde.std(t), objective["reduction"])
-        return loss_weight(objective["weighting"], self.sde, t, objective["sigma_data"]) * losses
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return Eq. 8 averaged over the batch, and its two parts."""

@@ -54,7 +54,8 @@ def parameters(method: Method) -> dict[str, int]:
         path = _count(latent) if isinstance(latent, nn.Module) else 0
         counts["U-Net, with its time embedding"] = _count(score) - path
         counts["latent path (code to U-Net)"] = path
-    counts["encoder, with head and t parameter"] = _count(method.encoder)
+    if method.encoder is not None:
+        counts["encoder, with head and t parameter"] = _count(method.encoder)
     decoder = getattr(method, "decoder", None)
     if isinstance(decoder, nn.Module):
         inner = getattr(decoder, "decoder", decoder)

@@ -62,6 +62,33 @@ def save_snapshots(
     _write(path, tensors, method, about)
 
 
+def start_from(path: str | Path, method: Method) -> dict[str, Tensor]:
+    """Copy the weights of a trained model, as they were in training (not averaged), into a method that is to go on.
+
+    Returns:
+        Their moving averages by the method's own names.
+
+    Raises:
+        UserError: As `load_model`, and if the model's networks or images are not the method's.
+    """
+    path = Path(path)
+    found, tensors = _read(path)
+    facts = found.get("facts", {})
+    for key in ("channels", "image_size"):
+        if facts.get(key) != getattr(method.facts, key):
+            raise UserError(
+                f"{path}: is a model of images of {key} {facts.get(key)}, not {getattr(method.facts, key)}; "
+                "start from a model of the same images"
+            )
+    averages: dict[str, Tensor] = {}
+    for module, prefix in PARTS.items():
+        part = getattr(method, module, None)
+        if isinstance(part, nn.Module):
+            _fill(path, part, f"{prefix}.", tensors)
+            averages |= {f"{module}.{name}": tensors[f"{prefix}_ema.{name}"] for name, _ in part.named_parameters()}
+    return averages
+
+
 def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iterator[tuple[int, Method]]:
     """Yield the steps of a training, ascending, each with the method whose encoder is as it was then.
 
@@ -74,7 +101,7 @@ def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iter
     found, tensors = _read(path)
     method = _build(path, found).to(device).eval().requires_grad_(False)
     for step in sorted({int(name.partition("/")[0]) for name in tensors}):
-        _fill(path, method.encoder, f"{step}/", tensors)
+        _fill(path, method.trained_encoder(), f"{step}/", tensors)
         yield step, method
 
 

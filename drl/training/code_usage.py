@@ -26,7 +26,8 @@ def code_usage(
     """Measure code usage with the weights as they are in training (not their moving average).
 
     Args:
-        method: In training; it is put into evaluation mode and back. Methods without a conditional score give no rows.
+        method: In training; it is put into evaluation mode and back. Methods without a conditional
+            score give no rows.
         store: The images; validation images are used, or training images where there are none.
         images: How many, at most.
         times: Values of t in [0, 1].
@@ -36,7 +37,7 @@ def code_usage(
     Returns:
         Three rows for each t: `loss_own_code`, `loss_other_code`, `code_worth` (their difference), per image.
     """
-    if not isinstance(method, Denoiser):
+    if not isinstance(method, Denoiser) or method.encoder is None:
         return []
     pool = store.val if len(store.val) else store.train
     # In random order the next image is any other one: stored images may be sorted by class.

@@ -97,7 +97,9 @@ class Training:
         self.step += 1
 
     def keep_snapshot(self) -> None:
-        """Keep the encoder as it is, with the weights from which the recipe takes codes."""
+        """Keep the encoder, where there is one, as it is, with the weights from which the recipe takes codes."""
+        if self.method.encoder is None:
+            return
         weights = {name: value.detach().cpu().clone() for name, value in self.method.encoder.state_dict().items()}
         if self.recipe["codes_from"] == "ema":
             names = (name for name, _ in self.method.named_parameters())

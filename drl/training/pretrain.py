@@ -20,10 +20,11 @@ from drl.files import fingerprint, sha256
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 from drl.metrics import write_metrics
-from drl.models.model_file import save_model, save_snapshots
-from drl.provenance import versions, write_card
+from drl.models.model_file import save_model, save_snapshots, start_from
+from drl.provenance import write_card
 from drl.training.loop import Training, run
 from drl.training.seeds import stream_seed
+from drl.training.state import belongs_to
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,14 @@ class Resources:
 
 
 def pretrain(
-    name: Name, settings: dict[str, Any], images: Path, out: Path, states: Path, code: str, resources: Resources
+    name: Name,
+    settings: dict[str, Any],
+    images: Path,
+    out: Path,
+    states: Path,
+    code: str,
+    resources: Resources,
+    start: Path | None = None,
 ) -> None:
     """Train and write `out` (model.safetensors) with snapshots.safetensors, two CSV files and the run card beside it.
 
@@ -65,6 +73,7 @@ def pretrain(
         states: Folder of the states of unfinished trainings.
         code: Digest of the code, for the card and the state.
         resources: Device, threads and so on.
+        start: The model from which a recipe with `start_from` goes on.
 
     Raises:
         UserError: Bad input, a damaged or foreign state, a loss that is not finite.
@@ -74,9 +83,32 @@ def pretrain(
     recipe = settings["recipe"]
     placement = _place(recipe, resources)
     store = ImageStore.open(images, placement.device)
+    if store.name != name.dataset:
+        raise UserError(f"pretrain {name}: {images} holds {store.name!r}; give the images of {name.dataset!r}")
     method = _fresh(recipe, store, name.seed, placement)
+    inputs = [images]
+    if recipe["start_from"] is not None:
+        if start is None:
+            raise UserError(
+                f"pretrain {name}: it starts from a model of {recipe['start_from']!r}; give its file as start"
+            )
+        if not start.is_file():
+            raise UserError(
+                f"pretrain {name}: there is no {start} to start from; make it (drl convert, of a published checkpoint, "
+                "or drl pretrain), or name another recipe in the items that use this one"
+            )
+        averages = start_from(start, method)
+        inputs.append(start)
+    if recipe["freeze"] == "encoder":
+        assert method.encoder is not None
+        method.encoder.requires_grad_(False)
     training = Training(method, store, placement, settings, name.seed)
-    mark = fingerprint(vars(name), settings, code, sha256(images))
+    if recipe["iterations"] == 0:
+        # Nothing is trained, so nothing is averaged: samples are drawn from the other's averages.
+        for (key, _), shadow in zip(method.named_parameters(), training.average.shadow, strict=True):
+            if key in averages:
+                shadow.copy_(averages[key])
+    mark = fingerprint(vars(name), settings, code, *map(sha256, inputs))
     state = states / mark / "state.safetensors"
     try:
         with _stop_signals() as stopped:
@@ -84,7 +116,7 @@ def pretrain(
                 training,
                 f"pretrain {name}",
                 state,
-                _belongs_to(mark, placement),
+                belongs_to(mark, placement),
                 resources.save_minutes,
                 resources.wall_clock_minutes,
                 lambda: bool(stopped),
@@ -99,7 +131,7 @@ def pretrain(
         outputs,
         settings,
         code,
-        inputs=[images],
+        inputs=inputs,
         **vars(name),
         **placement.describe(),
         seconds_of_last_process=round(time.monotonic() - started, 2),
@@ -119,15 +151,6 @@ def _fresh(recipe: dict[str, Any], store: ImageStore, seed: int, placement: Plac
     torch.manual_seed(stream_seed(seed, "weights"))
     # Weights are drawn on the CPU, so that they do not depend on the device.
     return build_method(recipe, facts, store.mean.cpu(), store.std.cpu()).to(placement.device)
-
-
-def _belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
-    where = placement.describe()
-    return {
-        "fingerprint": mark,
-        "versions": {name: versions()[name] for name in ("torch", "numpy")},
-        **{key: where[key] for key in ("device", "precision", "compile", "threads")},
-    }
 
 
 def _write(name: Name, training: Training, out: Path) -> list[Path]:

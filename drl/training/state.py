@@ -16,29 +16,38 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from drl.device import Placement
 from drl.errors import UserError
 from drl.files import atomic
+from drl.provenance import versions
 
 
-def save_state(
-    path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], belongs_to: Mapping[str, Any]
-) -> None:
+def save_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], owner: Mapping[str, Any]) -> None:
     """Write a state atomically.
 
     Args:
         path: Where.
         tensors: Weights, moments, generator states.
         facts: Plain values: step, rows of the logs.
-        belongs_to: What must be equal for the state to be used again: settings, code, device type, precision, threads,
-            versions.
+        owner: What must be equal for the state to be used again; see `belongs_to`.
     """
     flat = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    header = {"facts": facts, "belongs_to": belongs_to, "checksum": _checksum(flat)}
+    header = {"facts": facts, "belongs_to": owner, "checksum": _checksum(flat)}
     with atomic(path) as temporary:
         save_file(flat, str(temporary), metadata={"state": json.dumps(header)})
 
 
-def load_state(path: Path, belongs_to: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
+    """Return what must be equal for a state to be used again: the job's fingerprint, versions, kind of device, …."""
+    where = placement.describe()
+    return {
+        "fingerprint": mark,
+        "versions": {name: versions()[name] for name in ("torch", "numpy")},
+        **{key: where[key] for key in ("device", "precision", "compile", "threads")},
+    }
+
+
+def load_state(path: Path, owner: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Read a state back, or None where there is none.
 
     Raises:
@@ -46,21 +55,21 @@ def load_state(path: Path, belongs_to: Mapping[str, Any]) -> tuple[dict[str, Ten
     """
     if not path.exists():
         return None
-    remedy = f"remove {path.parent} to start this training again"
+    remedy = f"remove {path.parent} to start again"
     try:
         with safe_open(str(path), framework="pt") as file:
             header = json.loads((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        facts, owner, checksum = header["facts"], header["belongs_to"], header["checksum"]
+        facts, found, checksum = header["facts"], header["belongs_to"], header["checksum"]
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: the saved state is damaged ({error}); {remedy}") from error
     if checksum != _checksum(tensors):
         raise UserError(f"{path}: the saved state is damaged (its checksum is wrong); {remedy}")
-    wanted = json.loads(json.dumps(belongs_to))
-    for key in sorted(set(wanted) | set(owner)):
-        if wanted.get(key) != owner.get(key):
+    wanted = json.loads(json.dumps(owner))
+    for key in sorted(set(wanted) | set(found)):
+        if wanted.get(key) != found.get(key):
             raise UserError(
-                f"{path}: the state was saved with {key} {owner.get(key)!r} but this run has {wanted.get(key)!r}; "
+                f"{path}: the state was saved with {key} {found.get(key)!r} but this run has {wanted.get(key)!r}; "
                 f"run it as before, or {remedy}"
             )
     return tensors, facts

@@ -223,7 +223,7 @@ def test_killed_at_any_moment_and_run_again_is_uninterrupted_bit_for_bit(stripes
                 wait_for_new_state(parts / "states", process)
             kills += process.poll() is None
             process.send_signal(signal.SIGKILL)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=600)
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL, errors.decode()
@@ -320,6 +320,17 @@ def test_a_subset_of_the_training_images_is_balanced_and_the_same_for_every_seed
     assert not torch.isin(chosen, store.val).any()
     assert torch.isin(chosen, store.train).all()
     assert torch.equal(training_images(tiny.recipe(), store), store.train)
+
+
+def test_images_of_another_dataset_are_refused_before_anything_is_made(stripes, tmp_path):
+    out, states = tmp_path / "out" / "model.safetensors", tmp_path / "states"
+    name = Name("test", "digits", "drl", 0)
+    with pytest.raises(UserError, match=r"holds 'stripes'; give the images of 'digits'$") as caught:
+        pretrain(name, tiny.settings("drl"), stripes, out, states, "code", Resources("cpu", "fp32", "off", 1))
+    assert str(stripes) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not out.parent.exists()
+    assert not states.exists()
 
 
 def test_held_out_validation_images_are_never_trained_on(stripes):

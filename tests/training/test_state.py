@@ -1,9 +1,16 @@
+import re
+from dataclasses import replace
+
 import pytest
 import torch
 
+from drl import device
+from drl.device import place
 from drl.errors import UserError
-from drl.training.state import load_state, save_state
+from drl.provenance import versions
+from drl.training.state import belongs_to, load_state, save_state
 
+CPU = place("cpu", "fp32", "off", 1)
 OWNER = {"fingerprint": "abc", "threads": 1, "versions": {"torch": "2"}}
 TENSORS = {
     "weights": torch.arange(6.0).reshape(2, 3).t(),
@@ -64,3 +71,41 @@ def test_nothing_but_safetensors_is_read(saved):
     torch.save(TENSORS, saved)
     with pytest.raises(UserError, match="damaged"):
         load_state(saved, OWNER)
+
+
+def test_a_state_belongs_to_a_job_its_versions_and_a_kind_of_device():
+    assert belongs_to("mark", CPU) == {
+        "fingerprint": "mark",
+        "versions": {"torch": versions()["torch"], "numpy": versions()["numpy"]},
+        "device": "cpu",
+        "precision": "fp32",
+        "compile": False,
+        "threads": 1,
+    }
+
+
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"compile": True}, {"threads": 2}])
+def test_a_state_of_another_placement_is_refused_by_name(tmp_path, changes):
+    path, [(key, value)] = tmp_path / "mark" / "state.safetensors", changes.items()
+    save_state(path, TENSORS, {}, belongs_to("mark", CPU))
+    assert load_state(path, belongs_to("mark", replace(CPU))) is not None
+    message = (
+        f"{path}: the state was saved with {key} {getattr(CPU, key)!r} but this run has {value!r}; run it as before"
+    )
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        load_state(path, belongs_to("mark", replace(CPU, **changes)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_state_of_another_job_is_refused_by_name(tmp_path):
+    path = tmp_path / "state.safetensors"
+    save_state(path, TENSORS, {}, belongs_to("mark", CPU))
+    with pytest.raises(UserError, match="the state was saved with fingerprint 'mark' but this run has 'other'"):
+        load_state(path, belongs_to("other", CPU))
+
+
+def test_another_processor_of_the_same_kind_goes_on(monkeypatch):
+    """Nodes of a cluster differ, and a job may be started again on any of them."""
+    here = belongs_to("mark", CPU)
+    monkeypatch.setattr(device, "_cpu_name", lambda: "another processor")
+    assert belongs_to("mark", CPU) == here

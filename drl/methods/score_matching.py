@@ -1,0 +1,41 @@
+"""Denoising score matching, with a code or without (paper section 2, Eqs. 5 and 7)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from drl.diffusion.losses import denoising_score_matching
+from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
+from drl.diffusion.sde import SDE, perturb
+from drl.methods.base import Denoiser
+
+
+class ScoreMatching(Denoiser):
+    """A score network and its loss.
+
+    Attributes:
+        sde: The perturbation kernel.
+        score_network: F(x, noise label, z).
+    """
+
+    sde: SDE
+    score_network: nn.Module
+
+    def network(self, x: Tensor, noise_label: Tensor, z: Tensor | None) -> Tensor:
+        """Return the score network's raw output [B, C, H, W]."""
+        output: Tensor = self.score_network(self.seen(x), noise_label, z)
+        return output
+
+    def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
+        """Return s(x_t, t, z) [B, C, H, W] for scaled noisy images, times [B] and codes [B, D] or None."""
+        objective = self.recipe["objective"]
+        if objective["preconditioning"] == "edm":
+            return edm_score(self.network, self.sde, x_t, t, z, objective["sigma_data"])
+        return paper_score(self.network, self.sde, x_t, t, z, self.recipe["score"]["scale_by_sigma"])
+
+    def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
+        """Return each image's weighted denoising loss [B] for given times, codes (or None) and noise."""
+        objective = self.recipe["objective"]
+        score = self.score(perturb(self.sde, x_0, t, noise), t, z)
+        losses = denoising_score_matching(score, noise, self.sde.std(t), objective["reduction"])
+        return loss_weight(objective["weighting"], self.sde, t, objective["sigma_data"]) * losses
