@@ -64,7 +64,7 @@ def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, An
     subsets = {n: found.labelled(train, n, protocol["split"], settings["label_list"]) for n in protocol["labels"]}
     method, noise = load_model(found.model, found.placement.device), found.noise_seed(protocol)
     # An encoder without time gives an image the same code at every t: one will do.
-    times = protocol["t"] if method.encoder.time or noise is not None else protocol["t"][:1]
+    times = protocol["t"] if method.trained_encoder().time or noise is not None else protocol["t"][:1]
     needed = torch.unique(torch.cat([*subsets.values(), *evaluations.values()]))
     table = read_codes(method, store, needed, times, found.placement, noise)
     tasks = [(n, column) for n in subsets for column in range(len(times))]

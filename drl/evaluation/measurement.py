@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,14 @@ class Measurement:
         noisy = protocol.get("dae_input") == "noisy" and self.recipe["method"]["kind"] == "dae"
         return int(self.about["seed"]) if noisy else None
 
-    def write(self, out: Path, rows: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], code: str) -> None:
+    def write(
+        self,
+        out: Path,
+        rows: Iterable[Mapping[str, Any]],
+        settings: Mapping[str, Any],
+        code: str,
+        more: Sequence[Path] = (),
+    ) -> None:
         """Make the rows, and write them and the run card.
 
         Args:
@@ -87,6 +94,7 @@ class Measurement:
             rows: Cells that differ between rows; making them may be the whole work.
             settings: The job's settings, for the card.
             code: Digest of its code, for the card.
+            more: Files that making the rows writes besides.
 
         Raises:
             UserError: One that making the rows raised, with the model's name before it.
@@ -98,7 +106,7 @@ class Measurement:
         write_metrics(out, made)
         write_card(
             self.study,
-            [out],
+            [out, *more],
             settings,
             code,
             inputs=[self.model, self.images, self.images.parent / FILES_CSV],

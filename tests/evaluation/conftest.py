@@ -1,3 +1,5 @@
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -5,10 +7,16 @@ import torch
 
 from drl.config.datasets import DatasetSettings
 from drl.data.prepare import prepare
+from drl.evaluation.where import Where
+from drl.files import sha256
+from drl.metrics import read_metrics
+from drl.models.model_file import save_model
+from drl.provenance import read_card
 from drl.training.pretrain import Name, Resources, pretrain
 from tests import tiny
 
 SEED = 3
+WEIGHTS = 0.2
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +27,62 @@ def model(stripes, tmp_path_factory) -> Path:
     resources = Resources(device="cpu", precision="fp32", compile="off", threads=1)
     pretrain(name, tiny.settings("vdrl"), stripes, out, out.parent / "states", "code", resources)
     return out
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory):
+    """Writes a model of any kind, with large weights, so that samples depend on codes; averages differ from weights.
+
+    Scores are preconditioned, so that even untrained networks give grey pixels and not just black and white.
+    """
+    made = {}
+
+    def make(kind="drl", seed=SEED, name=None, dataset="stripes", **changes) -> Path:
+        if kind in ("drl", "vdrl", "unconditional"):
+            changes = {"objective": {"preconditioning": "edm"}} | changes
+        key = repr((kind, seed, name, dataset, sorted(changes.items())))
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp(kind) / "model.safetensors"
+            method = tiny.method(kind, seed, **changes)
+            with torch.no_grad():
+                for parameter in method.parameters():
+                    parameter.add_(WEIGHTS * torch.randn(parameter.shape))
+            averages = {name: 1.1 * value.detach() for name, value in method.named_parameters()}
+            about = {"scale": "test", "dataset": dataset, "recipe": name or kind, "seed": seed}
+            save_model(made[key], method, averages, about)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def where(tmp_path) -> Where:
+    return Where(tmp_path / "states", device="cpu", precision="fp32", compile="off", threads=1)
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """Checks a job's run card and the cells that all its rows share; returns the other cells, those that are empty not.
+
+    The values of `value` and `n` are numbers, those of other cells text.
+    """
+
+    def check(out, study, recipe, files, inputs, settings) -> list[dict]:
+        about = {"scale": "test", "dataset": "stripes", "recipe": recipe, "seed": SEED}
+        card = read_card(Path(f"{out}.json"))
+        assert {key: card[key] for key in about} == about
+        assert (card["command"], card["code"], card["settings"]) == (study, "code", json.loads(json.dumps(settings)))
+        assert card["outputs"] == {path.name: sha256(path) for path in (out, *files)}
+        assert card["inputs"] == {os.path.relpath(path, out.parent): sha256(path) for path in inputs}
+        rows = []
+        for row in read_metrics(out):
+            shared = {"study": study, **about, "seed": str(SEED)}
+            assert {key: row.pop(key) for key in shared} == shared
+            cells = {key: cell for key, cell in row.items() if cell}
+            rows.append(cells | {"value": float(cells["value"]), "n": int(cells["n"])})
+        return rows
+
+    return check
 
 
 @pytest.fixture

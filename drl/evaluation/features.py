@@ -1,0 +1,111 @@
+"""Feature extractors for FID: Inception, through torch-fidelity, or the dataset's supervised model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from drl.data.compatibility import make_torchvision_importable
+from drl.device import Placement
+from drl.errors import UserError
+from drl.files import sha256
+from drl.models.model_file import header, load_model
+
+CHUNK = 250
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """What turns images into features.
+
+    Attributes:
+        name: `inception` or `supervised`.
+        resize: How images come to its size.
+        sha256: Of its weights.
+        apply: uint8 [B, C, H, W] on the device -> float [B, D].
+    """
+
+    name: str
+    resize: str
+    sha256: str
+    apply: Callable[[Tensor], Tensor]
+
+    def features(self, images: Tensor, device: torch.device) -> Tensor:
+        """Return features [N, D] of uint8 images [N, C, H, W]."""
+        with torch.inference_mode():
+            return torch.cat([self.apply(chunk.to(device)).float().cpu() for chunk in images.split(CHUNK)])
+
+
+def supervised_extractor(model: Path, placement: Placement, dataset: str | None = None) -> Extractor:
+    """Return the features of a supervised model: the code before its linear layer.
+
+    Raises:
+        UserError: If it is not a supervised model, or one of another dataset.
+    """
+    trained_on = header(model)["about"]["dataset"]
+    if dataset is not None and trained_on != dataset:
+        raise UserError(f"{model}: was trained on {trained_on!r}, not on {dataset!r}; give that dataset's model")
+    method = load_model(model, placement.device)
+    if method.recipe["method"]["kind"] != "supervised":
+        raise UserError(f"{model}: is not a supervised model; pretrain the recipe `supervised` on this dataset")
+
+    def apply(images: Tensor) -> Tensor:
+        with placement.autocast():
+            return method.encode(images, torch.zeros(len(images), device=images.device))
+
+    return Extractor("supervised", "none", sha256(model), apply)
+
+
+def inception_extractor(weights: Path | None, device: torch.device) -> Extractor:
+    """Return the 2,048 features of TF's FID Inception, which torch-fidelity ported and resizes for as TF does.
+
+    Args:
+        weights: Its file of weights; None downloads it.
+        device: Where to compute.
+
+    Raises:
+        UserError: If the weights are neither there nor can be downloaded.
+    """
+    make_torchvision_importable()
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    if weights is not None and not weights.is_file():
+        raise UserError(
+            f"{weights}: there are no Inception weights; set run.inception_weights to their file, or unset it"
+        )
+    try:
+        # torch-fidelity would run code that hides in the file.
+        if weights is not None:
+            torch.load(weights, map_location="cpu", weights_only=True)
+        network = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path=None if weights is None else str(weights)
+        )
+    except Exception as error:
+        if weights is not None:
+            raise UserError(
+                f"{weights}: does not hold Inception's weights as torch-fidelity publishes them "
+                f"({type(error).__name__}); download them again"
+            ) from error
+        if not isinstance(error, OSError):
+            raise
+        raise UserError(
+            f"Inception's weights could not be downloaded ({error}); set run.inception_weights to their file, or "
+            "studies.fid.extractor to supervised"
+        ) from error
+    network = network.to(device).eval()
+    digest = hashlib.sha256()
+    for value in network.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+
+    def apply(images: Tensor) -> Tensor:
+        colour = images.expand(-1, 3, -1, -1)
+        features: Tensor = network(colour)[0]
+        return features
+
+    resize = "bilinear to 299 pixels, as TensorFlow 1 does it"
+    return Extractor("inception", resize, digest.hexdigest(), apply)

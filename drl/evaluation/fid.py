@@ -1,0 +1,148 @@
+"""Table 6: FID of samples, as a fixed protocol whose every part is recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from drl.data.store import ImageStore
+from drl.device import peak_memory_bytes, place
+from drl.errors import UserError
+from drl.evaluation.features import Extractor, inception_extractor, supervised_extractor
+from drl.evaluation.frechet import Statistics, frechet_distance
+from drl.evaluation.where import Where
+from drl.files import sha256
+from drl.metrics import read_metrics, write_metrics
+from drl.progress import Reporter
+from drl.provenance import read_card, write_card
+from drl.sample_sets import sample_name
+
+
+def fid(
+    samples: Path,
+    images: Path,
+    out: Path,
+    settings: dict[str, Any],
+    code: str,
+    where: Where,
+    extractor: Path | None,
+    expected: dict[str, Any] | None = None,
+) -> None:
+    """Write `out`, a row `fid` for each repeat, prior and t_init, and the run card with all that the score depends on.
+
+    The reference are the dataset's training images, at its own resolution, as bytes; samples are bytes too.
+
+    Args:
+        samples: What drl later-start wrote, its card beside its numbers.
+        images: The prepared images that the model was trained on.
+        out: The CSV file.
+        settings: drl.config.slices.fid.
+        code: Digest of the code, for the card.
+        where: Device and threads.
+        extractor: The supervised model, where the extractor is `supervised`.
+        expected: What the samples' card must say, such as recipe and seed.
+
+    Raises:
+        UserError: If samples are missing, changed, not those expected, of another size or dataset than the images, or
+            too few for the features.
+    """
+    started = time.monotonic()
+    # In fp32 everywhere: a fixed protocol does not depend on the device's favourite format.
+    placement = place(where.device, "fp32", "off", where.threads)
+    store = ImageStore.open(images, placement.device)
+    about = _about(samples, store, expected or {})
+    if settings["fid"]["extractor"] == "supervised":
+        if extractor is None:
+            raise UserError("fid: extractor supervised needs a model; give --extractor")
+        found = supervised_extractor(extractor, placement, store.name)
+    else:
+        weights = where.inception_weights
+        found = inception_extractor(None if weights is None else Path(weights), placement.device)
+    reference = Statistics.of(found.features(store.images[store.train.to(store.images.device)], placement.device))
+    cells = settings["cells"]
+    total = cells["repeats"] * len(cells["priors"]) * len(cells["t_init"])
+    # So that the table needs no other file: what each t_init saves.
+    known = ("sigma", "steps_saved")
+    rows = [
+        {**about, "study": "fid", **{key: row[key] for key in ("t", "metric", "value", "n")}}
+        for row in read_metrics(samples.with_suffix(".csv"))
+        if row["metric"] in known
+    ]
+    with Reporter("fid", total, unit="sets") as reporter:
+        for row in _rows(samples, store, found, reference, settings, placement.device):
+            rows.append({**about, "study": "fid", **row})
+            reporter.advance()
+    write_metrics(out, rows)
+    write_card(
+        "fid",
+        [out],
+        settings,
+        code,
+        inputs=[samples, samples.with_suffix(".csv"), images, *([] if extractor is None else [extractor])],
+        **about,
+        **placement.describe(),
+        protocol={
+            "images": settings["images"],
+            "split": "train",
+            "reference_images": reference.n,
+            "resolution": store.images.shape[2],
+            "resize": found.resize,
+            "values": "bytes, 0 to 255",
+            "precision": placement.precision,
+            "extractor": found.name,
+            "extractor_sha256": found.sha256,
+            "reference_statistics_sha256": reference.sha256,
+        },
+        seconds=round(time.monotonic() - started, 2),
+        peak_memory_bytes=peak_memory_bytes(placement.device),
+    )
+
+
+def _about(samples: Path, store: ImageStore, expected: dict[str, Any]) -> dict[str, Any]:
+    card = read_card(samples.with_suffix(".csv.json"))
+    if card.get("command") != "later_start":
+        raise UserError(
+            f"{samples.with_suffix('.csv.json')}: is not the card of samples; give what drl later-start wrote"
+        )
+    about = {key: card[key] for key in ("scale", "dataset", "recipe", "seed")}
+    for key, wanted in expected.items():
+        if about[key] != wanted:
+            raise UserError(f"{samples} holds samples of {key} {about[key]!r}, not {wanted!r}; give the right ones")
+    if samples.is_file() and sha256(samples) != card["outputs"].get(samples.name):
+        raise UserError(f"{samples}: was changed after it was made; run drl later-start again")
+    if about["dataset"] != store.name:
+        raise UserError(
+            f"{samples} holds samples of a model of dataset {about['dataset']!r}, but the reference is {store.name!r}; "
+            "give the images that the model was trained on"
+        )
+    return about
+
+
+def _rows(
+    samples: Path, store: ImageStore, extractor: Extractor, reference: Statistics, settings: dict[str, Any], device: Any
+) -> Iterator[dict[str, Any]]:
+    cells = settings["cells"]
+    try:
+        with safe_open(str(samples), framework="pt") as file:
+            for repeat, prior, t in product(range(cells["repeats"]), cells["priors"], cells["t_init"]):
+                images: Tensor = file.get_tensor(sample_name(repeat, prior, t))
+                if images.shape[1:] != store.images.shape[1:]:
+                    raise UserError(
+                        f"{samples}: samples are {tuple(images.shape[1:])}, reference images "
+                        f"{tuple(store.images.shape[1:])}; give images of the model's own resolution"
+                    )
+                if len(images) != settings["images"]:
+                    raise UserError(
+                        f"{samples}: holds {len(images)} samples a cell, not {settings['images']}; run drl later-start "
+                        "again, or set studies.later_start.images to it"
+                    )
+                distance = frechet_distance(Statistics.of(extractor.features(images, device)), reference)
+                yield {"arm": prior, "t": t, "split": repeat, "metric": "fid", "value": distance, "n": len(images)}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{samples}: cannot be read ({error}); run drl later-start again") from error

@@ -1,0 +1,84 @@
+"""What a sampling job saves, so that it goes on where it was: whole batches, and where the present one stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from torch import Tensor
+
+from drl.device import Placement
+from drl.diffusion.samplers.chain import ChainState
+from drl.errors import Unfinished
+from drl.evaluation.sampling import Journal
+from drl.evaluation.where import Where
+from drl.training.state import belongs_to, load_state, save_state
+
+
+class SavedSamples:
+    """The files of one job, in a folder of their own."""
+
+    def __init__(self, folder: Path, placement: Placement, where: Where, started: float, batches: int) -> None:
+        """Name the job.
+
+        Args:
+            folder: Of the job; its name stands for all that decides the samples.
+            placement: Device, precision, threads: a state is of one of each.
+            where: How often to save, and when to stop.
+            started: When the job began, in seconds of time.monotonic.
+            batches: How many there are in all.
+        """
+        self._folder, self._where, self._batches = folder, where, batches
+        self._owner = {**belongs_to(folder.name, placement), "batch": where.batch}
+        self._started = self._saved = started
+
+    def journal(self) -> Journal:
+        """Return what an interrupted run has left, and how to go on saving.
+
+        Raises:
+            UserError: If a file is damaged, or was saved on another device or with other versions.
+        """
+        done: list[Tensor] = []
+        for number in count():
+            saved = load_state(self._file(number), self._owner)
+            if saved is None:
+                break
+            done.append(saved[0]["images"])
+        return Journal(done, self._keep, self._part(len(done)), self._keep_part)
+
+    def _part(self, number: int) -> ChainState | None:
+        saved = load_state(self._folder / "part.safetensors", self._owner)
+        if saved is None or saved[1]["batch"] != number:
+            return None
+        return ChainState(saved[1]["step"], **saved[0])
+
+    def _keep(self, number: int, images: Tensor) -> None:
+        if self._batches == 1:
+            return
+        save_state(self._file(number), {"images": images}, {}, self._owner)
+        if number + 1 < self._batches:
+            self._stop_if_over(f"batch {number + 1} of {self._batches}")
+
+    def _keep_part(self, number: int, state: Callable[[], ChainState]) -> None:
+        now = time.monotonic()
+        over = self._over(now)
+        if now - self._saved < 60 * self._where.save_minutes and not over:
+            return
+        found = state()
+        tensors = {"x": found.x, "mean": found.mean, "noise": found.noise}
+        save_state(self._folder / "part.safetensors", tensors, {"batch": number, "step": found.step}, self._owner)
+        self._saved = now
+        self._stop_if_over(f"step {found.step} of batch {number + 1} of {self._batches}")
+
+    def _over(self, now: float) -> bool:
+        minutes = self._where.wall_clock_minutes
+        return minutes is not None and now - self._started >= 60 * minutes
+
+    def _stop_if_over(self, where: str) -> None:
+        if self._over(time.monotonic()):
+            raise Unfinished(f"stopped at {where}; run the same command to go on")
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"batch{number:06d}.safetensors"

@@ -1,0 +1,219 @@
+"""What all sampling studies promise: equal bytes again, the right model and images, and going on after a stop."""
+
+import json
+import os
+import re
+from dataclasses import replace
+
+import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from drl.config.sampling import SamplerSettings
+from drl.data.store import content_sha256
+from drl.errors import Unfinished, UserError
+from drl.evaluation import later_start as later_start_module
+from drl.evaluation import sampling
+from drl.evaluation.code_swap import code_swap
+from drl.evaluation.latent_grid import latent_grid
+from drl.evaluation.later_start import later_start
+from drl.evaluation.one_code import one_code
+from drl.provenance import ENTRY_POINTS
+
+SEED, BATCH = 3, 4
+SAMPLER = SamplerSettings(steps=6).slice()
+ENCODER = {"kind": "unet", "code_size": 2, "nf": 4, "channel_multipliers": [1, 1], "blocks": 1}
+CELLS = {"t_init": [0.5, 1.0], "priors": ["gaussian"], "uniform": "per_pixel", "images": 5, "repeats": 1}
+# Study -> its function, its settings and the suffixes of its files. All but code_swap draw 9 or 10 samples: 3 batches.
+STUDIES = {
+    "latent_grid": (latent_grid, {"t": 0.4, "cells": 3, "extent": 1.5}, [".png", ".codes.csv"]),
+    "one_code": (one_code, {"t": 0.4, "columns": 3}, [".png"]),
+    "code_swap": (code_swap, {"t": 0.5, "classes": 3, "tolerance": 1e-2}, [".png"]),
+    "later_start": (later_start, CELLS, [".safetensors"]),
+}
+IN_BATCHES = [study for study in STUDIES if study != "code_swap"]
+
+
+@pytest.fixture
+def job(model_file, stripes, where, tmp_path):
+    """Runs a study; returns the bytes of its files."""
+
+    def run(study, name="job", model=None, images=None, expected=None, code="code", where=where, sampler=SAMPLER):
+        function, protocol, suffixes = STUDIES[study]
+        kind = "unconditional" if study == "later_start" else "drl"
+        model = model or model_file(kind, **({"encoder": ENCODER} if kind == "drl" else {}))
+        out = tmp_path / name / "out.csv"
+        settings = {"method": kind, "sampler": sampler, study: protocol}
+        function(model, images or stripes, out, settings, code, where, expected)
+        return {suffix: out.with_suffix(suffix).read_bytes() for suffix in (".csv", *suffixes)}
+
+    return run
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """Makes batches of 4 samples; lists those that were drawn by their first sample's seed."""
+    drawn, draw = [], sampling._draw_batch
+    monkeypatch.setitem(sampling.BATCH, "cpu", BATCH)
+
+    def spy(model, score, sampler, batch, *rest):
+        drawn.append(batch[0].seed)
+        return draw(model, score, sampler, batch, *rest)
+
+    monkeypatch.setattr(sampling, "_draw_batch", spy)
+    return drawn
+
+
+@pytest.fixture
+def interrupted(job, where, batches):
+    """Runs a study until its time is over, after one batch; returns the saved batches."""
+
+    def run(study, **changes):
+        with pytest.raises(Unfinished, match="stopped at batch 1 of 3; run the same command to go on"):
+            job(study, where=replace(where, wall_clock_minutes=0), **changes)
+        assert len(batches) == 1
+        batches.clear()
+        return sorted(where.states.glob("*/*"))
+
+    return run
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_equal_inputs_give_equal_bytes(job, study):
+    assert job(study, "a") == job(study, "b")
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_another_model_than_expected_is_refused(job, study):
+    asked = {"dataset": "stripes", "recipe": "unconditional" if study == "later_start" else "drl", "seed": SEED}
+    job(study, expected=asked)
+    for changes, message in (({"recipe": "vdrl"}, "of recipe '.*', not 'vdrl'"), ({"seed": 4}, "of seed 3, not 4")):
+        with pytest.raises(UserError, match=f"model.safetensors is {message}; give the right model, or pretrain it"):
+            job(study, "refused", expected=asked | changes)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_images_of_another_dataset_or_size_are_refused(job, model_file, stripes, other_stripes, tmp_path, study):
+    kind = "unconditional" if study == "later_start" else "drl"
+    message = f"was trained on dataset 'other' but {stripes} holds 'stripes'"
+    with pytest.raises(UserError, match=re.escape(message)):
+        job(study, "refused", model_file(kind, dataset="other"))
+    message = f"{study.replace('_', '-')} {kind} on stripes, seed 3: the model was trained on 1 channels of 8 pixels"
+    with pytest.raises(UserError, match=re.escape(message)):
+        job(study, "refused", images=other_stripes(image_size=16))
+    assert not (tmp_path / "refused").exists()
+
+
+def test_every_study_that_draws_samples_is_tested_here():
+    functions = {function.__module__ for function, *_ in STUDIES.values()}
+    assert functions == {ENTRY_POINTS[study] for study in STUDIES}
+
+
+@pytest.mark.parametrize("study", IN_BATCHES)
+def test_a_job_goes_on_after_each_budget(job, where, batches, study):
+    whole, order = job(study, "whole"), list(batches)
+    assert len(order) == 3
+    batches.clear()
+    short = replace(where, wall_clock_minutes=0)
+    for number in (1, 2):
+        with pytest.raises(Unfinished, match=f"stopped at batch {number} of 3; run the same command to go on"):
+            job(study, where=short)
+        assert batches == order[:number]
+        assert len(list(where.states.glob("*/batch*.safetensors"))) == number
+    # The last batch is the end, however little time there is.
+    assert job(study, where=short) == whole
+    assert batches == order
+    assert os.listdir(where.states) == []
+
+
+@pytest.mark.parametrize("study", IN_BATCHES)
+def test_a_job_that_was_killed_within_a_batch_goes_on(job, where, batches, monkeypatch, study):
+    whole, order = job(study, "whole"), list(batches)
+    batches.clear()
+    draw = sampling._draw_batch
+
+    def killed(*arguments):
+        if len(batches) == 2:
+            raise KeyboardInterrupt
+        return draw(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sampling, "_draw_batch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            job(study)
+    assert job(study) == whole
+    assert batches == order
+    assert os.listdir(where.states) == []
+
+
+def test_samples_are_kept_until_they_are_written(job, batches, monkeypatch):
+    """A disk that is full at the end must not cost the hours before it."""
+    whole, order = job("later_start", "whole"), list(batches)
+    batches.clear()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(later_start_module, "save_file", full)
+        with pytest.raises(OSError, match="No space left"):
+            job("later_start")
+    assert job("later_start") == whole
+    assert batches == order
+
+
+@pytest.mark.parametrize("change", ["cut", "flipped"])
+def test_a_damaged_state_is_named(interrupted, job, change):
+    [state] = interrupted("one_code")
+    content = bytearray(state.read_bytes())
+    content[-3] ^= 1
+    state.write_bytes(content if change == "flipped" else content[:-9])
+    with pytest.raises(UserError, match=re.escape(f"{state}: the saved state is damaged (")) as caught:
+        job("one_code")
+    assert str(caught.value).endswith(f"remove {state.parent} to start again")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_state_of_other_threads_is_refused(interrupted, job, where):
+    [state] = interrupted("one_code")
+    message = f"{state}: the state was saved with threads 1 but this run has 2; run it as before, or remove"
+    with pytest.raises(UserError, match=re.escape(message)):
+        job("one_code", where=replace(where, threads=2))
+
+
+def other_first_test_image(images, out):
+    """Write the same images, but of the first test image the negative."""
+    with safe_open(images, framework="pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+    tensors = load_file(images)
+    first = tensors["test"][0]
+    tensors["images"][first] = 255 - tensors["images"][first]
+    facts["sha256"] = content_sha256(tensors)
+    out.parent.mkdir()
+    save_file(tensors, out, metadata={"facts": json.dumps(facts)})
+    (out.parent / "files.csv").write_bytes((images.parent / "files.csv").read_bytes())
+    return out
+
+
+@pytest.mark.parametrize("change", ["settings", "code", "model", "images"])
+def test_a_state_of_another_job_is_not_used(interrupted, job, batches, where, model_file, stripes, tmp_path, change):
+    changes = {
+        "settings": lambda: {"sampler": SAMPLER | {"snr": 0.1}},
+        "code": lambda: {"code": "other"},
+        "model": lambda: {"model": model_file("drl", encoder=ENCODER | {"nf": 8})},
+        "images": lambda: {"images": other_first_test_image(stripes, tmp_path / "other" / "images.safetensors")},
+    }[change]()
+    whole, order = job("one_code", "whole", **changes, where=replace(where, states=tmp_path / "elsewhere")), batches[:]
+    plain = job("one_code", "plain", where=replace(where, states=tmp_path / "elsewhere"))
+    assert change == "code" or whole[".png"] != plain[".png"], "it must matter, or this shows nothing"
+    batches.clear()
+    [state] = interrupted("one_code")
+    assert job("one_code", "other_job", **changes) == whole
+    assert batches == order
+    assert state.exists()
+
+
+def test_a_job_of_one_batch_and_few_steps_saves_nothing_and_is_never_stopped(job, where):
+    """States are of every 16th step; drl.evaluation.test_saved_samples has longer jobs."""
+    assert job("one_code", where=replace(where, wall_clock_minutes=0)) == job("one_code", "again")
+    assert not where.states.exists()

@@ -1,0 +1,116 @@
+"""Figure 13 and Table 6: every cell's samples are its own, and what t_init saves has a closed form."""
+
+import math
+import os
+import re
+from itertools import product
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drl.config.sampling import SamplerSettings
+from drl.device import place
+from drl.errors import UserError
+from drl.evaluation.later_start import later_start, samples_file
+from drl.evaluation.sampling import Wanted, draw, image_seed
+from drl.models.model_file import load_model
+from drl.sample_sets import sample_name
+from tests import tiny
+
+SEED, STEPS, IMAGES, REPEATS = 3, 6, 5, 2
+SAMPLER = SamplerSettings(steps=STEPS).slice()
+T_INIT, PRIORS = [0.5, 0.7, 1.0], ["gaussian", "uniform_gaussian"]
+PROTOCOL = {"t_init": T_INIT, "priors": PRIORS, "uniform": "per_pixel", "images": IMAGES, "repeats": REPEATS}
+CPU = place("cpu", "fp32", "off", 1)
+
+
+def settings(sampler=SAMPLER, **changes):
+    return {"method": "unconditional", "sampler": sampler, "later_start": PROTOCOL | changes}
+
+
+@pytest.fixture
+def done(model_file, stripes, where, tmp_path):
+    out = tmp_path / "later.csv"
+    later_start(model_file("unconditional"), stripes, out, settings(), "code", where)
+    return out
+
+
+@pytest.fixture
+def samples(done):
+    return load_file(samples_file(done))
+
+
+def test_names_tell_repeat_prior_and_t_init(samples):
+    assert sample_name(1, "gaussian", 0.5) == "1/gaussian/0.5"
+    assert sample_name(0, "uniform_gaussian", 1.0) == "0/uniform_gaussian/1"
+    starts = ("0.5", "0.7", "1")
+    assert set(samples) == {f"{repeat}/{prior}/{t}" for repeat, prior, t in product((0, 1), PRIORS, starts)}
+    for images in samples.values():
+        assert (images.shape, images.dtype) == ((IMAGES, 1, tiny.SIZE, tiny.SIZE), torch.uint8)
+
+
+def test_each_cell_holds_its_own_samples(samples, model_file):
+    method = load_model(model_file("unconditional"))
+    for repeat, prior, t in ((0, "gaussian", 0.5), (1, "gaussian", 1.0), (1, "uniform_gaussian", 0.7)):
+        name = sample_name(repeat, prior, t)
+        wanted = [Wanted(image_seed(SEED, f"later start {name}", k), None, t, prior) for k in range(IMAGES)]
+        # One step of rounding to bytes at most: batches of other sizes add up in another order.
+        assert (draw(method, SAMPLER, wanted, CPU).int() - samples[name].int()).abs().max() <= 1, name
+    # No two samples of a job share their noise, so that repeats are disjoint.
+    assert len({image.numpy().tobytes() for images in samples.values() for image in images}) == 12 * IMAGES
+
+
+def test_numbers_samples_and_card_are_all_that_is_written(done):
+    """Figure 13 cuts its picture from the samples when it is drawn."""
+    assert sorted(os.listdir(done.parent)) == ["later.csv", "later.csv.json", "later.safetensors"]
+
+
+@pytest.mark.parametrize(("corrector", "calls"), [("langevin", 2), ("none", 1)])
+def test_what_is_saved_in_closed_form(model_file, stripes, where, tmp_path, whole, corrector, calls):
+    out, model = tmp_path / "later.csv", model_file("unconditional")
+    chosen = settings(SAMPLER | {"corrector": corrector}, repeats=1, images=4)
+    later_start(model, stripes, out, chosen, "code", where)
+    rows = whole(
+        out, "later_start", "unconditional", [samples_file(out)], [model, stripes, stripes.parent / "files.csv"], chosen
+    )
+    expected = []
+    for t in T_INIT:
+        skipped = math.floor((1 - t) * STEPS + 1e-9)
+        expected += [
+            {"t": str(t), "metric": "sigma", "value": pytest.approx(0.01 * 5000**t), "n": 1},
+            {"t": str(t), "metric": "steps_saved", "value": pytest.approx(100 * skipped / STEPS), "n": STEPS},
+            {"t": str(t), "metric": "evaluations", "value": calls * (STEPS - skipped), "n": 1},
+        ]
+    assert rows == expected
+    assert [row["value"] for row in rows[1::3]] == pytest.approx([50, 100 / 6, 0])
+
+
+@pytest.mark.parametrize("t_init", [0.0, -0.1, 1.2])
+def test_a_start_outside_the_range_is_refused(model_file, stripes, where, tmp_path, t_init):
+    message = f"later-start unconditional on stripes, seed 3: t_init is {t_init}; it must be above 0 and at most 1"
+    with pytest.raises(UserError, match=re.escape(message)):
+        later_start(
+            model_file("unconditional"),
+            stripes,
+            tmp_path / "later.csv",
+            settings(t_init=[0.5, t_init]),
+            "code",
+            where,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_with_codes_is_refused(model_file, stripes, where, tmp_path):
+    with pytest.raises(UserError, match="later-start drl on stripes, seed 3: the model's codes have 64 entries, but"):
+        later_start(model_file(), stripes, tmp_path / "later.csv", settings(), "code", where)
+
+
+def test_uniform_pixels_can_be_one_a_channel(model_file, stripes, where, tmp_path):
+    found = []
+    for uniform in ("per_pixel", "per_image_channel"):
+        out = tmp_path / uniform / "later.csv"
+        later_start(model_file("unconditional"), stripes, out, settings(uniform=uniform), "code", where)
+        found.append(load_file(samples_file(out)))
+    for name in found[0]:
+        assert torch.equal(found[0][name], found[1][name]) == (name.split("/")[1] == "gaussian")

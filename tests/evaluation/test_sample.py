@@ -1,0 +1,180 @@
+"""`drl sample`: images of any kind in, and beside each the samples of its code."""
+
+import hashlib
+import os
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from drl.config.sampling import SamplerSettings
+from drl.device import place
+from drl.errors import UserError
+from drl.evaluation import sampling
+from drl.evaluation.montage import load_png, tiles
+from drl.evaluation.sample import read_images, sample
+from drl.evaluation.sampling import Wanted, draw, image_seed
+from drl.files import sha256
+from drl.models.model_file import load_model
+from drl.provenance import read_card
+from tests import tiny
+
+T, T_INIT, COLUMNS, SEED = 0.3, 0.8, 3, 11
+SAMPLER = SamplerSettings(steps=6).slice()
+CPU = place("cpu", "fp32", "off", 1)
+NAMES = ["a.png", "b.jpg", "c.bmp", "d.gif", "e.png"]
+OTHERS = [".DS_Store", "subfolder"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Images of several formats, sizes and modes, and a file that is hidden."""
+    noise, path = np.random.default_rng(0), tmp_path / "images"
+    path.mkdir()
+    shapes = [(8, 8), (20, 12, 3), (9, 30, 3), (16, 16), (8, 8, 4)]
+    for name, shape in zip(NAMES, shapes, strict=True):
+        Image.fromarray(noise.integers(0, 256, shape, dtype=np.uint8)).save(path / name)
+    hidden, below = OTHERS
+    (path / hidden).write_bytes(b"hidden")
+    (path / below).mkdir()
+    return path
+
+
+def run(model, folder, where, out=None, **changes):
+    out = out or folder.parent / "grid.png"
+    options = {"t": T, "t_init": T_INIT, "prior": "gaussian", "columns": COLUMNS, "seed": SEED, "sampler": SAMPLER}
+    sample(model, folder, out, **options | changes, where=where)
+    picture = load_png(out)
+    rows = len([name for name in os.listdir(folder) if name not in OTHERS])
+    assert picture.shape == (1, rows * tiny.SIZE, (COLUMNS + 1) * tiny.SIZE)
+    return tiles(picture, tiny.SIZE).unflatten(0, (rows, -1))
+
+
+def seed_of(image, k):
+    """The seed of the k-th sample of an image, which follows from what the image shows."""
+    return image_seed(SEED, f"sample {hashlib.sha256(bytes(image.flatten().tolist())).hexdigest()}", k)
+
+
+def test_images_are_brought_to_the_models_size(folder):
+    paths, images = read_images(folder, tiny.FACTS)
+    assert [path.name for path in paths] == NAMES
+    assert (images.shape, images.dtype) == ((len(NAMES), 1, tiny.SIZE, tiny.SIZE), torch.uint8)
+    with Image.open(folder / "a.png") as image:
+        assert np.array_equal(images[0, 0].numpy(), np.array(image))
+
+
+def test_a_row_is_an_image_and_the_samples_of_its_code(folder, model_file, where):
+    layout, method = run(model_file(), folder, where), load_model(model_file())
+    _, images = read_images(folder, tiny.FACTS)
+    assert torch.equal(layout[:, 0], images)
+    codes = method.encode(images, torch.full((len(images),), T))
+    for row in range(len(NAMES)):
+        wanted = [Wanted(seed_of(images[row], k), 0, T_INIT) for k in range(COLUMNS)]
+        alone = draw(method, SAMPLER, wanted, CPU, codes[row : row + 1])
+        # One step of rounding to bytes at most: batches of other sizes add up in another order.
+        assert (alone.int() - layout[row, 1:].int()).abs().max() <= 1
+        other = draw(method, SAMPLER, wanted, CPU, codes[row - 1 :][:1])
+        assert (other.int() - layout[row, 1:].int()).abs().max() > 1, "codes must matter, or this shows nothing"
+    assert len({cell.numpy().tobytes() for cell in layout[:, 1:].flatten(0, 1)}) == len(NAMES) * COLUMNS
+
+
+def test_equal_inputs_give_equal_files_and_every_option_others(folder, model_file, where, tmp_path):
+    first = run(model_file(), folder, where)
+    whole = (tmp_path / "grid.png").read_bytes()
+    assert torch.equal(run(model_file(), folder, where), first)
+    assert (tmp_path / "grid.png").read_bytes() == whole
+    for changes in ({"seed": 12}, {"t": 1.0}, {"t_init": 0.5}, {"prior": "uniform_gaussian"}):
+        other = run(model_file(), folder, where, **changes)
+        assert torch.equal(other[:, 0], first[:, 0])
+        assert not torch.equal(other[:, 1:], first[:, 1:]), changes
+
+
+@pytest.mark.parametrize("name", ["0.png", "b2.png", "z.png"])
+def test_an_image_more_changes_no_samples_of_the_others(folder, model_file, where, tmp_path, name):
+    before = run(model_file(), folder, where)
+    noise = np.random.default_rng(1).integers(0, 256, (12, 12), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / name)
+    after = run(model_file(), folder, where, tmp_path / "more.png")
+    new = sorted([*NAMES, name]).index(name)
+    others = [row for row in range(len(after)) if row != new]
+    assert torch.equal(after[others, 0], before[:, 0])
+    # One step of rounding to bytes at most: batches of other sizes add up in another order.
+    assert (after[others].int() - before.int()).abs().max() <= 1
+    moved = after[: len(before), 1:].int() - before[:, 1:].int()
+    assert (moved[new:].abs().flatten(1).max(1).values > 1).all(), "rows must differ, or this shows nothing"
+
+
+def test_a_name_changes_no_samples(folder, model_file, where, tmp_path):
+    before = run(model_file(), folder, where)
+    (folder / "a.png").rename(folder / "y.png")
+    assert (run(model_file(), folder, where, tmp_path / "more.png").roll(1, 0).int() - before.int()).abs().max() <= 1
+
+
+def test_images_a_batch_can_be_chosen(folder, model_file, where, tmp_path, monkeypatch):
+    sizes, draw_batch = [], sampling._draw_batch
+
+    def spy(model, score, sampler, batch, *rest):
+        sizes.append(len(batch))
+        return draw_batch(model, score, sampler, batch, *rest)
+
+    monkeypatch.setattr(sampling, "_draw_batch", spy)
+    whole = run(model_file(), folder, where)
+    parts = run(model_file(), folder, replace(where, batch=4), tmp_path / "parts.png")
+    assert sizes == [15, 4, 4, 4, 3]
+    assert (parts.int() - whole.int()).abs().max() <= 1
+
+
+def test_the_card_names_model_images_and_options(folder, model_file, where, tmp_path):
+    run(model_file(), folder, where)
+    card, files = read_card(tmp_path / "grid.png.json"), [model_file(), *(folder / name for name in NAMES)]
+    assert card["command"] == "sample"
+    assert card["inputs"] == {os.path.relpath(path, tmp_path): sha256(path) for path in files}
+    assert card["outputs"] == {"grid.png": sha256(tmp_path / "grid.png")}
+    options = {"t": T, "t_init": T_INIT, "prior": "gaussian", "columns": COLUMNS, "seed": SEED, "sampler": SAMPLER}
+    assert card["settings"] == options
+
+
+def refused(model, folder, where, message, **changes):
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        run(model, folder, where, **changes)
+    assert "\n" not in str(caught.value)
+    assert not list(folder.parent.glob("grid*"))
+
+
+@pytest.mark.parametrize("t_init", [0.0, -1.0, 1.5, float("nan"), float("inf")])
+def test_a_start_outside_the_range_is_refused(folder, model_file, where, t_init):
+    refused(model_file(), folder, where, f"t_init is {t_init}; it must be above 0 and at most 1", t_init=t_init)
+
+
+@pytest.mark.parametrize("name", ["grid", "grid.txt"])
+def test_an_output_that_is_no_png_is_refused(folder, model_file, where, tmp_path, name):
+    refused(model_file(), folder, where, str(tmp_path / name), out=tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("unconditional", "is unconditional, so images have no codes; give a drl or vdrl model"),
+        ("ae", "method ae has no score network to sample from; give a drl, vdrl or unconditional model"),
+        ("supervised", "method supervised has no score network"),
+    ],
+)
+def test_models_without_codes_or_scores_are_refused(folder, model_file, where, kind, message):
+    refused(model_file(kind), folder, where, message)
+
+
+def test_folders_without_images_are_refused(folder, model_file, where):
+    refused(model_file(), folder / "none", where, f"{folder / 'none'}: is no folder; give one with images")
+    refused(model_file(), folder / "a.png", where, f"{folder / 'a.png'}: is no folder; give one with images")
+    empty = folder / "subfolder"
+    (empty / ".hidden").write_bytes(b"hidden")
+    refused(model_file(), empty, where, f"{empty}: holds no images; put some there")
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\x00\x00"])
+def test_a_file_that_is_no_image_is_named(folder, model_file, where, content):
+    (folder / "b.jpg").write_bytes(content)
+    refused(model_file(), folder, where, f"{folder / 'b.jpg'} is not an image that can be read (")

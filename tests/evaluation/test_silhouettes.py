@@ -1,0 +1,93 @@
+"""Figure 12: one number a model, of the codes at the t that it was trained on."""
+
+import os
+import re
+from dataclasses import replace
+
+import pytest
+from sklearn.metrics import silhouette_score
+
+from drl.data.store import ImageStore
+from drl.device import place
+from drl.errors import UserError
+from drl.evaluation.codes import extract_codes
+from drl.evaluation.silhouettes import silhouettes
+from drl.files import sha256
+from drl.metrics import read_metrics
+from drl.models.model_file import load_model
+from drl.provenance import read_card
+
+CPU = place("cpu", "fp32", "off", 1)
+SETTINGS = {"methods": ["drl", "vdrl"]}
+
+
+@pytest.fixture(scope="module")
+def models(model_file):
+    """Models of several t, seeds and methods, by the cells of their rows."""
+
+    def single(kind, name, seed, t):
+        return model_file(kind, seed, name, times={"kind": "single", "t": t})
+
+    return {
+        ("low", 3, 0.1): single("drl", "low", 3, 0.1),
+        ("low", 4, 0.1): single("drl", "low", 4, 0.1),
+        ("high", 3, 0.8): single("drl", "high", 3, 0.8),
+        ("gaussian", 3, 0.8): single("vdrl", "gaussian", 3, 0.8),
+    }
+
+
+def by_hand(model, stripes, t):
+    store = ImageStore.open(stripes)
+    codes = extract_codes(load_model(model), store, store.test, [t], CPU)[0]
+    return silhouette_score(codes.double().numpy(), store.labels[store.test].numpy())
+
+
+def test_one_row_a_model_with_its_own_t(models, stripes, where, tmp_path):
+    out = tmp_path / "silhouettes.csv"
+    silhouettes(list(models.values()), stripes, out, SETTINGS, "code", where)
+    rows = read_metrics(out)
+    assert [(row["recipe"], int(row["seed"]), float(row["t"])) for row in rows] == list(models)
+    for row, ((_, _, t), model) in zip(rows, models.items(), strict=True):
+        assert float(row["value"]) == pytest.approx(by_hand(model, stripes, t), rel=1e-5)
+        others = {"study": "silhouettes", "scale": "test", "dataset": "stripes", "metric": "silhouette", "n": "6"}
+        assert others.items() <= row.items()
+    # Read at another t, codes would part otherwise.
+    assert by_hand(models["high", 3, 0.8], stripes, 0.1) != pytest.approx(float(rows[2]["value"]), rel=1e-3)
+    assert len({row["value"] for row in rows}) == 4
+
+
+def test_the_card_lists_every_model(models, stripes, where, tmp_path):
+    out = tmp_path / "silhouettes.csv"
+    silhouettes(list(models.values()), stripes, out, SETTINGS, "code", where)
+    card = read_card(tmp_path / "silhouettes.csv.json")
+    assert (card["command"], card["code"], card["settings"]) == ("silhouettes", "code", SETTINGS)
+    assert card["dataset"] == "stripes"
+    assert card["outputs"] == {"silhouettes.csv": sha256(out)}
+    assert card["inputs"] == {os.path.relpath(path, tmp_path): sha256(path) for path in (*models.values(), stripes)}
+
+
+def test_equal_inputs_give_equal_bytes(models, stripes, where, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        silhouettes(list(models.values()), stripes, tmp_path / name, SETTINGS, "code", where)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_a_model_of_many_t_is_refused(models, model_file, stripes, where, tmp_path):
+    for times in ("uniform", "sigma_uniform"):
+        model = model_file("drl", times={"kind": times})
+        message = f"{model} was not trained at a single t; give models of a recipe with times: single"
+        with pytest.raises(UserError, match=re.escape(message)):
+            silhouettes([*models.values(), model], stripes, tmp_path / "s.csv", SETTINGS, "code", where)
+    assert not list(tmp_path.iterdir())
+
+
+def test_models_or_images_of_another_dataset_are_refused(models, model_file, stripes, other_stripes, where, tmp_path):
+    first = models["low", 3, 0.1]
+    other = model_file("drl", dataset="other", times={"kind": "single", "t": 0.1})
+    with pytest.raises(UserError, match=re.escape(f"{other} was trained on dataset 'other' but {stripes} holds")):
+        silhouettes([first, other], stripes, tmp_path / "s.csv", SETTINGS, "code", where)
+    with pytest.raises(UserError, match="trained on 1 channels of 8 pixels but dataset 'stripes' has 1 channels of 16"):
+        silhouettes([first], other_stripes(image_size=16), tmp_path / "s.csv", SETTINGS, "code", where)
+    gone = first.parent / "gone.safetensors"
+    with pytest.raises(UserError, match=re.escape(f"{gone}: there is no such model")):
+        silhouettes([first, gone], stripes, tmp_path / "s.csv", SETTINGS, "code", replace(where, device="auto"))
