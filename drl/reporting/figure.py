@@ -15,6 +15,7 @@ from drl.files import atomic
 from drl.provenance import write_card
 from drl.reporting import style
 from drl.reporting.aggregate import read_all
+from drl.reporting.pictures import beside, first_seeds
 
 
 def figure(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: str) -> None:
@@ -35,15 +36,20 @@ def figure(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, An
     module = importlib.import_module(f"drl.reporting.{settings['drawn_by']}")
     numbers = module.table(read_all(metrics), settings)
     _check_complete(item, numbers, settings)
-    picture = module.draw(numbers, settings)
+    shown: tuple[str, ...] = getattr(module, "PICTURES", ())
+    files = first_seeds(metrics)
+    picture = module.draw(numbers, settings, files) if shown else module.draw(numbers, settings)
+    inputs = [*metrics, *(beside(path, suffix) for path in files.values() for suffix in shown)]
     if settings["scale"] == "demo":
         style.mark_demo(picture)
-    files = [out, out.with_suffix(".png"), out.with_suffix(".csv")]
-    with atomic(files[0]) as svg, atomic(files[1]) as png, atomic(files[2]) as csv:
+    outputs = [out, out.with_suffix(".png"), out.with_suffix(".csv")]
+    with atomic(outputs[0]) as svg, atomic(outputs[1]) as png, atomic(outputs[2]) as csv:
         style.save(picture, svg)
         style.save(picture, png)
         numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
-    write_card("figure", files, settings, code, inputs=metrics, item=item, seconds=round(time.monotonic() - started, 2))
+    write_card(
+        "figure", outputs, settings, code, inputs=inputs, item=item, seconds=round(time.monotonic() - started, 2)
+    )
 
 
 def _check_complete(item: str, numbers: pd.DataFrame, settings: dict[str, Any]) -> None:

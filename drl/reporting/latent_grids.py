@@ -1,0 +1,78 @@
+"""2-d codes of the test images beside samples over a square of codes: Figures 2 and 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from drl.reporting import style
+from drl.reporting.aggregate import over_seeds
+from drl.reporting.pictures import Files, beside, show
+
+PICTURES = (".png", ".codes.csv")
+AXES = ["scale", "study", "dataset", "recipe", "metric"]
+SIDE = 2.2  # inches
+# Ten colours that the colour-blind tell apart as well as ten can be (Tol's muted scheme, and black).
+CLASSES = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#000000")
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return silhouette and ink's R^2 for each dataset and recipe, mean and deviation over seeds."""
+    return over_seeds(frame, AXES)
+
+
+def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+    """Draw a row a dataset; for each recipe a scatter of the first seed's codes and its samples.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `extents` is half the
+            square's side for each recipe.
+        files: The metrics files, whose pictures and codes are shown.
+    """
+    style.apply()
+    datasets, recipes = settings["datasets"], settings["recipes"]
+    size = (2 * SIDE * len(recipes), (SIDE + 0.5) * len(datasets) + 0.45)
+    figure, axes = plt.subplots(len(datasets), 2 * len(recipes), figsize=size, squeeze=False)
+    for row, (dataset, title) in zip(axes, datasets, strict=True):
+        for k, (recipe, label) in enumerate(recipes):
+            metrics = files[dataset, recipe]
+            extent = settings["extents"][recipe]
+            scatter, samples = row[2 * k], row[2 * k + 1]
+            _scatter(scatter, pd.read_csv(beside(metrics, ".codes.csv")), extent)
+            scatter.set_title(f"{title}, {label}\n{_caption(numbers, dataset, recipe)}")
+            show(samples, beside(metrics, ".png"))
+            samples.set_title(f"samples over\n[{-extent:g}, {extent:g}]²")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, markerscale=3)
+    return figure
+
+
+def _scatter(panel: Axes, codes: pd.DataFrame, extent: float) -> None:
+    # In random order, so that the last class does not cover the others.
+    shuffled = codes.sample(frac=1, random_state=0)
+    colours = shuffled["label"].map(lambda label: CLASSES[int(label) % len(CLASSES)])
+    panel.scatter(shuffled["z_1"], shuffled["z_2"], c=colours, s=2, linewidths=0, rasterized=True)
+    for label in sorted(codes["label"].unique()):
+        panel.scatter([], [], c=CLASSES[int(label) % len(CLASSES)], s=6, linewidths=0, label=str(int(label)))
+    panel.add_patch(Rectangle((-extent, -extent), 2 * extent, 2 * extent, fill=False, color="#666666", linewidth=0.7))
+    panel.set(xlabel="$z_1$", ylabel="$z_2$", xlim=_limits(codes["z_1"]), ylim=_limits(codes["z_2"]))
+    # A square panel, each axis as wide as the codes: often they are much wider in one direction.
+    panel.set_box_aspect(1)
+    panel.locator_params(nbins=4)
+
+
+def _limits(values: pd.Series[float]) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    margin = 0.06 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _caption(numbers: pd.DataFrame, dataset: str, recipe: str) -> str:
+    rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)].set_index("metric")["mean"]
+    return f"silhouette {rows['silhouette']:.2f}, ink $R^2$ {rows['ink_r2']:.2f}"

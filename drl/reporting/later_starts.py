@@ -1,0 +1,89 @@
+"""Samples of chains that begin at t_init: Figure 13."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from safetensors import SafetensorError, safe_open
+
+from drl.errors import UserError
+from drl.reporting import style
+from drl.reporting.aggregate import over_seeds
+from drl.reporting.pictures import Files, beside, show_pixels
+from drl.sample_sets import sample_name
+
+PICTURES = (".safetensors",)
+AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
+NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "uniform\n+ Gaussian"}
+WIDTH = 6.6  # inches
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return sigma(t_init), the share of steps saved and the score evaluations for each t_init."""
+    return over_seeds(frame, AXES)
+
+
+def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+    """Draw one panel a dataset and recipe: a row a prior, a column a t_init, a square of samples in each.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `datasets` and `recipes` are pairs of name and title or legend name; `priors` and `t_init` in order;
+            `shown` samples along each side.
+        files: The metrics files, whose samples are shown.
+    """
+    style.apply()
+    pairs = [(dataset, recipe) for dataset in settings["datasets"] for recipe in settings["recipes"]]
+    priors, starts = settings["priors"], settings["t_init"]
+    height = WIDTH * len(priors) / len(starts) + 0.9
+    figure, axes = plt.subplots(len(pairs), 1, figsize=(WIDTH + 0.6, height * len(pairs)), squeeze=False)
+    for panel, ((dataset, title), (recipe, label)) in zip(axes[:, 0], pairs, strict=True):
+        show_pixels(panel, _squares(beside(files[dataset, recipe], ".safetensors"), settings))
+        rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)]
+        values = rows.pivot(index="t", columns="metric", values="mean")
+        if missing := [t for t in starts if t not in values.index]:
+            raise UserError(
+                f"figure_13: the metrics files hold nothing of t_init {missing[0]:g}; "
+                "give files made with the present settings"
+            )
+        # Pixels' centres are whole numbers, so that the picture begins at -0.5.
+        right, bottom = panel.get_xlim()[1] + 0.5, panel.get_ylim()[0] + 0.5
+        column, row = right / len(starts), bottom / len(priors)
+        sigma, saved = values["sigma"], values["steps_saved"]
+        ticks = [f"$t_{{init}}$ = {t:g}\nσ = {sigma[t]:.3g}\nsaves {saved[t]:.0f} %" for t in starts]
+        panel.set_xticks([column * (k + 0.5) - 0.5 for k in range(len(starts))], ticks)
+        panel.set_yticks([row * (k + 0.5) - 0.5 for k in range(len(priors))], [NAMES[prior] for prior in priors])
+        panel.tick_params(length=0)
+        for k in range(1, len(starts)):
+            panel.axvline(column * k - 0.5, color="white", linewidth=2)
+        for k in range(1, len(priors)):
+            panel.axhline(row * k - 0.5, color="white", linewidth=2)
+        panel.set_title(f"{title}, {label}")
+    return figure
+
+
+def _squares(path: Path, settings: dict[str, Any]) -> np.ndarray:
+    """Return the first samples of each cell, laid out: uint8 [H, W] or [H, W, 3]."""
+    rows = []
+    try:
+        with safe_open(str(path), framework="np") as file:
+            for prior in settings["priors"]:
+                cells = [file.get_slice(sample_name(0, prior, t)) for t in settings["t_init"]]
+                rows.append(np.concatenate([_square(cell, settings["shown"]) for cell in cells], axis=1))
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); run drl later-start again") from error
+    picture = np.concatenate(rows)
+    return picture[..., 0] if picture.shape[2] == 1 else picture
+
+
+def _square(cell: Any, side: int) -> np.ndarray:
+    """Lay the first side^2 images [C, H, W] out in a square, row by row: [side H, side W, C]."""
+    images: np.ndarray = cell[: side**2]
+    _, channels, height, width = images.shape
+    tiles = images.reshape(side, side, channels, height, width)
+    return tiles.transpose(0, 3, 1, 4, 2).reshape(side * height, side * width, channels)

@@ -1,0 +1,51 @@
+"""Pictures that lie beside metrics files, and how figures show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from PIL import Image
+
+from drl.errors import UserError
+from drl.metrics import read_metrics
+
+# The metrics file of a recipe's first seed, by dataset and recipe.
+Files = Mapping[tuple[str, str], Path]
+
+
+def first_seeds(metrics: Iterable[Path]) -> dict[tuple[str, str], Path]:
+    """Return the metrics file of the first seed of each dataset and recipe."""
+    found: dict[tuple[str, str], tuple[int, Path]] = {}
+    for path in metrics:
+        for row in read_metrics(path)[:1]:
+            key, entry = (row["dataset"], row["recipe"]), (int(row["seed"]), path)
+            found[key] = min(found.get(key, entry), entry)
+    return {key: path for key, (_, path) in found.items()}
+
+
+def beside(metrics: Path, suffix: str) -> Path:
+    """Return the file of another suffix beside a metrics file.
+
+    Raises:
+        UserError: If there is none.
+    """
+    path = metrics.with_suffix(suffix)
+    if not path.is_file():
+        raise UserError(f"{path}: is missing, though {metrics} is there; run the job that makes both again")
+    return path
+
+
+def show(panel: Axes, path: Path) -> None:
+    """Show a PNG pixel by pixel, without axes."""
+    with Image.open(path) as image:
+        show_pixels(panel, np.asarray(image))
+
+
+def show_pixels(panel: Axes, pixels: np.ndarray) -> None:
+    """Show bytes [H, W] or [H, W, 3] pixel by pixel, without axes."""
+    panel.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    panel.set(xticks=[], yticks=[])
+    panel.grid(False)

@@ -1,0 +1,56 @@
+"""Samples from one code, for codes of several sizes: Figure 7."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from drl.reporting import style
+from drl.reporting.aggregate import over_seeds
+from drl.reporting.pictures import Files, beside, show
+
+PICTURES = (".png",)
+AXES = ["scale", "study", "dataset", "recipe", "metric"]
+SIDE = 1.9  # inches
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return the samples' mean pairwise distance and the code's size, mean and deviation over seeds."""
+    return over_seeds(frame, AXES)
+
+
+def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+    """Draw a row a dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
+        files: The metrics files, whose pictures are shown.
+    """
+    style.apply()
+    datasets, recipes = settings["datasets"], settings["recipes"]
+    shape = (len(datasets), len(recipes) + 1)
+    figure, axes = plt.subplots(*shape, figsize=(SIDE * shape[1] + 0.3, (SIDE + 0.3) * shape[0]), squeeze=False)
+    for row, (dataset, title) in zip(axes, datasets, strict=True):
+        rows = numbers[numbers["dataset"] == dataset].pivot(index="recipe", columns="metric", values=["mean", "sd"])
+        sizes, distances = rows["mean", "code_size"], rows["mean", "mean_pairwise_distance"]
+        for panel, (recipe, _) in zip(row, recipes, strict=False):
+            show(panel, beside(files[dataset, recipe], ".png"))
+            panel.set_title(f"{title}, {sizes[recipe]:g}-d code")
+        order = sizes.sort_values().index
+        last = row[-1]
+        last.errorbar(
+            sizes[order],
+            distances[order],
+            yerr=rows["sd", "mean_pairwise_distance"][order],
+            marker="o",
+            color="#0072B2",
+        )
+        last.set_xscale("log", base=2)
+        last.set_xticks(list(sizes[order]), [f"{size:g}" for size in sizes[order]])
+        last.set_ylim(0, 1.2 * float(distances.max()))
+        last.set(xlabel="size of the code", ylabel="mean distance\nof two samples")
+    return figure

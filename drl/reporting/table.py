@@ -1,0 +1,107 @@
+"""`drl table`: an item's numbers as CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drl.files import atomic
+from drl.provenance import write_card
+from drl.reporting.aggregate import read_all
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as people read it.
+
+    Attributes:
+        caption: One or two sentences above it.
+        header: Names of the columns.
+        rows: Cells as text; `**…**` is bold.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def markdown(self) -> str:
+        """Return a Markdown table under its caption."""
+        lines = [self.caption, "", *(_markdown(cells) for cells in (self.header, ["---"] * len(self.header)))]
+        lines += [_markdown(row) for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        """Return a LaTeX table with booktabs rules."""
+        columns = "l" + "r" * (len(self.header) - 1)
+        body = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in (self.header, *self.rows)]
+        return "\n".join(
+            [
+                r"\begin{table}",
+                rf"\caption{{{_latex(self.caption)}}}",
+                rf"\begin{{tabular}}{{{columns}}}",
+                r"\toprule",
+                body[0],
+                r"\midrule",
+                *body[1:],
+                r"\bottomrule",
+                r"\end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
+
+
+def table(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: str) -> None:
+    """Write `out` (CSV: one number a row), Markdown, LaTeX and run card beside it.
+
+    Args:
+        item: Name of the item.
+        metrics: CSV files of its study.
+        out: The CSV file.
+        settings: `drawn_by` names the module of drl.reporting that makes it; the rest is for that module.
+        code: Digest of the code, for the card.
+
+    Raises:
+        UserError: If a metrics file is missing, cut off, or has no rows of this item.
+    """
+    started = time.monotonic()
+    module = importlib.import_module(f"drl.reporting.{settings['drawn_by']}")
+    numbers = module.table(read_all(metrics), settings)
+    sheet: Sheet = module.sheet(numbers, settings)
+    files = [out, out.with_suffix(".md"), out.with_suffix(".tex")]
+    with atomic(files[0]) as csv, atomic(files[1]) as markdown, atomic(files[2]) as latex:
+        numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
+        markdown.write_text(sheet.markdown(), encoding="utf-8")
+        latex.write_text(sheet.latex(), encoding="utf-8")
+    write_card("table", files, settings, code, inputs=metrics, item=item, seconds=round(time.monotonic() - started, 2))
+
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_",
+    "#": r"\#",
+    "±": r"$\pm$",
+    "σ": r"$\sigma$",
+    "−": "$-$",
+}
+
+
+def _markdown(row: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
+
+
+def _latex(cell: str) -> str:
+    bold = cell.startswith("**") and cell.endswith("**") and len(cell) > 4
+    text = "".join(_ESCAPES.get(letter, letter) for letter in (cell[2:-2] if bold else cell))
+    return rf"\textbf{{{text}}}" if bold else text

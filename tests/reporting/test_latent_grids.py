@@ -1,0 +1,133 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.colors import to_rgba
+
+from drl.errors import UserError
+from drl.evaluation.montage import save_png
+from drl.metrics import write_metrics
+from drl.reporting.aggregate import read_all
+from drl.reporting.figure import figure
+from drl.reporting.latent_grids import CLASSES, draw, table
+from drl.reporting.pictures import first_seeds
+
+SETTINGS = {
+    "drawn_by": "latent_grids",
+    "scale": "lite",
+    "datasets": [["a", "Data A"], ["b", "Data B"]],
+    "recipes": [["drl_2d", "DRL"], ["drl_2d_focus", "DRL, focused"]],
+    "extents": {"drl_2d": 1.0, "drl_2d_focus": 2.0},
+}
+PAIRS = [(dataset, recipe) for dataset in "ab" for recipe in ("drl_2d", "drl_2d_focus")]
+
+
+def silhouette(position: int, seed: int) -> float:
+    return 0.1 * position + 0.02 * seed
+
+
+def codes(position: int, seed: int) -> pd.DataFrame:
+    """Codes of four classes at corners whose distance tells which model they are of."""
+    corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * (1 + position + 10 * seed)
+    return pd.DataFrame({"z_1": corners[:, 0], "z_2": corners[:, 1], "label": [0, 1, 2, 3]})
+
+
+def write(folder, position, dataset, recipe, seed):
+    path = folder / f"{dataset}_{recipe}_{seed}.csv"
+    row = {"scale": "lite", "study": "latent_grid", "dataset": dataset, "recipe": recipe, "seed": seed, "n": 4}
+    numbers = {"silhouette": silhouette(position, seed), "ink_r2": 0.5 + 0.1 * seed}
+    write_metrics(path, [row | {"metric": metric, "value": value} for metric, value in numbers.items()])
+    save_png(path.with_suffix(".png"), torch.full((1, 8, 8), 20 * position + 100 * seed, dtype=torch.uint8))
+    codes(position, seed).to_csv(path.with_suffix(".codes.csv"), index=False)
+    return path
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    return [write(tmp_path, k, *pair, seed) for seed in (1, 0) for k, pair in enumerate(PAIRS)]
+
+
+def test_numbers_are_means_over_seeds(metrics):
+    numbers = table(read_all(metrics), SETTINGS)
+    assert len(numbers) == 4 * 2
+    row = numbers[(numbers["dataset"] == "b") & (numbers["recipe"] == "drl_2d") & (numbers["metric"] == "silhouette")]
+    assert row[["mean", "sd", "n_seeds"]].to_numpy()[0].tolist() == pytest.approx([0.21, 0.02 / 2**0.5, 2])
+
+
+def test_every_panel_shows_its_own_model(metrics):
+    picture = draw(table(read_all(metrics), SETTINGS), SETTINGS, first_seeds(metrics))
+    assert len(picture.axes) == 2 * 4
+    names = ["Data A, DRL", "Data A, DRL, focused", "Data B, DRL", "Data B, DRL, focused"]
+    for k, (_, recipe) in enumerate(PAIRS):
+        scatter, samples = picture.axes[2 * k : 2 * k + 2]
+        # seed 0's codes and samples, though seed 1's files come first
+        shown = np.asarray(scatter.collections[0].get_offsets())
+        assert set(map(tuple, shown)) == set(codes(k, 0)[["z_1", "z_2"]].itertuples(index=False, name=None))
+        assert (np.asarray(samples.get_images()[0].get_array()) == 20 * k).all()
+        extent = SETTINGS["extents"][recipe]
+        (square,) = scatter.patches
+        assert (square.get_xy(), square.get_width(), square.get_height()) == (
+            (-extent, -extent),
+            2 * extent,
+            2 * extent,
+        )
+        mean = silhouette(k, 0) / 2 + silhouette(k, 1) / 2
+        assert scatter.get_title() == f"{names[k]}\nsilhouette {mean:.2f}, ink $R^2$ 0.55"
+        assert samples.get_title() == f"samples over\n[-{extent:g}, {extent:g}]²"
+        assert (scatter.get_xlabel(), scatter.get_ylabel()) == ("$z_1$", "$z_2$")
+
+
+def test_a_point_has_the_colour_of_its_class_and_the_legend_names_all(metrics):
+    picture = draw(table(read_all(metrics), SETTINGS), SETTINGS, first_seeds(metrics))
+    points = picture.axes[0].collections[0]
+    labels = {(row.z_1, row.z_2): row.label for row in codes(0, 0).itertuples()}
+    for at, colour in zip(points.get_offsets(), points.get_facecolors(), strict=True):
+        assert tuple(colour) == pytest.approx(to_rgba(CLASSES[labels[tuple(at)]]))
+    (legend,) = picture.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["0", "1", "2", "3"]
+    assert len(set(CLASSES)) == 10
+
+
+def test_codes_fill_the_panel(metrics):
+    for pair, width in (("a_drl_2d_0", (0.02, 3)), ("b_drl_2d_0", (2, 2))):
+        file = metrics[0].with_name(f"{pair}.codes.csv")
+        frame = codes(0, 0)
+        frame[["z_1", "z_2"]] *= np.asarray(width)
+        frame.to_csv(file, index=False)
+    picture = draw(table(read_all(metrics), SETTINGS), SETTINGS, first_seeds(metrics))
+    narrow, wide = picture.axes[0], picture.axes[4]
+    assert 0.02 < narrow.get_xlim()[1] < 0.03
+    assert 3 < narrow.get_ylim()[1] < 4
+    assert narrow.get_box_aspect() == wide.get_box_aspect() == 1
+    # Wider than the square [-1, 1]^2: it is in the panel.
+    assert wide.get_xlim()[1] == wide.get_ylim()[1] > 2
+
+
+def test_all_files_come_out_and_the_card_names_what_was_read(metrics, tmp_path):
+    figure("figure_2", metrics, tmp_path / "f.svg", SETTINGS, "digest")
+    card = json.loads((tmp_path / "f.svg.json").read_text())
+    assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
+    assert all((tmp_path / name).stat().st_size > 0 for name in card["outputs"])
+    assert (card["command"], card["item"], card["code"]) == ("figure", "figure_2", "digest")
+    shown = {f"{dataset}_{recipe}_0{suffix}" for dataset, recipe in PAIRS for suffix in (".png", ".codes.csv")}
+    assert set(card["inputs"]) == shown | {path.name for path in metrics}
+    assert len(pd.read_csv(tmp_path / "f.csv")) == 8
+
+
+@pytest.mark.parametrize("suffix", [".png", ".codes.csv"])
+def test_a_missing_file_beside_the_numbers_is_one_line(metrics, tmp_path, suffix):
+    gone = tmp_path / f"b_drl_2d_0{suffix}"
+    gone.unlink()
+    with pytest.raises(UserError) as caught:
+        figure("figure_2", metrics, tmp_path / "f.svg", SETTINGS, "code")
+    assert str(caught.value).startswith(f"{gone}: is missing")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("f.*"))
+
+
+def test_a_model_without_numbers_is_named(metrics, tmp_path):
+    with pytest.raises(UserError, match=r"figure_2: .* nothing of recipe 'drl_2d_focus' on dataset 'b'"):
+        figure("figure_2", [p for p in metrics if "b_drl_2d_focus" not in p.name], tmp_path / "f.svg", SETTINGS, "code")
+    assert not list(tmp_path.glob("f.*"))
