@@ -31,4 +31,5 @@ rule all:
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/measure.smk"
+include: "workflow/rules/generate.smk"
 include: "workflow/rules/items.smk"

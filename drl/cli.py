@@ -16,6 +16,7 @@ import click
 
 from drl import __version__, provenance
 from drl.config import slices
+from drl.config.recipes import is_file
 from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
 from drl.errors import Unfinished, UserError
@@ -52,6 +53,23 @@ class Job:
     def run(self) -> dict[str, Any]:
         """Where and how to run."""
         return read_json("--run", self.run_json, lambda: self.config.run.slice())
+
+    def where(self, states: Path | None) -> Any:
+        """Where a sampling job computes and keeps its state."""
+        from drl.evaluation.where import Where
+
+        run = self.run
+        known = {key: run[key] for key in ("device", "precision", "compile", "wall_clock_minutes", "save_minutes")}
+        more = {"batch": run["sampling_batch"], "inception_weights": run["inception_weights"]}
+        return Where(states or self.results / ".state", threads=self.threads, **known, **more)
+
+    @property
+    def resources(self) -> Any:
+        """What a training may use."""
+        from drl.training.pretrain import Resources
+
+        ours = {"sampling_batch", "inception_weights"}
+        return Resources(threads=self.threads, **{key: value for key, value in self.run.items() if key not in ours})
 
     def plan(self, command: str, otherwise: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
         """Return the job's settings and the digest of its code, both compared with what was planned."""
@@ -163,28 +181,41 @@ def prepare(dataset: str, out: Path | None, origins: str | None, **shared: Any) 
 @named
 @path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
 @path("--out", help="Model file. Default: results/<scale>/models/<dataset>/<recipe>/seed<k>/model.safetensors.")
+@path("--start", help="Model to go on from, where the recipe says so. Default: the other recipe's, beside --out.")
 @path("--states", help="Folder of the states of unfinished trainings. Default: results/<scale>/.state.")
 @planned
 @placed
 @configured
 def pretrain(
-    dataset: str, recipe: str, seed: int, images: Path | None, out: Path | None, states: Path | None, **shared: Any
+    dataset: str,
+    recipe: str,
+    seed: int,
+    images: Path | None,
+    out: Path | None,
+    start: Path | None,
+    states: Path | None,
+    **shared: Any,
 ) -> None:
     """Train a recipe on a dataset. Interrupted, the same command goes on bit for bit."""
     job = Job(**shared)
     chosen, digest = job.plan("pretrain", lambda: slices.pretrain(job.config, dataset, recipe))
+    out = out or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors"
+    before = chosen["recipe"]["start_from"]
+    if before is not None and start is None:
+        start = Path(before) if is_file(before) else out.parents[2] / before / f"seed{seed}" / out.name
     with gpu_slot(job.run["device"]):
-        from drl.training.pretrain import Name, Resources
+        from drl.training.pretrain import Name
         from drl.training.pretrain import pretrain as run
 
         run(
             Name(job.results.name, dataset, recipe, seed),
             chosen,
             images or job.results / "data" / dataset / "images.safetensors",
-            out or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+            out,
             states or job.results / ".state",
             digest,
-            Resources(threads=job.threads, **job.run),
+            job.resources,
+            start,
         )
 
 
@@ -253,6 +284,194 @@ def learning_speed(**options: Any) -> None:
     measure("learning_speed", "snapshots.safetensors", **options)
 
 
+def generated(command: Command) -> Command:
+    """Add the options of a study that draws samples: those of a measurement, and where unfinished ones are kept."""
+    return measured(
+        path("--states", help="Folder of the states of unfinished jobs. Default: results/<scale>/.state.")(command)
+    )
+
+
+def generate(
+    study: str,
+    dataset: str,
+    recipe: str,
+    seed: int,
+    model: Path | None,
+    images: Path | None,
+    out: Path | None,
+    states: Path | None,
+    **shared: Any,
+) -> None:
+    """Run the function `study` of drl.evaluation.<study> on a model."""
+    job = Job(**shared)
+    chosen, digest = job.plan(study, lambda: getattr(slices, study)(job.config, dataset, recipe))
+    with gpu_slot(job.run["device"]):
+        run = getattr(importlib.import_module(f"drl.evaluation.{study}"), study)
+        run(
+            model or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
+            images or job.results / "data" / dataset / "images.safetensors",
+            out or job.results / "metrics" / study / dataset / recipe / f"seed{seed}.csv",
+            chosen,
+            digest,
+            job.where(states),
+            {"dataset": dataset, "recipe": recipe, "seed": seed},
+        )
+
+
+@cli.command()
+@generated
+def latent_grid(**options: Any) -> None:
+    """Read the 2-d codes of the test images, and sample from codes over a square (Figures 2, 3)."""
+    generate("latent_grid", **options)
+
+
+@cli.command()
+@generated
+def code_swap(**options: Any) -> None:
+    """Denoise noisy images with other images' codes (Figure 6)."""
+    generate("code_swap", **options)
+
+
+@cli.command()
+@generated
+def one_code(**options: Any) -> None:
+    """Draw many samples from one code (Figure 7)."""
+    generate("one_code", **options)
+
+
+@cli.command()
+@generated
+def later_start(**options: Any) -> None:
+    """Draw samples whose chains begin at t_init < 1 (Figure 13, Table 6)."""
+    generate("later_start", **options)
+
+
+@cli.command()
+@path("--model", required=True, help="A model.safetensors of drl or vdrl.")
+@path("--images", required=True, help="A folder of images in any format and size.")
+@path("--out", required=True, help="The PNG: a row an image, itself first, then its samples.")
+@click.option("--t", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Where codes are read.")
+@click.option("--t-init", type=float, default=1.0, show_default=True, help="Where chains begin, above 0.")
+@click.option("--prior", type=click.Choice(["gaussian", "uniform_gaussian"]), default="gaussian", show_default=True)
+@click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="For each image.")
+@click.option("--steps", type=click.IntRange(2), help="Of the sampler's grid. Default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the samples' noise.")
+@placed
+@configured
+def sample(
+    model: Path,
+    images: Path,
+    out: Path,
+    t: float,
+    t_init: float,
+    prior: Any,
+    samples: int,
+    steps: int | None,
+    seed: int,
+    **shared: Any,
+) -> None:
+    """Draw samples from the codes of your own images."""
+    from drl.evaluation.sample import sample as run
+    from drl.models.model_file import header
+
+    about = header(model)["about"]
+    job = Job(**shared | {"scale": shared["scale"] or about["scale"]})
+    try:
+        sampler = slices.sampler(job.config, about["dataset"], about["recipe"])
+    except UserError as error:
+        raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
+    sampler |= {} if steps is None else {"steps": steps}
+    with gpu_slot(job.run["device"]):
+        run(model, images, out, t, t_init, prior, samples, seed, sampler, job.where(None))
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--dataset", default="cifar10", show_default=True, help="Whose images it was trained on.")
+@click.option("--recipe", default="song_deep", show_default=True, help="What describes its network.")
+@path("--out", required=True, help="The model.safetensors to write.")
+@configured
+def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: Any) -> None:
+    """Bring a published VE NCSN++ checkpoint of score_sde_pytorch into this project's form (Table 6)."""
+    # Other scales make every network small, and published ones are not.
+    job = Job(**shared | {"scale": shared["scale"] or "paper"})
+    settings = slices.pretrain(job.config, dataset, recipe)["recipe"]
+    images = job.config.datasets[dataset]
+    from drl.methods.base import ImageFacts
+    from drl.models.convert import convert as run
+
+    facts = ImageFacts(images.channels, images.image_size, images.classes)
+    about = {"scale": job.config.scale, "dataset": dataset, "recipe": recipe, "seed": 0}
+    run(checkpoint, out, settings, facts, about)
+
+
+@cli.command()
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")
+@path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
+@path("--out", help="Default: results/<scale>/metrics/silhouettes/<dataset>.csv.")
+@planned
+@placed
+@configured
+def silhouettes(models: tuple[Path, ...], dataset: str, images: Path | None, out: Path | None, **shared: Any) -> None:
+    """Measure how well classes part in the codes of models that were each trained at a single t (Figure 12)."""
+    job = Job(**shared)
+    chosen, digest = job.plan("silhouettes", lambda: slices.silhouettes(job.config, dataset))
+    with gpu_slot(job.run["device"]):
+        from drl.evaluation.silhouettes import silhouettes as run
+
+        run(
+            models,
+            images or job.results / "data" / dataset / "images.safetensors",
+            out or job.results / "metrics" / "silhouettes" / f"{dataset}.csv",
+            chosen,
+            digest,
+            job.where(None),
+        )
+
+
+@cli.command()
+@named
+@path(
+    "--samples", help="What drl later-start drew. Default: results/<scale>/metrics/later_start/…/seed<k>.safetensors."
+)
+@path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
+@path("--extractor", help="The supervised model. Default: the configured recipe's, seed 0; unused with Inception.")
+@path("--out", help="Default: results/<scale>/metrics/fid/<dataset>/<recipe>/seed<k>.csv.")
+@planned
+@placed
+@configured
+def fid(
+    dataset: str,
+    recipe: str,
+    seed: int,
+    samples: Path | None,
+    images: Path | None,
+    extractor: Path | None,
+    out: Path | None,
+    **shared: Any,
+) -> None:
+    """Measure samples by the Fréchet distance of their features to the training images' (Table 6)."""
+    job = Job(**shared)
+    chosen, digest = job.plan("fid", lambda: slices.fid(job.config, dataset, recipe))
+    name = Path(dataset) / recipe / f"seed{seed}.csv"
+    if chosen["fid"]["extractor"] == "supervised" and extractor is None:
+        extractor = job.results / "models" / dataset / chosen["fid"]["recipe"] / "seed0" / "model.safetensors"
+    with gpu_slot(job.run["device"]):
+        from drl.evaluation.fid import fid as run
+
+        run(
+            samples or (job.results / "metrics" / "later_start" / name).with_suffix(".safetensors"),
+            images or job.results / "data" / dataset / "images.safetensors",
+            out or job.results / "metrics" / "fid" / name,
+            chosen,
+            digest,
+            job.where(None),
+            extractor,
+            {"dataset": dataset, "recipe": recipe, "seed": seed},
+        )
+
+
 @cli.command()
 @click.argument("item", metavar="N")
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
@@ -268,6 +487,23 @@ def figure(item: str, metrics: tuple[Path, ...], out: Path | None, **shared: Any
     from drl.reporting.figure import figure as run
 
     run(item, metrics, out or job.results / "figures" / f"{item}.svg", chosen, digest)
+
+
+@cli.command()
+@click.argument("item", metavar="N")
+@click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
+@path("--out", help="The CSV; Markdown and LaTeX go beside it. Default: results/<scale>/tables/table_<N>.csv.")
+@planned
+@configured
+def table(item: str, metrics: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
+    """Make a table (6 or table_6) from its metrics files; by default those of its item."""
+    job = Job(**shared)
+    item = item_name("table", item)
+    chosen, digest = job.plan("table", lambda: slices.table(job.config, item))
+    metrics = metrics or tuple(job.results / name for name in measurements(job.config, item))
+    from drl.reporting.table import table as run
+
+    run(item, metrics, out or job.results / "tables" / f"{item}.csv", chosen, digest)
 
 
 @cli.command()

@@ -83,7 +83,7 @@ def network_channels(recipe: dict[str, Any]) -> int:
     A recipe without either counts half the channels of its WideResNet's first group: 16 for the paper's WRN-28-2.
     """
     network = recipe["score"] or recipe["decoder"] or {}
-    return int(network.get("nf", 8 * recipe["encoder"].get("width", 0)))
+    return int(network.get("nf", 8 * (recipe["encoder"] or {}).get("width", 0)))
 
 
 def peak_memory_bytes(device: torch.device) -> int:

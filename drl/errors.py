@@ -11,7 +11,7 @@ class UserError(Exception):
 
 
 class Unfinished(Exception):
-    """A training stopped at its wall-clock budget or on request; its state is saved and the same command goes on."""
+    """A job stopped at its wall-clock budget or on request; its state is saved and the same command goes on."""
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

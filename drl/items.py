@@ -61,10 +61,22 @@ class Model:
 WITH_FIGURE_4 = {"demo": "seconds, with Figure 4", "lite": "seconds, with Figure 4", "paper": "not run"}
 REGISTRY = (
     Item(
-        "figure_2", "figure", "2-d codes of DRL and samples over the latent square", "3.3", "generation", "2-d models"
+        "figure_2",
+        "figure",
+        "2-d codes of DRL and samples over the latent square",
+        "3.3",
+        "latent_grid",
+        "2 datasets x 2 recipes, one of them in two phases",
+        drawn_by="latent_grids",
     ),
     Item(
-        "figure_3", "figure", "2-d codes of VDRL and samples over the latent square", "3.3", "generation", "2-d models"
+        "figure_3",
+        "figure",
+        "2-d codes of VDRL and samples over the latent square",
+        "3.3",
+        "latent_grid",
+        "2 datasets x 2 recipes, one of them in two phases",
+        drawn_by="latent_grids",
     ),
     Item(
         "figure_4",
@@ -90,8 +102,24 @@ REGISTRY = (
         trajectory=True,
         cost={"demo": "2 min, with Figure 4 one", "lite": "not run", "paper": "not run"},
     ),
-    Item("figure_6", "figure", "denoising with another image's code", "App. H", "generation", "2-d models"),
-    Item("figure_7", "figure", "samples from one code against its size", "App. H", "generation", "2- to 16-d models"),
+    Item(
+        "figure_6",
+        "figure",
+        "denoising with another image's code",
+        "App. H",
+        "code_swap",
+        "a model of Figure 2",
+        drawn_by="swapped_codes",
+    ),
+    Item(
+        "figure_7",
+        "figure",
+        "samples from one code, for codes of several sizes",
+        "App. H",
+        "one_code",
+        "1 dataset x 4 code sizes",
+        drawn_by="same_code",
+    ),
     Item(
         "figure_8",
         "figure",
@@ -140,10 +168,19 @@ REGISTRY = (
         "figure",
         "silhouette of codes against the single t trained on",
         "App. H",
-        "silhouette",
-        "2-d models",
+        "silhouettes",
+        "2 datasets x 10 t x 3 seeds",
+        drawn_by="silhouette_curves",
     ),
-    Item("figure_13", "figure", "samples from a later start t_init", "App. I", "generation", "an unconditional model"),
+    Item(
+        "figure_13",
+        "figure",
+        "samples from a later start t_init",
+        "App. I",
+        "later_start",
+        "an unconditional model",
+        drawn_by="later_starts",
+    ),
     Item("table_1", "table", "LaplaceNet with and without pretraining", "3.2", "fine_tune", "DRL, VDRL models"),
     Item("table_2", "table", "the same, stopped at epoch 100", "3.2", "fine_tune", "runs of Table 1"),
     Item("table_3", "table", "ablation at epoch 100", "App. G", "fine_tune", "DRL, AE models"),
@@ -151,7 +188,15 @@ REGISTRY = (
     Item(
         "table_5", "table", "mixup in pretraining and fine-tuning", "App. G", "fine_tune", "DRL, VDRL, Mixup-DRL models"
     ),
-    Item("table_6", "table", "FID against t_init", "App. I", "fid", "an unconditional model"),
+    Item(
+        "table_6",
+        "table",
+        "FID against t_init",
+        "App. I",
+        "fid",
+        "samples of Figure 13, and the features of a classifier",
+        drawn_by="fid_table",
+    ),
     Item(
         "learning_curve",
         "diagnostic",
@@ -185,7 +230,7 @@ def models(config: Config, item: str) -> tuple[Model, ...]:
 def _models(config: Config, item: str) -> Iterator[Model]:
     for dataset in config.item_datasets(item):
         for recipe in config.item_models(item):
-            for seed in config.seeds:
+            for seed in config.item_seeds(item):
                 yield Model(dataset, recipe, seed)
 
 
@@ -193,6 +238,8 @@ def measurements(config: Config, item: str) -> tuple[str, ...]:
     """Return the CSV files below results/<scale>/ that an item is drawn from."""
     if ITEMS[item].study == "pretrain":
         return tuple(f"models/{model.folder}/code_usage.csv" for model in _models(config, item))
+    if ITEMS[item].study == "silhouettes":
+        return tuple(f"metrics/silhouettes/{dataset}.csv" for dataset in config.item_datasets(item))
     return tuple(f"metrics/{ITEMS[item].study}/{model.folder}.csv" for model in _models(config, item))
 
 

@@ -27,7 +27,14 @@ ENTRY_POINTS: Mapping[str, str] = {
     "probe": "drl.evaluation.probe",
     "few_shot": "drl.evaluation.few_shot",
     "learning_speed": "drl.evaluation.learning_speed",
+    "latent_grid": "drl.evaluation.latent_grid",
+    "code_swap": "drl.evaluation.code_swap",
+    "one_code": "drl.evaluation.one_code",
+    "later_start": "drl.evaluation.later_start",
+    "silhouettes": "drl.evaluation.silhouettes",
+    "fid": "drl.evaluation.fid",
     "figure": "drl.reporting.figure",
+    "table": "drl.reporting.table",
 }
 # These read settings, write files, talk to the user or pick a device. They change no result, so editing them reruns
 # nothing.
@@ -43,7 +50,17 @@ MACHINERY = (
     "drl.progress",
     "drl.provenance",
 )
-PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "pandas", "safetensors", "snakemake")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "safetensors",
+    "snakemake",
+    "torch-fidelity",
+)
 
 
 def code_digest(command: str, extra: Iterable[str] = ()) -> str:
@@ -73,9 +90,13 @@ def named_modules(command: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return (f"drl.data.sources.{READERS[settings['dataset']['source']]}",)
     if command == "pretrain":
         return (f"drl.methods.{settings['recipe']['method']['kind']}",)
-    if command in ("probe", "few_shot", "learning_speed"):
+    if command == "silhouettes":
+        return tuple(f"drl.methods.{method}" for method in settings["methods"])
+    if command == "fid":
+        return ("drl.methods.supervised",) if settings["fid"]["extractor"] == "supervised" else ()
+    if command in ("probe", "few_shot", "learning_speed", "latent_grid", "code_swap", "one_code", "later_start"):
         return (f"drl.methods.{settings['method']}",)
-    if command == "figure":
+    if command in ("figure", "table"):
         return (f"drl.reporting.{settings['drawn_by']}",)
     return ()
 

@@ -17,9 +17,22 @@ from drl.files import canonical_json, sha256
 from drl.provenance import ENTRY_POINTS, command_digest, read_card
 
 RESULTS = ("data", "models", "metrics", "figures", "tables")
-SUFFIXES = (".safetensors", ".csv", ".svg", ".png")
-
-STUDIES = ("probe", "few_shot", "learning_speed")
+SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
+# Commands whose settings are those of a dataset's recipe, and of a dataset.
+OF_RECIPES = (
+    "pretrain",
+    "probe",
+    "few_shot",
+    "learning_speed",
+    "latent_grid",
+    "code_swap",
+    "one_code",
+    "later_start",
+    "fid",
+)
+OF_DATASETS = ("prepare", "silhouettes")
+# What users make for themselves, with settings of their own.
+BY_HAND = ("convert", "sample")
 
 
 def verify(folder: Path, config: Config) -> list[str]:
@@ -63,6 +76,8 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
         yield from _file(path.parent / name, digest, "was changed after it was made; make it again")
     for name, digest in card["inputs"].items():
         yield from _file(path.parent / name, digest, f"is not what {path} was made from; make that again")
+    if card["command"] in BY_HAND:
+        return
     if card["command"] not in ENTRY_POINTS:
         yield f"{path}: unknown command {card['command']!r}; made by another version"
         return
@@ -79,15 +94,13 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
 
 
 def _settings(card: dict[str, Any], config: Config) -> dict[str, Any]:
-    if card["command"] == "prepare":
-        return slices.prepare(config, card["dataset"])
-    if card["command"] == "pretrain":
-        return slices.pretrain(config, card["dataset"], card["recipe"])
-    if card["command"] in STUDIES:
+    if card["command"] in OF_DATASETS:
+        return dict(getattr(slices, card["command"])(config, card["dataset"]))
+    if card["command"] in OF_RECIPES:
         return dict(getattr(slices, card["command"])(config, card["dataset"], card["recipe"]))
     if card["item"] not in config.items:
         raise UserError(f"item {card['item']!r} is not in the configuration")
-    return slices.figure(config, card["item"])
+    return dict(getattr(slices, card["command"])(config, card["item"]))
 
 
 def _file(path: Path, digest: str, trouble: str) -> Iterator[str]:

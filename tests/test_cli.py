@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from drl.cli import cli
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +22,7 @@ def drl(*words, cwd=ROOT):
     return run.returncode, run.stdout, run.stderr
 
 
-@pytest.mark.parametrize("command", ["prepare", "pretrain", "probe", "figure", "describe", "verify", "items", "schema"])
+@pytest.mark.parametrize("command", sorted(cli.commands))
 def test_every_command_has_help(command):
     code, out, _ = drl(command, "--help")
     assert code == 0
@@ -38,7 +40,7 @@ def test_every_command_has_help(command):
         (["pretrain", "--dataset", "digits", "--recipe", "drl", "--settings", "{"], "drl: --settings: is not JSON"),
         (["describe", "drl", "--scale", "huge"], "drl: Invalid value for '--scale'"),
         (["describe", "drl", "--set", "sede=1"], "drl: config: unknown key 'sede'; did you mean 'seeds'?"),
-        (["figure", "6"], "drl: figure_6 is not built in this version"),
+        (["table", "1"], "drl: table_1 is not built in this version"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(words, line):
@@ -122,6 +124,35 @@ def test_the_corridor_by_hand(tmp_path):
     assert code == 1
     assert "seed0.csv: was changed after it was made" in out
     assert "made with other settings (probe.epochs was 1, now 2)" in out
+
+
+def test_samples_of_ones_own_images(tmp_path, stripes):
+    """Sample needs no configuration but the one that its model's recipe stands in."""
+    settings = json.dumps(tiny.settings("drl"))
+    model = tmp_path / "model.safetensors"
+    name = ("--dataset", "digits", "--recipe", "drl", "--threads", "1")
+    folder = tiny.write_folder(tmp_path / "own") / "class1"
+    code, _, err = drl("pretrain", *name, "--images", stripes, "--out", model, "--settings", settings)
+    assert code == 2, "the images are of another dataset"
+    assert "stripes" in err
+    name = ("--dataset", "stripes", "--recipe", "drl", "--threads", "1", "--scale", "demo")
+    code, _, err = drl("pretrain", *name, "--images", stripes, "--out", model, "--settings", settings)
+    assert code == 0, err
+    words = ("sample", "--model", model, "--images", folder, "--samples", "2", "--steps", "3", "--threads", "1")
+    code, _, err = drl(*words, "--out", tmp_path / "grid.png")
+    assert code == 2
+    assert "unknown dataset 'stripes'" in err
+    assert "give the --configfile that it was trained with" in err
+    about = {"title": "Stripes", "source": "image_folder", "folder": str(folder.parent), "classes": 3, "channels": 1}
+    own = {"datasets": {"stripes": about | {"image_size": 8, "train": 30, "test": 6, "validation": 6}}}
+    (tmp_path / "own.yaml").write_text(json.dumps(own))
+    code, _, err = drl(*words, "--out", tmp_path / "grid.png", "--configfile", tmp_path / "own.yaml")
+    assert code == 0, err
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert picture.size == (3 * tiny.SIZE, 12 * tiny.SIZE)
+    code, _, err = drl(*words, "--out", tmp_path / "grid.png", "--configfile", tmp_path / "own.yaml", "--t-init", "1.5")
+    assert code == 2
+    assert "t_init is 1.5; it must be above 0 and at most 1" in err
 
 
 def drl_elsewhere(folder, *words):

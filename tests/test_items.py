@@ -37,7 +37,7 @@ def test_items_that_share_a_study_share_its_models():
 def test_names():
     assert item_name("figure", "4") == item_name("figure", "figure_4") == "figure_4"
     with pytest.raises(UserError, match="not built in this version"):
-        item_name("figure", "6")
+        item_name("table", "1")
     with pytest.raises(UserError, match="unknown item '44'"):
         item_name("figure", "44")
 

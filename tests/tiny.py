@@ -21,7 +21,7 @@ FACTS = ImageFacts(channels=1, image_size=SIZE, classes=CLASSES)
 
 SCORE = {"kind": "ncsnpp", "nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "attention_resolutions": []}
 DECODER = SCORE | {"kind": "unet"}
-KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss")
+KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "unconditional", "supervised")
 
 
 def recipe(kind: str = "drl", **changes: Any) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def recipe(kind: str = "drl", **changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "label": kind.upper(),
         "method": {"kind": kind},
-        "encoder": {"kind": "wide_resnet", "depth": 10, "width": 1, "nf": 2},
-        "score": SCORE if kind in ("drl", "vdrl", "cdae") else None,
+        "encoder": None if kind == "unconditional" else {"kind": "wide_resnet", "depth": 10, "width": 1, "nf": 2},
+        "score": SCORE if kind in ("drl", "vdrl", "cdae", "unconditional") else None,
         "decoder": DECODER if kind in ("ae", "vae", "dae") else None,
         "optimiser": {"warmup_steps": 2, "learning_rate": 1e-3},
         "batch_size": 8,
@@ -43,6 +43,12 @@ def settings(kind: str = "drl", **changes: Any) -> dict[str, Any]:
     """Return the settings of `drl pretrain`."""
     usage = {"times": 2, "images": 6, "t": [0.2, 0.8]}
     return {"recipe": recipe(kind, **changes), "code_usage": usage, "snapshots": 2}
+
+
+def build(recipe: dict[str, Any], facts: ImageFacts):
+    """Return a method with fresh weights for images of other sizes."""
+    neutral = torch.ones(1, facts.channels, 1, 1)
+    return build_method(recipe, facts, 0 * neutral, neutral)
 
 
 def method(kind: str = "drl", seed: int = 0, **changes: Any):

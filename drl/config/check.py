@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from drl.config.datasets import DatasetSettings
 from drl.config.networks import UNet
-from drl.config.recipes import Recipe
+from drl.config.recipes import Recipe, is_file
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.items import ITEMS
@@ -41,7 +41,14 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
             if ITEMS[item].study == "probe":
                 _probes_fit(config, item, name)
             for recipe_name in config.item_models(item):
+                _study_fits(item, recipe_name, recipe(config, recipe_name, name))
+                _starts_fit(config, recipe, recipe_name, name)
                 _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, config.datasets[name])
+    if config.studies.fid.extractor == "supervised":
+        name = config.studies.fid.recipe
+        _known("studies.fid.recipe", name, "recipe", config.recipes)
+        if recipe(config, name, next(iter(config.datasets))).method.kind != "supervised":
+            raise UserError(f"config: studies.fid.recipe: {name!r} is not of method supervised; give one that is")
     for pair in config.studies.learning_speed.pairs:
         for name in pair:
             _known("studies.learning_speed.pairs", name, "recipe", config.recipes)
@@ -52,7 +59,7 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
 
 
 def _sweeps_are_chosen_from(config: Config, item: str) -> None:
-    if ITEMS[item].study == "few_shot":
+    if ITEMS[item].study in ("few_shot", "one_code", "silhouettes"):
         return
     for name in config.items[item].recipes:
         if config.members(name) != (name,):
@@ -99,6 +106,52 @@ def few_shot_fits(config: Config, name: str) -> None:
 def learning_speed_fits(config: Config, name: str) -> None:
     """Check that a dataset has the validation images that learning curves are measured on; see `few_shot_fits`."""
     _has_validation(name, config.datasets[name], "leave the dataset out of items.learning_curve")
+
+
+def _study_fits(item: str, name: str, recipe: Recipe) -> None:
+    study = ITEMS[item].study
+    if recipe.encoder is None and study not in ("later_start", "fid", "pretrain"):
+        raise UserError(f"config: items.{item}.recipes: {name!r} has no encoder, and {item} is about codes")
+    if recipe.score is None and study in ("latent_grid", "code_swap", "one_code", "later_start", "fid"):
+        raise UserError(f"config: items.{item}.recipes: {name!r} has no score network, and {item} shows samples")
+    if recipe.method.kind == "cdae" and study in ("code_swap", "one_code"):
+        raise UserError(f"config: items.{item}.recipes: {name!r} predicts images, and {item} needs the score")
+    if study == "silhouettes" and recipe.times.kind != "single":
+        raise UserError(
+            f"config: items.{item}.recipes: {name!r} is not trained at a single t; give recipes with times: single"
+        )
+    if recipe.encoder is not None and study in ("later_start", "fid"):
+        raise UserError(f"config: items.{item}.recipes: {name!r} has an encoder, and {item} samples without codes")
+    if study == "latent_grid" and recipe.encoder is not None and recipe.encoder.code_size != 2:
+        raise UserError(
+            f"config: items.{item}.recipes: codes of {name!r} have {recipe.encoder.code_size} entries, and {item} "
+            "shows 2-d codes"
+        )
+
+
+def _starts_fit(config: Config, resolve: Callable[[Config, str, str], Recipe], name: str, dataset: str) -> None:
+    """Follow `start_from` to its end."""
+    chain = [name]
+    while (before := resolve(config, chain[-1], dataset).start_from) is not None and not is_file(before):
+        try:
+            resolve(config, before, dataset)
+        except UserError as error:
+            said = str(error).removeprefix("config: ")
+            raise UserError(f"config: recipes.{chain[-1]}.start_from: {said}") from error
+        _networks_fit(chain[-1], resolve(config, chain[-1], dataset), before, resolve(config, before, dataset))
+        if before in chain:
+            way = " -> ".join([*chain, before])
+            raise UserError(f"config: recipes.{name}.start_from: starts from itself through {way}")
+        chain.append(before)
+
+
+def _networks_fit(name: str, recipe: Recipe, before: str, other: Recipe) -> None:
+    for section in ("encoder", "score", "decoder", "pixels", "centre_inputs"):
+        if getattr(recipe, section) != getattr(other, section):
+            raise UserError(
+                f"config: recipes.{name}.start_from: {before!r} has another `{section}` than {name!r}; "
+                "start from a recipe with the same networks and pixels"
+            )
 
 
 def _known(where: str, name: str, what: str, valid: object) -> None:

@@ -8,12 +8,13 @@ from pydantic import Field, model_validator
 
 from drl.config.base import Settings
 
-Source = Literal["mnist5k", "mnistm5k", "digits", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
+Source = Literal["mnist5k", "mnistm5k", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
 # The module of drl/data/sources that reads each source.
 READERS: dict[str, str] = {
     "mnist5k": "mnist5k",
     "mnistm5k": "mnistm5k",
     "digits": "digits",
+    "mnist": "mnist",
     "fashion_mnist": "fashion_mnist",
     "cifar10": "cifar",
     "cifar100": "cifar",

@@ -17,9 +17,10 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Method(Settings):
-    """Base of the methods' settings: says which network a method has beside its encoder."""
+    """Base of the methods' settings: says which network a method has beside its encoder, and whether it has one."""
 
     network: ClassVar[Network | None] = None
+    encodes: ClassVar[bool] = True
 
 
 class DRLSettings(Method):
@@ -142,6 +143,20 @@ class SimCLRGaussSettings(Contrastive):
     )
 
 
+class UnconditionalSettings(Method):
+    """Denoising score matching without an encoder (paper Eq. 5, App. I)."""
+
+    network: ClassVar[Network | None] = "score"
+    encodes: ClassVar[bool] = False
+    kind: Literal["unconditional"] = "unconditional"
+
+
+class SupervisedSettings(Method):
+    """The encoder learns the classes, at t = 0; its codes measure samples where Inception's are not at hand."""
+
+    kind: Literal["supervised"] = "supervised"
+
+
 MethodSettings = Annotated[
     DRLSettings
     | VDRLSettings
@@ -150,6 +165,8 @@ MethodSettings = Annotated[
     | VAESettings
     | DAESettings
     | SimCLRSettings
-    | SimCLRGaussSettings,
+    | SimCLRGaussSettings
+    | UnconditionalSettings
+    | SupervisedSettings,
     Field(discriminator="kind"),
 ]

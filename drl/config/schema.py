@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from drl.config.base import Settings
 from drl.config.datasets import DatasetSettings
+from drl.config.lists import unique
 from drl.config.recipes import Recipe, known_kinds
-from drl.config.studies import Seed, Studies, unique
+from drl.config.studies import Seed, Studies
 from drl.config.sweeps import sweep_members, with_sweeps
 from drl.errors import nearest
 from drl.items import ITEMS
@@ -41,11 +42,17 @@ class RunSettings(Settings):
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         description="torch.compile. auto: on CUDA."
     )
-    save_minutes: float = Field(gt=0, description="How often a training saves its state.")
+    save_minutes: float = Field(gt=0, description="How often an unfinished job saves its state.")
     wall_clock_minutes: float | None = Field(
         default=None,
         gt=0,
-        description="A training that lasts longer saves, and exits to be started again. Unset: none.",
+        description="A training or sampling that lasts longer saves, and exits to be started again. Unset: none.",
+    )
+    sampling_batch: int | None = Field(
+        default=None, gt=0, description="Images that are sampled at once. Unset: 120 on a CPU, 1,200 on a GPU."
+    )
+    inception_weights: str | None = Field(
+        default=None, description="A file of Inception's weights for FID, instead of the download."
     )
 
 
@@ -74,6 +81,9 @@ class ItemSettings(Settings):
     )
     recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
         min_length=1, description="One line or row each."
+    )
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)] | None = Field(
+        default=None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
     )
 
 
@@ -109,6 +119,11 @@ class Config(Settings):
         """Whether a few-shot item chooses among the members of a sweep, on validation images."""
         names = [name for item in self.items if ITEMS[item].study == "few_shot" for name in self.items[item].recipes]
         return any(len(self.members(name)) > 1 for name in names)
+
+    def item_seeds(self, item: str) -> tuple[int, ...]:
+        """Pretrainings of each recipe of an item."""
+        seeds = self.items[item].seeds
+        return self.seeds if seeds is None else seeds
 
     def item_datasets(self, item: str) -> tuple[str, ...]:
         """Datasets of an item, or the one that `dataset` names."""

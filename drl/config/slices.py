@@ -12,6 +12,8 @@ from drl.errors import UserError, nearest
 from drl.files import fingerprint, sha256
 from drl.items import ITEMS
 
+PAPER_VALUES = Path(__file__).resolve().parents[1] / "reporting" / "paper_values.csv"
+
 
 def dataset_known(config: Config, dataset: str) -> str:
     """Return the name, after checking it.
@@ -49,6 +51,11 @@ def pretrain(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     }
 
 
+def starts_from(config: Config, dataset: str, recipe: str) -> str | None:
+    """Return the recipe, or the model file, from whose weights a recipe starts; None: from fresh ones."""
+    return resolve_recipe(config, recipe, dataset_known(config, dataset)).start_from
+
+
 def probe(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     """Settings of `drl probe`, with `all` in the label budgets resolved to the number of training images."""
     section = config.studies.probe.slice()
@@ -82,6 +89,80 @@ def learning_speed(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     return {"method": method, "probe": section, "t": list(config.studies.learning_speed.t)}
 
 
+def sampler(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """How samples of a recipe are drawn."""
+    return resolve_recipe(config, recipe, dataset_known(config, dataset)).sampler.slice()
+
+
+def _generation(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    resolved = resolve_recipe(config, recipe, dataset_known(config, dataset))
+    return {"method": resolved.method.kind, "sampler": resolved.sampler.slice()}
+
+
+def latent_grid(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl latent-grid`."""
+    shared, section = _generation(config, dataset, recipe), config.studies.latent_grid.slice()
+    extents = section.pop("extent")
+    if shared["method"] not in extents:
+        raise UserError(
+            f"config: studies.latent_grid.extent: says nothing of method {shared['method']!r}, which recipe {recipe!r} "
+            "has; give half the side of its square"
+        )
+    return {**shared, "latent_grid": section | {"extent": extents[shared["method"]]}}
+
+
+def one_code(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl one-code`."""
+    return {**_generation(config, dataset, recipe), "one_code": config.studies.one_code.slice()}
+
+
+def code_swap(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl code-swap`."""
+    section = config.studies.code_swap.slice()
+    classes = config.datasets[dataset_known(config, dataset)].classes
+    if section["t"] <= (_generation(config, dataset, recipe)["sampler"]["epsilon"] or 1e-3):
+        raise UserError(f"config: studies.code_swap.t: {section['t']} leaves nothing to denoise; use a larger t")
+    if section["classes"] > classes:
+        raise UserError(
+            f"config: studies.code_swap.classes: {section['classes']} are more than dataset {dataset!r} has; "
+            f"use at most {classes}"
+        )
+    shared = _generation(config, dataset, recipe)
+    # The solver chooses its own steps; the grid says where it ends.
+    shared["sampler"] = {key: shared["sampler"][key] for key in ("steps", "epsilon")}
+    return {**shared, "code_swap": section}
+
+
+def later_start(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl later-start`."""
+    section = config.studies.later_start.slice()
+    section.pop("shown")
+    return {**_generation(config, dataset, recipe), "later_start": section}
+
+
+def silhouettes(config: Config, dataset: str) -> dict[str, Any]:
+    """Settings of `drl silhouettes`: the methods whose codes it reads."""
+    names = config.item_models("figure_12")
+    kinds = {resolve_recipe(config, name, dataset_known(config, dataset)).method.kind for name in names}
+    return {"methods": sorted(kinds)}
+
+
+def fid(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl fid`."""
+    dataset_known(config, dataset)
+    section: dict[str, Any] = config.studies.fid.slice()
+    if section["extractor"] == "inception":
+        weights = config.run.inception_weights
+        section["recipe"] = None
+        section["weights_sha256"] = None if weights is None else _sha256_of_weights(Path(weights))
+    cells = config.studies.later_start
+    return {
+        "fid": section,
+        "cells": {"t_init": list(cells.t_init), "priors": list(cells.priors), "repeats": cells.repeats},
+        "images": cells.images,
+    }
+
+
 def _dae_input(config: Config, method: str) -> dict[str, str]:
     return {"dae_input": config.studies.probe.dae_input} if method == "dae" else {}
 
@@ -96,6 +177,13 @@ def budgets(config: Config, dataset: str) -> list[int]:
     protocol, settings = config.studies.probe, config.datasets[dataset]
     available = settings.train - (settings.validation if protocol.uses_validation else 0)
     return [available if budget == "all" else budget for budget in protocol.label_budgets]
+
+
+def _sha256_of_weights(file: Path) -> str:
+    """Digest a file of weights, so that another one measures again."""
+    if not file.is_file():
+        raise UserError(f"config: run.inception_weights: there is no {file}; give the file, or unset it to download it")
+    return sha256(file)
 
 
 def _sha256_of_lists(folder: Path) -> str:
@@ -114,7 +202,12 @@ def figure(config: Config, item: str) -> dict[str, Any]:
         "scale": config.scale,
         # Lists, not mappings: the order of panels and lines must survive JSON with sorted keys.
         "datasets": [[name, config.datasets[name].title] for name in datasets],
-        "recipes": [[name, resolve_recipe(config, config.members(name)[0]).label] for name in recipes],
+        "recipes": [
+            [shown, resolve_recipe(config, config.members(name)[0]).label]
+            for name in recipes
+            # Figure 7 shows every member of a sweep; other figures one of them, or all in one line.
+            for shown in (config.members(name) if ITEMS[item].study == "one_code" else [name])
+        ],
     }
     position = ITEMS[item].budget
     if position is not None:
@@ -123,7 +216,25 @@ def figure(config: Config, item: str) -> dict[str, Any]:
     if ITEMS[item].study == "few_shot":
         settings["labels"] = list(config.studies.few_shot.labels)
         settings["choices"] = {name: list(config.members(name)) for name in recipes}
+    if ITEMS[item].study == "silhouettes":
+        settings["members"] = {name: list(config.members(name)) for name in recipes}
+    if ITEMS[item].study == "latent_grid":
+        settings["extents"] = {
+            name: latent_grid(config, datasets[0], name)["latent_grid"]["extent"] for name in recipes
+        }
+    if ITEMS[item].study in ("later_start", "fid"):
+        cells = config.studies.later_start
+        settings |= {"priors": list(cells.priors), "t_init": list(cells.t_init), "images": cells.images}
+    if ITEMS[item].study == "later_start":
+        settings["shown"] = config.studies.later_start.shown
+    if ITEMS[item].study == "fid":
+        settings["extractor"] = config.studies.fid.extractor
     if ITEMS[item].study == "learning_speed":
         speed = config.studies.learning_speed
         settings |= {"accuracy": speed.accuracy, "pairs": [list(pair) for pair in speed.pairs]}
     return settings
+
+
+def table(config: Config, item: str) -> dict[str, Any]:
+    """Settings of `drl table`: who makes it, names in the order of rows, and which numbers the paper prints."""
+    return figure(config, item) | {"published": sha256(PAPER_VALUES)}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from drl.config.base import Settings
 from drl.config.diffusion import Time
-
-
-def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse a list in which something stands twice."""
-    for position, value in enumerate(values):
-        if value in values[:position]:
-            raise ValueError(f"{value!r} stands twice")
-    return values
-
+from drl.config.generation import (
+    CodeSwapSettings,
+    FidSettings,
+    LatentGridSettings,
+    LaterStartSettings,
+    OneCodeSettings,
+)
+from drl.config.lists import unique
 
 Seed = Annotated[int, Field(ge=0)]
 Budget = Annotated[int, Field(ge=1)] | Literal["all"]
@@ -113,3 +112,8 @@ class Studies(Settings):
     few_shot: FewShotSettings
     learning_speed: LearningSpeedSettings
     code_usage: CodeUsageSettings
+    latent_grid: LatentGridSettings
+    code_swap: CodeSwapSettings
+    one_code: OneCodeSettings
+    later_start: LaterStartSettings
+    fid: FidSettings

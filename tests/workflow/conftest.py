@@ -23,18 +23,33 @@ TINY = {
         "score": {"nf": 4, "channel_multipliers": [1, 1]},
         "optimiser": {"warmup_steps": 2},
     },
-    "recipes": {"drl_8d": {"sweep": {"lambda": [1e-5, 1e-3]}, "encoder": {"nf": 4, "channel_multipliers": [1, 1]}}},
+    "recipes": {
+        "drl_8d": {"sweep": {"lambda": [1e-5, 1e-3]}, "encoder": {"nf": 4, "channel_multipliers": [1, 1]}},
+        "drl_2d": {"encoder": {"nf": 4, "channel_multipliers": [1, 1]}, "sampler": {"steps": 4}},
+        "drl_2d_single": {"sweep": {"t": [0.5, 0.9]}},
+        "drl_nd": {"sweep": {"d": [2, 3]}},
+        "unconditional": {"sampler": {"steps": 4}},
+    },
     "studies": {
         "probe": {"t": [0.0, 0.5, 1.0], "label_budgets": [20, 30, 50, "all"], "epochs": 2, "hidden": 8, "seeds": [0]},
         "few_shot": {"t": [0.0, 1.0], "labels": [20, 40]},
         "learning_speed": {"snapshots": 2, "t": [0.5]},
         "code_usage": {"times": 2, "images": 8, "t": [0.5]},
+        "latent_grid": {"cells": 2},
+        "code_swap": {"classes": 2, "tolerance": 0.1},
+        "one_code": {"columns": 2},
+        "later_start": {"t_init": [0.5, 1.0], "images": 70, "shown": 2},
     },
     "items": {
         "figure_4": {"datasets": ["digits"], "recipes": ["drl", "vdrl", "simclr"]},
         "figure_5": {"datasets": ["digits"], "recipes": ["drl_vp", "simclr"]},
         "figure_8": {"datasets": ["digits"], "recipes": ["drl_8d"]},
         **{f"figure_{n}": {"datasets": ["digits"], "recipes": ["drl", "vdrl"]} for n in (9, 10, 11)},
+        **{f"figure_{n}": {"datasets": ["digits"]} for n in (6, 7, 13)},
+        "figure_2": {"datasets": ["digits"], "recipes": ["drl_2d_focus"]},
+        "figure_3": {"datasets": ["digits"], "recipes": ["vdrl_2d"]},
+        "figure_12": {"datasets": ["digits"], "seeds": [0]},
+        "table_6": {"datasets": ["digits"]},
         "learning_curve": {"datasets": ["digits"], "recipes": ["drl", "drl_edm"]},
         "code_usage": {"datasets": ["digits"], "recipes": ["drl", "vdrl"]},
     },
@@ -64,7 +79,7 @@ class Project:
         command = [sys.executable, "-m", "snakemake", *words, *(["--configfile", "tiny.yaml"] if tiny else [])]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
         return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=600, check=False
+            command, cwd=self.folder, capture_output=True, text=True, env=environment, timeout=1800, check=False
         )
 
     def drl(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -7,10 +7,34 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.image import imread
+from safetensors import safe_open
 
-from drl.items import BUILT
+from drl.files import sha256
+from drl.items import BUILT, ITEMS
 from drl.metrics import read_metrics
 from tests.workflow.conftest import Project
+
+# By recipe on digits, one seed each; drl_2d_high is what drl_2d_focus goes on from.
+MODELS = {
+    *("drl", "vdrl", "simclr", "drl_vp", "drl_edm", "drl_8d-lambda0.00001", "drl_8d-lambda0.001"),
+    *("drl_2d", "drl_2d_high", "drl_2d_focus", "vdrl_2d", "drl_nd-d2", "drl_nd-d3"),
+    *("drl_2d_single-t0.5", "drl_2d_single-t0.9", "unconditional", "supervised"),
+}
+MEASURED = {
+    "probe": {"drl", "vdrl", "simclr", "drl_vp"},
+    "few_shot": {"drl_8d-lambda0.00001", "drl_8d-lambda0.001"},
+    "learning_speed": {"drl", "drl_edm"},
+    "latent_grid": {"drl_2d_focus", "vdrl_2d"},
+    "code_swap": {"drl_2d"},
+    "one_code": {"drl_nd-d2", "drl_nd-d3"},
+    "later_start": {"unconditional"},
+    "fid": {"unconditional"},
+}
+
+
+def drawn(*items: str) -> dict[str, int]:
+    """Return the jobs that draw items."""
+    return {f"draw_{item}": 1 for item in items}
 
 
 @pytest.fixture
@@ -26,6 +50,10 @@ def after(made, tmp_path) -> Project:
 def test_everything_is_made_and_nothing_twice(made):
     results = made.folder / "results" / "demo"
     for item in BUILT:
+        if ITEMS[item].kind == "table":
+            assert (results / "tables" / f"{item}.md").read_text().count("\n|") > 2
+            assert r"\toprule" in (results / "tables" / f"{item}.tex").read_text()
+            continue
         assert (results / "figures" / f"{item}.svg").read_text().startswith("<?xml")
         assert imread(results / "figures" / f"{item}.png").shape[0] > 100
     numbers = pd.read_csv(results / "figures" / "figure_4.csv")
@@ -45,10 +73,14 @@ def test_everything_is_made_and_nothing_twice(made):
 
 
 def test_figures_that_share_a_study_share_its_models(made):
-    """Six figures of probes: seven trainings, four probe suites."""
+    """Fourteen figures and a table: seventeen trainings; six of the figures: four probe suites."""
     results = made.folder / "results" / "demo"
-    assert len(list(results.rglob("model.safetensors"))) == 7
-    assert len(list((results / "metrics" / "probe").rglob("*.csv"))) == 4
+    models = list(results.rglob("model.safetensors"))
+    assert sorted(path.parents[1].name for path in models) == sorted(MODELS)
+    for study, recipes in MEASURED.items():
+        files = (results / "metrics" / study).rglob("seed0.csv")
+        assert sorted(path.parent.name for path in files) == sorted(recipes)
+    assert [path.name for path in (results / "metrics" / "silhouettes").glob("*.csv")] == ["digits.csv"]
     shared = pd.read_csv(results / "figures" / "figure_5.csv").query("recipe == 'simclr'")
     same = pd.read_csv(results / "figures" / "figure_4.csv").query("recipe == 'simclr'")
     pd.testing.assert_frame_equal(shared.reset_index(drop=True), same.reset_index(drop=True))
@@ -68,6 +100,25 @@ def test_figure_8_draws_the_member_of_a_sweep_that_validation_chose(made):
         assert drawn.loc[drawn["labels"] == labels, "mean"].tolist() == pytest.approx(test["value"].tolist(), rel=1e-5)
 
 
+def test_figure_13_and_table_6_are_of_the_same_samples(made):
+    """Of 70 samples a cell, 2 x 2 are shown."""
+    results = made.folder / "results" / "demo"
+    samples = results / "metrics" / "later_start" / "digits" / "unconditional" / "seed0.safetensors"
+    with safe_open(str(samples), framework="np") as file:
+        cells = {name: file.get_tensor(name).shape for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    assert cells == {
+        f"0/{prior}/{t}": (70, 1, 8, 8) for prior in ("gaussian", "uniform_gaussian") for t in ("0.5", "1")
+    }
+    for made_of in ("figures/figure_13.svg.json", "metrics/fid/digits/unconditional/seed0.csv.json"):
+        inputs = json.loads((results / made_of).read_text())["inputs"]
+        assert {Path(name).name: digest for name, digest in inputs.items()}[samples.name] == sha256(samples)
+    numbers = pd.read_csv(results / "tables" / "table_6.csv").query("metric == 'fid'")
+    assert sorted(zip(numbers["arm"], numbers["t"], strict=True)) == [
+        (prior, t) for prior in ("gaussian", "uniform_gaussian") for t in (0.5, 1.0)
+    ]
+    assert (numbers["mean"] > 0).all()
+
+
 def test_results_of_all_studies_can_be_verified(made):
     run = made.drl("verify", "results/demo", "--configfile", "tiny.yaml")
     assert (run.returncode, run.stdout.strip()) == (0, "results/demo: all results are whole and up to date"), run.stderr
@@ -75,11 +126,14 @@ def test_results_of_all_studies_can_be_verified(made):
 
 def test_logs_benchmarks_and_cards_stand_beside(made):
     results = made.folder / "results" / "demo"
-    for name in ("prepare/digits", "pretrain/digits/drl/seed0", "probe/digits/vdrl/seed0", "figure/figure_4"):
+    names = ("prepare/digits", "pretrain/digits/drl/seed0", "probe/digits/vdrl/seed0", "figure/figure_4")
+    more = ("silhouettes/digits", "latent_grid/digits/vdrl_2d/seed0", "fid/digits/unconditional/seed0", "table/table_6")
+    for name in names + more:
         assert (results / "logs" / f"{name}.log").is_file()
         assert (results / "benchmarks" / f"{name}.tsv").read_text().startswith("s\t")
     cards = list(results.rglob("*.json"))
-    assert len(cards) == 1 + 7 + 4 + 2 + 2 + len(BUILT)
+    # Of the images, the silhouettes, and each model, measurement and item.
+    assert len(cards) == 2 + len(MODELS) + sum(map(len, MEASURED.values())) + len(BUILT)
     for path in cards:
         card = json.loads(path.read_text())
         for name in card["outputs"]:
@@ -110,17 +164,56 @@ def test_a_figures_module_redraws_the_figure_only(after):
     assert after.planned() == {"draw_code_usage": 1, "all": 1}
 
 
+def set_in(project: Project, *keys: str, value: object) -> None:
+    """Change one setting of the project's configuration."""
+    whole = json.loads((project.folder / "tiny.yaml").read_text())
+    section = whole
+    for key in keys[:-1]:
+        section = section.setdefault(key, {})
+    section[keys[-1]] = value
+    (project.folder / "tiny.yaml").write_text(json.dumps(whole))
+
+
 def test_a_setting_reruns_what_depends_on_it(after):
-    tiny = json.loads((after.folder / "tiny.yaml").read_text())
-    tiny["studies"]["probe"]["epochs"] = 3
-    (after.folder / "tiny.yaml").write_text(json.dumps(tiny))
+    set_in(after, "studies", "probe", "epochs", value=3)
     assert after.planned("figure_4") == {"probe": 3, "draw_figure_4": 1, "figure_4": 1}
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "expected"),
+    [
+        # Samples are there already: more of them are shown.
+        ("later_start", "shown", 3, {"draw_figure_13": 1}),
+        ("later_start", "uniform", "per_image_channel", {"later_start": 1, "fid": 1, **drawn("figure_13", "table_6")}),
+        ("latent_grid", "cells", 3, {"latent_grid": 2, **drawn("figure_2", "figure_3")}),
+        ("code_swap", "t", 0.5, {"code_swap": 1, **drawn("figure_6")}),
+        ("one_code", "columns", 3, {"one_code": 2, **drawn("figure_7")}),
+    ],
+)
+def test_a_setting_of_one_study_makes_its_items_again_and_no_others(after, section, key, value, expected):
+    set_in(after, "studies", section, key, value=value)
+    assert after.planned() == expected | {"all": 1}
+
+
 def test_where_a_job_runs_reruns_nothing(after):
-    tiny = json.loads((after.folder / "tiny.yaml").read_text())
-    tiny["run"] = {"device": "cpu", "precision": "fp32", "save_minutes": 1.0}
-    (after.folder / "tiny.yaml").write_text(json.dumps(tiny))
+    run = {"device": "cpu", "precision": "fp32", "save_minutes": 1.0, "wall_clock_minutes": 60, "sampling_batch": 7}
+    # With another extractor the weights measure nothing.
+    set_in(after, "run", value=run | {"inception_weights": "nowhere.pth"})
+    assert after.planned() == {}
+
+
+def test_a_picture_that_is_gone_is_missed_and_made_again_before_it_is_drawn(after):
+    picture = after.folder / "results/demo/metrics/latent_grid/digits/vdrl_2d/seed0.png"
+    before = picture.read_bytes()
+    picture.unlink()
+    run = after.drl("verify", "results/demo", "--configfile", "tiny.yaml")
+    assert run.returncode == 1
+    assert "metrics/latent_grid/digits/vdrl_2d/seed0.png" in run.stdout
+    (after.folder / "results/demo/figures/figure_3.svg").unlink()
+    assert after.planned() == {"latent_grid": 1, "draw_figure_3": 1, "all": 1}
+    run = after.snakemake("--cores", "1", "figure_3")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert picture.read_bytes() == before
     assert after.planned() == {}
 
 

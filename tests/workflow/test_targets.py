@@ -23,7 +23,7 @@ def test_every_target_exists_and_needs_no_other_option(project, target):
     ("words", "line"),
     [
         (["--config", "scale=big"], "drl: config: unknown scale 'big'; valid: demo, lite, paper"),
-        (["--config", "dataset=mnist"], "drl: config: dataset: unknown dataset 'mnist'; did you mean 'mnist5k'?"),
+        (["--config", "dataset=mnist5"], "drl: config: dataset: unknown dataset 'mnist5'; did you mean 'mnist5k'?"),
         (["--config", "seeds=many"], "drl: config: seeds"),
         (["--config", "sale=demo"], "drl: config: unknown key 'sale'; did you mean 'scale'?"),
     ],

@@ -2,14 +2,16 @@
 
 import sys
 from functools import cache
+from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
 from drl.config import slices
+from drl.config.recipes import is_file
 from drl.config.resolve import load, scale_file
 from drl.errors import UserError
 from drl.files import canonical_json
-from drl.items import BUILT, ITEMS, measurements
+from drl.items import BUILT, ITEMS, measurements, models
 from drl.job_environment import hand_over, use_this_python
 from drl.provenance import command_digest
 
@@ -48,12 +50,51 @@ def pretrain_code(wildcards):
     return job("pretrain", wildcards.dataset, wildcards.recipe)[1]
 
 
+def model_to_start_from(wildcards):
+    """Return the model that a recipe goes on from, if any.
+
+    A file that is not there is left to the job, which says what to do: all else can be planned and made without it.
+    """
+    before = checked(slices.starts_from, CONFIG, wildcards.dataset, wildcards.recipe)
+    if before is None:
+        return []
+    if is_file(before):
+        return before if Path(before).is_file() else []
+    return f"{RESULTS}/models/{wildcards.dataset}/{before}/seed{wildcards.seed}/model.safetensors"
+
+
 # What `drl` calls a measurement, and the file of a pretraining that it reads, by the name of its rule.
 STUDIES = {
     "probe": ("probe", "model.safetensors"),
     "few_shot": ("few-shot", "model.safetensors"),
     "learning_speed": ("learning-speed", "snapshots.safetensors"),
 }
+
+
+# What `drl` calls a study that draws samples, and the suffixes of the files that it writes beside its numbers.
+SAMPLING = {
+    "latent_grid": ("latent-grid", [".png", ".codes.csv"]),
+    "code_swap": ("code-swap", [".png"]),
+    "one_code": ("one-code", [".png"]),
+    "later_start": ("later-start", [".safetensors"]),
+}
+
+
+def silhouette_models(wildcards):
+    """Return all models of Figure 12 on a dataset."""
+    return [
+        f"{RESULTS}/models/{model.folder}/model.safetensors"
+        for model in models(CONFIG, "figure_12")
+        if model.dataset == wildcards.dataset
+    ]
+
+
+def fid_extractor(wildcards):
+    """Return the classifier whose features measure samples; none with Inception, which drl fetches."""
+    if CONFIG.studies.fid.extractor == "inception":
+        return []
+    recipe = CONFIG.studies.fid.recipe
+    return f"{RESULTS}/models/{wildcards.dataset}/{recipe}/seed0/model.safetensors"
 
 
 def study_settings(study):
@@ -64,37 +105,73 @@ def study_code(study):
     return lambda wildcards: job(study, wildcards.dataset, wildcards.recipe)[1]
 
 
-def item_inputs(item):
+def item_metrics(item):
     """Return the metrics files of an item."""
     return [f"{RESULTS}/{name}" for name in measurements(CONFIG, item)]
 
 
+def item_pictures(item):
+    """Return what lies beside an item's metrics files and is shown with them."""
+    _, suffixes = SAMPLING.get(ITEMS[item].study, (None, []))
+    return [
+        file.removesuffix(".csv") + suffix
+        for file in item_metrics(item)
+        for suffix in suffixes
+    ]
+
+
 def item_file(item):
     """Return the file that stands for an item."""
+    if ITEMS[item].kind == "table":
+        return f"{RESULTS}/tables/{item}.csv"
     return f"{RESULTS}/figures/{item}.svg"
 
 
 def item_about(item):
-    """Return what an item's caption says of how it was made."""
-    studies = CONFIG.studies
-    recipes = CONFIG.items[item].recipes
+    """Return what an item's caption says of how it was made, and nothing else: a change of it draws the item again."""
     return {
         "scale": CONFIG.scale,
         "datasets": ", ".join(CONFIG.item_datasets(item)),
-        "recipes": ", ".join(recipes),
-        "seeds": ", ".join(map(str, CONFIG.seeds)),
-        "probe_seeds": ", ".join(map(str, studies.probe.seeds)),
-        "epochs": studies.probe.epochs,
-        "select": (
-            "best on validation" if studies.probe.select == "best_val" else "last"
-        ),
-        "trajectory": studies.probe.trajectory and ITEMS[item].trajectory,
-        "dae_input": studies.probe.dae_input,
-        "few_shot_split": studies.few_shot.split,
-        "swept": ", ".join(name for name in recipes if len(CONFIG.members(name)) > 1),
-        "accuracy": studies.learning_speed.accuracy,
-        "snapshots": studies.learning_speed.snapshots,
+        "recipes": ", ".join(CONFIG.items[item].recipes),
+        "seeds": ", ".join(map(str, CONFIG.item_seeds(item))),
+        **study_about(item),
     }
+
+
+def study_about(item):
+    """Return what captions say of an item's study."""
+    studies, study = CONFIG.studies, ITEMS[item].study
+    if study == "probe":
+        best = studies.probe.select == "best_val"
+        return {
+            "probe_seeds": ", ".join(map(str, studies.probe.seeds)),
+            "epochs": studies.probe.epochs,
+            "select": "best on validation" if best else "last",
+            "trajectory": studies.probe.trajectory and ITEMS[item].trajectory,
+            "dae_input": studies.probe.dae_input,
+        }
+    if study == "few_shot":
+        recipes = CONFIG.items[item].recipes
+        swept = [name for name in recipes if len(CONFIG.members(name)) > 1]
+        return {"few_shot_split": studies.few_shot.split, "swept": ", ".join(swept)}
+    if study == "learning_speed":
+        speed = studies.learning_speed
+        return {"accuracy": speed.accuracy, "snapshots": speed.snapshots}
+    if study == "latent_grid":
+        return {"cells": studies.latent_grid.cells}
+    if study == "code_swap":
+        return {"swap_t": studies.code_swap.t}
+    if study == "one_code":
+        return {"samples_of_one_code": studies.one_code.columns**2}
+    if study == "later_start":
+        return {"uniform": studies.later_start.uniform.replace("_", " ")}
+    if study == "fid":
+        return {
+            "later_images": studies.later_start.images,
+            "repeats": studies.later_start.repeats,
+            "extractor": studies.fid.extractor,
+        }
+    return {}
 
 
 def all_items(kind=None):

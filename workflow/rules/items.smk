@@ -1,12 +1,13 @@
-# metrics -> results/<scale>/figures/, and the named targets: one drawing rule and one target an item.
+# metrics -> results/<scale>/figures/ and tables/, and the named targets: one drawing rule and one target an item.
 
-for ITEM in BUILT:
+for ITEM in [item for item in BUILT if ITEMS[item].kind != "table"]:
 
     rule:
         name:
             f"draw_{ITEM}"
         input:
-            item_inputs(ITEM),
+            metrics=item_metrics(ITEM),
+            pictures=item_pictures(ITEM),
         output:
             svg=report(
                 item_file(ITEM),
@@ -41,11 +42,60 @@ for ITEM in BUILT:
         message:
             f"Drawing {ITEM}"
         shell:
-            "python -m drl figure {params.item} {input}"
+            "python -m drl figure {params.item} {input.metrics}"
             " --out {output.svg}"
             " --settings {params.settings:q}"
             " --code {params.code}"
             " > {log} 2>&1"
+
+
+for ITEM in [item for item in BUILT if ITEMS[item].kind == "table"]:
+
+    rule:
+        name:
+            f"draw_{ITEM}"
+        input:
+            metrics=item_metrics(ITEM),
+        output:
+            csv=report(
+                item_file(ITEM),
+                caption=f"../report/{ITEM}.rst",
+                category="Paper",
+                labels={
+                    "item": ITEM.replace("_", " ").capitalize(),
+                    "shows": ITEMS[ITEM].shows,
+                    "paper": ITEMS[ITEM].section,
+                },
+            ),
+            markdown=f"{RESULTS}/tables/{ITEM}.md",
+            latex=f"{RESULTS}/tables/{ITEM}.tex",
+            card=f"{RESULTS}/tables/{ITEM}.csv.json",
+        log:
+            f"{RESULTS}/logs/table/{ITEM}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/table/{ITEM}.tsv"
+        conda:
+            "../../envs/drl.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            item=ITEM,
+            about=item_about(ITEM),
+            settings=job("table", ITEM)[0],
+            code=job("table", ITEM)[1],
+        message:
+            f"Making {ITEM}"
+        shell:
+            "python -m drl table {params.item} {input.metrics}"
+            " --out {output.csv}"
+            " --settings {params.settings:q}"
+            " --code {params.code}"
+            " > {log} 2>&1"
+
+
+for ITEM in BUILT:
 
     rule:
         name:
@@ -58,4 +108,10 @@ for ITEM in BUILT:
 rule all_figures:
     input:
         all_items("figure"),
+    localrule: True
+
+
+rule all_tables:
+    input:
+        all_items("table"),
     localrule: True

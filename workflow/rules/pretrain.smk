@@ -4,6 +4,8 @@
 rule pretrain:
     input:
         images=f"{RESULTS}/data/{{dataset}}/images.safetensors",
+        # Where the recipe goes on from another's model; drl finds it beside its own.
+        start=model_to_start_from,
     output:
         model=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/model.safetensors",
         snapshots=f"{RESULTS}/models/{{dataset}}/{{recipe}}/seed{{seed}}/snapshots.safetensors",

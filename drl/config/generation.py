@@ -1,0 +1,72 @@
+"""Settings of the studies that draw samples from models, and of those that measure samples."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from drl.config.base import Settings
+from drl.config.diffusion import Time
+from drl.config.lists import unique
+from drl.config.sampling import Start
+
+
+class LatentGridSettings(Settings):
+    """Samples over a square of 2-d codes (paper Figs. 2 and 3)."""
+
+    t: Time = Field(description="Where codes are read, of models whose code depends on t.")
+    cells: int = Field(ge=2, description="Codes along each side. Paper: 10.")
+    extent: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        description="Half the square's side, by method. Paper: 1 for DRL, 2 for VDRL."
+    )
+
+
+class CodeSwapSettings(Settings):
+    """x_t denoised with another image's code (paper Fig. 6)."""
+
+    t: Start = Field(description="Of x_t. Neither paper nor code says; ours: 0.6.")
+    classes: int = Field(ge=2, description="The first test image of each of so many classes. Authors' code: 4.")
+    tolerance: float = Field(gt=0, description="Of the ODE solver, relative and absolute. Song: 1e-5.")
+
+
+class OneCodeSettings(Settings):
+    """Many samples from one code (paper Fig. 7)."""
+
+    t: Time = Field(description="As in latent_grid.")
+    columns: int = Field(ge=2, description="Samples along each side of a square. Paper: 10.")
+
+
+class LaterStartSettings(Settings):
+    """Chains that begin at t_init < 1 (paper Fig. 13, Table 6)."""
+
+    t_init: Annotated[tuple[Start, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="Paper: 0.5, 0.6, ..., 1."
+    )
+    priors: Annotated[tuple[Literal["gaussian", "uniform_gaussian"], ...], AfterValidator(unique)] = Field(
+        min_length=1, description="std(t) z, and m(t) u + std(t) z with u uniform over pixel values. Paper: both."
+    )
+    uniform: Literal["per_pixel", "per_image_channel"] = Field(
+        description="How u is drawn. Neither paper nor code says; ours: per_pixel."
+    )
+    images: int = Field(ge=2, description="Samples a cell. Authors' jobs: 20,000.")
+    repeats: int = Field(ge=1, description="Disjoint sets of samples, for a mean and a deviation. Ours.")
+    shown: int = Field(ge=1, description="Samples along each side of a cell of Figure 13.")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        if self.images < self.shown**2:
+            raise ValueError(f"images: {self.images} are fewer than the {self.shown} x {self.shown} that are shown")
+        names = [f"{t:g}" for t in self.t_init]
+        if len(set(names)) < len(names):
+            raise ValueError(f"t_init: {', '.join(names)} are not all different in six digits")
+        return self
+
+
+class FidSettings(Settings):
+    """Fréchet distance of samples to the training images (Heusel et al. 2017)."""
+
+    extractor: Literal["inception", "supervised"] = Field(
+        description="Whose features: Inception's, which are downloaded, or those of the dataset's supervised recipe."
+    )
+    recipe: str = Field(description="The recipe of the supervised extractor.")
