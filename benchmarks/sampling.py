@@ -1,0 +1,170 @@
+"""Sampling at the paper's size: network evaluations a second, the plain way beside the pipeline's.
+
+Plain: the loop of the authors' repository: eager, fp32, contiguous weights, gradients recorded, batches of 50.
+Pipeline: what `drl later-start` and its like choose on this machine. Both make whole predictor-corrector chains, of a
+few steps in place of 1,000: every step costs the same.
+
+Silhouette: what Figure 12 calls for 10,000 codes, beside scikit-learn called by hand.
+
+    python benchmarks/sampling.py [--recipe drl] [--steps 4] [--out bench.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.metrics import silhouette_score
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.device import network_channels, peak_memory_bytes, place
+from drl.diffusion.samplers.chain import run_chain
+from drl.diffusion.samplers.noise import ImageNoise
+from drl.evaluation.geometry import silhouette
+from drl.evaluation.sampling import BATCH, grid_of, options_of, score_function
+from drl.methods.base import ImageFacts
+from drl.methods.build import build_method
+from drl.methods.score_matching import ScoreMatching
+
+PLAIN_BATCH = 50  # authors' code: eval batch
+CODES = 10_000
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one way of sampling costs."""
+
+    way: str
+    evaluations_per_second: float
+    batch: int
+    peak_memory_mib: float
+    precision: str
+    compile: bool
+
+
+def build(recipe: dict[str, Any]) -> ScoreMatching:
+    """Return a model for 32x32 colour images with fresh weights: its speed is that of a trained one."""
+    torch.manual_seed(0)
+    neutral = torch.ones(1, 3, 1, 1)
+    method = build_method({**recipe, "start_from": None}, ImageFacts(3, 32, 10), 0.5 * neutral, 0.25 * neutral).eval()
+    assert isinstance(method, ScoreMatching)
+    return method
+
+
+def plain_chain(method: ScoreMatching, x: Tensor, z: Tensor | None, sampler: dict[str, Any]) -> Tensor:
+    """Make predictor-corrector steps as a plain script does."""
+    grid = grid_of(method, sampler)
+    levels = [0.0, *method.sde.std(torch.linspace(0, 1, grid.steps)).tolist()]
+    for i in range(grid.steps):
+        t = torch.full((len(x),), float(grid.times[i]), device=x.device)
+        score, noise = method.score(x, t, z), torch.randn_like(x)
+        norms = (noise.flatten(1).norm(dim=1).mean(), score.flatten(1).norm(dim=1).mean())
+        size = 2 * (sampler["snr"] * norms[0] / norms[1]) ** 2
+        x = x + size * score + torch.sqrt(2 * size) * noise
+        k = grid.steps - i
+        variance = levels[k] ** 2 - levels[k - 1] ** 2
+        x = x + variance * method.score(x, t, z) + variance**0.5 * torch.randn_like(x)
+        # Each step begins afresh, or memory would grow with the chain.
+        x = x.detach()
+    return x
+
+
+def measure(way: str, recipe_name: str, steps: int, repeats: int, device: str, threads: int | None) -> Timing:
+    """Time one way in this process, so that its peak memory is its own."""
+    config = resolve("paper")
+    recipe = slices.pretrain(config, "cifar10", recipe_name)["recipe"]
+    sampler = {**slices.sampler(config, "cifar10", recipe_name), "predictor": "reverse_diffusion"}
+    sampler |= {"corrector": "langevin", "steps": steps}
+    plain = way == "plain"
+    placement = place(device, *(("fp32", "off") if plain else ("auto", "auto")), threads, network_channels(recipe))
+    method = build(recipe).to(placement.device)
+    batch = PLAIN_BATCH if plain else BATCH[placement.device.type]
+    encoder: Any = method.encoder
+    z = None if encoder is None else torch.randn(batch, encoder.code_size, device=placement.device)
+    grid, options = grid_of(method, sampler), options_of(sampler)
+    x = torch.randn(batch, 3, 32, 32, device=placement.device)
+    score = None
+    if plain:
+        torch.backends.cudnn.allow_tf32 = True  # torch's default, which such scripts leave
+        method.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    else:
+        method.requires_grad_(False)
+        score = score_function(method, placement)
+
+    def once() -> float:
+        started = time.perf_counter()
+        if score is None:
+            plain_chain(method, x, z, sampler)
+        else:
+            with torch.inference_mode():
+                noise = ImageNoise(list(range(batch)), x.shape[1:], placement.device, options.draws)
+                run_chain(score, grid, noise.start(), [1.0] * batch, noise, z, options)
+        if placement.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    once()
+    seconds = statistics.median(once() for _ in range(repeats))
+    memory = peak_memory_bytes(placement.device) / 2**20
+    return Timing(way, 2 * steps * batch / seconds, batch, memory, placement.precision, placement.compile)
+
+
+def silhouettes() -> float:
+    """Return our time over scikit-learn's for 10,000 codes of ten classes."""
+    generator = torch.Generator().manual_seed(0)
+    codes, labels = torch.randn(CODES, 2, generator=generator), torch.arange(CODES) % 10
+    ours, theirs = [], []
+    for _ in range(3):
+        started = time.perf_counter()
+        silhouette(codes, labels)
+        between = time.perf_counter()
+        silhouette_score(codes.double().numpy(), labels.numpy())
+        theirs.append(time.perf_counter() - between)
+        ours.append(between - started)
+    return statistics.median(ours) / statistics.median(theirs)
+
+
+def main() -> None:
+    """Run both ways, each in a process of its own, and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="drl", help="drl, or song_deep: the model of Table 6")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--way", choices=("plain", "pipeline"), help="measure only this, in this process, as JSON")
+    options = parser.parse_args()
+    if options.way:
+        timing = measure(options.way, options.recipe, options.steps, options.repeats, options.device, options.threads)
+        print(json.dumps(asdict(timing)))
+        return
+    timings: list[dict[str, Any]] = []
+    for way in ("plain", "pipeline"):
+        run = subprocess.run([sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, check=True)
+        timings.append(json.loads(run.stdout.splitlines()[-1]))
+        line = "{way:9} {evaluations_per_second:8.1f} evaluations/s  {peak_memory_mib:7.0f} MiB  {precision}"
+        print(line.format(**timings[-1]))
+    ratio = timings[1]["evaluations_per_second"] / timings[0]["evaluations_per_second"]
+    print(f"ratio     {ratio:8.2f}   ({options.recipe})")
+    share = silhouettes()
+    print(f"silhouette of {CODES:,} codes: {share:.2f} of scikit-learn's time")
+    if options.out:
+        found = {"timings": timings, "ratio": ratio, "silhouette": share}
+        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
