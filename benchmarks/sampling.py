@@ -6,7 +6,7 @@ few steps in place of 1,000: every step costs the same.
 
 Silhouette: what Figure 12 calls for 10,000 codes, beside scikit-learn called by hand.
 
-    python benchmarks/sampling.py [--recipe drl] [--steps 4] [--out bench.json]
+    python benchmarks/sampling.py [--recipe drl] [--steps 16] [--out bench.json]
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def main() -> None:
     """Run both ways, each in a process of its own, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="drl", help="drl, or song_deep: the model of Table 6")
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=16, help="of the chain; noise is drawn for 16 at once")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int)
