@@ -236,13 +236,14 @@ def measured(command: Command) -> Command:
 
 def measure(
     study: str,
-    file: str,
     dataset: str,
     recipe: str,
     seed: int,
     model: Path | None,
     images: Path | None,
     out: Path | None,
+    file: str = "model.safetensors",
+    placing: Callable[[Job], dict[str, Any]] | None = None,
     **shared: Any,
 ) -> None:
     """Run the function `study` of drl.evaluation.<study> on a file that pretraining wrote."""
@@ -250,16 +251,18 @@ def measure(
     chosen, digest = job.plan(study, lambda: getattr(slices, study)(job.config, dataset, recipe))
     with gpu_slot(job.run["device"]):
         run = getattr(importlib.import_module(f"drl.evaluation.{study}"), study)
+        if placing is None:
+            where = {"device": job.run["device"], "precision": job.run["precision"], "threads": job.threads}
+        else:
+            where = placing(job)
         run(
             model or job.results / "models" / dataset / recipe / f"seed{seed}" / file,
             images or job.results / "data" / dataset / "images.safetensors",
             out or job.results / "metrics" / study / dataset / recipe / f"seed{seed}.csv",
             chosen,
             digest,
-            device=job.run["device"],
-            precision=job.run["precision"],
-            threads=job.threads,
             expected={"dataset": dataset, "recipe": recipe, "seed": seed},
+            **where,
         )
 
 
@@ -267,21 +270,21 @@ def measure(
 @measured
 def probe(**options: Any) -> None:
     """Measure how much of the classes a small network reads from a model's frozen codes, for each t."""
-    measure("probe", "model.safetensors", **options)
+    measure("probe", **options)
 
 
 @cli.command()
 @measured
 def few_shot(**options: Any) -> None:
     """Measure how much of the classes a support vector machine reads from the codes of a few images, for each t."""
-    measure("few_shot", "model.safetensors", **options)
+    measure("few_shot", **options)
 
 
 @cli.command()
 @measured
 def learning_speed(**options: Any) -> None:
     """Probe the snapshots that a training kept of its encoder."""
-    measure("learning_speed", "snapshots.safetensors", **options)
+    measure("learning_speed", file="snapshots.safetensors", **options)
 
 
 def generated(command: Command) -> Command:
@@ -291,31 +294,9 @@ def generated(command: Command) -> Command:
     )
 
 
-def generate(
-    study: str,
-    dataset: str,
-    recipe: str,
-    seed: int,
-    model: Path | None,
-    images: Path | None,
-    out: Path | None,
-    states: Path | None,
-    **shared: Any,
-) -> None:
-    """Run the function `study` of drl.evaluation.<study> on a model."""
-    job = Job(**shared)
-    chosen, digest = job.plan(study, lambda: getattr(slices, study)(job.config, dataset, recipe))
-    with gpu_slot(job.run["device"]):
-        run = getattr(importlib.import_module(f"drl.evaluation.{study}"), study)
-        run(
-            model or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors",
-            images or job.results / "data" / dataset / "images.safetensors",
-            out or job.results / "metrics" / study / dataset / recipe / f"seed{seed}.csv",
-            chosen,
-            digest,
-            job.where(states),
-            {"dataset": dataset, "recipe": recipe, "seed": seed},
-        )
+def generate(study: str, states: Path | None, **options: Any) -> None:
+    """Run a study that draws samples."""
+    measure(study, placing=lambda job: {"where": job.where(states)}, **options)
 
 
 @cli.command()

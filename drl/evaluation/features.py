@@ -35,6 +35,10 @@ class Extractor:
     sha256: str
     apply: Callable[[Tensor], Tensor]
 
+    def describe(self) -> dict[str, str]:
+        """Return what a score's card says of it."""
+        return {"extractor": self.name, "extractor_sha256": self.sha256, "resize": self.resize}
+
     def features(self, images: Tensor, device: torch.device) -> Tensor:
         """Return features [N, D] of uint8 images [N, C, H, W]."""
         with torch.inference_mode():

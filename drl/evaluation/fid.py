@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from drl.data.store import ImageStore
-from drl.device import peak_memory_bytes, place
+from drl.device import Placement, peak_memory_bytes, place
 from drl.errors import UserError
 from drl.evaluation.features import Extractor, inception_extractor, supervised_extractor
 from drl.evaluation.frechet import Statistics, frechet_distance
@@ -57,13 +57,7 @@ def fid(
     placement = place(where.device, "fp32", "off", where.threads)
     store = ImageStore.open(images, placement.device)
     about = _about(samples, store, expected or {})
-    if settings["fid"]["extractor"] == "supervised":
-        if extractor is None:
-            raise UserError("fid: extractor supervised needs a model; give --extractor")
-        found = supervised_extractor(extractor, placement, store.name)
-    else:
-        weights = where.inception_weights
-        found = inception_extractor(None if weights is None else Path(weights), placement.device)
+    found = _extractor(settings["fid"]["extractor"], extractor, where, placement, store)
     reference = Statistics.of(found.features(store.images[store.train.to(store.images.device)], placement.device))
     cells = settings["cells"]
     total = cells["repeats"] * len(cells["priors"]) * len(cells["t_init"])
@@ -90,18 +84,25 @@ def fid(
         protocol={
             "images": settings["images"],
             "split": "train",
-            "reference_images": reference.n,
             "resolution": store.images.shape[2],
-            "resize": found.resize,
             "values": "bytes, 0 to 255",
             "precision": placement.precision,
-            "extractor": found.name,
-            "extractor_sha256": found.sha256,
+            **found.describe(),
+            "reference_images": reference.n,
             "reference_statistics_sha256": reference.sha256,
         },
         seconds=round(time.monotonic() - started, 2),
         peak_memory_bytes=peak_memory_bytes(placement.device),
     )
+
+
+def _extractor(kind: str, model: Path | None, where: Where, placement: Placement, store: ImageStore) -> Extractor:
+    if kind == "inception":
+        weights = where.inception_weights
+        return inception_extractor(None if weights is None else Path(weights), placement.device)
+    if model is None:
+        raise UserError("fid: extractor supervised needs a model; give --extractor")
+    return supervised_extractor(model, placement, store.name)
 
 
 def _about(samples: Path, store: ImageStore, expected: dict[str, Any]) -> dict[str, Any]:
