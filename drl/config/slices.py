@@ -228,7 +228,7 @@ def figure(config: Config, item: str) -> dict[str, Any]:
     if ITEMS[item].study == "later_start":
         settings["shown"] = config.studies.later_start.shown
     if ITEMS[item].study == "fid":
-        settings["extractor"] = config.studies.fid.extractor
+        settings |= {"extractor": config.studies.fid.extractor, "repeats": config.studies.later_start.repeats}
     if ITEMS[item].study == "learning_speed":
         speed = config.studies.learning_speed
         settings |= {"accuracy": speed.accuracy, "pairs": [list(pair) for pair in speed.pairs]}

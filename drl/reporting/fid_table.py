@@ -70,7 +70,8 @@ def _caption(settings: dict[str, Any]) -> str:
         "supervised": "features of a classifier trained on the dataset, not Inception's: compare with nobody else's",
     }[settings["extractor"]]
     remark = " Demo scale: a machinery check, not evidence." if settings["scale"] == "demo" else ""
-    return f"FID of {settings['images']:,} samples to the training images of {titles}; {features}.{remark}"
+    sets = f" ({settings['repeats']} disjoint sets: mean ± deviation)" if settings.get("repeats", 1) > 1 else ""
+    return f"FID of {settings['images']:,} samples{sets} to the training images of {titles}; {features}.{remark}"
 
 
 def _value(rows: pd.DataFrame, metric: str, t: float) -> float:

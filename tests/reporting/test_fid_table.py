@@ -166,3 +166,8 @@ def test_all_files_come_out(tmp_path):
     assert "| 0.5 | 0.71 | 50 % | 6.00 ± 1.41 |" in (tmp_path / "t.md").read_text()
     assert r"0.5 & 0.71 & 50 \% & 6.00 $\pm$ 1.41 &" in (tmp_path / "t.tex").read_text()
     assert set(json.loads((tmp_path / "t.csv.json").read_text())["outputs"]) == {"t.csv", "t.md", "t.tex"}
+
+
+def test_the_caption_says_of_how_many_sets_the_deviation_is(frame):
+    assert "20,000 samples to the" in made(frame()).caption
+    assert "20,000 samples (3 disjoint sets: mean ± deviation) to the" in made(frame(repeats=3), repeats=3).caption
