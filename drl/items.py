@@ -68,6 +68,7 @@ REGISTRY = (
         "latent_grid",
         "2 datasets x 2 recipes, one of them in two phases",
         drawn_by="latent_grids",
+        cost={"demo": "20 s", "lite": "14 min", "paper": "not run"},
     ),
     Item(
         "figure_3",
@@ -77,6 +78,7 @@ REGISTRY = (
         "latent_grid",
         "2 datasets x 2 recipes, one of them in two phases",
         drawn_by="latent_grids",
+        cost={"demo": "15 s", "lite": "12 min", "paper": "not run"},
     ),
     Item(
         "figure_4",
@@ -110,6 +112,7 @@ REGISTRY = (
         "code_swap",
         "a model of Figure 2",
         drawn_by="swapped_codes",
+        cost={"demo": "seconds, with Figure 2", "lite": "seconds, with Figure 2", "paper": "not run"},
     ),
     Item(
         "figure_7",
@@ -119,6 +122,7 @@ REGISTRY = (
         "one_code",
         "1 dataset x 4 code sizes",
         drawn_by="same_code",
+        cost={"demo": "20 s", "lite": "25 min", "paper": "not run"},
     ),
     Item(
         "figure_8",
@@ -171,6 +175,7 @@ REGISTRY = (
         "silhouettes",
         "2 datasets x 10 t x 3 seeds",
         drawn_by="silhouette_curves",
+        cost={"demo": "30 s", "lite": "45 min", "paper": "not run"},
     ),
     Item(
         "figure_13",
@@ -180,6 +185,7 @@ REGISTRY = (
         "later_start",
         "an unconditional model",
         drawn_by="later_starts",
+        cost={"demo": "15 s", "lite": "16 min", "paper": "not run"},
     ),
     Item("table_1", "table", "LaplaceNet with and without pretraining", "3.2", "fine_tune", "DRL, VDRL models"),
     Item("table_2", "table", "the same, stopped at epoch 100", "3.2", "fine_tune", "runs of Table 1"),
@@ -196,6 +202,7 @@ REGISTRY = (
         "fid",
         "samples of Figure 13, and the features of a classifier",
         drawn_by="fid_table",
+        cost={"demo": "seconds, with Figure 13", "lite": "30 s, with Figure 13", "paper": "not run"},
     ),
     Item(
         "learning_curve",
