@@ -66,7 +66,7 @@ class Job:
     @property
     def resources(self) -> Any:
         """What a training may use."""
-        from drl.training.pretrain import Resources
+        from drl.training.run import Resources
 
         ours = {"sampling_batch", "inception_weights"}
         return Resources(threads=self.threads, **{key: value for key, value in self.run.items() if key not in ours})

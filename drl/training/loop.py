@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,14 +16,12 @@ from drl.data.seeds import Stream
 from drl.data.splits import balanced_subset
 from drl.data.store import ImageStore
 from drl.device import Placement
-from drl.errors import Unfinished, UserError
+from drl.errors import UserError
 from drl.methods.base import Method
-from drl.progress import Reporter
 from drl.training.code_usage import code_usage
 from drl.training.ema import MovingAverage
 from drl.training.optimiser import WarmedAdam
 from drl.training.seeds import generator, stream_seed
-from drl.training.state import load_state, save_state
 
 LOG_ROWS = 200
 
@@ -61,12 +56,13 @@ class Training:
         torch.manual_seed(stream_seed(seed, "dropout"))
         self.optimiser = WarmedAdam(method.parameters(), recipe["optimiser"], recipe["iterations"])
         self.average = MovingAverage(method.parameters(), recipe["optimiser"]["ema_decay"])
-        self.step = 0
+        self.step, self.images_per_step = 0, recipe["batch_size"]
         self.rows: list[dict[str, Any]] = []
         self.sums: dict[str, Tensor] = {}
         self.snapshots: dict[int, dict[str, Tensor]] = {}
         self.snapshot_steps = evenly(self.total, settings["snapshots"])
         self.bad_step = torch.full((), -1, device=placement.device)
+        method.train()
         if placement.compile:
             method.compile_parts()
 
@@ -76,7 +72,7 @@ class Training:
         return int(self.recipe["iterations"])
 
     def advance(self) -> None:
-        """Make one optimiser step."""
+        """Make one optimiser step, and write down what is due after it."""
         if self.step == 0:
             self.keep_snapshot()
         batch = self.store.batch(self.sampler.next())
@@ -95,6 +91,7 @@ class Training:
         for name, value in {"loss": loss, **parts}.items():
             self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
         self.step += 1
+        self.log()
 
     def keep_snapshot(self) -> None:
         """Keep the encoder, where there is one, as it is, with the weights from which the recipe takes codes."""
@@ -141,6 +138,15 @@ class Training:
                 "the last good state is kept; "
                 "lower the recipe's optimiser.learning_rate or set run.precision to fp32, and run again"
             )
+
+    def note(self) -> str:
+        """Return the last loss, for the progress line."""
+        losses = [row["value"] for row in self.rows[-8:] if row["metric"] == "loss"]
+        return f"loss {losses[-1]:.4g}" if losses else ""
+
+    def facts(self) -> dict[str, Any]:
+        """Return the plain values of the state."""
+        return {"step": self.step, "rows": self.rows}
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that decides the steps to come."""
@@ -196,66 +202,3 @@ def training_images(recipe: dict[str, Any], store: ImageStore) -> Tensor:
 def evenly(total: int, times: int) -> set[int]:
     """Return `times` evenly spaced steps, the last one at the end."""
     return {math.ceil(total * k / times) for k in range(1, times + 1)}
-
-
-def run(
-    training: Training,
-    title: str,
-    state: Path,
-    belongs_to: dict[str, Any],
-    save_minutes: float,
-    wall_clock_minutes: float | None = None,
-    stop_requested: Callable[[], bool] = lambda: False,
-    on_save: Callable[[Path], object] = lambda folder: None,
-) -> Reporter:
-    """Train to the end, from a saved state where there is one.
-
-    Args:
-        training: Fresh.
-        title: For the progress line.
-        state: File of the saved state.
-        belongs_to: What must be equal for a state to be used.
-        save_minutes: How often it is saved.
-        wall_clock_minutes: After this long, save and stop.
-        stop_requested: Asked after every step; true saves and stops.
-        on_save: Called with the state's folder whenever a state is saved.
-
-    Returns:
-        The reporter, with the rate.
-
-    Raises:
-        Unfinished: After a stop that was asked for.
-        UserError: If the loss is not finite, or the state is damaged or another's.
-    """
-    found = load_state(state, belongs_to)
-    if found is not None:
-        training.load(*found)
-    started = saved = time.monotonic()
-
-    def save() -> None:
-        training.check()
-        save_state(state, training.tensors(), {"step": training.step, "rows": training.rows}, belongs_to)
-        on_save(state.parent)
-
-    training.method.train()
-    batch_size = training.recipe["batch_size"]
-    with Reporter(title, training.total, training.step, per_step=batch_size) as reporter:
-        while training.step < training.total:
-            training.advance()
-            training.log()
-            reporter.advance(_note(training) if reporter.due() else "")
-            now = time.monotonic()
-            over = wall_clock_minutes is not None and now - started >= 60 * wall_clock_minutes
-            if (over or stop_requested()) and training.step < training.total:
-                save()
-                raise Unfinished(f"stopped at step {training.step} of {training.total}; run the same command to go on")
-            if now - saved >= 60 * save_minutes:
-                save()
-                saved = now
-    training.check()
-    return reporter
-
-
-def _note(training: Training) -> str:
-    losses = [row["value"] for row in training.rows[-8:] if row["metric"] == "loss"]
-    return f"loss {losses[-1]:.4g}" if losses else ""

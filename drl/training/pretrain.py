@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,8 @@ from drl.methods.build import build_method
 from drl.metrics import write_metrics
 from drl.models.model_file import save_model, save_snapshots, start_from
 from drl.provenance import write_card
-from drl.training.loop import Training, run
+from drl.training.loop import Training
+from drl.training.run import Resources, run, stop_signals
 from drl.training.seeds import stream_seed
 from drl.training.state import belongs_to
 
@@ -39,18 +37,6 @@ class Name:
     def __str__(self) -> str:
         """Return the words of a progress line."""
         return f"{self.recipe} on {self.dataset}, seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Where to compute and how to survive interruption; nothing here changes the result beyond rounding."""
-
-    device: str = "auto"
-    precision: str = "auto"
-    compile: str = "auto"
-    threads: int | None = None
-    save_minutes: float = 5.0
-    wall_clock_minutes: float | None = None
 
 
 def pretrain(
@@ -111,7 +97,7 @@ def pretrain(
     mark = fingerprint(vars(name), settings, code, *map(sha256, inputs))
     state = states / mark / "state.safetensors"
     try:
-        with _stop_signals() as stopped:
+        with stop_signals() as stopped:
             reporter = run(
                 training,
                 f"pretrain {name}",
@@ -167,20 +153,3 @@ def _write_curves(name: Name, training: Training, folder: Path) -> list[Path]:
     for path, of_usage in zip(files, (False, True), strict=True):
         write_metrics(path, ({**shared, **row} for row in training.rows if ("t" in row) == of_usage))
     return files
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM, so that the loop can save before it stops."""
-    received: list[int] = []
-    handled = (signal.SIGINT, signal.SIGTERM)
-    try:
-        before = [signal.signal(number, lambda number, _: received.append(number)) for number in handled]
-    except ValueError:  # not the main thread: the caller keeps its own handling
-        yield received
-        return
-    try:
-        yield received
-    finally:
-        for number, handler in zip(handled, before, strict=True):
-            signal.signal(number, handler)

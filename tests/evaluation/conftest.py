@@ -12,7 +12,8 @@ from drl.files import sha256
 from drl.metrics import read_metrics
 from drl.models.model_file import save_model
 from drl.provenance import read_card
-from drl.training.pretrain import Name, Resources, pretrain
+from drl.training.pretrain import Name, pretrain
+from drl.training.run import Resources
 from tests import tiny
 
 SEED = 3

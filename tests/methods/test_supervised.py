@@ -8,7 +8,8 @@ from drl.data.batch import Batch
 from drl.data.store import ImageStore
 from drl.metrics import read_metrics
 from drl.models.model_file import load_model, save_model
-from drl.training.pretrain import Name, Resources, pretrain
+from drl.training.pretrain import Name, pretrain
+from drl.training.run import Resources
 from tests import tiny
 
 

@@ -19,7 +19,8 @@ from drl.methods.build import build_method
 from drl.metrics import read_metrics
 from drl.models.model_file import load_model, load_snapshots
 from drl.training.loop import Training, training_images
-from drl.training.pretrain import Name, Resources, pretrain
+from drl.training.pretrain import Name, pretrain
+from drl.training.run import Resources
 from drl.training.seeds import stream_seed
 from tests import tiny
 
@@ -200,7 +201,7 @@ def test_killed_at_any_moment_and_run_again_is_uninterrupted_bit_for_bit(stripes
     whole = train(stripes, tmp_path / "whole", **changes)
     code = (
         "import sys, json; from pathlib import Path\n"
-        "from drl.training.pretrain import Name, Resources, pretrain\n"
+        "from drl.training.pretrain import Name, pretrain\nfrom drl.training.run import Resources\n"
         "a = json.loads(sys.argv[1])\n"
         "pretrain(Name('test', 'stripes', 'drl', 0), a['settings'], Path(a['images']), Path(a['out']),"
         " Path(a['states']), 'code', Resources(device='cpu', precision='fp32', compile='off', threads=1,"
