@@ -20,6 +20,9 @@ wildcard_constraints:
     dataset="[a-z0-9_]+",
     recipe=r"[a-z0-9_]+(-[a-z]+[0-9.]+)*",
     seed="[0-9]+",
+    arm="[a-z0-9_]+",
+    labels="[0-9]+",
+    split="[0-9]+",
 
 
 rule all:
@@ -32,4 +35,5 @@ include: "workflow/rules/prepare.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/generate.smk"
+include: "workflow/rules/fine_tune.smk"
 include: "workflow/rules/items.smk"

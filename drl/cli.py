@@ -21,7 +21,7 @@ from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
 from drl.errors import Unfinished, UserError
 from drl.gpu_slots import gpu_slot
-from drl.items import item_name, markdown_table, measurements
+from drl.items import FineTuning, item_name, markdown_table, measurements
 
 STOPPED = 75  # EX_TEMPFAIL: the state is saved, the same command goes on
 Command = Callable[..., None]
@@ -216,6 +216,55 @@ def pretrain(
             digest,
             job.resources,
             start,
+        )
+
+
+@cli.command()
+@click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")
+@click.option("--arm", required=True, help="Name in the configuration's `arms`.")
+@click.option("--labels", type=click.IntRange(1), required=True, help="Images that keep their labels.")
+@click.option("--split", type=click.IntRange(0), help="Which ones. Default: the configured one of the seed.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the run and of its model.")
+@path("--model", help="What the arm starts from. Default: in results/<scale>/models/<dataset>/<recipe>/seed<k>/.")
+@path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
+@path("--out", help="Default: results/<scale>/metrics/fine_tune/<dataset>/<arm>/labels<n>_split<s>_seed<k>.csv.")
+@path("--states", help="Folder of the states of unfinished jobs. Default: results/<scale>/.state.")
+@planned
+@placed
+@configured
+def fine_tune(
+    dataset: str,
+    arm: str,
+    labels: int,
+    split: int | None,
+    seed: int,
+    model: Path | None,
+    images: Path | None,
+    out: Path | None,
+    states: Path | None,
+    **shared: Any,
+) -> None:
+    """Train a classifier on few labels, from a pretrained encoder or from scratch (LaplaceNet; Tables 1 to 5)."""
+    job = Job(**shared)
+    chosen, digest = job.plan("fine_tune", lambda: slices.fine_tune(job.config, dataset, arm, labels))
+    split = job.config.splits(seed)[0] if split is None else split
+    recipe = chosen["arm"]["model"]
+    if recipe is not None and model is None:
+        model = job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors"
+    name = FineTuning(dataset, arm, labels, split, seed)
+    with gpu_slot(job.run["device"]):
+        from drl.laplacenet.fine_tune import Run
+        from drl.laplacenet.fine_tune import fine_tune as run
+
+        run(
+            Run(job.results.name, dataset, arm, labels, split, seed),
+            chosen,
+            images or job.results / "data" / dataset / "images.safetensors",
+            out or job.results / "metrics" / "fine_tune" / f"{name.name}.csv",
+            states or job.results / ".state",
+            digest,
+            job.resources,
+            model,
         )
 
 

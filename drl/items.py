@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from drl.errors import UserError, nearest
 
@@ -29,6 +29,7 @@ class Item:
         drawn_by: Module of drl/reporting that draws it; None: this version does not make it.
         budget: Which of the probe's label budgets it shows, by position.
         trajectory: Whether it also shows probes of all t together and of the t chosen on validation images.
+        settings: What else its module wants to know of it.
         cost: Measured cost for each scale where it has been run; else estimated, and then it says so.
     """
 
@@ -41,6 +42,7 @@ class Item:
     drawn_by: str | None = None
     budget: int | None = None
     trajectory: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -56,6 +58,22 @@ class Model:
     def folder(self) -> str:
         """Where it lies below results/<scale>/models/."""
         return f"{self.dataset}/{self.recipe}/seed{self.seed}"
+
+
+@dataclass(frozen=True, order=True)
+class FineTuning:
+    """One fine-tuning: an arm on a dataset with so many labels, a split and a seed."""
+
+    dataset: str
+    arm: str
+    labels: int
+    split: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Where it lies below results/<scale>/metrics/fine_tune/, without a suffix."""
+        return f"{self.dataset}/{self.arm}/labels{self.labels}_split{self.split}_seed{self.seed}"
 
 
 WITH_FIGURE_4 = {"demo": "seconds, with Figure 4", "lite": "seconds, with Figure 4", "paper": "not run"}
@@ -187,12 +205,55 @@ REGISTRY = (
         drawn_by="later_starts",
         cost={"demo": "15 s", "lite": "16 min", "paper": "not run"},
     ),
-    Item("table_1", "table", "LaplaceNet with and without pretraining", "3.2", "fine_tune", "DRL, VDRL models"),
-    Item("table_2", "table", "the same, stopped at epoch 100", "3.2", "fine_tune", "runs of Table 1"),
-    Item("table_3", "table", "ablation at epoch 100", "App. G", "fine_tune", "DRL, AE models"),
-    Item("table_4", "table", "ablation to the end", "App. G", "fine_tune", "DRL, AE models"),
     Item(
-        "table_5", "table", "mixup in pretraining and fine-tuning", "App. G", "fine_tune", "DRL, VDRL, Mixup-DRL models"
+        "table_1",
+        "table",
+        "LaplaceNet with and without pretraining",
+        "3.2",
+        "fine_tune",
+        "2 models each of 3 datasets, 55 fine-tunings",
+        drawn_by="fine_tuning_tables",
+        settings={"number": 1, "layout": "settings_down", "early": False, "difference": False},
+    ),
+    Item(
+        "table_2",
+        "table",
+        "the same, read at epoch 100",
+        "3.2",
+        "fine_tune",
+        "runs of Table 1",
+        drawn_by="fine_tuning_tables",
+        settings={"number": 2, "layout": "settings_down", "early": True, "difference": True},
+    ),
+    Item(
+        "table_3",
+        "table",
+        "ablation at epoch 100",
+        "App. G",
+        "fine_tune",
+        "runs of Table 1; AE models, and 6 runs more",
+        drawn_by="fine_tuning_tables",
+        settings={"number": 3, "layout": "arms_down", "early": True, "difference": False},
+    ),
+    Item(
+        "table_4",
+        "table",
+        "ablation to the end",
+        "App. G",
+        "fine_tune",
+        "runs of Tables 1 and 3",
+        drawn_by="fine_tuning_tables",
+        settings={"number": 4, "layout": "arms_down", "early": False, "difference": False},
+    ),
+    Item(
+        "table_5",
+        "table",
+        "mixup in pretraining and fine-tuning",
+        "App. G",
+        "fine_tune",
+        "runs of Table 1; Mixup-DRL models, and 22 runs more",
+        drawn_by="fine_tuning_tables",
+        settings={"number": 5, "layout": "settings_down", "early": False, "difference": False},
     ),
     Item(
         "table_6",
@@ -215,6 +276,15 @@ REGISTRY = (
         cost={"demo": "30 s", "lite": "50 min, with Figure 4 five", "paper": "not run"},
     ),
     Item(
+        "t_trajectory",
+        "diagnostic",
+        "the learned t over fine-tuning, with and without weight decay on it",
+        "beyond the paper",
+        "fine_tune",
+        "a run of Table 1, and 5 more",
+        drawn_by="t_trajectories",
+    ),
+    Item(
         "code_usage",
         "diagnostic",
         "what the code is worth to the denoiser, over training",
@@ -234,7 +304,31 @@ def models(config: Config, item: str) -> tuple[Model, ...]:
     return tuple(_models(config, item))
 
 
+def fine_tunings(config: Config, item: str) -> tuple[FineTuning, ...]:
+    """Return the fine-tunings that an item is drawn from, in the order of datasets, labels, arms, seeds, splits."""
+    return tuple(_fine_tunings(config, item))
+
+
+def _fine_tunings(config: Config, item: str) -> Iterator[FineTuning]:
+    cells = [
+        (dataset, arm, labels)
+        for dataset in config.item_datasets(item)
+        for labels in config.item_labels(item, dataset)
+        for arm in config.items[item].arms
+    ]
+    cells += [(row.dataset, row.arm, row.labels) for row in config.item_beyond(item)]
+    for dataset, arm, labels in cells:
+        for seed in config.item_seeds(item):
+            for split in config.splits(seed):
+                yield FineTuning(dataset, arm, labels, split, seed)
+
+
 def _models(config: Config, item: str) -> Iterator[Model]:
+    if ITEMS[item].study == "fine_tune":
+        runs = _fine_tunings(config, item)
+        known = {Model(run.dataset, model, run.seed): None for run in runs if (model := config.arms[run.arm].model)}
+        yield from known
+        return
     for dataset in config.item_datasets(item):
         for recipe in config.item_models(item):
             for seed in config.item_seeds(item):
@@ -245,6 +339,8 @@ def measurements(config: Config, item: str) -> tuple[str, ...]:
     """Return the CSV files below results/<scale>/ that an item is drawn from."""
     if ITEMS[item].study == "pretrain":
         return tuple(f"models/{model.folder}/code_usage.csv" for model in _models(config, item))
+    if ITEMS[item].study == "fine_tune":
+        return tuple(f"metrics/fine_tune/{run.name}.csv" for run in _fine_tunings(config, item))
     if ITEMS[item].study == "silhouettes":
         return tuple(f"metrics/silhouettes/{dataset}.csv" for dataset in config.item_datasets(item))
     return tuple(f"metrics/{ITEMS[item].study}/{model.folder}.csv" for model in _models(config, item))

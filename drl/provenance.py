@@ -31,6 +31,7 @@ ENTRY_POINTS: Mapping[str, str] = {
     "code_swap": "drl.evaluation.code_swap",
     "one_code": "drl.evaluation.one_code",
     "later_start": "drl.evaluation.later_start",
+    "fine_tune": "drl.laplacenet.fine_tune",
     "silhouettes": "drl.evaluation.silhouettes",
     "fid": "drl.evaluation.fid",
     "figure": "drl.reporting.figure",
@@ -89,7 +90,9 @@ def named_modules(command: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     if command == "prepare":
         return (f"drl.data.sources.{READERS[settings['dataset']['source']]}",)
     if command == "pretrain":
-        return (f"drl.methods.{settings['recipe']['method']['kind']}",)
+        augments = settings["recipe"]["augmentation"] is not None
+        more = ("drl.data.augment.laplacenet",) if augments else ()
+        return (f"drl.methods.{settings['recipe']['method']['kind']}", *more)
     if command == "silhouettes":
         return tuple(f"drl.methods.{method}" for method in settings["methods"])
     if command == "fid":

@@ -18,7 +18,7 @@ from drl.provenance import ENTRY_POINTS, command_digest, read_card
 
 RESULTS = ("data", "models", "metrics", "figures", "tables")
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
-# Commands whose settings are those of a dataset's recipe, and of a dataset.
+# Commands whose settings are those of a dataset's recipe, of an arm, and of a dataset.
 OF_RECIPES = (
     "pretrain",
     "probe",
@@ -30,6 +30,7 @@ OF_RECIPES = (
     "later_start",
     "fid",
 )
+OF_ARMS = ("fine_tune",)
 OF_DATASETS = ("prepare", "silhouettes")
 # What users make for themselves, with settings of their own.
 BY_HAND = ("convert", "sample")
@@ -98,6 +99,8 @@ def _settings(card: dict[str, Any], config: Config) -> dict[str, Any]:
         return dict(getattr(slices, card["command"])(config, card["dataset"]))
     if card["command"] in OF_RECIPES:
         return dict(getattr(slices, card["command"])(config, card["dataset"], card["recipe"]))
+    if card["command"] in OF_ARMS:
+        return dict(slices.fine_tune(config, card["dataset"], card["arm"], card["labels"]))
     if card["item"] not in config.items:
         raise UserError(f"item {card['item']!r} is not in the configuration")
     return dict(getattr(slices, card["command"])(config, card["item"]))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from drl.config.check_arms import check_arms
 from drl.config.datasets import DatasetSettings
+from drl.config.lists import known
 from drl.config.networks import UNet
 from drl.config.recipes import Recipe, is_file
 from drl.config.schema import Config
-from drl.errors import UserError, nearest
+from drl.errors import UserError
 from drl.items import ITEMS
 
 DATASET_PATTERN = r"[a-z0-9_]+"
@@ -29,13 +31,14 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
         if not re.fullmatch(DATASET_PATTERN, name):
             raise UserError(f"config: datasets.{name}: use lower case letters, digits and _ in a dataset's name")
     if config.dataset is not None:
-        _known("dataset", config.dataset, "dataset", config.datasets)
+        known("dataset", config.dataset, "dataset", config.datasets)
     for item in config.items:
-        _known("items", item, "item", ITEMS)
+        known("items", item, "item", ITEMS)
         for name in config.items[item].datasets:
-            _known(f"items.{item}.datasets", name, "dataset", config.datasets)
+            known(f"items.{item}.datasets", name, "dataset", config.datasets)
         for name in config.items[item].recipes:
-            _known(f"items.{item}.recipes", name, "recipe", config.recipes)
+            known(f"items.{item}.recipes", name, "recipe", config.recipes)
+        _axes_fit(config, item)
         _sweeps_are_chosen_from(config, item)
         for name in config.item_datasets(item):
             if ITEMS[item].study == "probe":
@@ -44,18 +47,28 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
                 _study_fits(item, recipe_name, recipe(config, recipe_name, name))
                 _starts_fit(config, recipe, recipe_name, name)
                 _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, config.datasets[name])
+    check_arms(config, recipe)
     if config.studies.fid.extractor == "supervised":
         name = config.studies.fid.recipe
-        _known("studies.fid.recipe", name, "recipe", config.recipes)
+        known("studies.fid.recipe", name, "recipe", config.recipes)
         if recipe(config, name, next(iter(config.datasets))).method.kind != "supervised":
             raise UserError(f"config: studies.fid.recipe: {name!r} is not of method supervised; give one that is")
     for pair in config.studies.learning_speed.pairs:
         for name in pair:
-            _known("studies.learning_speed.pairs", name, "recipe", config.recipes)
+            known("studies.learning_speed.pairs", name, "recipe", config.recipes)
         if pair[0] == pair[1]:
             raise UserError(
                 f"config: studies.learning_speed.pairs: {pair[0]!r} is compared with itself; name two recipes"
             )
+
+
+def _axes_fit(config: Config, item: str) -> None:
+    axes, about_arms = config.items[item], ITEMS[item].study == "fine_tune"
+    wanted, other = ("arms", "recipes") if about_arms else ("recipes", "arms")
+    if not getattr(axes, wanted) or getattr(axes, other):
+        raise UserError(f"config: items.{item}: needs {wanted}, and no {other}; give {wanted}")
+    if not about_arms and (axes.labels or axes.beyond):
+        raise UserError(f"config: items.{item}: only items about fine-tuning have labels and beyond; leave them out")
 
 
 def _sweeps_are_chosen_from(config: Config, item: str) -> None:
@@ -152,11 +165,6 @@ def _networks_fit(name: str, recipe: Recipe, before: str, other: Recipe) -> None
                 f"config: recipes.{name}.start_from: {before!r} has another `{section}` than {name!r}; "
                 "start from a recipe with the same networks and pixels"
             )
-
-
-def _known(where: str, name: str, what: str, valid: object) -> None:
-    if name not in valid:  # type: ignore[operator]
-        raise UserError(f"config: {where}: unknown {what} {name!r}; {nearest(name, valid)}")  # type: ignore[arg-type]
 
 
 def _has_validation(name: str, dataset: DatasetSettings, otherwise: str) -> None:

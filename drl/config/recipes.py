@@ -42,6 +42,13 @@ class OptimiserSettings(Settings):
     )
 
 
+class AugmentationSettings(Settings):
+    """LaplaceNet's: flip, random crop, RandAugment operations, Cutout."""
+
+    operations: int = Field(default=1, ge=0, description="Of RandAugment. Authors' code: 1, weak augmentation.")
+    flip: float = Field(default=0.5, ge=0, le=1, description="Probability of a horizontal flip. Authors' code: 0.5.")
+
+
 class Recipe(Settings):
     """A named training set-up, resolved: what `drl pretrain` needs besides images and a seed."""
 
@@ -89,6 +96,10 @@ class Recipe(Settings):
         ge=2,
         description="Train on so many images alone, class-balanced, the same for every seed. Paper, successor: null, "
         "all. The authors' code trained on 4,000, those that LaplaceNet keeps labels of.",
+    )
+    augmentation: AugmentationSettings | None = Field(
+        default=None,
+        description="Of training images. Paper, successor: null. Authors' code: LaplaceNet's weak augmentation.",
     )
     hold_out_validation: bool = Field(
         default=False, description="Train without the validation images. Paper: trains on the full training set."

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from drl.config.base import Settings
 from drl.config.datasets import DatasetSettings
+from drl.config.fine_tuning import ArmSettings, Beyond, Labels
 from drl.config.lists import unique
 from drl.config.recipes import Recipe, known_kinds
 from drl.config.studies import Seed, Studies
@@ -79,9 +80,14 @@ class ItemSettings(Settings):
     datasets: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
         min_length=1, description="One panel or column group each."
     )
-    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="One line or row each."
+    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(default=(), description="One line or row each.")
+    arms: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        default=(), description="Ways to fine-tune, one column or row each: of Tables 1 to 5, in place of recipes."
     )
+    labels: dict[str, Labels] | None = Field(
+        default=None, description="By dataset, where they are not those of studies.fine_tune.labels."
+    )
+    beyond: tuple[Beyond, ...] = Field(default=(), description="Rows that the paper's table does not have.")
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)] | None = Field(
         default=None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
     )
@@ -103,6 +109,7 @@ class Config(Settings):
     every_recipe: Annotated[dict[str, Any], AfterValidator(_sections_exist)] = Field(
         default_factory=dict, description="Laid over every recipe last; sections that a recipe lacks are skipped."
     )
+    arms: dict[str, ArmSettings] = Field(description="Ways to fine-tune, by name.")
     studies: Studies
     items: dict[str, ItemSettings]
 
@@ -119,6 +126,21 @@ class Config(Settings):
         """Whether a few-shot item chooses among the members of a sweep, on validation images."""
         names = [name for item in self.items if ITEMS[item].study == "few_shot" for name in self.items[item].recipes]
         return any(len(self.members(name)) > 1 for name in names)
+
+    def item_labels(self, item: str, dataset: str) -> tuple[int, ...]:
+        """Label budgets of an item about fine-tuning, on a dataset."""
+        study, known = self.studies.fine_tune, self.datasets[dataset]
+        given = {**study.labels, **(self.items[item].labels or {})}
+        return given.get(dataset, (max(10 * known.classes, study.batch_size),))
+
+    def item_beyond(self, item: str) -> tuple[Beyond, ...]:
+        """Rows of an item that the paper does not have, on the datasets that are drawn."""
+        return tuple(row for row in self.items[item].beyond if row.dataset in self.item_datasets(item))
+
+    def splits(self, seed: int) -> tuple[int, ...]:
+        """Splits of the labels that go with a seed of fine-tuning; with_seed: the paper's 12 with seed 0, 13 with 1."""
+        splits = self.studies.fine_tune.splits
+        return (12 + seed,) if splits == "with_seed" else splits
 
     def item_seeds(self, item: str) -> tuple[int, ...]:
         """Pretrainings of each recipe of an item."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from drl.config.check import few_shot_fits, learning_speed_fits
+from drl.config.check_arms import fine_tuning_fits
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
@@ -163,6 +164,27 @@ def fid(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     }
 
 
+def fine_tune(config: Config, dataset: str, arm: str, labels: int) -> dict[str, Any]:
+    """Settings of `drl fine-tune`: the arm, the protocol, and the network that is trained."""
+    if arm not in config.arms:
+        raise UserError(f"unknown arm {arm!r}; {nearest(arm, config.arms)}")
+    fine_tuning_fits(config, dataset_known(config, dataset), labels)
+    study, images = config.studies.fine_tune, config.datasets[dataset]
+    section = study.slice() | {"padding": study.crop_padding(images.image_size)}
+    for key in ("network_of", "labels", "splits"):
+        section.pop(key)
+    chosen = config.arms[arm].slice()
+    chosen.pop("label")
+    if chosen["t_init"] != "search":
+        section.pop("search")
+    if chosen["until"] == "end":
+        section.pop("early_epoch")
+    like = resolve_recipe(config, study.network_of, dataset)
+    assert like.encoder is not None
+    network = {"encoder": like.encoder.slice(), "pixels": like.pixels, "centre_inputs": like.centre_inputs}
+    return {"arm": chosen, "labels": labels, "fine_tune": section, "network": network, **_label_list(config, dataset)}
+
+
 def _dae_input(config: Config, method: str) -> dict[str, str]:
     return {"dae_input": config.studies.probe.dae_input} if method == "dae" else {}
 
@@ -209,6 +231,8 @@ def figure(config: Config, item: str) -> dict[str, Any]:
             for shown in (config.members(name) if ITEMS[item].study == "one_code" else [name])
         ],
     }
+    if ITEMS[item].study == "fine_tune":
+        return settings | _fine_tuning_item(config, item)
     position = ITEMS[item].budget
     if position is not None:
         settings["budgets"] = {name: budgets(config, name)[position] for name in datasets}
@@ -233,6 +257,25 @@ def figure(config: Config, item: str) -> dict[str, Any]:
         speed = config.studies.learning_speed
         settings |= {"accuracy": speed.accuracy, "pairs": [list(pair) for pair in speed.pairs]}
     return settings
+
+
+def _fine_tuning_item(config: Config, item: str) -> dict[str, Any]:
+    """Settings of what shows fine-tunings: arms, labels, and where a table reads its runs."""
+    study, about, names = config.studies.fine_tune, dict(ITEMS[item].settings), config.items[item].arms
+    arms = {name: config.arms[name] for name in names}
+    labels = [[name, list(config.item_labels(item, name))] for name in config.item_datasets(item)]
+    if not about:
+        about = {"arms": [[name, arm.label, arm.t_init, arm.weight_decay_on_t] for name, arm in arms.items()]}
+        return about | {"labels": {name: budgets[0] for name, budgets in labels}}
+    early = study.early_epoch if about.pop("early") else None
+    return about | {
+        "arms": [[name, arm.label, arm.model is None] for name, arm in arms.items()],
+        "labels": labels,
+        "reading": {"epoch": early, "select": study.select},
+        "seeds": list(config.item_seeds(item)),
+        "splits": sorted({split for seed in config.item_seeds(item) for split in config.splits(seed)}),
+        "beyond": [row.slice() | {"label": config.arms[row.arm].label} for row in config.item_beyond(item)],
+    }
 
 
 def table(config: Config, item: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from drl.config.base import Settings
 from drl.config.diffusion import Time
+from drl.config.fine_tuning import FineTuneSettings
 from drl.config.generation import (
     CodeSwapSettings,
     FidSettings,
@@ -117,3 +118,4 @@ class Studies(Settings):
     one_code: OneCodeSettings
     later_start: LaterStartSettings
     fid: FidSettings
+    fine_tune: FineTuneSettings

@@ -156,6 +156,19 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
     return method.to(device).eval().requires_grad_(False)
 
 
+def encoder_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return a model's header, and its encoder's weights by name: averaged or not, as the recipe takes codes from.
+
+    Raises:
+        UserError: As `load_model`.
+    """
+    path = Path(path)
+    about = header(path)
+    _, tensors = _read(path)
+    prefix = "encoder_ema." if about["recipe"]["codes_from"] == "ema" else "encoder."
+    return about, {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 def header(path: str | Path) -> dict[str, Any]:
     """Return a model's header without reading its weights: `about` (dataset, recipe's name, seed), `recipe`, `facts`.
 

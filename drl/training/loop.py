@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +14,7 @@ from torch import Tensor
 
 from drl.data.augment.flip import flip
 from drl.data.batch import Batch
+from drl.data.padding import crop_padding
 from drl.data.sampling import EpochSampler
 from drl.data.seeds import Stream
 from drl.data.splits import balanced_subset
@@ -52,6 +56,8 @@ class Training:
         self.recipe, self.usage, self.seed = recipe, settings["code_usage"], seed
         self.sampler = EpochSampler(training_images(recipe, store), recipe["batch_size"], generator(seed, "order"))
         self.noise = generator(seed, "noise", placement.device)
+        self.augmentation = generator(seed, "augmentation")
+        self.augment = augmenter(recipe["augmentation"], store, self.augmentation)
         # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
         torch.manual_seed(stream_seed(seed, "dropout"))
         self.optimiser = WarmedAdam(method.parameters(), recipe["optimiser"], recipe["iterations"])
@@ -78,6 +84,8 @@ class Training:
         batch = self.store.batch(self.sampler.next())
         if self.recipe["horizontal_flip"]:
             batch = Batch(flip(batch.images, self.noise), batch.labels)
+        if self.augment is not None:
+            batch = Batch(self.augment(batch.images), batch.labels)
         with self.placement.autocast():
             loss, parts = self.method.loss(batch, self.noise)
         loss.backward()
@@ -161,6 +169,7 @@ class Training:
             for name, value in weights.items()
         }
         tensors |= {"generator.noise": self.noise.get_state(), "generator.dropout": torch.get_rng_state()}
+        tensors["generator.augmentation"] = self.augmentation.get_state()
         if self.placement.device.type == "cuda":
             tensors["generator.dropout_cuda"] = torch.cuda.get_rng_state(self.placement.device)
         return tensors
@@ -183,6 +192,7 @@ class Training:
             self.snapshots.setdefault(int(step), {})[name] = value
         self.rows = facts["rows"]
         self.noise.set_state(tensors["generator.noise"])
+        self.augmentation.set_state(tensors["generator.augmentation"])
         torch.set_rng_state(tensors["generator.dropout"])
         if self.placement.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["generator.dropout_cuda"], self.placement.device)
@@ -197,6 +207,19 @@ def training_images(recipe: dict[str, Any], store: ImageStore) -> Tensor:
         return positions
     labels = store.labels.cpu().numpy()
     return torch.from_numpy(balanced_subset(labels, recipe["train_images"], 0, positions.numpy(), Stream.PRETRAIN))
+
+
+def augmenter(
+    settings: dict[str, Any] | None, store: ImageStore, source: torch.Generator
+) -> Callable[[Tensor], Tensor] | None:
+    """Return what LaplaceNet does to images before they are learned from; None where a recipe does not say so.
+
+    The module is imported by name, so that it belongs to the code of those recipes alone.
+    """
+    if settings is None:
+        return None
+    augment = importlib.import_module("drl.data.augment.laplacenet").augment
+    return partial(augment, generator=source, padding=crop_padding(store.images.shape[2]), **settings)
 
 
 def evenly(total: int, times: int) -> set[int]:

@@ -63,6 +63,26 @@ def model_to_start_from(wildcards):
     return f"{RESULTS}/models/{wildcards.dataset}/{before}/seed{wildcards.seed}/model.safetensors"
 
 
+def fine_tune_job(wildcards):
+    return job("fine_tune", wildcards.dataset, wildcards.arm, int(wildcards.labels))
+
+
+def fine_tune_settings(wildcards):
+    return fine_tune_job(wildcards)[0]
+
+
+def fine_tune_code(wildcards):
+    return fine_tune_job(wildcards)[1]
+
+
+def model_of_arm(wildcards):
+    """Return the model that an arm starts from, if any: of the fine-tuning's own seed."""
+    arm = CONFIG.arms.get(wildcards.arm)
+    if arm is None or arm.model is None:
+        return []
+    return f"{RESULTS}/models/{wildcards.dataset}/{arm.model}/seed{wildcards.seed}/model.safetensors"
+
+
 # What `drl` calls a measurement, and the file of a pretraining that it reads, by the name of its rule.
 STUDIES = {
     "probe": ("probe", "model.safetensors"),
@@ -129,10 +149,12 @@ def item_file(item):
 
 def item_about(item):
     """Return what an item's caption says of how it was made, and nothing else: a change of it draws the item again."""
+    axes = CONFIG.items[item]
+    shown = {"recipes": axes.recipes} if axes.recipes else {"arms": axes.arms}
     return {
         "scale": CONFIG.scale,
         "datasets": ", ".join(CONFIG.item_datasets(item)),
-        "recipes": ", ".join(CONFIG.items[item].recipes),
+        **{name: ", ".join(values) for name, values in shown.items()},
         "seeds": ", ".join(map(str, CONFIG.item_seeds(item))),
         **study_about(item),
     }
@@ -165,6 +187,8 @@ def study_about(item):
         return {"samples_of_one_code": studies.one_code.columns**2}
     if study == "later_start":
         return {"uniform": studies.later_start.uniform.replace("_", " ")}
+    if study == "fine_tune":
+        return about_fine_tuning(item)
     if study == "fid":
         return {
             "later_images": studies.later_start.images,
@@ -172,6 +196,30 @@ def study_about(item):
             "extractor": studies.fid.extractor,
         }
     return {}
+
+
+def about_fine_tuning(item):
+    """Return what captions of tables about LaplaceNet say."""
+    study = CONFIG.studies.fine_tune
+    labels = {
+        name: CONFIG.item_labels(item, name) for name in CONFIG.item_datasets(item)
+    }
+    splits = {
+        split for seed in CONFIG.item_seeds(item) for split in CONFIG.splits(seed)
+    }
+    early = ITEMS[item].settings.get("early", False)
+    chosen = "best (on validation images)" if study.select == "best_val" else "last"
+    return {
+        "labels": "; ".join(
+            f"{name} {', '.join(map(str, budgets))}" for name, budgets in labels.items()
+        ),
+        "splits": ", ".join(map(str, sorted(splits))),
+        "reading": (
+            f"at outer epoch {study.early_epoch}"
+            if early
+            else f"of the {chosen} outer epoch"
+        ),
+    }
 
 
 def all_items(kind=None):

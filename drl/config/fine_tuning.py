@@ -1,0 +1,109 @@
+"""Settings of semi-supervised fine-tuning (LaplaceNet; Tables 1 to 5)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from drl.config.base import Settings
+from drl.config.lists import unique
+from drl.data.padding import crop_padding
+
+Logit = Annotated[float, Field(gt=0, lt=1)]
+Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(unique)]
+Splits = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(unique)]
+
+
+class ArmSettings(Settings):
+    """One way to fine-tune."""
+
+    label: str = Field(description="Name in tables.")
+    model: str | None = Field(description="Recipe whose encoder it starts from; null: fresh weights.")
+    mixup: bool = Field(
+        default=False,
+        description="Mix images in the supervised epochs. The authors' flag says no more than that; see mixup_semi.",
+    )
+    mixup_semi: bool = Field(
+        default=True, description="Mix images in the semi-supervised epochs. Authors' code: always, whatever the flag."
+    )
+    t_init: Logit | Literal["search"] = Field(
+        default=0.5,
+        description="Where the learned t starts; search: where the supervised epochs leave the least training loss.",
+    )
+    weight_decay_on_t: bool = Field(
+        default=True, description="Weight decay on the logit of t too, which pulls t to 0.5. Authors' code: on."
+    )
+    until: Literal["end", "early"] = Field(
+        default="end", description="early: stop at studies.fine_tune.early_epoch, on the schedule of the whole run."
+    )
+
+    @model_validator(mode="after")
+    def _searches_with_a_model(self) -> ArmSettings:
+        if self.t_init == "search" and self.model is None:
+            raise ValueError("t_init: search compares a model's codes at several t; give a model, or a number")
+        return self
+
+
+class Beyond(Settings):
+    """A row under a table that the paper does not have."""
+
+    arm: str = Field(description="What is shown.")
+    in_place_of: str = Field(description="The arm in whose column it stands.")
+    dataset: str
+    labels: int = Field(ge=1)
+
+
+class FineTuneSettings(Settings):
+    """LaplaceNet on a pretrained encoder (paper section 3.2 and App. G; authors' code and job scripts)."""
+
+    network_of: str = Field(description="Recipe whose encoder, with a fresh linear layer, is the classifier.")
+    labels: dict[str, Labels] = Field(
+        description="Images that keep their labels, by dataset. Others: ten a class, but at least a batch."
+    )
+    splits: Splits | Literal["with_seed"] = Field(
+        description="Which images keep their labels: seeds of the choice, or numbers of label lists. with_seed: "
+        "seed k has split 12 + k. Paper, job scripts: 12 alone."
+    )
+    steps: int = Field(
+        ge=1, description="About so many in all; they decide the number of epochs. Authors' code: 250000."
+    )
+    batch_size: int = Field(ge=2, description="Images a step. Job scripts: 100.")
+    labelled_batch: int = Field(ge=1, description="Labelled among them in semi-supervised steps. Job scripts: 50.")
+    supervised_epochs: int = Field(ge=1, description="Outer epochs with labelled images alone. Authors' code: 10.")
+    passes: int = Field(ge=1, description="Passes over the labelled images in each. Authors' code: 10.")
+    versions: int = Field(ge=1, description="Augmented versions of every image in a step. Job scripts: 3.")
+    weak: int = Field(ge=0, description="RandAugment operations on labelled images. Authors' code: 1.")
+    strong: int = Field(ge=0, description="RandAugment operations on the others. Authors' code: 2.")
+    flip: float = Field(ge=0, le=1, description="Probability of a horizontal flip. Authors' code: 0.5.")
+    padding: int | None = Field(
+        ge=0, description="Of the random crop, pixels. Authors' code: 4 at 32, 8 at 84. null: an eighth, at most 8."
+    )
+    learning_rate: float = Field(gt=0, description="SGD's. Job scripts: 0.03.")
+    momentum: float = Field(ge=0, lt=1, description="Nesterov's. Authors' code: 0.9.")
+    weight_decay: float = Field(ge=0, description="On every parameter. Authors' code: 5e-4.")
+    tail_epochs: int = Field(ge=0, description="The cosine would reach 0 so long after the end. Authors' code: 10.")
+    mixup_alpha: float = Field(gt=0, description="Beta(alpha, alpha). Job scripts: 1.")
+    neighbours: int = Field(ge=1, description="Of the graph. Job scripts: 50.")
+    alpha: float = Field(gt=0, lt=1, description="Of label propagation. LaplaceNet: 0.99.")
+    tolerance: float = Field(gt=0, description="Relative, of conjugate gradients. LaplaceNet: 1e-3.")
+    solver_iterations: int = Field(ge=1, description="At most so many. LaplaceNet: 30.")
+    alignment_rounds: int = Field(ge=0, description="Of distribution alignment. LaplaceNet: 100.")
+    early_epoch: int = Field(ge=1, description="Where Tables 2 and 3 read the runs. Paper: 100.")
+    select: Literal["last", "best_val"] = Field(
+        description="Which epoch's test accuracy counts: the last one, or the best on validation images, which are "
+        "then left out of training."
+    )
+    search: Annotated[tuple[Logit, ...], AfterValidator(unique)] = Field(
+        min_length=2, description="Values of t_init: search. Authors' code: 0.01, 0.1, ..., 0.9, 0.99."
+    )
+
+    @model_validator(mode="after")
+    def _batch_is_shared(self) -> FineTuneSettings:
+        if self.labelled_batch >= self.batch_size:
+            raise ValueError("labelled_batch must leave places in a batch of batch_size")
+        return self
+
+    def crop_padding(self, image_size: int) -> int:
+        """Return the padding of the random crop for images of a size."""
+        return crop_padding(image_size) if self.padding is None else self.padding

@@ -1,0 +1,124 @@
+"""The network that is fine-tuned: an encoder with a linear layer, its weights fresh or from a pretrained model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from drl.data.store import ImageStore, scale_pixels
+from drl.errors import UserError
+from drl.files import atomic
+from drl.methods.base import ImageFacts
+from drl.models.build import build_encoder
+from drl.models.model_file import encoder_weights
+from drl.models.wide_resnet import WideResNet
+from drl.training.seeds import stream_seed
+
+# Parts of a pretrained encoder that the classifier does not take over: the linear layer is fresh, so is the learned t,
+# and the layer that makes VDRL's code of the features has no place in it.
+FRESH = ("classifier.", "param_t")
+LEFT_OUT = ("linear_latent.",)
+
+
+def build(network: Mapping[str, Any], facts: ImageFacts, seed: int) -> WideResNet:
+    """Build the classifier with fresh weights; they depend on the seed alone, not on the device.
+
+    Args:
+        network: `encoder` section of a recipe, of kind wide_resnet.
+        facts: Size of the images, number of classes.
+        seed: Of the run; arms of one seed start from the same linear layer.
+    """
+    torch.manual_seed(stream_seed(seed, "weights"))
+    encoder = build_encoder(network["encoder"], facts, probabilistic=False)
+    assert isinstance(encoder, WideResNet)
+    return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def take_encoder(network: WideResNet, model: Path, dataset: str) -> list[str]:
+    """Copy a pretrained encoder's weights and batch statistics into the classifier, name by name.
+
+    The authors' code pairs the two lists of tensors by position and skips what does not fit; here every name and shape
+    must.
+
+    Args:
+        network: The classifier.
+        model: A model.safetensors.
+        dataset: What it must have been trained on.
+
+    Returns:
+        The names that were taken.
+
+    Raises:
+        UserError: If the model is of another dataset, has no such encoder, or one of another width or depth.
+    """
+    about, weights = encoder_weights(model)
+    if about["about"]["dataset"] != dataset:
+        raise UserError(f"{model}: was trained on {about['about']['dataset']!r}, not on {dataset!r}; pretrain on that")
+    found = {name: value for name, value in weights.items() if not name.startswith((*FRESH, *LEFT_OUT))}
+    wanted = {name: value for name, value in network.state_dict().items() if not name.startswith(FRESH)}
+    for name in sorted(set(found) | set(wanted)):
+        shapes = [tuple(part[name].shape) if name in part else None for part in (found, wanted)]
+        if shapes[0] != shapes[1]:
+            raise UserError(
+                f"{model}: encoder.{name} has shape {shapes[0]} and the classifier wants {shapes[1]}; "
+                "pretrain a recipe with the encoder of studies.fine_tune.network_of"
+            )
+    network.load_state_dict(found, strict=False)
+    return sorted(found)
+
+
+def set_t(network: WideResNet, t: float) -> None:
+    """Let the learned t start at a value in (0, 1); the parameter is its logit."""
+    with torch.no_grad():
+        network.param_t.fill_(math.log(t / (1 - t)))
+
+
+def inputs(images: Tensor, store: ImageStore, network: Mapping[str, Any]) -> Tensor:
+    """Scale uint8 images [B, C, H, W] as the recipe of the network does."""
+    scaled = scale_pixels(images, network["pixels"], store.mean, store.std)
+    return 2 * scaled - 1 if network["centre_inputs"] else scaled
+
+
+def save_classifier(path: Path, network: WideResNet, settings: Mapping[str, Any], store: ImageStore) -> None:
+    """Write the classifier's weights, and in the header all that is needed to use them.
+
+    Args:
+        path: The file.
+        network: The trained classifier.
+        settings: `network` of the job.
+        store: Its images, for size, class names, mean and deviation.
+    """
+    facts = {"channels": store.images.shape[1], "image_size": store.images.shape[2], "classes": len(store.classes)}
+    header = {"network": settings, "facts": facts, "names": list(store.classes)}
+    header |= {"mean": store.mean.flatten().tolist(), "std": store.std.flatten().tolist()}
+    tensors = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
+    # One key only: safetensors writes several in random order, and equal classifiers should be equal files.
+    with atomic(path) as temporary:
+        save_file(tensors, str(temporary), metadata={"classifier": json.dumps(header, sort_keys=True)})
+
+
+def load_classifier(path: str | Path) -> tuple[WideResNet, dict[str, Any]]:
+    """Read a classifier back, in evaluation mode, and its header.
+
+    Raises:
+        UserError: If the file is missing, damaged or no classifier.
+    """
+    path = Path(path)
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {})["classifier"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: is no whole classifier ({error}); give a file that drl fine-tune wrote") from error
+    with torch.random.fork_rng(devices=[]):
+        network = build(header["network"], ImageFacts(**header["facts"]), 0)
+    network.load_state_dict(tensors)
+    return network.eval(), header

@@ -1,0 +1,53 @@
+"""Features and accuracy of a classifier: evaluation mode, images as they are, the t that it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.data.store import ImageStore
+from drl.device import Placement
+from drl.laplacenet.classifier import inputs
+from drl.models.wide_resnet import WideResNet
+
+# Images a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.
+CHUNKS = {"cpu": 128, "cuda": 2000}
+
+
+class Evaluation:
+    """Reads a classifier that is being trained."""
+
+    def __init__(
+        self, network: WideResNet, store: ImageStore, placement: Placement, settings: Mapping[str, Any]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            network: The classifier.
+            store: Its images, on the same device.
+            placement: Device and precision.
+            settings: `network` of the job, for the scaling of pixels.
+        """
+        self.network, self.store, self.placement, self.settings = network, store, placement, settings
+
+    def read(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features, float32 [n, D], and logits, float32 [n, classes], of images (int64 [n]), on the device."""
+        self.network.eval()
+        features, logits = [], []
+        for chunk in positions.split(CHUNKS[self.placement.device.type]):
+            x = inputs(self.store.batch(chunk).images, self.store, self.settings)
+            with torch.inference_mode(), self.placement.autocast():
+                found = self.network.features(x.contiguous(memory_format=torch.channels_last))
+                features.append(found.float())
+                logits.append(self.network.classifier(found).float())
+        # Cloned outside inference mode, so that anybody may use them.
+        return torch.cat(features).clone(), torch.cat(logits).clone()
+
+    def accuracy(self, positions: Tensor) -> float:
+        """Return the share of images (int64 [n]) that are told right, in percent."""
+        _, logits = self.read(positions)
+        right = logits.argmax(1) == self.store.labels[positions.to(self.placement.device)]
+        return 100 * float(right.double().mean())

@@ -1,0 +1,162 @@
+"""`drl fine-tune`: one arm on one dataset with so many labels, a split and a seed, from images to accuracies."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from drl.data.splits import label_subset
+from drl.data.store import FILES_CSV, ImageStore
+from drl.device import Placement, peak_memory_bytes, place
+from drl.errors import UserError
+from drl.files import fingerprint, sha256
+from drl.laplacenet.classifier import build, save_classifier, take_encoder
+from drl.laplacenet.fine_tuning import FineTuning, Parts
+from drl.methods.base import ImageFacts
+from drl.metrics import write_metrics
+from drl.provenance import write_card
+from drl.training.run import Resources, run, stop_signals
+from drl.training.state import belongs_to
+
+
+@dataclass(frozen=True)
+class Run:
+    """Which fine-tuning this is; the cells that all its rows share."""
+
+    scale: str
+    dataset: str
+    arm: str
+    labels: int
+    split: int
+    seed: int
+
+    def __str__(self) -> str:
+        """Return the words of a progress line."""
+        return f"{self.arm} on {self.dataset}, {self.labels} labels, split {self.split}, seed {self.seed}"
+
+
+def fine_tune(
+    name: Run,
+    settings: dict[str, Any],
+    images: Path,
+    out: Path,
+    states: Path,
+    code: str,
+    resources: Resources,
+    model: Path | None = None,
+) -> None:
+    """Fine-tune, and write `out` (a CSV) with the classifier and the run card beside it.
+
+    Args:
+        name: Which fine-tuning.
+        settings: drl.config.slices.fine_tune.
+        images: Prepared images.
+        out: The CSV file, a row a metric and outer epoch.
+        states: Folder of the states of unfinished jobs.
+        code: Digest of the code, for the card and the state.
+        resources: Device, threads and so on.
+        model: The pretrained model of an arm that has one.
+
+    Raises:
+        UserError: Bad input, a damaged or foreign state, a loss that is not finite.
+        drl.errors.Unfinished: Stopped at a wall-clock budget or by a signal; the same command goes on.
+    """
+    started = time.monotonic()
+    title = f"fine-tune {name}"
+    encoder = settings["network"]["encoder"]
+    # bf16 on a CPU pays from the paper's width on; compiled blocks would be made anew for each of a run's two phases.
+    placement = place(resources.device, resources.precision, "off", resources.threads, 8 * encoder["width"])
+    store = ImageStore.open(images, placement.device)
+    if store.name != name.dataset:
+        raise UserError(f"{title}: {images} holds {store.name!r}; give the images of {name.dataset!r}")
+    wanted = settings["arm"]["model"]
+    if (wanted is None) != (model is None):
+        what = f"starts from a model of {wanted!r}; give it" if wanted else "starts from fresh weights; give no model"
+        raise UserError(f"{title}: this arm {what}")
+    try:
+        taken, training = _prepare(name, settings, store, placement, model)
+        inputs = [images, images.parent / FILES_CSV, *([model] if model else [])]
+        mark = fingerprint(vars(name), settings, code, *map(sha256, inputs))
+        state = states / mark / "state.safetensors"
+        with stop_signals() as stopped:
+            reporter = run(
+                training,
+                title,
+                state,
+                belongs_to(mark, placement),
+                resources.save_minutes,
+                resources.wall_clock_minutes,
+                lambda: bool(stopped),
+                lambda folder: _write(name, settings, training, folder / "unfinished.csv"),
+            )
+    except UserError as error:
+        raise UserError(f"{title}: {error}") from error
+    _write(name, settings, training, out)
+    weights = out.with_suffix(".safetensors")
+    save_classifier(weights, training.network, settings["network"], store)
+    write_card(
+        "fine_tune",
+        [out, weights],
+        settings,
+        code,
+        inputs=inputs,
+        **vars(name),
+        **placement.describe(),
+        recipe=wanted,
+        taken_from_model=taken,
+        epochs=training.epochs,
+        labelled_images=training.parts.labelled.tolist(),
+        seconds_of_last_process=round(time.monotonic() - started, 2),
+        images_per_second=round(reporter.rate, 1),
+        peak_memory_bytes=peak_memory_bytes(placement.device),
+    )
+    shutil.rmtree(state.parent, ignore_errors=True)
+
+
+def _prepare(
+    name: Run, settings: dict[str, Any], store: ImageStore, placement: Placement, model: Path | None
+) -> tuple[list[str], FineTuning]:
+    facts = ImageFacts(store.images.shape[1], store.images.shape[2], len(store.classes))
+    network = build(settings["network"], facts, name.seed)
+    taken = [] if model is None else take_encoder(network, model, name.dataset)
+    parts = split(store, settings, name.split)
+    return taken, FineTuning(network.to(placement.device), store, parts, placement, settings, name.seed)
+
+
+def split(store: ImageStore, settings: dict[str, Any], number: int) -> Parts:
+    """Choose the images that keep their labels, and hold out validation images where something is chosen on them.
+
+    Args:
+        store: The images.
+        settings: drl.config.slices.fine_tune.
+        number: The split: seed of the choice, or number of the label list.
+
+    Raises:
+        UserError: If a class has too few images, or a label list is wrong.
+    """
+    held_out = store.val if settings["fine_tune"]["select"] == "best_val" else store.val[:0]
+    candidates = store.train[~torch.isin(store.train, held_out)]
+    lists = settings["label_list"]
+    labelled = torch.from_numpy(
+        label_subset(
+            store.labels.cpu().numpy(),
+            settings["labels"],
+            number,
+            candidates=candidates.numpy(),
+            label_list_folder=lists,
+            files=store.training_files() if lists else None,
+            classes=store.classes,
+        )
+    )
+    others = candidates[~torch.isin(candidates, labelled)]
+    return Parts(labelled, others, held_out, store.test)
+
+
+def _write(name: Run, settings: dict[str, Any], training: FineTuning, out: Path) -> None:
+    shared = {**vars(name), "study": "fine_tune", "recipe": settings["arm"]["model"] or ""}
+    write_metrics(out, ({**shared, **row} for row in training.rows))

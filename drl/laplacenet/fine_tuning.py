@@ -1,0 +1,315 @@
+"""The fine-tuning loop: supervised epochs, then epochs on pseudo-labels, with a state to go on from bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from drl.laplacenet.pseudo_labels import pseudo_labels
+from torch import Tensor
+
+from drl.data.augment.laplacenet import augment
+from drl.data.sampling import EpochSampler
+from drl.data.store import ImageStore
+from drl.device import Placement
+from drl.errors import UserError
+from drl.laplacenet.classifier import inputs, set_t
+from drl.laplacenet.evaluation import Evaluation
+from drl.laplacenet.mixup import mixed_entropy, mixture
+from drl.laplacenet.schedule import Schedule
+from drl.laplacenet.sgd import NesterovSGD
+from drl.models.wide_resnet import WideResNet
+from drl.training.seeds import generator, stream_seed
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which images are for what, int64 positions on the CPU.
+
+    Attributes:
+        labelled: Keep their labels.
+        others: The rest of the training images; their labels are read for a diagnostic only.
+        validation: Held out; empty where nothing is chosen on them.
+        test: For the reported number.
+    """
+
+    labelled: Tensor
+    others: Tensor
+    validation: Tensor
+    test: Tensor
+
+
+PLAIN = ("step", "rows", "epoch", "step_in_epoch", "candidate", "searching")
+
+
+@dataclass
+class Best:
+    """The best of a search for t so far.
+
+    Attributes:
+        loss: Mean training loss of the last pass of an epoch, the least seen.
+        t_init: Where t started.
+        weights: The classifier after that epoch.
+        rows: What had been written down until then.
+        lone_logit: See NesterovSGD.
+    """
+
+    loss: float = float("inf")
+    t_init: float = 0.5
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    lone_logit: float = 0.0
+
+
+class FineTuning:
+    """One fine-tuning in progress.
+
+    Attributes:
+        step: Optimiser steps made.
+        rows: Rows of the CSV so far, without the cells that are equal for all.
+    """
+
+    def __init__(
+        self,
+        network: WideResNet,
+        store: ImageStore,
+        parts: Parts,
+        placement: Placement,
+        settings: Mapping[str, Any],
+        seed: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            network: The classifier, with the weights to start from, on the device.
+            store: The images, on the same device.
+            parts: Which images are for what.
+            placement: Device and precision.
+            settings: drl.config.slices.fine_tune.
+            seed: Decides order, augmentation, mixtures.
+        """
+        self.network, self.store, self.parts, self.placement = network, store, parts, placement
+        self.settings, self.seed, self.arm, self.study = settings, seed, settings["arm"], settings["fine_tune"]
+        self.evaluation = Evaluation(network, store, placement, settings["network"])
+        self.schedule = Schedule.of(len(parts.labelled), len(parts.labelled) + len(parts.others), self.study)
+        self.epochs = self.schedule.epochs if self.arm["until"] == "end" else self.study["early_epoch"]
+        self.searching = self.arm["t_init"] == "search"
+        self.candidates: list[float] = list(self.study["search"]) if self.searching else [self.arm["t_init"]]
+        self.fresh = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.images_per_step = self.study["batch_size"] * self.study["versions"]
+        self.step, self.rows = 0, []  # type: tuple[int, list[dict[str, Any]]]
+        self.best = Best()
+        self.candidate = -1
+        self._next_candidate()
+
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        supervised = self.schedule.supervised_epochs
+        first = len(self.candidates) * sum(self.schedule.steps(epoch) for epoch in range(supervised))
+        return first + sum(self.schedule.steps(epoch) for epoch in range(supervised, self.epochs))
+
+    def _next_candidate(self) -> None:
+        """Begin from the weights at hand and the next t, with the same random numbers as for the one before."""
+        self.candidate += 1
+        self.network.load_state_dict(self.fresh)
+        set_t(self.network, self.candidates[self.candidate])
+        self.epoch = self.step_in_epoch = 0
+        self.optimiser = NesterovSGD(self.network, self.study, self.arm["weight_decay_on_t"])
+        batch, half = self.study["batch_size"], self.study["labelled_batch"]
+        self.samplers = {
+            "supervised": EpochSampler(self.parts.labelled, batch, generator(self.seed, "order")),
+            "labelled": EpochSampler(self.parts.labelled, half, generator(self.seed, "labelled order")),
+            "others": EpochSampler(self.parts.others, batch - half, generator(self.seed, "unlabelled order")),
+        }
+        self.draws = {name: generator(self.seed, name) for name in ("augmentation", "mixup")}
+        # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
+        torch.manual_seed(stream_seed(self.seed, "dropout"))
+        self.targets = self.store.labels.clone()
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.placement.device)
+        self.rate = 0.0
+
+    def advance(self) -> None:
+        """Make one optimiser step, and begin and end epochs around it."""
+        semi = self.epoch >= self.schedule.supervised_epochs
+        if self.step_in_epoch == 0 and semi:
+            self._label()
+        # The loss of a supervised epoch is that of its last pass.
+        if self.step_in_epoch == 0 or (not semi and self.step_in_epoch % self.schedule.pass_steps == 0):
+            self.loss_sum.zero_()
+        positions, images = self._batch(semi)
+        self.rate = self.schedule.rate(self.epoch, self.step_in_epoch)
+        self.loss_sum += self._learn(images, self.targets[positions.to(self.placement.device)], semi)
+        self.step += 1
+        self.step_in_epoch += 1
+        if self.step_in_epoch == self.schedule.steps(self.epoch):
+            self._end_epoch()
+
+    def _batch(self, semi: bool) -> tuple[Tensor, list[Tensor]]:
+        """Return positions [B] and the augmented versions, each uint8 [B, C, H, W]."""
+        groups = [(self.samplers["supervised"].next(), self.study["weak"])]
+        if semi:
+            groups = [
+                (self.samplers["labelled"].next(), self.study["weak"]),
+                (self.samplers["others"].next(), self.study["strong"]),
+            ]
+        versions = self.study["versions"]
+        parts = []
+        for positions, operations in groups:
+            images = self.store.batch(positions).images.repeat(versions, 1, 1, 1)
+            options = {"flip": self.study["flip"], "padding": self.study["padding"]}
+            changed = augment(images, operations, self.draws["augmentation"], **options)
+            parts.append(changed.unflatten(0, (versions, len(positions))))
+        return torch.cat([positions for positions, _ in groups]), list(torch.cat(parts, 1).unbind(0))
+
+    def _learn(self, versions: list[Tensor], targets: Tensor, semi: bool) -> Tensor:
+        """Update the weights; return the mean cross-entropy of the versions, float64 scalar."""
+        self.network.train()
+        mixes = self.arm["mixup_semi"] if semi else self.arm["mixup"]
+        share, order = mixture(len(targets), self.study["mixup_alpha"] if mixes else None, self.draws["mixup"])
+        order = order.to(self.placement.device, non_blocking=True)
+        total = torch.zeros((), dtype=torch.float64, device=self.placement.device)
+        # One version after the other, as the authors' code does: batch statistics are those of a version's images.
+        for images in versions:
+            x = inputs(images, self.store, self.settings["network"])
+            mixed = share * x + (1 - share) * x[order] if mixes else x
+            with self.placement.autocast():
+                logits = self.network.logits(mixed.contiguous(memory_format=torch.channels_last))
+            loss = mixed_entropy(logits, targets, order, share) / len(versions)
+            loss.backward()
+            total += loss.detach()
+        self.optimiser.step(self.rate)
+        return total
+
+    def _label(self) -> None:
+        """Give every image without a label its pseudo-label."""
+        images = torch.cat([self.parts.labelled, self.parts.others])
+        features, _ = self.evaluation.read(images)
+        device, n = self.placement.device, len(self.parts.labelled)
+        found = pseudo_labels(
+            features,
+            torch.arange(n, device=device),
+            self.store.labels[self.parts.labelled.to(device)],
+            len(self.store.classes),
+            neighbours=self.study["neighbours"],
+            alpha=self.study["alpha"],
+            tolerance=self.study["tolerance"],
+            iterations=self.study["solver_iterations"],
+            rounds=self.study["alignment_rounds"],
+        )
+        others = self.parts.others.to(device)
+        self.targets[others] = found.labels[n:]
+        right = (found.labels[n:] == self.store.labels[others]).float().mean()
+        self._write("pseudo_label_accuracy", 100 * float(right), len(others))
+        self._write("solver_residual", found.residual, len(self.store.classes))
+        if found.unconverged:
+            print(
+                f"epoch {self.epoch + 1}: conjugate gradients left {found.unconverged} classes above the tolerance "
+                f"{self.study['tolerance']} after {self.study['solver_iterations']} iterations (relative residual "
+                f"{found.residual:.2g}); going on with what they have, as LaplaceNet does",
+                flush=True,
+            )
+
+    def _end_epoch(self) -> None:
+        semi = self.epoch >= self.schedule.supervised_epochs
+        counted = self.step_in_epoch if semi else self.schedule.pass_steps
+        loss = float(self.loss_sum) / counted
+        self.check(loss)
+        self._write("loss", loss, counted)
+        self._write("learning_rate", self.rate, 1)
+        for metric, part in (("accuracy", self.parts.test), ("validation_accuracy", self.parts.validation)):
+            if len(part):
+                self._write(metric, self.evaluation.accuracy(part), len(part))
+        self._write("t", float(torch.sigmoid(self.network.param_t.detach())), 1)
+        self._write("t_without_gradient", float(torch.sigmoid(self.optimiser.lone_logit.detach())), 1)
+        self.epoch, self.step_in_epoch = self.epoch + 1, 0
+        if self.searching and self.epoch <= self.schedule.supervised_epochs:
+            self._search(loss)
+
+    def _search(self, loss: float) -> None:
+        """Remember the best of the candidates; after the last one go on from it (paper App. G)."""
+        t = self.candidates[self.candidate]
+        self.rows.append({"t": t, "epoch": self.epoch, "metric": "search_loss", "value": loss, "n": 1})
+        if loss < self.best.loss:
+            weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+            rows = [row for row in self.rows if row["metric"] != "search_loss"]
+            lone = float(self.optimiser.lone_logit.detach())
+            self.best = Best(loss, t, weights, rows, lone)
+        if self.epoch < self.schedule.supervised_epochs:
+            return
+        self.rows = searched = [row for row in self.rows if row["metric"] == "search_loss"]
+        if self.candidate + 1 < len(self.candidates):
+            self._next_candidate()
+            return
+        self.network.load_state_dict(self.best.weights)
+        self.optimiser = NesterovSGD(self.network, self.study, self.arm["weight_decay_on_t"])
+        with torch.no_grad():
+            self.optimiser.lone_logit.fill_(self.best.lone_logit)
+        chosen = {"epoch": self.epoch, "metric": "t_init", "value": self.best.t_init, "n": len(self.candidates)}
+        self.rows = [*self.best.rows, *searched, chosen]
+        self.searching = False
+
+    def _write(self, metric: str, value: float, n: int) -> None:
+        self.rows.append({"epoch": self.epoch + 1, "metric": metric, "value": value, "n": n})
+
+    def check(self, loss: float | None = None) -> None:
+        """Stop if a loss was not finite.
+
+        Raises:
+            UserError: Names the epoch.
+        """
+        value = float(self.loss_sum) if loss is None else loss
+        if not torch.isfinite(torch.tensor(value)):
+            raise UserError(
+                f"the loss was not finite in epoch {self.epoch + 1} of {self.epochs}; the last good state is kept; "
+                "lower studies.fine_tune.learning_rate or set run.precision to fp32, and run again"
+            )
+
+    def note(self) -> str:
+        """Return epoch and last test accuracy, for the progress line."""
+        seen = [row["value"] for row in self.rows if row["metric"] == "accuracy"]
+        return f"epoch {self.epoch + 1}/{self.epochs}" + (f", accuracy {seen[-1]:.1f} %" if seen else "")
+
+    def facts(self) -> dict[str, Any]:
+        """Return the plain values of the state."""
+        plain = {name: getattr(self, name) for name in PLAIN}
+        best = {name: getattr(self.best, name) for name in ("loss", "t_init", "rows", "lone_logit")}
+        return {**plain, "best": best | {"loss": None if self.best.loss == float("inf") else self.best.loss}}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that decides the steps to come."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.weights.items()}
+        for name, sampler in self.samplers.items():
+            tensors |= {f"sampler.{name}.{key}": value for key, value in sampler.state().items()}
+        tensors |= {f"draws.{name}": source.get_state() for name, source in self.draws.items()}
+        tensors |= {"targets": self.targets, "loss_sum": self.loss_sum, "dropout": torch.get_rng_state()}
+        if self.placement.device.type == "cuda":
+            tensors["dropout_cuda"] = torch.cuda.get_rng_state(self.placement.device)
+        return tensors
+
+    def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Take back what `tensors` and `facts` gave."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+        device = self.placement.device
+        for name in PLAIN:
+            setattr(self, name, facts[name])
+        best = facts["best"]
+        weights = {name: value.to(device) for name, value in part("best.").items()}
+        self.best = Best(**best | {"loss": float("inf") if best["loss"] is None else best["loss"]}, weights=weights)
+        self.network.load_state_dict(part("network."))
+        self.optimiser.load(part("optimiser."))
+        for name, sampler in self.samplers.items():
+            sampler.load_state(part(f"sampler.{name}."))
+        for name, source in self.draws.items():
+            source.set_state(tensors[f"draws.{name}"])
+        self.targets, self.loss_sum = tensors["targets"].to(device), tensors["loss_sum"].to(device)
+        torch.set_rng_state(tensors["dropout"])
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["dropout_cuda"], device)

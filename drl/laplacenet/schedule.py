@@ -1,0 +1,91 @@
+"""How long LaplaceNet trains, and with which learning rate (authors' code). Pure Python: the configuration asks too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Outer epochs: first supervised ones, of several passes over the labelled images, then semi-supervised ones.
+
+    Attributes:
+        supervised_epochs: Outer epochs with labelled images alone.
+        passes: Passes over the labelled images in each of them.
+        pass_steps: Steps of a pass, floor(n / B); its incomplete last batch is dropped.
+        semi_steps: Steps of a semi-supervised epoch, s = floor((N - n) / (B - B_l)): one pass over the others.
+        epochs: Outer epochs in all, E = supervised + floor((steps - supervised steps) / s).
+        tail: The cosine would reach 0 so many epochs after the end.
+        learning_rate: The first one.
+    """
+
+    supervised_epochs: int
+    passes: int
+    pass_steps: int
+    semi_steps: int
+    epochs: int
+    tail: int
+    learning_rate: float
+
+    @classmethod
+    def of(cls, labels: int, images: int, settings: Mapping[str, Any]) -> Schedule:
+        """Work the schedule out.
+
+        Args:
+            labels: Images that keep their labels, n.
+            images: Images to train on, N, the labelled among them.
+            settings: The study's section (drl.config.fine_tuning.FineTuneSettings).
+
+        Raises:
+            UserError: If a batch cannot be filled, or the steps do not reach beyond the supervised epochs.
+        """
+        batch, others = settings["batch_size"], settings["batch_size"] - settings["labelled_batch"]
+        if labels < batch:
+            raise UserError(
+                f"fine-tuning: {labels} labels do not fill a batch of {batch}, so no supervised step would be made; "
+                "give at least as many labels, or lower studies.fine_tune.batch_size"
+            )
+        if images - labels < others:
+            raise UserError(
+                f"fine-tuning: {images - labels} images without a label do not fill their {others} places in a batch; "
+                "give fewer labels, or lower studies.fine_tune.batch_size"
+            )
+        pass_steps, semi_steps = labels // batch, (images - labels) // others
+        first = settings["supervised_epochs"] * settings["passes"] * pass_steps
+        more = (settings["steps"] - first) // semi_steps
+        if more < 1:
+            raise UserError(
+                f"fine-tuning: studies.fine_tune.steps {settings['steps']} leave no epoch after the {first} supervised "
+                f"steps with {labels} labels; give at least {first + semi_steps}"
+            )
+        return cls(
+            settings["supervised_epochs"],
+            settings["passes"],
+            pass_steps,
+            semi_steps,
+            settings["supervised_epochs"] + more,
+            settings["tail_epochs"],
+            settings["learning_rate"],
+        )
+
+    def steps(self, epoch: int) -> int:
+        """Return the steps of an outer epoch, counted from 0."""
+        return self.passes * self.pass_steps if epoch < self.supervised_epochs else self.semi_steps
+
+    def rate(self, epoch: int, step: int) -> float:
+        """Return the learning rate of a step: a cosine over E + tail epochs.
+
+        In a supervised epoch the fraction of the epoch starts anew with every pass, as in the authors' code.
+
+        Args:
+            epoch: Outer epoch, from 0.
+            step: Step in that epoch, from 0.
+        """
+        length = self.pass_steps if epoch < self.supervised_epochs else self.semi_steps
+        done = epoch + (step % length) / length
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done / (self.epochs + self.tail)))

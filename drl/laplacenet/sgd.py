@@ -1,0 +1,72 @@
+"""SGD with Nesterov momentum on a classifier whose t is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from drl.models.wide_resnet import WideResNet
+
+
+class NesterovSGD:
+    """SGD over all parameters (authors' code), and over a second logit of t that gets no gradient from data.
+
+    The second one shows where weight decay alone takes t, with the same rates and momentum: the claim that t is learned
+    must beat it.
+
+    Attributes:
+        lone_logit: That second logit, a scalar.
+    """
+
+    def __init__(self, network: WideResNet, settings: Mapping[str, Any], decays_t: bool) -> None:
+        """Start with momentum 0.
+
+        Args:
+            network: What is trained.
+            settings: The study's section: learning_rate, momentum, weight_decay.
+            decays_t: Whether weight decay acts on the logit of t too.
+        """
+        self.lone_logit = nn.Parameter(network.param_t.detach().clone())
+        self.lone_logit.grad = torch.zeros_like(self.lone_logit)
+        rest = [value for value in network.parameters() if value is not network.param_t]
+        logits = [network.param_t, self.lone_logit]
+        self.parameters = [*rest, *logits]
+        self.sgd = torch.optim.SGD(
+            [{"params": rest}, {"params": logits, "weight_decay": settings["weight_decay"] if decays_t else 0.0}],
+            lr=settings["learning_rate"],
+            momentum=settings["momentum"],
+            nesterov=settings["momentum"] > 0,
+            weight_decay=settings["weight_decay"],
+            fused=True,
+        )
+
+    def step(self, rate: float) -> None:
+        """Update the weights from their gradients, with a learning rate, and clear those."""
+        for group in self.sgd.param_groups:
+            group["lr"] = rate
+        self.sgd.step()
+        self.sgd.zero_grad(set_to_none=True)
+        self.lone_logit.grad = torch.zeros_like(self.lone_logit)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return momentum by parameter position and the lone logit, for a saved state."""
+        found = {"lone_logit": self.lone_logit.detach()}
+        for position, parameter in enumerate(self.parameters):
+            momentum = self.sgd.state.get(parameter, {}).get("momentum_buffer")
+            if momentum is not None:
+                found[str(position)] = momentum
+        return found
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take back what `tensors` gave."""
+        with torch.no_grad():
+            self.lone_logit.copy_(tensors["lone_logit"])
+        for name, value in tensors.items():
+            if name.isdigit():
+                parameter = self.parameters[int(name)]
+                # The fused step walks weights and momentum in memory order, so momentum must lie as its weight does.
+                buffer = torch.empty_like(parameter).detach().copy_(value)
+                self.sgd.state[parameter]["momentum_buffer"] = buffer
