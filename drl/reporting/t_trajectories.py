@@ -1,0 +1,126 @@
+"""How the time of a fine-tuned classifier moves in training, with and without weight decay on it (beyond the paper)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from drl.errors import UserError
+from drl.reporting import style
+from drl.reporting.aggregate import over_seeds
+
+AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "epoch", "metric"]
+METRICS = ["t", "t_without_gradient"]
+FOUND_IN_PAPER = (0.4, 0.6)  # App. G: where t ended in all experiments
+TITLES = {True: "weight decay on $t$", False: "no weight decay on $t$"}
+BAND, DASHES = "#CCCCCC", (0, (3, 2))
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return mean and deviation over runs of t, and of t under weight decay alone, for each arm and outer epoch.
+
+    A run is a pair of seed and split, as in Tables 1 to 5; n_seeds counts those.
+
+    Args:
+        frame: Rows of the study `fine_tune`.
+        settings: `datasets`, `arms` and `labels` as in `draw`.
+
+    Raises:
+        UserError: If an arm lacks either on a dataset, or has no one start.
+    """
+    for arm, _, start, _ in settings["arms"]:
+        if isinstance(start, str):
+            raise UserError(
+                f"t_trajectory: arm {arm!r} searches its start of t, which differs from run to run; "
+                "take the arm out of this figure"
+            )
+    run = frame.groupby(["seed", "split"], dropna=False).ngroup()
+    frame = frame.assign(seed=run)
+    parts = []
+    for dataset, _ in settings["datasets"]:
+        labels = settings["labels"][dataset]
+        for arm, *_ in settings["arms"]:
+            rows = frame[(frame["dataset"] == dataset) & (frame["arm"] == arm) & (frame["labels"] == labels)]
+            rows = rows[rows["metric"].isin(METRICS)]
+            if lacking := [metric for metric in METRICS if metric not in set(rows["metric"])]:
+                raise UserError(
+                    f"t_trajectory: the metrics files hold no {lacking[0]} of arm {arm!r} on {dataset} with {labels} "
+                    "labels; give all files of this figure, made with the present settings"
+                )
+            parts.append(rows)
+    return over_seeds(pd.concat(parts), AXES)
+
+
+def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+    """Draw a row of panels a dataset: with weight decay on t, and without; one line a start of t.
+
+    Dashed: the same start under weight decay alone, without a gradient from data. Shaded: where the paper's t ended.
+    Bands are one deviation over runs.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `datasets` are pairs of name and title; `arms` are lists of name, label, start of t and whether
+            weight decay acts on it; `labels` maps a dataset to its number of labels.
+    """
+    style.apply()
+    datasets = settings["datasets"]
+    columns = [decays for decays in TITLES if any(arm[3] is decays for arm in settings["arms"])]
+    colours = start_colours([arm[2] for arm in settings["arms"]])
+    height = max(style.PANEL_HEIGHT * len(datasets), style.LEGEND_ROW * (len(colours) + 6)) + 0.3
+    size = (style.PANEL_WIDTH * len(columns) + 1.3, height)
+    figure, axes = plt.subplots(len(datasets), len(columns), figsize=size, squeeze=False, sharex="row", sharey=True)
+    for row, (dataset, title) in zip(axes, datasets, strict=True):
+        for panel, decays in zip(row, columns, strict=True):
+            for arm, _, start, _ in [entry for entry in settings["arms"] if entry[3] is decays]:
+                _line(panel, numbers[(numbers["dataset"] == dataset) & (numbers["arm"] == arm)], colours[start])
+            panel.axhspan(*FOUND_IN_PAPER, color=BAND, alpha=0.4, linewidth=0, zorder=0)
+            panel.set(ylim=(-0.02, 1.02))
+            panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+        row[0].set_ylabel(f"{title}, {settings['labels'][dataset]:,} labels\n$t$")
+    for panel, decays in zip(axes[0], columns, strict=True):
+        panel.set_title(TITLES[decays])
+    for panel in axes[-1]:
+        panel.set_xlabel("outer epoch")
+    _legend(figure, colours)
+    return figure
+
+
+def start_colours(starts: list[float]) -> dict[float, Any]:
+    """Return a colour for each start of t, highest first: the same wherever it is drawn, in order from dark to light.
+
+    Colours follow the order of the starts and not their size, so that close starts differ as much as others do. The
+    map (viridis) is one that the colour-blind can read; its lightest tenth, faint on white, is left out.
+    """
+    distinct = sorted(set(starts))
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(distinct)))
+    return {start: tuple(colour) for start, colour in reversed(list(zip(distinct, colours, strict=True)))}
+
+
+def _line(panel: Axes, rows: pd.DataFrame, colour: Any) -> None:
+    learned = rows[rows["metric"] == "t"].sort_values("epoch")
+    decayed = rows[rows["metric"] == "t_without_gradient"].sort_values("epoch")
+    # A marker where a line would have no length.
+    marker = "o" if len(learned) == 1 else None
+    panel.plot(decayed["epoch"], decayed["mean"], color=colour, linestyle=DASHES, linewidth=0.9, marker=marker)
+    panel.plot(learned["epoch"], learned["mean"], color=colour, marker=marker)
+    if (learned["n_seeds"] > 1).any():
+        low, high = learned["mean"] - learned["sd"], learned["mean"] + learned["sd"]
+        panel.fill_between(learned["epoch"], low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def _legend(figure: Figure, colours: dict[float, Any]) -> None:
+    """Name the starts of t from top to bottom, as their lines begin, then what dashes and shade mean."""
+    lines: dict[str, Any] = {f"{start:g}": Line2D([], [], color=colour) for start, colour in colours.items()}
+    lines["without gradient\nfrom data"] = Line2D([], [], color="#555555", linestyle=DASHES, linewidth=0.9)
+    lines["where $t$ ended\nin the paper"] = Patch(color=BAND, alpha=0.4, linewidth=0)
+    figure.legend(
+        lines.values(), lines.keys(), title="start of $t$", loc="outside right center", frameon=False, labelspacing=0.3
+    )
