@@ -1,0 +1,371 @@
+import csv
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from drl.data.store import ImageStore
+from drl.device import place
+from drl.errors import Unfinished, UserError
+from drl.laplacenet import fine_tuning
+from drl.laplacenet.classifier import build, load_classifier
+from drl.laplacenet.evaluation import Evaluation
+from drl.laplacenet.fine_tune import Run, fine_tune, split
+from drl.laplacenet.fine_tuning import FineTuning
+from drl.models.model_file import save_model
+from drl.training.run import Resources
+from tests import tiny
+
+STUDY = {
+    "steps": 47,
+    "batch_size": 6,
+    "labelled_batch": 3,
+    "supervised_epochs": 2,
+    "passes": 2,
+    "versions": 2,
+    "weak": 1,
+    "strong": 2,
+    "flip": 0.0,
+    "padding": 1,
+    "learning_rate": 0.03,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "tail_epochs": 1,
+    "mixup_alpha": 1.0,
+    "neighbours": 5,
+    "alpha": 0.99,
+    "tolerance": 1e-3,
+    "solver_iterations": 30,
+    "alignment_rounds": 10,
+    "select": "last",
+    "early_epoch": 3,
+    "search": [0.2, 0.5, 0.8],
+}
+ARM = {"model": None, "mixup": False, "mixup_semi": True, "t_init": 0.5, "weight_decay_on_t": True, "until": "end"}
+NETWORK = {"encoder": tiny.recipe()["encoder"], "pixels": "standardised", "centre_inputs": False}
+
+
+def settings(arm=None, **study):
+    return {
+        "arm": ARM | (arm or {}),
+        "labels": 12,
+        "fine_tune": STUDY | study,
+        "network": NETWORK,
+        "label_list": None,
+        "label_list_sha256": None,
+    }
+
+
+@pytest.fixture(scope="module")
+def stripes(tmp_path_factory):
+    return tiny.images(tmp_path_factory.mktemp("stripes"), per_class=20)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    save_model(path, tiny.method("drl"), {}, {"scale": "demo", "dataset": "stripes", "recipe": "drl", "seed": 0})
+    return path
+
+
+def training(stripes, chosen=None, seed=0):
+    """A fresh fine-tuning in this process, fp32 on one thread."""
+    placement = place("cpu", "fp32", "off", 1)
+    store = ImageStore.open(stripes)
+    chosen = chosen or settings()
+    return FineTuning(build(NETWORK, tiny.FACTS, seed), store, split(store, chosen, 12), placement, chosen, seed)
+
+
+def run(stripes, folder, chosen=None, arm="none", model=None, seed=0, **resources):
+    """Run the command's function; return the CSV's path."""
+    out = folder / "out.csv"
+    name = Run("demo", "stripes", arm, 12, 12, seed)
+    where = Resources("cpu", "fp32", "off", 1, **resources)
+    fine_tune(name, chosen or settings(), stripes, out, folder / "states", "code", where, model)
+    return out
+
+
+def values(path, metric):
+    with Path(path).open(newline="") as stream:
+        return {int(row["epoch"]): float(row["value"]) for row in csv.DictReader(stream) if row["metric"] == metric}
+
+
+def finish(job):
+    while job.step < job.total:
+        job.advance()
+    return job
+
+
+def test_a_row_an_epoch_and_a_classifier_that_learned_the_stripes(stripes, tmp_path):
+    out = run(stripes, tmp_path, settings(steps=260, learning_rate=0.05))
+    seen = values(out, "accuracy")
+    epochs = 2 + (260 - 8) // 14
+    assert list(seen) == list(range(1, epochs + 1))
+    assert seen[epochs] > 80
+    assert list(values(out, "pseudo_label_accuracy")) == list(range(3, epochs + 1))
+    assert values(out, "loss")[epochs] < values(out, "loss")[1]
+    network, header = load_classifier(out.with_suffix(".safetensors"))
+    store = ImageStore.open(stripes)
+    read = Evaluation(network, store, place("cpu", "fp32", "off", 1), header["network"])
+    assert read.accuracy(store.test) == pytest.approx(seen[epochs])
+    assert not (tmp_path / "states").exists() or not list((tmp_path / "states").iterdir())
+
+
+def test_the_card_names_what_was_taken_and_which_images_kept_their_labels(stripes, model, tmp_path):
+    out = run(stripes, tmp_path, settings({"model": "drl"}), "drl", model)
+    card = json.loads(Path(f"{out}.json").read_text())
+    assert "conv.weight" in card["taken_from_model"]
+    assert not any(name.startswith("classifier") for name in card["taken_from_model"])
+    assert len(card["labelled_images"]) == 12
+    assert sorted(card["outputs"]) == ["out.csv", "out.safetensors"]
+    assert any(name.endswith("model.safetensors") for name in card["inputs"])
+    store = ImageStore.open(stripes)
+    counts = store.labels[torch.tensor(card["labelled_images"])].bincount()
+    assert counts.tolist() == [4, 4, 4]
+
+
+STOPS = {"supervised": 3, "between epochs": 8, "semi-supervised": 15, "search": 20, "later": 30}
+
+
+@pytest.mark.parametrize(
+    ("t_init", "stop"),
+    [
+        (0.5, "supervised"),
+        (0.5, "semi-supervised"),
+        ("search", "between epochs"),
+        ("search", "search"),
+        ("search", "later"),
+    ],
+)
+def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, model, tmp_path, monkeypatch, t_init, stop):
+    stop = STOPS[stop]
+    chosen = settings({"model": "drl", "t_init": t_init, "mixup": True})
+    chosen["network"] = NETWORK | {"encoder": NETWORK["encoder"] | {"dropout": 0.2}}
+    whole = run(stripes, tmp_path / "whole", chosen, "drl", model)
+    real = FineTuning.advance
+
+    def advance(self):
+        real(self)
+        if self.step == stop:
+            self.stop_now = True
+
+    monkeypatch.setattr(FineTuning, "advance", advance)
+    monkeypatch.setattr("drl.laplacenet.fine_tune.run", stopping_run)
+    with pytest.raises(Unfinished, match=f"step {stop} of"):
+        run(stripes, tmp_path / "parts", chosen, "drl", model)
+    monkeypatch.undo()
+    torch.rand(7)  # a new process has another default generator
+    parts = run(stripes, tmp_path / "parts", chosen, "drl", model)
+    for suffix in (".csv", ".safetensors"):
+        assert parts.with_suffix(suffix).read_bytes() == whole.with_suffix(suffix).read_bytes()
+
+
+def stopping_run(training, *rest):
+    """The loop, stopped where a test marks the training."""
+    from drl.training.run import run as real
+
+    first, minutes, budget, _, on_save = rest[:3], rest[3], rest[4], rest[5], rest[6]
+    return real(training, *first, minutes, budget, lambda: getattr(training, "stop_now", False), on_save)
+
+
+def test_the_early_reading_is_a_prefix_of_the_whole_run(stripes):
+    whole, early = finish(training(stripes)), finish(training(stripes, settings({"until": "early"})))
+    assert whole.epochs == 4
+    assert early.rows == [row for row in whole.rows if row["epoch"] <= 3]
+
+
+def test_other_seeds_and_arms_of_one_seed(stripes):
+    first, again, other = (finish(training(stripes, seed=seed)) for seed in (0, 0, 1))
+    assert first.rows == again.rows
+    assert first.rows != other.rows
+    assert torch.equal(first.parts.labelled, other.parts.labelled)
+
+
+@pytest.mark.parametrize(
+    ("arm", "mixed"), [({}, (False, True)), ({"mixup": True}, (True, True)), ({"mixup_semi": False}, (False, False))]
+)
+def test_mixup_is_where_the_knobs_say(stripes, monkeypatch, arm, mixed):
+    shares = []
+    real = fine_tuning.mixed_entropy
+
+    def spy(logits, targets, order, share):
+        shares.append((share, order.tolist()))
+        return real(logits, targets, order, share)
+
+    monkeypatch.setattr(fine_tuning, "mixed_entropy", spy)
+    job = finish(training(stripes, settings(arm)))
+    supervised = 2 * 8  # two versions of eight steps
+    phases = shares[:supervised], shares[supervised:]
+    for phase, wanted in zip(phases, mixed, strict=True):
+        assert any(share != 1 for share, _ in phase) == wanted
+        # The versions of an image share what they are mixed with.
+        assert all(one == two for one, two in zip(phase[::2], phase[1::2], strict=True))
+    assert len(shares) == 2 * job.total
+
+
+def test_a_step_is_the_mean_over_versions_each_with_its_own_batch_statistics(stripes):
+    job, plain = training(stripes), training(stripes)
+    positions, versions = job._batch(False)
+    targets = job.store.labels[positions]
+    job.rate = plain.rate = 0.1
+    loss = job._learn(versions, targets, False)
+    network = plain.network.train()
+    entropies = []
+    for images in versions:
+        x = (images / 255 - plain.store.mean) / plain.store.std
+        logits = network.logits(x)
+        entropies.append(torch.nn.functional.cross_entropy(logits, targets))
+    expected = torch.stack(entropies).mean()
+    expected.backward()
+    torch.testing.assert_close(loss.float(), expected.detach(), rtol=1e-5, atol=1e-6)
+    plain.optimiser.step(0.1)
+    for found, wanted in zip(job.network.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(job.network.norm.running_mean, network.norm.running_mean)
+
+
+def test_batches_are_labelled_and_unlabelled_images_in_their_shares(stripes):
+    job = training(stripes)
+    labelled, others = set(job.parts.labelled.tolist()), set(job.parts.others.tolist())
+    assert not labelled & others
+    assert labelled | others == set(job.store.train.tolist())
+    seen = []
+    for _ in range(14):
+        positions, versions = job._batch(True)
+        assert len(versions) == 2
+        assert all(version.shape == (6, 1, 8, 8) for version in versions)
+        assert not torch.equal(versions[0], versions[1])
+        assert set(positions[:3].tolist()) <= labelled
+        seen += positions[3:].tolist()
+    # One pass over the others, but for the batch that is not full.
+    assert len(set(seen)) == len(seen) == 42
+    assert set(seen) <= others
+
+
+def test_pseudo_labels_take_the_place_of_the_others_labels_alone(stripes, monkeypatch):
+    job = training(stripes)
+    real = fine_tuning.pseudo_labels
+    given = []
+
+    def spy(features, labelled, labels, classes, **options):
+        given.append((features.clone(), labelled, labels, classes, options))
+        return real(features, labelled, labels, classes, **options)
+
+    monkeypatch.setattr(fine_tuning, "pseudo_labels", spy)
+    # Labels of the others may not reach the training.
+    job.store.labels[job.parts.others] = (job.store.labels[job.parts.others] + 1) % 3
+    honest = finish(training(stripes))
+    finish(job)
+    keep = ("accuracy", "loss", "t")
+    assert [row for row in job.rows if row["metric"] in keep] == [row for row in honest.rows if row["metric"] in keep]
+    features, labelled, labels, classes, options = given[0]
+    assert features.shape == (54, 64)
+    assert labelled.tolist() == list(range(12))
+    assert torch.equal(labels, job.store.labels[job.parts.labelled])
+    assert classes == 3
+    assert options == {"neighbours": 5, "alpha": 0.99, "tolerance": 1e-3, "iterations": 30, "rounds": 10}
+    assert torch.equal(job.targets[job.parts.labelled], job.store.labels[job.parts.labelled])
+
+
+def test_the_search_goes_on_from_the_t_of_the_least_training_loss(stripes):
+    job = training(stripes, settings({"model": "drl", "t_init": "search", "until": "early"}))
+    assert job.total == 3 * 8 + 1 * 14
+    losses = {}
+    while job.searching:
+        candidate = job.candidate
+        job.advance()
+        if job.step % 4 == 0:
+            found = [row for row in job.rows if row["metric"] == "search_loss"]
+            losses[(found[-1]["t"], found[-1]["epoch"])] = found[-1]["value"]
+            assert found[-1]["t"] == STUDY["search"][candidate]
+    assert len(losses) == 3 * 2
+    (t, epoch), least = min(losses.items(), key=lambda entry: entry[1])
+    assert [row["value"] for row in job.rows if row["metric"] == "t_init"] == [t]
+    assert job.best.loss == pytest.approx(least)
+    assert job.epoch == 2
+    for name, value in job.network.state_dict().items():
+        assert torch.equal(value, job.best.weights[name])
+    # Alone, that start comes to the same weights: the candidates see the same random numbers.
+    alone = training(stripes, settings({"t_init": t}))
+    while alone.epoch < epoch:
+        alone.advance()
+    for name, value in alone.network.state_dict().items():
+        assert torch.equal(value, job.best.weights[name]), name
+    accuracies = [row["epoch"] for row in finish(job).rows if row["metric"] == "accuracy"]
+    assert accuracies == [*range(1, epoch + 1), 3]
+
+
+def test_t_is_learned_unless_nothing_reaches_it(stripes):
+    job = finish(training(stripes, settings({"t_init": 0.8}, learning_rate=0.5)))
+    learned = [row["value"] for row in job.rows if row["metric"] == "t"]
+    alone = [row["value"] for row in job.rows if row["metric"] == "t_without_gradient"]
+    assert learned[-1] != alone[-1]
+    assert alone == sorted(alone, reverse=True)
+    assert 0.5 < alone[-1] < 0.8
+    free = finish(training(stripes, settings({"t_init": 0.8, "weight_decay_on_t": False}, learning_rate=0.5)))
+    still = [row["value"] for row in free.rows if row["metric"] == "t_without_gradient"]
+    assert still == pytest.approx([0.8] * free.epochs, abs=1e-6)
+
+
+def test_validation_images_are_held_out_where_they_choose(stripes):
+    job = finish(training(stripes, settings(select="best_val")))
+    held = set(job.store.val.tolist())
+    assert held
+    assert not held & {*job.parts.labelled.tolist(), *job.parts.others.tolist()}
+    assert [row["epoch"] for row in job.rows if row["metric"] == "validation_accuracy"] == [*range(1, job.epochs + 1)]
+    assert not [row for row in finish(training(stripes)).rows if row["metric"] == "validation_accuracy"]
+
+
+def test_solvers_that_stop_early_are_told_of_and_go_on(stripes, capsys):
+    job = finish(training(stripes, settings(solver_iterations=1, tolerance=1e-9)))
+    said = capsys.readouterr().out
+    assert "epoch 3: conjugate gradients left 3 classes above the tolerance 1e-09 after 1 iterations" in said
+    assert math.isfinite(job.rows[-1]["value"])
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_epoch(stripes, tmp_path):
+    with pytest.raises(
+        UserError, match=r"fine-tune none on stripes, 12 labels, .* not finite in epoch 1 of 4; .*learning_rate"
+    ):
+        run(stripes, tmp_path, settings(learning_rate=1e30))
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arm", "given", "line"),
+    [
+        ("none", True, "starts from fresh weights; give no model"),
+        ("drl", False, "starts from a model of 'drl'; give it"),
+    ],
+)
+def test_a_model_too_many_or_too_few(stripes, model, tmp_path, arm, given, line):
+    chosen = settings({"model": None if arm == "none" else "drl"})
+    with pytest.raises(UserError, match=line):
+        run(stripes, tmp_path, chosen, arm, model if given else None)
+
+
+def test_images_of_another_dataset(stripes, tmp_path):
+    name = Run("demo", "digits", "none", 12, 12, 0)
+    with pytest.raises(UserError, match="holds 'stripes'; give the images of 'digits'"):
+        fine_tune(name, settings(), stripes, tmp_path / "o.csv", tmp_path, "code", Resources("cpu", "fp32", "off", 1))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["class0/99.png class0"], "no training image is called 'class0/99.png'"),
+        (["twice"], "is listed twice"),
+    ],
+)
+def test_label_lists_that_are_wrong(stripes, tmp_path, lines, message):
+    files = sorted(ImageStore.open(stripes).training_files())
+    good = [f"{name} {name.split('/')[0]}" for name in files[:12]]
+    listed = [good[0], *good[:11]] if lines == ["twice"] else [*lines, *good[:11]]
+    folder = tmp_path / "12_balanced_labels"
+    folder.mkdir()
+    (folder / "12.txt").write_text("\n".join(listed) + "\n")
+    chosen = settings() | {"label_list": str(tmp_path)}
+    with pytest.raises(UserError, match=message):
+        run(stripes, tmp_path, chosen)
