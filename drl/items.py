@@ -317,7 +317,7 @@ def _fine_tunings(config: Config, item: str) -> Iterator[FineTuning]:
         for arm in config.items[item].arms
     ]
     cells += [(row.dataset, row.arm, row.labels) for row in config.item_beyond(item)]
-    for dataset, arm, labels in cells:
+    for dataset, arm, labels in dict.fromkeys(cells):
         for seed in config.item_seeds(item):
             for split in config.splits(seed):
                 yield FineTuning(dataset, arm, labels, split, seed)

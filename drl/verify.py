@@ -117,6 +117,7 @@ def _difference(new: Any, old: Any, where: str = "") -> str:
     """Name the first key whose value differs."""
     if isinstance(new, dict) and isinstance(old, dict):
         for key in sorted(set(new) | set(old)):
-            if new.get(key) != old.get(key):
-                return _difference(new.get(key), old.get(key), f"{where}.{key}" if where else key)
+            values = new.get(key, "not there"), old.get(key, "not there")
+            if values[0] != values[1]:
+                return _difference(*values, f"{where}.{key}" if where else key)
     return f"{where} was {old!r}, now {new!r}"

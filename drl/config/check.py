@@ -12,7 +12,7 @@ from drl.config.networks import UNet
 from drl.config.recipes import Recipe, is_file
 from drl.config.schema import Config
 from drl.errors import UserError
-from drl.items import ITEMS
+from drl.items import ITEMS, models
 
 DATASET_PATTERN = r"[a-z0-9_]+"
 
@@ -48,6 +48,10 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
                 _starts_fit(config, recipe, recipe_name, name)
                 _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, config.datasets[name])
     check_arms(config, recipe)
+    about_arms = [item for item in config.items if ITEMS[item].study == "fine_tune"]
+    for dataset, name in dict.fromkeys((m.dataset, m.recipe) for item in about_arms for m in models(config, item)):
+        _starts_fit(config, recipe, name, dataset)
+        _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
     if config.studies.fid.extractor == "supervised":
         name = config.studies.fid.recipe
         known("studies.fid.recipe", name, "recipe", config.recipes)
@@ -196,6 +200,13 @@ def _budgets_fit(
 
 def _recipe_fits(recipe_name: str, recipe: Recipe, name: str, dataset: DatasetSettings) -> None:
     available = dataset.train - (dataset.validation if recipe.hold_out_validation else 0)
+    if recipe.train_images is not None:
+        if recipe.train_images > available:
+            raise UserError(
+                f"config: recipes.{recipe_name}.train_images: {recipe.train_images} are more than the {available} "
+                f"training images of dataset {name!r}; use at most {available}"
+            )
+        available = recipe.train_images
     if recipe.batch_size > available:
         raise UserError(
             f"config: recipes.{recipe_name}.batch_size: {recipe.batch_size} is more than the {available} training "

@@ -28,19 +28,21 @@ def check_arms(config: Config, recipe: Resolve) -> None:
         UserError: One line that names the key and the remedy.
     """
     like = config.studies.fine_tune.network_of
-    known("studies.fine_tune.network_of", like, "recipe", config.recipes)
+    recipes = {*config.recipes, *(member for name in config.recipes for member in config.members(name))}
+    known("studies.fine_tune.network_of", like, "recipe", recipes)
     for name, arm in config.arms.items():
         if not re.fullmatch(ARM_PATTERN, name):
             raise UserError(f"config: arms.{name}: use lower case letters, digits and _ in an arm's name")
         if arm.model is not None:
-            known(f"arms.{name}.model", arm.model, "recipe", config.recipes)
+            known(f"arms.{name}.model", arm.model, "recipe", recipes)
     for dataset in config.studies.fine_tune.labels:
         known("studies.fine_tune.labels", dataset, "dataset", config.datasets)
+    shown: dict[tuple[str, str], None] = {}
     for item in [item for item in config.items if ITEMS[item].study == "fine_tune"]:
         _item_fits(config, item)
-        for dataset in config.item_datasets(item):
-            for name in config.items[item].arms:
-                _networks_fit(config, recipe, name, dataset)
+        shown |= {(run.arm, run.dataset): None for run in fine_tunings(config, item)}
+    for name, dataset in shown:
+        _networks_fit(config, recipe, name, dataset)
 
 
 def fine_tuning_fits(config: Config, dataset: str, labels: int) -> None:
@@ -67,15 +69,24 @@ def fine_tuning_fits(config: Config, dataset: str, labels: int) -> None:
     if labels < settings.classes:
         raise UserError(f"{where}{labels} labels cannot cover {settings.classes} classes; give at least so many")
     if labels > settings.train - held_out:
-        raise UserError(f"{where}{labels} labels are more than its {settings.train - held_out} training images")
+        raise UserError(
+            f"{where}{labels} labels are more than its {settings.train - held_out} training images; give fewer"
+        )
     padding = study.crop_padding(settings.image_size)
     if padding >= settings.image_size:
-        raise UserError(f"config: studies.fine_tune.padding: {padding} is too much for {settings.image_size} pixels")
-    schedule = Schedule.of(labels, settings.train - held_out, study.slice())
+        raise UserError(
+            f"config: studies.fine_tune.padding: {padding} is too much for {settings.image_size} pixels; give less"
+        )
+    try:
+        schedule = Schedule.of(labels, settings.train - held_out, study.slice())
+    except UserError as error:
+        raise UserError(f"{where}{error}") from error
     if schedule.epochs < study.early_epoch:
+        first, more = study.supervised_epochs, study.early_epoch - study.supervised_epochs
+        needed = first * schedule.steps(0) + more * schedule.semi_steps
         raise UserError(
             f"{where}{labels} labels give {schedule.epochs} epochs, and studies.fine_tune.early_epoch is "
-            f"{study.early_epoch}; give more steps, or an earlier one"
+            f"{study.early_epoch}; give at least {needed} steps, or an earlier one"
         )
 
 
@@ -93,6 +104,13 @@ def _item_fits(config: Config, item: str) -> None:
                 f"config: items.{item}.beyond: {row.in_place_of!r} is no column of {item}; "
                 f"{nearest(row.in_place_of, axes.arms)}"
             )
+    if not ITEMS[item].settings:
+        for name in axes.arms:
+            if config.arms[name].t_init == "search":
+                raise UserError(
+                    f"config: items.{item}.arms: {name!r} searches its start of t, which differs from run to run; "
+                    "leave it out"
+                )
     if not ITEMS[item].settings.get("early", True):
         for run in fine_tunings(config, item):
             if config.arms[run.arm].until == "early":

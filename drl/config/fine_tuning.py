@@ -11,7 +11,7 @@ from drl.config.lists import unique
 from drl.data.padding import crop_padding
 
 Logit = Annotated[float, Field(gt=0, lt=1)]
-Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(unique)]
+Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), AfterValidator(unique)]
 Splits = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(unique)]
 
 
@@ -68,6 +68,10 @@ class FineTuneSettings(Settings):
     steps: int = Field(
         ge=1, description="About so many in all; they decide the number of epochs. Authors' code: 250000."
     )
+    epoch_steps: int | None = Field(
+        ge=1,
+        description="Most steps of a semi-supervised epoch. Authors' code: null, a pass over the unlabelled images.",
+    )
     batch_size: int = Field(ge=2, description="Images a step. Job scripts: 100.")
     labelled_batch: int = Field(ge=1, description="Labelled among them in semi-supervised steps. Job scripts: 50.")
     supervised_epochs: int = Field(ge=1, description="Outer epochs with labelled images alone. Authors' code: 10.")
@@ -101,7 +105,7 @@ class FineTuneSettings(Settings):
     @model_validator(mode="after")
     def _batch_is_shared(self) -> FineTuneSettings:
         if self.labelled_batch >= self.batch_size:
-            raise ValueError("labelled_batch must leave places in a batch of batch_size")
+            raise ValueError("labelled_batch must leave places in a batch of batch_size; give a smaller one")
         return self
 
     def crop_padding(self, image_size: int) -> int:

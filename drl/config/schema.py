@@ -128,10 +128,11 @@ class Config(Settings):
         return any(len(self.members(name)) > 1 for name in names)
 
     def item_labels(self, item: str, dataset: str) -> tuple[int, ...]:
-        """Label budgets of an item about fine-tuning, on a dataset."""
+        """Label budgets of an item about fine-tuning, on a dataset; t_trajectory shows the first alone."""
         study, known = self.studies.fine_tune, self.datasets[dataset]
         given = {**study.labels, **(self.items[item].labels or {})}
-        return given.get(dataset, (max(10 * known.classes, study.batch_size),))
+        labels = given.get(dataset, (max(10 * known.classes, study.batch_size),))
+        return labels if ITEMS[item].settings else labels[:1]
 
     def item_beyond(self, item: str) -> tuple[Beyond, ...]:
         """Rows of an item that the paper does not have, on the datasets that are drawn."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from drl.laplacenet.pseudo_labels import pseudo_labels
 from torch import Tensor
 
 from drl.data.augment.laplacenet import augment
@@ -18,6 +17,7 @@ from drl.errors import UserError
 from drl.laplacenet.classifier import inputs, set_t
 from drl.laplacenet.evaluation import Evaluation
 from drl.laplacenet.mixup import mixed_entropy, mixture
+from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.laplacenet.schedule import Schedule
 from drl.laplacenet.sgd import NesterovSGD
 from drl.models.wide_resnet import WideResNet

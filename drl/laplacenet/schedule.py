@@ -18,7 +18,8 @@ class Schedule:
         supervised_epochs: Outer epochs with labelled images alone.
         passes: Passes over the labelled images in each of them.
         pass_steps: Steps of a pass, floor(n / B); its incomplete last batch is dropped.
-        semi_steps: Steps of a semi-supervised epoch, s = floor((N - n) / (B - B_l)): one pass over the others.
+        semi_steps: Steps of a semi-supervised epoch, s = floor((N - n) / (B - B_l)): one pass over the others, or fewer
+            where the settings say so.
         epochs: Outer epochs in all, E = supervised + floor((steps - supervised steps) / s).
         tail: The cosine would reach 0 so many epochs after the end.
         learning_rate: The first one.
@@ -47,20 +48,21 @@ class Schedule:
         batch, others = settings["batch_size"], settings["batch_size"] - settings["labelled_batch"]
         if labels < batch:
             raise UserError(
-                f"fine-tuning: {labels} labels do not fill a batch of {batch}, so no supervised step would be made; "
+                f"{labels} labels do not fill a batch of {batch}, so no supervised step would be made; "
                 "give at least as many labels, or lower studies.fine_tune.batch_size"
             )
         if images - labels < others:
             raise UserError(
-                f"fine-tuning: {images - labels} images without a label do not fill their {others} places in a batch; "
+                f"{images - labels} images without a label do not fill their {others} places in a batch; "
                 "give fewer labels, or lower studies.fine_tune.batch_size"
             )
         pass_steps, semi_steps = labels // batch, (images - labels) // others
+        semi_steps = min(semi_steps, settings["epoch_steps"] or semi_steps)
         first = settings["supervised_epochs"] * settings["passes"] * pass_steps
         more = (settings["steps"] - first) // semi_steps
         if more < 1:
             raise UserError(
-                f"fine-tuning: studies.fine_tune.steps {settings['steps']} leave no epoch after the {first} supervised "
+                f"studies.fine_tune.steps {settings['steps']} leave no epoch after the {first} supervised "
                 f"steps with {labels} labels; give at least {first + semi_steps}"
             )
         return cls(

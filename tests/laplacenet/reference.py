@@ -10,19 +10,18 @@ from scipy.sparse.linalg import cg
 
 def unit_codes(features):
     """Scale rows to norm 1 in float32; rows of zeros stay."""
-    norms = features.norm(dim=1, keepdim=True)
-    return torch.nn.functional.normalize(features / torch.where(norms == 0, 1, norms))
+    return torch.nn.functional.normalize(features, eps=1e-30)
 
 
 def hits(features, k):
     """Find k + 1 hits of each point among all: indices and cosines, the nearest first, of equals the lowest index."""
     points = unit_codes(features).double()
-    found = []
-    for block in points.split(500):
-        cosines = (block @ points.T).float().clamp_min(0)
-        values, indices = cosines.sort(dim=1, descending=True, stable=True)
-        found.append((indices[:, : k + 1].numpy(), values[:, : k + 1].numpy()))
-    return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    indices, cosines = [], []
+    for point in points:
+        order = (-(points * point).sum(1).clamp_min(0)).sort(stable=True)
+        indices.append(order.indices[: k + 1].numpy())
+        cosines.append(-order.values[: k + 1].float().numpy())
+    return np.stack(indices), np.stack(cosines)
 
 
 def graph(features, k):

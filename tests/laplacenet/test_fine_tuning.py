@@ -20,6 +20,7 @@ from tests import tiny
 
 STUDY = {
     "steps": 47,
+    "epoch_steps": None,
     "batch_size": 6,
     "labelled_batch": 3,
     "supervised_epochs": 2,

@@ -52,6 +52,13 @@ def test_rates_of_semi_supervised_epochs_only_fall_and_stay_above_zero(labels, i
     assert rates[-1] > 0
 
 
+@pytest.mark.parametrize(("most", "steps"), [(78, 78), (998, 998), (999, 998), (None, 998)])
+def test_an_epoch_can_be_shorter_than_a_pass_but_not_longer(most, steps):
+    schedule = Schedule.of(100, 50000, PAPER | {"epoch_steps": most})
+    assert schedule.semi_steps == steps
+    assert schedule.epochs == 10 + (250_000 - 100) // steps
+
+
 @pytest.mark.parametrize(
     ("labels", "images", "changes", "line"),
     [

@@ -1,0 +1,150 @@
+"""The graph against a full search and scipy, where ties, copies and zeros make trouble."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drl.errors import UserError
+from drl.laplacenet import neighbours
+from drl.laplacenet.graph import build_graph, near_together
+from drl.laplacenet.neighbours import nearest
+from tests.laplacenet import reference
+
+
+def codes(seed, n, d=12, groups=1):
+    """Rectified codes; those of different groups have no unit in common, so that no edge joins them."""
+    generator = torch.Generator().manual_seed(seed)
+    result = torch.zeros(n, d * groups)
+    for group in range(groups):
+        size = len(result[group::groups])
+        result[group::groups, group * d : (group + 1) * d] = torch.rand(size, d, generator=generator)
+    return result
+
+
+def compare(features, k):
+    ours, slow = build_graph(features, k).to_dense().numpy(), reference.graph(features, k).toarray()
+    assert ((ours != 0) == (slow != 0)).all()
+    np.testing.assert_allclose(ours, slow, rtol=2e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize(("n", "hits"), [(2000, 6), (700, 51), (40, 40), (1, 1)])
+def test_finds_what_a_full_search_finds(n, hits, fast):
+    features = codes(n, n, 128)
+    found, cosines = nearest(reference.unit_codes(features), hits, fast)
+    indices, values = reference.hits(features, hits - 1)
+    assert (found.numpy() == indices).all()
+    np.testing.assert_allclose(cosines.numpy(), values, rtol=2e-7)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_copies_are_found_lowest_index_first(fast):
+    features = codes(3, 60, 16).repeat(20, 1)
+    found, _ = nearest(reference.unit_codes(features), 9, fast)
+    assert found[777].tolist() == [57 + 60 * i for i in range(9)]
+    indices, _ = reference.hits(features, 8)
+    assert (found.numpy() == indices).all()
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_crowd_that_rough_numbers_cannot_tell_apart(fast):
+    generator = torch.Generator().manual_seed(0)
+    features = 1 + 1e-4 * torch.rand(1500, 32, generator=generator)
+    found, _ = nearest(reference.unit_codes(features), 6, fast)
+    assert (found.numpy() == reference.hits(features, 5)[0]).all()
+
+
+def test_most_pairs_are_ruled_out():
+    points = torch.nn.functional.normalize(codes(0, 4000, 64))
+    product = neighbours._RoughProduct.of(points, 21, torch.bfloat16)
+    assert len(product.factors) >= 1
+    rows, _ = product.candidates(0, 256, 21)
+    assert int(rows.bincount(minlength=256).min()) >= 21
+    assert len(rows) < 256 * 200
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 90), k=st.integers(1, 12), groups=st.integers(1, 3))
+def test_matches_the_slow_way(seed, n, k, groups):
+    compare(codes(seed, n, groups=groups), k)
+
+
+def test_copies_and_isolated_images_match_the_slow_way():
+    features = codes(1, 80)
+    features[10:30] = features[40]
+    features[[0, 50, 79]] = 0
+    compare(features, 7)
+    assert build_graph(features, 7).to_dense()[[0, 50, 79]].count_nonzero() == 0
+
+
+def test_no_code_at_all_makes_no_edges():
+    assert build_graph(torch.zeros(5, 3), 2).to_dense().count_nonzero() == 0
+    assert build_graph(torch.ones(1, 3), 2).to_dense().tolist() == [[0]]
+
+
+def test_few_images_are_all_neighbours():
+    features = codes(2, 9)
+    assert torch.equal(build_graph(features, 50).to_dense(), build_graph(features, 8).to_dense())
+    assert (build_graph(features, 50).to_dense() != 0).sum() == 72
+    compare(features, 50)
+
+
+def test_lengths_do_not_matter():
+    features = codes(4, 50)
+    scales = torch.tensor([1.0, 1e-30, 1e30, 4.0, 0.5]).repeat(10)[:, None]
+    torch.testing.assert_close(build_graph(features * scales, 5).to_dense(), build_graph(features, 5).to_dense())
+
+
+def test_a_negative_cosine_makes_no_edge():
+    assert build_graph(torch.tensor([[1.0, 0], [-1, 0.1], [0, 1]]), 2).to_dense().min() == 0
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), k=st.integers(1, 20))
+def test_is_symmetric_with_small_eigenvalues_and_without_loops(seed, k):
+    dense = build_graph(codes(seed, 60, groups=2), k).to_dense().double()
+    assert torch.equal(dense, dense.T)
+    assert dense.diagonal().count_nonzero() == 0
+    assert torch.linalg.eigvalsh(dense).abs().max() <= 1 + 1e-6
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_order_of_images_does_not_matter(seed):
+    features = codes(seed, 70)
+    order = torch.randperm(70, generator=torch.Generator().manual_seed(seed))
+    moved = build_graph(features[order], 6).to_dense()
+    torch.testing.assert_close(moved, build_graph(features, 6).to_dense()[order][:, order])
+
+
+def test_places_move_rows_and_columns():
+    features = codes(6, 300, groups=3)
+    places = near_together(features)
+    assert places.sort().values.tolist() == list(range(300))
+    moved = build_graph(features, 6, places).to_dense()
+    assert torch.equal(moved[places][:, places], build_graph(features, 6).to_dense())
+
+
+def test_neighbours_lie_near_each_other():
+    centres = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
+    features = (centres + 0.02 * codes(0, 1200, 12).view(30, 40, 12)).flatten(0, 1)
+    ends = build_graph(features, 6, near_together(features)).to_dense().nonzero()
+    assert (ends[:, 0] - ends[:, 1]).abs().double().mean() < 200  # 400 at random
+
+
+def test_is_the_same_every_time():
+    features = codes(5, 900).repeat(2, 1)
+    first, second = build_graph(features, 10), build_graph(features, 10)
+    assert torch.equal(first.values(), second.values())
+    assert torch.equal(first.col_indices(), second.col_indices())
+
+
+def test_bad_codes_are_refused():
+    broken = codes(0, 5)
+    broken[2, 2] = torch.nan
+    with pytest.raises(UserError, match="must be finite"):
+        build_graph(broken, 2)
+    with pytest.raises(UserError, match="0 neighbours make no graph"):
+        build_graph(codes(0, 5), 0)
