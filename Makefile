@@ -35,6 +35,9 @@ bench: $(READY)  ## what the hot paths cost, beside plain references
 	python benchmarks/simclr_augment.py
 	python benchmarks/model_evaluation.py
 	python benchmarks/sampling.py
+	python benchmarks/pseudo_labels.py
+	python benchmarks/rand_augment.py
+	python benchmarks/fine_tuning_step.py
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if sys.version_info < (3, 11) else None'

@@ -211,7 +211,7 @@ REGISTRY = (
         "LaplaceNet with and without pretraining",
         "3.2",
         "fine_tune",
-        "2 models each of 3 datasets, 55 fine-tunings",
+        "DRL and VDRL on 3 datasets, 55 fine-tunings",
         drawn_by="fine_tuning_tables",
         settings={"number": 1, "layout": "settings_down", "early": False, "difference": False},
     ),

@@ -34,8 +34,11 @@ class NesterovSGD:
         rest = [value for value in network.parameters() if value is not network.param_t]
         logits = [network.param_t, self.lone_logit]
         self.parameters = [*rest, *logits]
+        groups: list[dict[str, Any]] = [{"params": rest}, {"params": logits}]
+        if not decays_t:
+            groups[1]["weight_decay"] = 0.0
         self.sgd = torch.optim.SGD(
-            [{"params": rest}, {"params": logits, "weight_decay": settings["weight_decay"] if decays_t else 0.0}],
+            groups,
             lr=settings["learning_rate"],
             momentum=settings["momentum"],
             nesterov=settings["momentum"] > 0,

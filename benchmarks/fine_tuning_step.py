@@ -1,0 +1,137 @@
+"""Semi-supervised steps at the paper's size: images a second beside the plain way, and what Tables 1 to 5 would take.
+
+Plain, as the authors': one PIL image after another, eager fp32, contiguous weights, SGD parameter by parameter; the
+network is the same. Pipeline: what `drl fine-tune` chooses on this machine. A step makes three versions of a batch of
+100, half of them labelled.
+
+    python benchmarks/fine_tuning_step.py [--size 32] [--steps 5] [--out bench.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.rand_augment import TransformedImages
+from benchmarks.training_step import synthetic_store
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.config.schema import Config
+from drl.device import peak_memory_bytes, place
+from drl.items import ITEMS, fine_tunings
+from drl.laplacenet import fine_tuning
+from drl.laplacenet.classifier import build
+from drl.laplacenet.fine_tuning import FineTuning, Parts
+from drl.laplacenet.schedule import Schedule
+from drl.methods.base import ImageFacts
+
+WARM_UP = 2
+
+
+def one_after_another(images: Tensor, operations: int, generator: object, *, flip: float, padding: int) -> Tensor:
+    """Augment as the authors' data loader does, in one process."""
+    changed = TransformedImages(images, operations, padding)
+    return torch.stack([changed[position] for position in range(len(changed))])
+
+
+def measure(way: str, size: int, steps: int, device: str, threads: int | None) -> dict[str, Any]:
+    """Time one way in this process."""
+    settings = slices.fine_tune(resolve("paper"), "cifar10", "none", 100)
+    plain = way == "plain"
+    placement = place(device, "fp32" if plain else "auto", "off", threads, 16)
+    store = synthetic_store(size, 10, placement.device)
+    network = build(settings["network"], ImageFacts(3, size, 10), 0).to(placement.device)
+    if plain:
+        vars(fine_tuning)["augment"] = one_after_another
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    parts = Parts(store.train[:100], store.train[100:], store.val, store.test)
+    training = FineTuning(network, store, parts, placement, settings, 0)
+    if plain:
+        for group in training.optimiser.sgd.param_groups:
+            group["fused"], group["foreach"] = False, False
+    # Pseudo-labels are measured by themselves: here every image keeps its label.
+    training.epoch, training.step_in_epoch = training.schedule.supervised_epochs, 1
+
+    def step() -> float:
+        started = time.perf_counter()
+        training.advance()
+        training.step_in_epoch = 1
+        if placement.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    for _ in range(WARM_UP):
+        step()
+    seconds = statistics.median(step() for _ in range(steps))
+    memory = peak_memory_bytes(placement.device) / 2**20
+    rate = training.images_per_step / seconds
+    return {"way": way, "images_per_second": rate, "peak_memory_mib": memory, "precision": placement.precision}
+
+
+def all_images(config: Config) -> tuple[int, int, int]:
+    """Return, over all runs of Tables 1 to 5, how many there are, images of 32 x 32, and pseudo-label updates.
+
+    An image of 84 x 84 counts as (84 / 32)^2 of them. Reading codes and test images counts a third of a training image.
+    """
+    tables = [item for item in config.items if ITEMS[item].study == "fine_tune" and ITEMS[item].kind == "table"]
+    runs = {run for item in tables for run in fine_tunings(config, item)}
+    study, images, updates = config.studies.fine_tune, 0.0, 0
+    for run in runs:
+        settings = config.datasets[run.dataset]
+        schedule = Schedule.of(run.labels, settings.train, study.slice())
+        arm = config.arms[run.arm]
+        epochs = schedule.epochs if arm.until == "end" else study.early_epoch
+        semi = epochs - schedule.supervised_epochs
+        first = schedule.supervised_epochs * schedule.steps(0) * (len(study.search) if arm.t_init == "search" else 1)
+        steps = first + semi * schedule.semi_steps
+        read = (semi * settings.train + epochs * settings.test) / 3
+        images += (steps * study.batch_size * study.versions + read) * (settings.image_size / 32) ** 2
+        updates += semi
+    return len(runs), round(images), updates
+
+
+def main() -> None:
+    """Run both ways, each in a process of its own; print the ratio and what all runs would take."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--way", choices=("plain", "pipeline"), help="measure only this, in this process, as JSON")
+    options = parser.parse_args()
+    if options.way:
+        print(json.dumps(measure(options.way, options.size, options.steps, options.device, options.threads)))
+        return
+    timings: list[dict[str, Any]] = []
+    for way in ("plain", "pipeline"):
+        run = subprocess.run([sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, check=True)
+        timings.append(json.loads(run.stdout.splitlines()[-1]))
+        line = "{way:9} {images_per_second:8.1f} images/s  {peak_memory_mib:7.0f} MiB  {precision}"
+        print(line.format(**timings[-1]))
+    ratio = timings[1]["images_per_second"] / timings[0]["images_per_second"]
+    print(f"ratio     {ratio:8.2f}")
+    runs, images, updates = all_images(resolve("paper"))
+    rate = timings[1]["images_per_second"] * (options.size / 32) ** 2
+    print(
+        f"Tables 1 to 5 at paper scale: {runs} runs, {images:.3g} images of 32x32, {updates:,} pseudo-label updates; "
+        f"at this rate {images / rate / 3600:,.0f} hours, and what the updates take"
+    )
+    if options.out:
+        report = {"timings": timings, "ratio": ratio, "runs": runs, "images": images, "updates": updates}
+        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
