@@ -61,6 +61,7 @@ def measure(way: str, size: int, steps: int, device: str, threads: int | None) -
         for group in training.optimiser.sgd.param_groups:
             group["fused"], group["foreach"] = False, False
     # Pseudo-labels are measured by themselves: here every image keeps its label.
+    training.targets = store.labels.clone()
     training.epoch, training.step_in_epoch = training.schedule.supervised_epochs, 1
 
     def step() -> float:

@@ -42,7 +42,7 @@ def check_arms(config: Config, recipe: Resolve) -> None:
         _item_fits(config, item)
         shown |= {(run.arm, run.dataset): None for run in fine_tunings(config, item)}
     for name, dataset in shown:
-        _networks_fit(config, recipe, name, dataset)
+        networks_fit(config, recipe, name, dataset)
 
 
 def fine_tuning_fits(config: Config, dataset: str, labels: int) -> None:
@@ -120,7 +120,12 @@ def _item_fits(config: Config, item: str) -> None:
                 )
 
 
-def _networks_fit(config: Config, recipe: Resolve, name: str, dataset: str) -> None:
+def networks_fit(config: Config, recipe: Resolve, name: str, dataset: str) -> None:
+    """Check that the classifier has a network that can be fine-tuned, and that an arm's model has the same.
+
+    Raises:
+        UserError: One line that names the key and the remedy.
+    """
     like, model = config.studies.fine_tune.network_of, config.arms[name].model
     wanted = recipe(config, like, dataset)
     if not isinstance(wanted.encoder, WideResNetSettings):

@@ -103,9 +103,11 @@ class FineTuneSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _batch_is_shared(self) -> FineTuneSettings:
+    def _fits_together(self) -> FineTuneSettings:
         if self.labelled_batch >= self.batch_size:
             raise ValueError("labelled_batch must leave places in a batch of batch_size; give a smaller one")
+        if self.early_epoch <= self.supervised_epochs:
+            raise ValueError("early_epoch must lie after the supervised_epochs; give a later one")
         return self
 
     def crop_padding(self, image_size: int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from drl.config.check import few_shot_fits, learning_speed_fits
-from drl.config.check_arms import fine_tuning_fits
+from drl.config.check_arms import fine_tuning_fits, networks_fit
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
@@ -45,7 +45,9 @@ def origins(config: Config) -> dict[str, dict[str, Any]]:
 def pretrain(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     """Settings of `drl pretrain`: the resolved recipe, when code usage is measured and how many snapshots are kept."""
     resolved = resolve_recipe(config, recipe, dataset_known(config, dataset))
+    lists = {} if resolved.train_images is None else _label_list(config, dataset)
     return {
+        **lists,
         "recipe": resolved.slice(),
         "code_usage": config.studies.code_usage.slice(),
         "snapshots": config.studies.learning_speed.snapshots,
@@ -180,7 +182,8 @@ def fine_tune(config: Config, dataset: str, arm: str, labels: int) -> dict[str, 
     if chosen["until"] == "end":
         section.pop("early_epoch")
     like = resolve_recipe(config, study.network_of, dataset)
-    assert like.encoder is not None
+    networks_fit(config, resolve_recipe, arm, dataset)
+    assert like.encoder is not None  # checked in the line above
     network = {"encoder": like.encoder.slice(), "pixels": like.pixels, "centre_inputs": like.centre_inputs}
     return {"arm": chosen, "labels": labels, "fine_tune": section, "network": network, **_label_list(config, dataset)}
 

@@ -42,7 +42,9 @@ def build(network: Mapping[str, Any], facts: ImageFacts, seed: int) -> WideResNe
     return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def take_encoder(network: WideResNet, model: Path, dataset: str) -> list[str]:
+def take_encoder(
+    network: WideResNet, model: Path, dataset: str, settings: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Any]]:
     """Copy a pretrained encoder's weights and batch statistics into the classifier, name by name.
 
     The authors' code pairs the two lists of tensors by position and skips what does not fit; here every name and shape
@@ -52,9 +54,10 @@ def take_encoder(network: WideResNet, model: Path, dataset: str) -> list[str]:
         network: The classifier.
         model: A model.safetensors.
         dataset: What it must have been trained on.
+        settings: `network` of the job: encoder and pixels, which must be the model's.
 
     Returns:
-        The names that were taken.
+        The names that were taken, and what the model says it is: scale, dataset, recipe, seed.
 
     Raises:
         UserError: If the model is of another dataset, has no such encoder, or one of another width or depth.
@@ -62,6 +65,13 @@ def take_encoder(network: WideResNet, model: Path, dataset: str) -> list[str]:
     about, weights = encoder_weights(model)
     if about["about"]["dataset"] != dataset:
         raise UserError(f"{model}: was trained on {about['about']['dataset']!r}, not on {dataset!r}; pretrain on that")
+    for key in ("pixels", "centre_inputs", "encoder"):
+        theirs, ours = (_essential(of[key]) for of in (about["recipe"], settings))
+        if theirs != ours:
+            raise UserError(
+                f"{model}: its `{key}` is {theirs}, and the classifier's {ours}; "
+                "pretrain a recipe like studies.fine_tune.network_of"
+            )
     found = {name: value for name, value in weights.items() if not name.startswith((*FRESH, *LEFT_OUT))}
     wanted = {name: value for name, value in network.state_dict().items() if not name.startswith(FRESH)}
     for name in sorted(set(found) | set(wanted)):
@@ -72,7 +82,12 @@ def take_encoder(network: WideResNet, model: Path, dataset: str) -> list[str]:
                 "pretrain a recipe with the encoder of studies.fine_tune.network_of"
             )
     network.load_state_dict(found, strict=False)
-    return sorted(found)
+    return sorted(found), about["about"]
+
+
+def _essential(section: Any) -> Any:
+    """Return a setting without what does not change what weights mean."""
+    return {key: value for key, value in section.items() if key != "dropout"} if isinstance(section, dict) else section
 
 
 def set_t(network: WideResNet, t: float) -> None:

@@ -13,7 +13,7 @@ from drl.device import Placement
 from drl.laplacenet.classifier import inputs
 from drl.models.wide_resnet import WideResNet
 
-# Images a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.
+# Images of 32 x 32 a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.
 CHUNKS = {"cpu": 128, "cuda": 2000}
 
 
@@ -37,14 +37,15 @@ class Evaluation:
         """Return features, float32 [n, D], and logits, float32 [n, classes], of images (int64 [n]), on the device."""
         self.network.eval()
         features, logits = [], []
-        for chunk in positions.split(CHUNKS[self.placement.device.type]):
+        area = self.store.images.shape[2] * self.store.images.shape[3]
+        for chunk in positions.split(max(1, CHUNKS[self.placement.device.type] * 32**2 // max(area, 32**2))):
             x = inputs(self.store.batch(chunk).images, self.store, self.settings)
             with torch.inference_mode(), self.placement.autocast():
                 found = self.network.features(x.contiguous(memory_format=torch.channels_last))
                 features.append(found.float())
                 logits.append(self.network.classifier(found).float())
-        # Cloned outside inference mode, so that anybody may use them.
-        return torch.cat(features).clone(), torch.cat(logits).clone()
+        # Joined outside inference mode, so that anybody may use them.
+        return torch.cat(features), torch.cat(logits)
 
     def accuracy(self, positions: Tensor) -> float:
         """Return the share of images (int64 [n]) that are told right, in percent."""

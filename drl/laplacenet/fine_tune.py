@@ -69,7 +69,7 @@ def fine_tune(
     started = time.monotonic()
     title = f"fine-tune {name}"
     encoder = settings["network"]["encoder"]
-    # bf16 on a CPU pays from the paper's width on; compiled blocks would be made anew for each of a run's two phases.
+    # bf16 on a CPU pays from the paper's width on. Eager: compiling has not been measured on a GPU, and loses on a CPU.
     placement = place(resources.device, resources.precision, "off", resources.threads, 8 * encoder["width"])
     store = ImageStore.open(images, placement.device)
     if store.name != name.dataset:
@@ -123,7 +123,14 @@ def _prepare(
 ) -> tuple[list[str], FineTuning]:
     facts = ImageFacts(store.images.shape[1], store.images.shape[2], len(store.classes))
     network = build(settings["network"], facts, name.seed)
-    taken = [] if model is None else take_encoder(network, model, name.dataset)
+    taken: list[str] = []
+    if model is not None:
+        taken, about = take_encoder(network, model, name.dataset, settings["network"])
+        if (about["recipe"], about["seed"]) != (settings["arm"]["model"], name.seed):
+            raise UserError(
+                f"{model} is of recipe {about['recipe']!r}, seed {about['seed']}, not {settings['arm']['model']!r}, "
+                f"seed {name.seed}; give that one, or set arms.{name.arm}.model"
+            )
     parts = split(store, settings, name.split)
     return taken, FineTuning(network.to(placement.device), store, parts, placement, settings, name.seed)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from drl.data.augment.host import to_device
 from drl.data.augment.laplacenet import augment
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
@@ -41,6 +44,7 @@ class Parts:
     test: Tensor
 
 
+# What a state holds besides tensors and the best of a search.
 PLAIN = ("step", "rows", "epoch", "step_in_epoch", "candidate", "searching")
 
 
@@ -127,7 +131,10 @@ class FineTuning:
         self.draws = {name: generator(self.seed, name) for name in ("augmentation", "mixup")}
         # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
         torch.manual_seed(stream_seed(self.seed, "dropout"))
-        self.targets = self.store.labels.clone()
+        # Nobody has told the classes of the others yet: -1 would stop the loss.
+        known = self.parts.labelled.to(self.placement.device)
+        self.targets = torch.full_like(self.store.labels, -1)
+        self.targets[known] = self.store.labels[known]
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.placement.device)
         self.rate = 0.0
 
@@ -141,21 +148,22 @@ class FineTuning:
             self.loss_sum.zero_()
         positions, images = self._batch(semi)
         self.rate = self.schedule.rate(self.epoch, self.step_in_epoch)
-        self.loss_sum += self._learn(images, self.targets[positions.to(self.placement.device)], semi)
+        self.loss_sum += self._learn(images, self.targets[positions], semi)
         self.step += 1
         self.step_in_epoch += 1
         if self.step_in_epoch == self.schedule.steps(self.epoch):
             self._end_epoch()
 
     def _batch(self, semi: bool) -> tuple[Tensor, list[Tensor]]:
-        """Return positions [B] and the augmented versions, each uint8 [B, C, H, W]."""
+        """Return positions [B], on the device, and the augmented versions, each uint8 [B, C, H, W]."""
         groups = [(self.samplers["supervised"].next(), self.study["weak"])]
         if semi:
             groups = [
                 (self.samplers["labelled"].next(), self.study["weak"]),
                 (self.samplers["others"].next(), self.study["strong"]),
             ]
-        versions = self.study["versions"]
+        versions, device = self.study["versions"], self.placement.device
+        groups = [(to_device(positions, device), operations) for positions, operations in groups]
         parts = []
         for positions, operations in groups:
             images = self.store.batch(positions).images.repeat(versions, 1, 1, 1)
@@ -169,7 +177,7 @@ class FineTuning:
         self.network.train()
         mixes = self.arm["mixup_semi"] if semi else self.arm["mixup"]
         share, order = mixture(len(targets), self.study["mixup_alpha"] if mixes else None, self.draws["mixup"])
-        order = order.to(self.placement.device, non_blocking=True)
+        order = to_device(order, self.placement.device)
         total = torch.zeros((), dtype=torch.float64, device=self.placement.device)
         # One version after the other, as the authors' code does: batch statistics are those of a version's images.
         for images in versions:
@@ -185,13 +193,15 @@ class FineTuning:
 
     def _label(self) -> None:
         """Give every image without a label its pseudo-label."""
-        images = torch.cat([self.parts.labelled, self.parts.others])
+        # In the order of the dataset, which decides between equal codes.
+        images = torch.cat([self.parts.labelled, self.parts.others]).sort().values
         features, _ = self.evaluation.read(images)
-        device, n = self.placement.device, len(self.parts.labelled)
+        device = self.placement.device
+        labelled = torch.isin(images, self.parts.labelled)
         found = pseudo_labels(
             features,
-            torch.arange(n, device=device),
-            self.store.labels[self.parts.labelled.to(device)],
+            labelled.nonzero()[:, 0].to(device),
+            self.store.labels[images[labelled].to(device)],
             len(self.store.classes),
             neighbours=self.study["neighbours"],
             alpha=self.study["alpha"],
@@ -199,9 +209,10 @@ class FineTuning:
             iterations=self.study["solver_iterations"],
             rounds=self.study["alignment_rounds"],
         )
-        others = self.parts.others.to(device)
-        self.targets[others] = found.labels[n:]
-        right = (found.labels[n:] == self.store.labels[others]).float().mean()
+        others = images[~labelled].to(device)
+        guessed = found.labels[~labelled.to(device)]
+        self.targets[others] = guessed
+        right = (guessed == self.store.labels[others]).float().mean()
         self._write("pseudo_label_accuracy", 100 * float(right), len(others))
         self._write("solver_residual", found.residual, len(self.store.classes))
         if found.unconverged:
@@ -209,6 +220,7 @@ class FineTuning:
                 f"epoch {self.epoch + 1}: conjugate gradients left {found.unconverged} classes above the tolerance "
                 f"{self.study['tolerance']} after {self.study['solver_iterations']} iterations (relative residual "
                 f"{found.residual:.2g}); going on with what they have, as LaplaceNet does",
+                file=sys.stderr,
                 flush=True,
             )
 
@@ -249,7 +261,7 @@ class FineTuning:
             self.optimiser.lone_logit.fill_(self.best.lone_logit)
         chosen = {"epoch": self.epoch, "metric": "t_init", "value": self.best.t_init, "n": len(self.candidates)}
         self.rows = [*self.best.rows, *searched, chosen]
-        self.searching = False
+        self.searching, self.best = False, Best()
 
     def _write(self, metric: str, value: float, n: int) -> None:
         self.rows.append({"epoch": self.epoch + 1, "metric": metric, "value": value, "n": n})
@@ -261,9 +273,12 @@ class FineTuning:
             UserError: Names the epoch.
         """
         value = float(self.loss_sum) if loss is None else loss
-        if not torch.isfinite(torch.tensor(value)):
+        # A finite loss can have an infinite gradient, which spoils the weights just the same.
+        whole = torch.stack([part.isfinite().all() for part in self.network.parameters()]).all()
+        if not (math.isfinite(value) and bool(whole)):
             raise UserError(
-                f"the loss was not finite in epoch {self.epoch + 1} of {self.epochs}; the last good state is kept; "
+                f"the loss or a weight was not finite in epoch {self.epoch + 1} of {self.epochs}; "
+                "the last good state is kept; "
                 "lower studies.fine_tune.learning_rate or set run.precision to fp32, and run again"
             )
 

@@ -17,7 +17,7 @@ from drl.data.batch import Batch
 from drl.data.padding import crop_padding
 from drl.data.sampling import EpochSampler
 from drl.data.seeds import Stream
-from drl.data.splits import balanced_subset
+from drl.data.splits import balanced_subset, label_subset
 from drl.data.store import ImageStore
 from drl.device import Placement
 from drl.errors import UserError
@@ -28,6 +28,7 @@ from drl.training.optimiser import WarmedAdam
 from drl.training.seeds import generator, stream_seed
 
 LOG_ROWS = 200
+LISTED_SPLIT = 10  # the label list whose images the authors' code pretrains on
 
 
 class Training:
@@ -54,7 +55,8 @@ class Training:
         recipe = settings["recipe"]
         self.method, self.store, self.placement = method, store, placement
         self.recipe, self.usage, self.seed = recipe, settings["code_usage"], seed
-        self.sampler = EpochSampler(training_images(recipe, store), recipe["batch_size"], generator(seed, "order"))
+        images = training_images(recipe, store, settings.get("label_list"))
+        self.sampler = EpochSampler(images, recipe["batch_size"], generator(seed, "order"))
         self.noise = generator(seed, "noise", placement.device)
         self.augmentation = generator(seed, "augmentation")
         self.augment = augmenter(recipe["augmentation"], store, self.augmentation)
@@ -198,15 +200,26 @@ class Training:
             torch.cuda.set_rng_state(tensors["generator.dropout_cuda"], self.placement.device)
 
 
-def training_images(recipe: dict[str, Any], store: ImageStore) -> Tensor:
-    """Return the images that a recipe trains on, int64 positions."""
+def training_images(recipe: dict[str, Any], store: ImageStore, label_list: str | None = None) -> Tensor:
+    """Return the images that a recipe trains on, int64 positions; a subset is a label list where there are."""
     positions = store.train
     if recipe["hold_out_validation"]:
         positions = positions[~torch.isin(positions, store.val)]
     if recipe["train_images"] is None:
         return positions
-    labels = store.labels.cpu().numpy()
-    return torch.from_numpy(balanced_subset(labels, recipe["train_images"], 0, positions.numpy(), Stream.PRETRAIN))
+    labels, n = store.labels.cpu().numpy(), recipe["train_images"]
+    if label_list is None:
+        return torch.from_numpy(balanced_subset(labels, n, 0, positions.numpy(), Stream.PRETRAIN))
+    listed = label_subset(
+        labels,
+        n,
+        LISTED_SPLIT,
+        candidates=positions.numpy(),
+        label_list_folder=label_list,
+        files=store.training_files(),
+        classes=store.classes,
+    )
+    return torch.from_numpy(listed)
 
 
 def augmenter(

@@ -27,7 +27,8 @@ def test_every_tensor_is_taken_by_name_but_head_and_t_and_the_code_s_layer(tmp_p
     path = model(tmp_path, kind)
     network = build(NETWORK, tiny.FACTS, 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    taken = take_encoder(network, path, "stripes")
+    taken, about = take_encoder(network, path, "stripes", NETWORK)
+    assert about == ABOUT
     source = load_model(path, weights="raw").encoder.state_dict()
     for name, value in network.state_dict().items():
         fresh = name.startswith("classifier.") or name == "param_t"
@@ -41,7 +42,7 @@ def test_every_tensor_is_taken_by_name_but_head_and_t_and_the_code_s_layer(tmp_p
 def test_averaged_weights_are_taken_where_the_recipe_s_codes_are_of_them(tmp_path):
     path = model(tmp_path, codes_from="ema")
     network = build(NETWORK, tiny.FACTS, 0)
-    take_encoder(network, path, "stripes")
+    take_encoder(network, path, "stripes", NETWORK)
     assert torch.equal(network.conv.weight, load_model(path, weights="ema").encoder.conv.weight)
     assert not torch.equal(network.conv.weight, load_model(path, weights="raw").encoder.conv.weight)
 
@@ -49,8 +50,13 @@ def test_averaged_weights_are_taken_where_the_recipe_s_codes_are_of_them(tmp_pat
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"encoder": {"kind": "wide_resnet", "depth": 10, "width": 2, "nf": 2}}, "has shape"),
-        ({"encoder": {"kind": "wide_resnet", "depth": 16, "width": 1, "nf": 2}}, "blocks.1"),
+        (
+            {"encoder": {"kind": "wide_resnet", "depth": 10, "width": 2, "nf": 2}},
+            "its `encoder` is .*'width': 2.*, and the classifier's .*'width': 1",
+        ),
+        ({"encoder": {"kind": "wide_resnet", "depth": 16, "width": 1, "nf": 2}}, "its `encoder` is"),
+        ({"encoder": {"kind": "wide_resnet", "depth": 10, "width": 1, "nf": 2, "fourier_scale": 1.0}}, "fourier_scale"),
+        ({"pixels": "symmetric"}, "its `pixels` is symmetric, and the classifier's standardised"),
         ({"about": ABOUT | {"dataset": "digits"}}, "was trained on 'digits', not on 'stripes'"),
     ],
 )
@@ -58,8 +64,23 @@ def test_another_encoder_is_refused_and_nothing_is_taken(tmp_path, changes, line
     network = build(NETWORK, tiny.FACTS, 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(UserError, match=line):
-        take_encoder(network, model(tmp_path, **changes), "stripes")
+        take_encoder(network, model(tmp_path, **changes), "stripes", NETWORK)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path):
+    path = model(tmp_path)
+    other = tiny.FACTS.__class__(channels=3, image_size=8, classes=3)
+    with pytest.raises(
+        UserError, match=r"encoder.conv.weight has shape \(16, 1, 3, 3\) and the classifier wants \(16, 3"
+    ):
+        take_encoder(build(NETWORK, other, 0), path, "stripes", NETWORK)
+
+
+def test_dropout_may_differ(tmp_path):
+    changed = NETWORK | {"encoder": NETWORK["encoder"] | {"dropout": 0.3}}
+    taken, _ = take_encoder(build(changed, tiny.FACTS, 0), model(tmp_path), "stripes", changed)
+    assert taken
 
 
 def test_arms_of_one_seed_share_their_fresh_weights():

@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,29 +246,97 @@ def test_batches_are_labelled_and_unlabelled_images_in_their_shares(stripes):
     assert set(seen) <= others
 
 
-def test_pseudo_labels_take_the_place_of_the_others_labels_alone(stripes, monkeypatch):
+def test_others_learn_from_pseudo_labels_and_never_from_their_own(stripes, monkeypatch):
     job = training(stripes)
-    real = fine_tuning.pseudo_labels
-    given = []
+    others, labelled = job.parts.others, job.parts.labelled
+    assert (job.targets[others] == -1).all()
+    given, learned = [], []
+    real, entropy = fine_tuning.pseudo_labels, fine_tuning.mixed_entropy
 
-    def spy(features, labelled, labels, classes, **options):
-        given.append((features.clone(), labelled, labels, classes, options))
-        return real(features, labelled, labels, classes, **options)
+    def wrong(features, known, labels, classes, **options):
+        given.append((features.clone(), known, labels, classes, options))
+        found = real(features, known, labels, classes, **options)
+        return replace(found, labels=(found.labels + 1) % classes)
 
-    monkeypatch.setattr(fine_tuning, "pseudo_labels", spy)
-    # Labels of the others may not reach the training.
-    job.store.labels[job.parts.others] = (job.store.labels[job.parts.others] + 1) % 3
-    honest = finish(training(stripes))
-    finish(job)
-    keep = ("accuracy", "loss", "t")
-    assert [row for row in job.rows if row["metric"] in keep] == [row for row in honest.rows if row["metric"] in keep]
-    features, labelled, labels, classes, options = given[0]
+    def spy(logits, targets, order, share):
+        learned.append(targets.clone())
+        return entropy(logits, targets, order, share)
+
+    monkeypatch.setattr(fine_tuning, "pseudo_labels", wrong)
+    monkeypatch.setattr(fine_tuning, "mixed_entropy", spy)
+    while job.epoch < 2:
+        job.advance()
+    assert all((targets >= 0).all() for targets in learned)
+    batches = []
+    draw = job._batch
+    monkeypatch.setattr(job, "_batch", lambda semi: batches.append(draw(semi)) or batches[-1])
+    learned.clear()
+    for _ in range(3):
+        job.advance()
+    images = torch.cat([labelled, others]).sort().values
+    features, known, labels, classes, options = given[0]
+    truth = real(features, known, labels, classes, **options).labels
+    for (positions, _), targets in zip(batches, learned[::2], strict=True):
+        assert torch.equal(targets[:3], job.store.labels[positions[:3]])
+        at = torch.searchsorted(images, positions[3:])
+        assert torch.equal(targets[3:], (truth[at] + 1) % 3)
     assert features.shape == (54, 64)
-    assert labelled.tolist() == list(range(12))
-    assert torch.equal(labels, job.store.labels[job.parts.labelled])
+    assert torch.equal(images[known], labelled)
+    assert torch.equal(labels, job.store.labels[labelled])
     assert classes == 3
     assert options == {"neighbours": 5, "alpha": 0.99, "tolerance": 1e-3, "iterations": 30, "rounds": 10}
-    assert torch.equal(job.targets[job.parts.labelled], job.store.labels[job.parts.labelled])
+
+
+def test_labels_of_the_others_are_read_for_the_diagnostic_alone(stripes):
+    honest, lied_to = training(stripes), training(stripes)
+    lied_to.store.labels[lied_to.parts.others] = (lied_to.store.labels[lied_to.parts.others] + 1) % 3
+    finish(honest)
+    finish(lied_to)
+    keep = ("accuracy", "loss", "t")
+    assert [r for r in lied_to.rows if r["metric"] in keep] == [r for r in honest.rows if r["metric"] in keep]
+    right = [[r["value"] for r in job.rows if r["metric"] == "pseudo_label_accuracy"] for job in (honest, lied_to)]
+    assert right[0] != right[1]
+
+
+def test_rates_and_augmentations_of_all_steps(stripes, monkeypatch):
+    rates, changed = [], []
+    real, step = fine_tuning.augment, fine_tuning.NesterovSGD.step
+
+    def augment(images, operations, source, **options):
+        changed.append((len(images), operations, options))
+        return real(images, operations, source, **options)
+
+    def take(self, rate):
+        rates.append(rate)
+        step(self, rate)
+
+    monkeypatch.setattr(fine_tuning, "augment", augment)
+    monkeypatch.setattr(fine_tuning.NesterovSGD, "step", take)
+    job = finish(training(stripes))
+    schedule = job.schedule
+    wanted = [schedule.rate(epoch, step) for epoch in range(job.epochs) for step in range(schedule.steps(epoch))]
+    assert rates == wanted
+    assert [row["value"] for row in job.rows if row["metric"] == "learning_rate"] == [
+        schedule.rate(epoch, schedule.steps(epoch) - 1) for epoch in range(job.epochs)
+    ]
+    options = {"flip": 0.0, "padding": 1}
+    semi = [(6, 1, options), (6, 2, options)] * (job.total - 8)
+    assert changed == [(12, 1, options)] * 8 + semi
+
+
+def test_an_infinite_gradient_is_never_saved_nor_written(stripes, tmp_path, monkeypatch):
+    real = fine_tuning.NesterovSGD.step
+
+    def spoil(self, rate):
+        self.count = getattr(self, "count", 0) + 1
+        if self.count == 36:  # the last step
+            self.parameters[0].grad.fill_(float("inf"))
+        real(self, rate)
+
+    monkeypatch.setattr(fine_tuning.NesterovSGD, "step", spoil)
+    with pytest.raises(UserError, match="a weight was not finite in epoch 4 of 4"):
+        run(stripes, tmp_path)
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_the_search_goes_on_from_the_t_of_the_least_training_loss(stripes):
@@ -284,16 +353,16 @@ def test_the_search_goes_on_from_the_t_of_the_least_training_loss(stripes):
     assert len(losses) == 3 * 2
     (t, epoch), least = min(losses.items(), key=lambda entry: entry[1])
     assert [row["value"] for row in job.rows if row["metric"] == "t_init"] == [t]
-    assert job.best.loss == pytest.approx(least)
+    assert least == losses[(t, epoch)]
+    assert job.best.weights == {}, "what is no longer needed is not saved"
     assert job.epoch == 2
-    for name, value in job.network.state_dict().items():
-        assert torch.equal(value, job.best.weights[name])
     # Alone, that start comes to the same weights: the candidates see the same random numbers.
     alone = training(stripes, settings({"t_init": t}))
     while alone.epoch < epoch:
         alone.advance()
     for name, value in alone.network.state_dict().items():
-        assert torch.equal(value, job.best.weights[name]), name
+        assert torch.equal(value, job.network.state_dict()[name]), name
+    assert torch.equal(alone.optimiser.lone_logit, job.optimiser.lone_logit)
     accuracies = [row["epoch"] for row in finish(job).rows if row["metric"] == "accuracy"]
     assert accuracies == [*range(1, epoch + 1), 3]
 
@@ -321,7 +390,7 @@ def test_validation_images_are_held_out_where_they_choose(stripes):
 
 def test_solvers_that_stop_early_are_told_of_and_go_on(stripes, capsys):
     job = finish(training(stripes, settings(solver_iterations=1, tolerance=1e-9)))
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "epoch 3: conjugate gradients left 3 classes above the tolerance 1e-09 after 1 iterations" in said
     assert math.isfinite(job.rows[-1]["value"])
 
@@ -345,6 +414,13 @@ def test_a_model_too_many_or_too_few(stripes, model, tmp_path, arm, given, line)
     chosen = settings({"model": None if arm == "none" else "drl"})
     with pytest.raises(UserError, match=line):
         run(stripes, tmp_path, chosen, arm, model if given else None)
+
+
+def test_a_model_of_another_recipe_or_seed(stripes, model, tmp_path):
+    with pytest.raises(UserError, match=r"is of recipe 'drl', seed 0, not 'vdrl', seed 0; give that one"):
+        run(stripes, tmp_path, settings({"model": "vdrl"}), "vdrl", model)
+    with pytest.raises(UserError, match="not 'drl', seed 3"):
+        run(stripes, tmp_path, settings({"model": "drl"}), "drl", model, seed=3)
 
 
 def test_images_of_another_dataset(stripes, tmp_path):

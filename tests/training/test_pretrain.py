@@ -314,6 +314,17 @@ def test_a_state_saved_with_other_threads_is_refused(stripes, tmp_path):
         torch.set_num_threads(1)
 
 
+def test_a_subset_is_the_listed_one_where_there_are_lists(stripes, tmp_path):
+    store = ImageStore.open(stripes)
+    files = store.training_files()
+    listed = sorted(files)[:6]
+    (tmp_path / "6_balanced_labels").mkdir()
+    lines = [f"{name} {name.split('/')[0]}" for name in listed]
+    (tmp_path / "6_balanced_labels" / "10.txt").write_text("\n".join(lines))
+    found = training_images(tiny.recipe(train_images=6, batch_size=4), store, str(tmp_path))
+    assert found.tolist() == sorted(files[name] for name in listed)
+
+
 def test_a_subset_of_the_training_images_is_balanced_and_the_same_for_every_seed(stripes):
     store = ImageStore.open(stripes)
     chosen = training_images(tiny.recipe(train_images=9, hold_out_validation=True), store)

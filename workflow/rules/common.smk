@@ -208,17 +208,18 @@ def about_fine_tuning(item):
         split for seed in CONFIG.item_seeds(item) for split in CONFIG.splits(seed)
     }
     early = ITEMS[item].settings.get("early", False)
-    chosen = "best (on validation images)" if study.select == "best_val" else "last"
+    epoch = f"outer epoch {study.early_epoch}"
+    if study.select == "best_val":
+        reading = "of the best outer epoch on validation images"
+        reading += f" up to {epoch}" if early else ""
+    else:
+        reading = f"at {epoch}" if early else "of the last outer epoch"
     return {
         "labels": "; ".join(
             f"{name} {', '.join(map(str, budgets))}" for name, budgets in labels.items()
         ),
         "splits": ", ".join(map(str, sorted(splits))),
-        "reading": (
-            f"at outer epoch {study.early_epoch}"
-            if early
-            else f"of the {chosen} outer epoch"
-        ),
+        "reading": reading,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -15,9 +17,10 @@ LARGEST_SIDE = 0.5
 def draw_squares(n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
     """Draw the squares that are cut out.
 
-    The side is uniform in (0, 0.5) of the width, the centre uniform in the image. As in LaplaceNet's code the corner
-    half a side above and left of it is clipped at 0, and only then is the side added, so a square at the upper or left
-    border keeps its full side; and both end pixels are painted, so a side of v pixels covers floor(v) + 1 of them.
+    The side is uniform in (0, 0.5) of the width, the centre uniform in the image (theirs, by a slip, in (1, w]). As in
+    LaplaceNet's code the corner half a side above and left of it is clipped at 0, and only then is the side added, so a
+    square at the upper or left border keeps its full side; and both end pixels are painted, so a side of v pixels
+    covers floor(v) + 1 of them.
 
     Args:
         n: Images.
@@ -46,13 +49,18 @@ def cut_out(images: Tensor, squares: Tensor) -> Tensor:
     Returns:
         uint8 [B, C, H, W].
     """
-    fill = torch.tensor(FILL, dtype=torch.uint8).view(1, 3, 1, 1)
-    if images.shape[1] == 1:
-        fill = luma(fill).to(torch.uint8)[:, None]
+    fill = _fill(images.shape[1], images.device)
     top, bottom, left, right = squares[:, :, None].unbind(1)
     y, x = (torch.arange(size, device=images.device) for size in images.shape[2:])
     rows = ((y >= top) & (y <= bottom)).to(torch.uint8)
     columns = ((x >= left) & (x <= right)).to(torch.uint8)
     square = (rows[:, :, None] * columns[:, None])[:, None]
     # A tenth of the time of torch.where, which is slow on bytes on a CPU. Differences of bytes wrap around twice.
-    return torch.addcmul(images, square, fill.to(images.device) - images)
+    return torch.addcmul(images, square, fill - images)
+
+
+@cache
+def _fill(channels: int, device: torch.device) -> Tensor:
+    """Return the colour, uint8 [1, C, 1, 1]; once a device, as a copy would make the host wait."""
+    fill = torch.tensor(FILL, dtype=torch.uint8).view(1, 3, 1, 1)
+    return (fill if channels == 3 else luma(fill).to(torch.uint8)[:, None]).to(device)
