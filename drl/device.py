@@ -68,7 +68,7 @@ def place(
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("run.device: cuda was asked for but there is no CUDA device; use auto or cpu")
     kind = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
-    amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and _has_amx()
+    amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and has_amx()
     if precision == "auto":
         precision = "bf16" if amx or (kind == "cuda" and torch.cuda.is_bf16_supported()) else "fp32"
     # fp32 means fp32: convolutions would round to 10 bits of mantissa (TF32) without a word.
@@ -99,7 +99,7 @@ def _has_compiler() -> bool:
     return any(shutil.which(name) for name in ("c++", "g++", "clang++"))
 
 
-def _has_amx() -> bool:
+def has_amx() -> bool:
     try:
         return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -24,7 +24,7 @@ def test_cuda_that_is_not_there_is_one_line(no_cuda):
     ],
 )
 def test_auto_on_a_cpu(no_cuda, monkeypatch, amx, channels, expected):
-    monkeypatch.setattr(device, "_has_amx", lambda: amx)
+    monkeypatch.setattr(device, "has_amx", lambda: amx)
     monkeypatch.setattr(device, "_has_compiler", lambda: True)
     placement = device.place(channels=channels)
     assert (placement.precision, placement.compile) == (expected, False)
@@ -40,7 +40,7 @@ def test_on_cuda_all_is_bf16_and_compiled_where_a_compiler_is(monkeypatch):
 
 
 def test_explicit_choices_win(no_cuda, monkeypatch):
-    monkeypatch.setattr(device, "_has_amx", lambda: True)
+    monkeypatch.setattr(device, "has_amx", lambda: True)
     placement = device.place("cpu", "fp32", "off", channels=16)
     assert (placement.precision, placement.compile) == ("fp32", False)
 

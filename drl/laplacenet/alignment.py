@@ -26,14 +26,18 @@ def align(scores: Tensor, frequencies: Tensor, rounds: int = 100) -> Tensor:
         int64 [U].
     """
     predicted = scores.argmax(1)
-    unclear = _changeable(scores, rounds)
+    gap = _gap(scores)
+    unclear = (gap >= _bound(rounds)).nonzero()[:, 0]
+    first, gap = predicted[unclear], gap[unclear]
     factor = torch.ones_like(frequencies)
-    some = scores[unclear].double()
     done = 0
     while done < rounds and len(scores):
         period = min(PERIOD, rounds - done)
-        near = _changeable(some * factor, period)
-        rows, values = unclear[near], some[near]
+        # At most, for a row's gap now: that its first class lost what it did, and the second gained the most.
+        rows = unclear[gap * (factor.max() / factor)[first] >= _bound(period)]
+        values = scores[rows].double()
+        near = _gap(values * factor) >= _bound(period)
+        rows, values = rows[near], values[near]
         now = predicted[rows]
         counts = torch.bincount(predicted, minlength=len(factor)) - torch.bincount(now, minlength=len(factor))
         for _ in range(period):
@@ -45,10 +49,14 @@ def align(scores: Tensor, frequencies: Tensor, rounds: int = 100) -> Tensor:
     return predicted
 
 
-def _changeable(scores: Tensor, rounds: int) -> Tensor:
-    """Return which rows another class can win within so many rounds; a little more than needed, for rounding."""
+def _gap(scores: Tensor) -> Tensor:
+    """Return the second best score of each row as a share of the best, float64; of a row of zeros 0."""
     if scores.shape[1] == 1:
-        return torch.zeros(0, dtype=torch.int64, device=scores.device)
-    best, second = scores.topk(2).values.unbind(1)
-    bound = (LEAST / MOST) ** rounds * (1 - 1e-5)
-    return ((best > 0) & (second >= bound * best)).nonzero()[:, 0]
+        return scores.new_zeros(len(scores), dtype=torch.float64)
+    best, second = scores.topk(2).values.double().unbind(1)
+    return torch.where(best > 0, second / best, 0)
+
+
+def _bound(rounds: int) -> float:
+    """Return what a row's gap must be for another class to win within so many rounds; a bit less, for rounding."""
+    return (LEAST / MOST) ** rounds * (1 - 1e-5)

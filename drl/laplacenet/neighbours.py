@@ -12,81 +12,95 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drl.device import _has_amx
+from drl.device import has_amx
 from drl.laplacenet.sparse import compressed_rows
 
+FAST_FROM = 8000  # points; for fewer, measured, bfloat16 saves less than its larger error costs
 SAMPLE = 3136  # columns that estimate where a row's threshold will be
 FACTORS = (8, 4, 2)  # of groups: measured, larger ones cost more to open than they save
-ROWS = {"cpu": 256, "cuda": 2048}  # of the rough product at a time
+ROWS = {"cpu": 512, "cuda": 2048}  # of the rough product at a time
+TILE = 32  # AMX takes so many factors at a time; with 256 rows and another number the product took three times as long
 
 
-def cosines(points: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def cosines(left: Tensor, right: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return the inner products of pairs of points; those of equal points are equal, and neither side comes first.
 
     Args:
-        points: float64 [N, D].
-        rows: int64 [E], ascending.
-        columns: int64 [E].
+        left: float64 [R, D].
+        right: float64 [N, D].
+        rows: int64 [E], ascending: of `left`.
+        columns: int64 [E]: rows of `right`.
 
     Returns:
         float64 [E]; where it would be below 0, which it is not for pooled rectified codes, 0.
     """
     products: Tensor
-    if points.device.type == "cuda":
-        products = torch.linalg.vecdot(points[rows], points[columns])
+    if left.device.type == "cuda":
+        products = torch.linalg.vecdot(left[rows], right[columns])
     else:
         # Reads each point where it lies; gathering both sides took three times as long.
-        pattern = compressed_rows(rows, columns, points.new_zeros(len(columns)), len(points))
-        products = torch.sparse.sampled_addmm(pattern, points, points.T, beta=0.0).values()
-    return products.clamp_min(0)
+        counts = torch.bincount(rows, minlength=len(left))
+        pattern = compressed_rows(counts, columns, left.new_zeros(len(columns)), (len(left), len(right)))
+        products = torch.sparse.sampled_addmm(pattern, left, right.T, beta=0.0).values()
+    return products.clamp_min_(0)
 
 
-def nearest(points: Tensor, hits: int, fast: bool | None = None) -> tuple[Tensor, Tensor]:
-    """Find each point's `hits` nearest by inner product, itself among them; of equally near ones the lowest indices.
+def nearest(points: Tensor, hits: int, fast: bool | None = None, names: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Find each point's `hits` nearest by inner product, itself among them; of equally near ones the lowest names.
 
     Args:
         points: float32 [N, D] of norm 1.
         hits: How many, 1 to N.
-        fast: Whether the rough product is in bfloat16; None: on CPUs that have tiles for it (AMX).
+        fast: Whether the rough product is in bfloat16; None: for many points on CPUs that have tiles for it (AMX).
+        names: Distinct integers [N]; by default the positions.
 
     Returns:
-        Indices, int64 [N, hits], and cosines, float32 [N, hits], the nearest first, of equals the lowest index.
+        Positions, int64 [N, hits], and cosines, float32 [N, hits], the nearest first, of equals the lowest name.
     """
-    fast = points.device.type == "cpu" and _has_amx() if fast is None else fast
-    rough = _RoughProduct.of(points, hits, torch.bfloat16 if fast else torch.float32)
+    n, rows_at_once = len(points), ROWS[points.device.type]
+    if fast is None:
+        fast = n >= FAST_FROM and points.device.type == "cpu" and has_amx()
+    rough = (_RoughProduct.fast if fast else _RoughProduct.plain)(points, hits)
+    order = torch.arange(n, device=points.device) if names is None else names.argsort()
+    ranks = order.argsort() if names is not None else order
     exact, found = points.double(), []
-    for start in range(0, len(points), ROWS[points.device.type]):
-        stop = min(start + ROWS[points.device.type], len(points))
-        found.append(_best(exact, *rough.candidates(start, stop, hits), start, stop, hits))
-    indices, values = zip(*found, strict=True)
-    return torch.cat(indices), torch.cat(values)
+    for start in range(0, n, rows_at_once):
+        stop = min(start + rows_at_once, n)
+        rows, columns = rough.candidates(start, stop, hits)
+        products = cosines(exact[start:stop], exact, rows, columns)
+        found.append(_best(products, rows, ranks[columns], stop - start, n, hits))
+    best, values = zip(*found, strict=True)
+    return order[torch.cat(best)], torch.cat(values)
 
 
-def _best(points: Tensor, rows: Tensor, columns: Tensor, start: int, stop: int, hits: int) -> tuple[Tensor, Tensor]:
-    """Keep the `hits` best candidates of each row."""
-    # One integer to compare: the cosine, to 44 bits or so, above the index, of which lower ones count more.
-    bits = len(points).bit_length()
+def _best(products: Tensor, rows: Tensor, ranks: Tensor, height: int, n: int, hits: int) -> tuple[Tensor, Tensor]:
+    """Keep the `hits` best candidates of each row: their ranks and products."""
+    # One integer to compare: the cosine, to 44 bits or so, above the rank, of which lower ones count more.
+    bits = n.bit_length()
     scale, last = 2.0 ** (61 - bits), (1 << bits) - 1
-    keys = ((cosines(points, rows + start, columns) * scale).round().long() << bits) | (last - columns)
-    counts = torch.bincount(rows, minlength=stop - start)
-    places = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
-    table = keys.new_full((stop - start, int(counts.max())), -1)
-    table[rows, places] = keys
-    best = table.topk(hits).values
+    keys = (products * scale).round_().long().bitwise_left_shift_(bits).bitwise_or_(last - ranks)
+    counts = torch.bincount(rows, minlength=height)
+    width = int(counts.max())
+    # What has to be added to a candidate's number to get its place in the table.
+    shifts = torch.arange(0, height * width, width, device=rows.device) - (counts.cumsum(0) - counts)
+    table = keys.new_full((height * width,), -1)
+    table[torch.arange(len(rows), device=rows.device) + shifts[rows]] = keys
+    best = table.view(height, width).topk(hits).values
     return last - (best & last), ((best >> bits).double() / scale).float()
 
 
 @dataclass(frozen=True)
 class _RoughProduct:
-    """Factors of a product whose entries are x . y - s(x), for a shift s(x) a little below the row's threshold.
+    """Factors of a product whose entries tell which pairs may be near.
 
-    bfloat16 has the finest steps near zero: the shift puts them where the decision falls. And it makes those entries
-    positive that matter, whose bits then compare as integers, which took a quarter of the time.
+    In float32 an entry is x . y. In bfloat16 it is x . y - s(x), for a shift s(x) a little below the row's threshold:
+    bfloat16 has the finest steps near zero, and the shift puts them where the decision falls. And it makes those
+    entries positive that matter, whose bits then compare as integers, which took a quarter of the time.
 
     Attributes:
-        left: [N, K].
-        right: [K, M], with columns that are never found up to a multiple of the groups.
-        sample: [K, S], S < N: some of the columns, which tell the shift.
+        left: [N, K]; of bfloat16 the last column is for the shift.
+        right: [K, M], M >= N, a multiple of the groups; in bfloat16 the last row is 1.
+        sample: [K, S], S < N: some of the columns, which tell the shift; None in float32.
         margin: float32 [N]: twice the largest error of an entry of the row.
         factors: By how much each level of maxima is narrower than the one before.
         buffer: [R, M]: new memory a block would cost as much time as its product.
@@ -94,63 +108,78 @@ class _RoughProduct:
 
     left: Tensor
     right: Tensor
-    sample: Tensor
+    sample: Tensor | None
     margin: Tensor
     factors: tuple[int, ...]
     buffer: Tensor
 
     @classmethod
-    def of(cls, points: Tensor, hits: int, dtype: torch.dtype) -> _RoughProduct:
-        """Prepare the product of points [N, D] with each other."""
+    def plain(cls, points: Tensor, hits: int) -> _RoughProduct:
+        """Prepare the product of points [N, D] with each other in float32."""
+        factors = _factors(len(points), hits)
+        right = torch.nn.functional.pad(points.T, (0, -len(points) % math.prod(factors)))
+        margin = 2 * _error(points, points, points.new_zeros(1))
+        buffer = right.new_empty(min(ROWS[points.device.type], len(points)), right.shape[1])
+        return cls(points, right.contiguous(), None, margin, factors, buffer)
+
+    @classmethod
+    def fast(cls, points: Tensor, hits: int) -> _RoughProduct:
+        """Prepare the product of points [N, D] with each other in bfloat16."""
         n, width = points.shape
         # x . y = (x - m) . (y - m) + m . (y - m) + a number of the row, which does not matter: shorter factors, and
         # so smaller errors.
         mean = points.mean(0)
         centred = points - mean
         offset = centred @ mean
-        coarse, high = centred.to(dtype), offset.to(dtype)
+        coarse, high = centred.bfloat16(), offset.bfloat16()
         factors = _factors(n, hits)
-        left = torch.cat([coarse, coarse.new_ones(n, 2), coarse.new_zeros(n, 1)], 1)
-        right = coarse.new_zeros(n + -n % math.prod(factors), width + 3)
-        right[:n, :-1] = torch.cat([coarse, high[:, None], (offset - high).to(dtype)[:, None]], 1)
-        right[n:, width] = -100
-        right[:, -1] = 1
+        left = coarse.new_zeros(n, width + 3 + -(width + 3) % TILE)
+        left[:, :width], left[:, width : width + 2] = coarse, 1
+        right = coarse.new_zeros(left.shape[1], n + -n % math.prod(factors))
+        right[:width, :n], right[width, :n], right[width + 1, :n] = coarse.T, high, (offset - high).bfloat16()
+        right[-1] = 1
         margin = 2 * _error(centred, coarse, offset)
-        sample = right[: n : max(n // SAMPLE, 1)].T.contiguous()
-        buffer = right.new_empty(ROWS[points.device.type], len(right))
-        return cls(left, right.T.contiguous(), sample, margin, factors, buffer)
+        sample = right[:, : n : max(n // SAMPLE, 1)].contiguous()
+        buffer = right.new_empty(min(ROWS[points.device.type], n), right.shape[1])
+        return cls(left, right, sample, margin, factors, buffer)
 
     def candidates(self, start: int, stop: int, hits: int) -> tuple[Tensor, Tensor]:
         """Return rows (counted from `start`, ascending) and columns of entries that may be among the `hits` best."""
-        left = self.left[start:stop].clone()
-        left[:, -1] = -self._shift(left, hits)
+        left, n = self.left[start:stop], len(self.left)
+        if self.sample is not None:
+            left = left.clone()
+            left[:, -1] = -self._shift(left, self.sample, hits)
         product = torch.mm(left, self.right, out=self.buffer[: stop - start])
-        levels = [product.view(torch.int16 if product.dtype == torch.bfloat16 else torch.int32)]
+        product[:, n:] = -torch.inf
+        levels = [product if self.sample is None else product.view(torch.int16)]
         for factor in self.factors:
             levels.append(levels[-1].unflatten(1, (factor, -1)).amax(1))
         least = levels[-1].topk(hits, sorted=False).values.amin(1)
-        sure = least.view(product.dtype).float()
-        # Half a step of bfloat16 is 2^-9; truncating the bits of a positive number makes it smaller.
-        thresholds = sure * (1 - 2.0**-8) - self.margin[start:stop]
-        bits = thresholds.view(torch.int32)
-        bits = (bits >> 16).short() if product.dtype == torch.bfloat16 else bits
-        # Integers order positive entries only. Where the shift was too large, nothing is ruled out.
-        proven = (least > 0) & (thresholds > 0)
-        rows, columns = _open(levels, self.factors, torch.where(proven, bits, torch.iinfo(bits.dtype).min))
-        real = columns < len(self.left)
-        return rows[real], columns[real]
+        margin = self.margin[start:stop]
+        rows, columns = _open(levels, self.factors, least - margin if self.sample is None else _bits(least, margin))
+        real = columns < n
+        return (rows, columns) if bool(real.all()) else (rows[real], columns[real])
 
-    def _shift(self, left: Tensor, hits: int) -> Tensor:
+    def _shift(self, left: Tensor, sample: Tensor, hits: int) -> Tensor:
         """Estimate, for rows [R, K], an entry of rank 10 x hits, or a lower one."""
-        rank = math.ceil(10 * hits * self.sample.shape[1] / len(self.left))
-        entries = left @ self.sample
+        rank = math.ceil(10 * hits * sample.shape[1] / len(self.left))
+        entries = left @ sample
         if 2 * rank > entries.shape[1]:
             return entries.amin(1) - 1
         # Maxima of groups are at most as many as the entries above them.
         group = entries.shape[1] // (2 * rank)
         maxima = entries[:, : 2 * rank * group].unflatten(1, (group, -1)).amax(1)
-        lowest: Tensor = maxima.float().topk(rank).values[:, -1]
+        lowest: Tensor = maxima.float().topk(rank, sorted=False).values.amin(1)
         return lowest
+
+
+def _bits(least: Tensor, margin: Tensor) -> Tensor:
+    """Return the bits, int16, of a bfloat16 number that is a margin below another, whose bits are given."""
+    # Half a step of bfloat16 is 2^-9; truncating the bits of a positive number makes it smaller.
+    thresholds = least.view(torch.bfloat16).float() * (1 - 2.0**-8) - margin
+    # Integers order positive entries only. Where the shift was too large, nothing is ruled out.
+    proven = (least > 0) & (thresholds > 0)
+    return torch.where(proven, (thresholds.view(torch.int32) >> 16).short(), torch.iinfo(torch.int16).min)
 
 
 def _factors(n: int, hits: int) -> tuple[int, ...]:
@@ -176,9 +205,11 @@ def _open(levels: list[Tensor], factors: tuple[int, ...], thresholds: Tensor) ->
     """Find rows and columns of entries at or above their row's threshold, from the narrowest level of maxima down."""
     rows, columns = (levels[-1] >= thresholds[:, None]).nonzero(as_tuple=True)
     for level, factor in zip(levels[-2::-1], factors[::-1], strict=True):
-        step = level.shape[1] // factor
-        members = columns[:, None] + torch.arange(0, level.shape[1], step, device=columns.device)
-        values = level.flatten().index_select(0, (rows[:, None] * level.shape[1] + members).flatten()).view_as(members)
-        group, member = (values >= thresholds[rows][:, None]).nonzero(as_tuple=True)
-        rows, columns = rows[group], members[group, member]
+        width = level.shape[1]
+        members = torch.arange(0, width, width // factor, device=columns.device)
+        places = (rows * width + columns)[:, None] + members
+        values = level.flatten().index_select(0, places.flatten()).view_as(places)
+        chosen = (values >= thresholds.index_select(0, rows)[:, None]).flatten().nonzero()[:, 0]
+        group = chosen // factor
+        rows, columns = rows[group], columns[group] + (chosen - group * factor) * (width // factor)
     return rows, columns

@@ -11,15 +11,15 @@ from torch import Tensor
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta", category=UserWarning)
 
 
-def compressed_rows(rows: Tensor, columns: Tensor, values: Tensor, n: int) -> Tensor:
-    """Return the [n, n] matrix with these entries.
+def compressed_rows(counts: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return the matrix with these entries, row after row.
 
     Args:
-        rows: int64 [E], ascending.
+        counts: int64 [H]: entries in each row.
         columns: Integers [E]; their type is that of the matrix's indices.
         values: [E].
-        n: Height and width.
+        shape: Height H and width.
     """
-    ends = torch.bincount(rows, minlength=n).cumsum(0)
+    ends = counts.cumsum(0)
     starts = torch.cat([ends.new_zeros(1), ends]).to(columns.dtype)
-    return torch.sparse_csr_tensor(starts, columns, values, (n, n), check_invariants=False)
+    return torch.sparse_csr_tensor(starts, columns, values, shape, check_invariants=False)

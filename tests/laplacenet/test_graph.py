@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drl.errors import UserError
-from drl.laplacenet import neighbours
+from drl.laplacenet import graph, neighbours
 from drl.laplacenet.graph import build_graph, near_together
 from drl.laplacenet.neighbours import nearest
 from tests.laplacenet import reference
@@ -49,6 +49,14 @@ def test_copies_are_found_lowest_index_first(fast):
 
 
 @pytest.mark.parametrize("fast", [False, True])
+def test_names_decide_ties(fast):
+    features = codes(3, 60, 16).repeat(20, 1)
+    names = torch.arange(1200).flip(0)
+    found, _ = nearest(reference.unit_codes(features), 9, fast, names)
+    assert found[777].tolist() == [1197 - 60 * i for i in range(9)]
+
+
+@pytest.mark.parametrize("fast", [False, True])
 def test_a_crowd_that_rough_numbers_cannot_tell_apart(fast):
     generator = torch.Generator().manual_seed(0)
     features = 1 + 1e-4 * torch.rand(1500, 32, generator=generator)
@@ -58,7 +66,7 @@ def test_a_crowd_that_rough_numbers_cannot_tell_apart(fast):
 
 def test_most_pairs_are_ruled_out():
     points = torch.nn.functional.normalize(codes(0, 4000, 64))
-    product = neighbours._RoughProduct.of(points, 21, torch.bfloat16)
+    product = neighbours._RoughProduct.fast(points, 21)
     assert len(product.factors) >= 1
     rows, _ = product.candidates(0, 256, 21)
     assert int(rows.bincount(minlength=256).min()) >= 21
@@ -119,15 +127,35 @@ def test_order_of_images_does_not_matter(seed):
     torch.testing.assert_close(moved, build_graph(features, 6).to_dense()[order][:, order])
 
 
-def test_places_move_rows_and_columns():
+def test_places_move_rows_and_columns(monkeypatch):
+    monkeypatch.setattr(graph, "IN_CACHE", 256)
     features = codes(6, 300, groups=3)
+    features[60:90] = features[:30]  # ties, which go by the order of the images, not of the rows
     places = near_together(features)
+    assert places.tolist() != list(range(300))
     assert places.sort().values.tolist() == list(range(300))
     moved = build_graph(features, 6, places).to_dense()
     assert torch.equal(moved[places][:, places], build_graph(features, 6).to_dense())
 
 
-def test_neighbours_lie_near_each_other():
+def test_few_images_keep_their_order():
+    assert near_together(codes(0, 300)).tolist() == list(range(300))
+
+
+def test_both_ways_to_join_edges_agree():
+    generator = torch.Generator().manual_seed(0)
+    pairs = torch.triu(torch.rand(40, 40, generator=generator), 1)
+    pairs = (pairs + pairs.T) * (torch.rand(40, 40, generator=generator) < 0.2)
+    starts, ends = pairs.nonzero(as_tuple=True)
+    shuffled = torch.randperm(len(ends), generator=generator)
+    shuffled = shuffled[starts[shuffled].argsort(stable=True)]
+    edges = starts, ends[shuffled], pairs[starts, ends[shuffled]]
+    for one, other in zip(graph._joined(*edges, 45), graph._joined_by_sorting(*edges, 45), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_neighbours_lie_near_each_other(monkeypatch):
+    monkeypatch.setattr(graph, "IN_CACHE", 256)
     centres = torch.rand(40, 12, generator=torch.Generator().manual_seed(0))
     features = (centres + 0.02 * codes(0, 1200, 12).view(30, 40, 12)).flatten(0, 1)
     ends = build_graph(features, 6, near_together(features)).to_dense().nonzero()
