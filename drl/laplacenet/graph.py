@@ -20,9 +20,9 @@ def near_together(features: Tensor) -> Tensor:
     """Return a row for each image of codes [N, D], int64 [N], so that neighbours have rows near each other.
 
     The search for neighbours and the product with the graph, which read a row for each edge, then find most of them in
-    the cache: two to three times as fast. The order is that of the leaves of a tree (Ward's) over the means of groups
-    of images: those nearest to one of 256 anchors, which are images first, then the means of their groups. Few images
-    keep their order.
+    the cache: the product is two to three times as fast as with rows at random. The order is that of the leaves of a
+    tree (Ward's) over the means of groups of images: those nearest to one of 256 anchors, which are images first, then
+    the means of their groups. Few images keep their order.
     """
     if len(features) <= IN_CACHE:
         return torch.arange(len(features), device=features.device)
@@ -34,13 +34,14 @@ def near_together(features: Tensor) -> Tensor:
     order, sizes = own.argsort(stable=True), torch.bincount(own, minlength=len(anchors))
     means = torch.segment_reduce(points[order], "mean", lengths=sizes, unsafe=True, initial=0)
     anchors = torch.nn.functional.normalize(means)
-    tree = linkage(anchors.cpu().double().numpy(), "ward")
+    # Codes that are no finite numbers are refused later; here they must only do no harm.
+    tree = linkage(anchors.nan_to_num().cpu().double().numpy(), "ward")
     places = torch.from_numpy(leaves_list(tree).astype("int64")).argsort().to(points.device)
     return places[_closest(coarse, anchors)].argsort(stable=True).argsort()
 
 
 def _closest(points: Tensor, anchors: Tensor) -> Tensor:
-    """Return the position of each point's closest anchor; max took half of argmax's time."""
+    """Return the position of each point's closest anchor."""
     return (points @ anchors.to(points.dtype).T).max(1).indices
 
 

@@ -169,6 +169,14 @@ def test_is_the_same_every_time():
     assert torch.equal(first.col_indices(), second.col_indices())
 
 
+def test_order_does_not_choke_on_codes_that_the_graph_refuses(monkeypatch):
+    monkeypatch.setattr(graph, "IN_CACHE", 256)
+    broken = codes(0, 300)
+    broken[7, 2], broken[9, 1] = torch.nan, torch.inf
+    with pytest.raises(UserError, match="must be finite"):
+        build_graph(broken, 2, near_together(broken))
+
+
 def test_bad_codes_are_refused():
     broken = codes(0, 5)
     broken[2, 2] = torch.nan
