@@ -100,6 +100,7 @@ def _has_compiler() -> bool:
 
 
 def has_amx() -> bool:
+    """Return whether this CPU has tiles for matrix products in bfloat16."""
     try:
         return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
