@@ -15,7 +15,7 @@ class NesterovSGD:
     """SGD over all parameters (authors' code), and over a second logit of t that gets no gradient from data.
 
     The second one shows where weight decay alone takes t, with the same rates and momentum: the claim that t is learned
-    must beat it.
+    must beat it. It cannot: see tests/laplacenet/test_common_t.py.
 
     Attributes:
         lone_logit: That second logit, a scalar.

@@ -1,0 +1,46 @@
+"""Why fine-tuning cannot learn t: one t for a whole batch shifts channels, and batch normalisation takes shifts out."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from drl.laplacenet.classifier import set_t
+from drl.models.wide_resnet import WideResNet
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return WideResNet(channels=3, depth=10, width=1, classes=4, nf=4, fourier_scale=1.0).double()
+
+
+@pytest.fixture
+def x():
+    return torch.randn(16, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def entropy(network, x, t):
+    set_t(network, t)
+    return F.cross_entropy(network.logits(x), torch.arange(16) % 4)
+
+
+def test_in_training_the_loss_does_not_depend_on_a_common_t(network, x):
+    losses = [entropy(network.train(), x, t).item() for t in (0.1, 0.5, 0.9)]
+    assert losses == pytest.approx(losses[:1] * 3, rel=1e-12)
+    entropy(network, x, 0.3).backward()
+    assert abs(network.param_t.grad.item()) < 1e-15
+    assert network.classifier.weight.grad.abs().max() > 1e-3
+
+
+def test_with_the_statistics_of_training_it_does(network, x):
+    network.train().logits(x)
+    losses = [entropy(network.eval(), x, t).item() for t in (0.1, 0.9)]
+    assert losses[0] != pytest.approx(losses[1], rel=1e-6)
+    entropy(network, x, 0.3).backward()
+    assert abs(network.param_t.grad.item()) > 1e-6
+
+
+def test_in_pretraining_where_each_image_has_a_t_of_its_own_it_does_too(network, x):
+    times = torch.linspace(0, 1, 16, dtype=torch.float64)
+    found = [network.train().logits(x, t) for t in (times, times.flip(0))]
+    assert not torch.allclose(*found, rtol=1e-4)
