@@ -26,7 +26,7 @@ class Item:
         section: Where in the paper.
         study: The measurement it is drawn from.
         needs: Models and data at paper scale.
-        drawn_by: Module of drl/reporting that draws it; None: this version does not make it.
+        drawn_by: Module of drl/reporting that draws it.
         budget: Which of the probe's label budgets it shows, by position.
         trajectory: Whether it also shows probes of all t together and of the t chosen on validation images.
         settings: What else its module wants to know of it.
@@ -39,7 +39,7 @@ class Item:
     section: str
     study: str
     needs: str
-    drawn_by: str | None = None
+    drawn_by: str
     budget: int | None = None
     trajectory: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -296,7 +296,7 @@ REGISTRY = (
     ),
 )
 ITEMS: Mapping[str, Item] = {item.name: item for item in REGISTRY}
-BUILT: tuple[str, ...] = tuple(item.name for item in REGISTRY if item.drawn_by is not None)
+BUILT: tuple[str, ...] = tuple(ITEMS)
 
 
 def models(config: Config, item: str) -> tuple[Model, ...]:
@@ -350,13 +350,11 @@ def item_name(kind: str, word: str) -> str:
     """Return an item's full name: `4` and `figure_4` are the same figure.
 
     Raises:
-        UserError: If there is no such item, or this version does not make it.
+        UserError: If there is no such item.
     """
     name = f"{kind}_{word}" if word.isdigit() else word
     if name not in ITEMS:
         raise UserError(f"unknown item {word!r}; {nearest(name, ITEMS)}")
-    if ITEMS[name].drawn_by is None:
-        raise UserError(f"{name} is not built in this version; built: {', '.join(BUILT)}")
     return name
 
 
@@ -369,9 +367,6 @@ def markdown_table() -> str:
     for item in REGISTRY:
         title = item.name.replace("_", " ").capitalize()
         where = f"{title} ({item.section})"
-        if item.drawn_by is None:
-            lines.append(f"| {where} | {item.shows} | not built yet | {item.needs} | | | |")
-            continue
         cost = " | ".join(item.cost.get(scale, "") for scale in ("demo", "lite", "paper"))
         lines.append(f"| {where} | {item.shows} | `snakemake {item.name}` | {item.needs} | {cost} |")
     return "\n".join(lines)

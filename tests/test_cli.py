@@ -40,7 +40,7 @@ def test_every_command_has_help(command):
         (["pretrain", "--dataset", "digits", "--recipe", "drl", "--settings", "{"], "drl: --settings: is not JSON"),
         (["describe", "drl", "--scale", "huge"], "drl: Invalid value for '--scale'"),
         (["describe", "drl", "--set", "sede=1"], "drl: config: unknown key 'sede'; did you mean 'seeds'?"),
-        (["table", "1"], "drl: table_1 is not built in this version"),
+        (["table", "7"], "drl: unknown item '7'"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(words, line):

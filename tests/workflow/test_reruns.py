@@ -18,8 +18,9 @@ from tests.workflow.conftest import Project
 MODELS = {
     *("drl", "vdrl", "simclr", "drl_vp", "drl_edm", "drl_8d-lambda0.00001", "drl_8d-lambda0.001"),
     *("drl_2d", "drl_2d_high", "drl_2d_focus", "vdrl_2d", "drl_nd-d2", "drl_nd-d3"),
-    *("drl_2d_single-t0.5", "drl_2d_single-t0.9", "unconditional", "supervised"),
+    *("drl_2d_single-t0.5", "drl_2d_single-t0.9", "unconditional", "supervised", "drl_70k"),
 }
+ARMS = ["drl", "drl_search", "drl_t05_free", "none"]
 MEASURED = {
     "probe": {"drl", "vdrl", "simclr", "drl_vp"},
     "few_shot": {"drl_8d-lambda0.00001", "drl_8d-lambda0.001"},
@@ -73,7 +74,7 @@ def test_everything_is_made_and_nothing_twice(made):
 
 
 def test_figures_that_share_a_study_share_its_models(made):
-    """Fourteen figures and a table: seventeen trainings; six of the figures: four probe suites."""
+    """Fifteen figures and six tables: eighteen trainings; six of the figures: four probe suites."""
     results = made.folder / "results" / "demo"
     models = list(results.rglob("model.safetensors"))
     assert sorted(path.parents[1].name for path in models) == sorted(MODELS)
@@ -81,6 +82,8 @@ def test_figures_that_share_a_study_share_its_models(made):
         files = (results / "metrics" / study).rglob("seed0.csv")
         assert sorted(path.parent.name for path in files) == sorted(recipes)
     assert [path.name for path in (results / "metrics" / "silhouettes").glob("*.csv")] == ["digits.csv"]
+    runs = (results / "metrics" / "fine_tune" / "digits").rglob("*.csv")
+    assert sorted(path.parent.name for path in runs) == ARMS
     shared = pd.read_csv(results / "figures" / "figure_5.csv").query("recipe == 'simclr'")
     same = pd.read_csv(results / "figures" / "figure_4.csv").query("recipe == 'simclr'")
     pd.testing.assert_frame_equal(shared.reset_index(drop=True), same.reset_index(drop=True))
@@ -132,8 +135,8 @@ def test_logs_benchmarks_and_cards_stand_beside(made):
         assert (results / "logs" / f"{name}.log").is_file()
         assert (results / "benchmarks" / f"{name}.tsv").read_text().startswith("s\t")
     cards = list(results.rglob("*.json"))
-    # Of the images, the silhouettes, and each model, measurement and item.
-    assert len(cards) == 2 + len(MODELS) + sum(map(len, MEASURED.values())) + len(BUILT)
+    # Of the images, the silhouettes, and each model, measurement, fine-tuning and item.
+    assert len(cards) == 2 + len(MODELS) + sum(map(len, MEASURED.values())) + len(ARMS) + len(BUILT)
     for path in cards:
         card = json.loads(path.read_text())
         for name in card["outputs"]:
