@@ -164,9 +164,10 @@ def test_what_a_job_imports_while_it_runs_is_in_its_digest(command, made_by_hand
     assert provenance.ENTRY_POINTS[command] in imported
     # Packages hold a docstring only, and being imported changes nothing.
     found = provenance.reached(*modules)
-    if command != "fine_tune":
-        # The configuration is checked with these, which decide nothing of this job.
-        imported -= {"drl.laplacenet", "drl.laplacenet.schedule", "drl.data", "drl.data.padding"}
+    # The configuration is checked with these; of a job that they decide they are found as well.
+    imported -= {"drl.laplacenet", "drl.laplacenet.schedule", "drl.data", "drl.data.padding"}
+    assert ("drl.laplacenet.schedule" in found) == (command == "fine_tune")
+    assert ("drl.data.padding" in found) == (command == "pretrain")
     assert imported <= found | {name.rpartition(".")[0] for name in found}, imported - found
 
 

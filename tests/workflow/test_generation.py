@@ -53,13 +53,7 @@ def printed(project) -> str:
 @pytest.fixture(scope="module")
 def made(project, printed) -> Project:
     """The project with all results there as empty files, and Snakemake's own notes on what made them."""
-    summary = snakemake(project, *TARGETS, "--summary").stdout
-    for line in summary.splitlines()[1:]:
-        path = project.folder / line.split("\t")[0]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    run = snakemake(project, *TARGETS, "--touch", "--forceall", "--cores", "1")
-    assert run.returncode == 0, run.stdout + run.stderr
+    project.pretend(lambda *words: snakemake(project, *TARGETS, *words))
     return project
 
 
