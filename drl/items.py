@@ -214,6 +214,7 @@ REGISTRY = (
         "DRL and VDRL on 3 datasets, 55 fine-tunings",
         drawn_by="fine_tuning_tables",
         settings={"number": 1, "layout": "settings_down", "early": False, "difference": False},
+        cost={"demo": "70 s", "lite": "75 min (estimated; 55 without mixup)", "paper": "not run"},
     ),
     Item(
         "table_2",
@@ -224,6 +225,7 @@ REGISTRY = (
         "runs of Table 1",
         drawn_by="fine_tuning_tables",
         settings={"number": 2, "layout": "settings_down", "early": True, "difference": True},
+        cost={"demo": "seconds, with Table 1", "lite": "seconds, with Table 1", "paper": "not run"},
     ),
     Item(
         "table_3",
@@ -234,6 +236,11 @@ REGISTRY = (
         "runs of Table 1; AE models, and 6 runs more",
         drawn_by="fine_tuning_tables",
         settings={"number": 3, "layout": "arms_down", "early": True, "difference": False},
+        cost={
+            "demo": "20 s, with Tables 1 and 4",
+            "lite": "20 min, with Tables 1 and 4 (estimated)",
+            "paper": "not run",
+        },
     ),
     Item(
         "table_4",
@@ -244,6 +251,7 @@ REGISTRY = (
         "runs of Tables 1 and 3",
         drawn_by="fine_tuning_tables",
         settings={"number": 4, "layout": "arms_down", "early": False, "difference": False},
+        cost={"demo": "10 s, with Table 1", "lite": "45 min", "paper": "not run"},
     ),
     Item(
         "table_5",
@@ -254,6 +262,7 @@ REGISTRY = (
         "runs of Table 1; Mixup-DRL models, and 22 runs more",
         drawn_by="fine_tuning_tables",
         settings={"number": 5, "layout": "settings_down", "early": False, "difference": False},
+        cost={"demo": "25 s, with Table 1", "lite": "35 min, with Table 1 (estimated)", "paper": "not run"},
     ),
     Item(
         "table_6",
@@ -283,6 +292,7 @@ REGISTRY = (
         "fine_tune",
         "a run of Table 1, and 5 more",
         drawn_by="t_trajectories",
+        cost={"demo": "40 s, with Table 1", "lite": "3 min, with Table 1", "paper": "not run"},
     ),
     Item(
         "code_usage",
