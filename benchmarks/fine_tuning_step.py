@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.rand_augment import TransformedImages
 from benchmarks.training_step import synthetic_store
+from benchmarks.ways import WAYS, both
 from drl.config import slices
 from drl.config.resolve import resolve
 from drl.config.schema import Config
@@ -110,18 +110,12 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--way", choices=("plain", "pipeline"), help="measure only this, in this process, as JSON")
+    parser.add_argument("--way", choices=WAYS, help="measure only this, in this process, as JSON")
     options = parser.parse_args()
     if options.way:
         print(json.dumps(measure(options.way, options.size, options.steps, options.device, options.threads)))
         return
-    timings: list[dict[str, Any]] = []
-    for way in ("plain", "pipeline"):
-        run = subprocess.run([sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, check=True)
-        timings.append(json.loads(run.stdout.splitlines()[-1]))
-        line = "{way:9} {images_per_second:8.1f} images/s  {peak_memory_mib:7.0f} MiB  {precision}"
-        print(line.format(**timings[-1]))
-    ratio = timings[1]["images_per_second"] / timings[0]["images_per_second"]
+    timings, ratio = both("images")
     print(f"ratio     {ratio:8.2f}")
     runs, images, updates = all_images(resolve("paper"))
     rate = timings[1]["images_per_second"] * (options.size / 32) ** 2

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.ways import WAYS, both
 from drl.config import slices
 from drl.config.resolve import resolve
 from drl.device import network_channels, peak_memory_bytes, place
@@ -145,19 +145,13 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--way", choices=("plain", "pipeline"), help="measure only this, in this process, as JSON")
+    parser.add_argument("--way", choices=WAYS, help="measure only this, in this process, as JSON")
     options = parser.parse_args()
     if options.way:
         timing = measure(options.way, options.recipe, options.steps, options.repeats, options.device, options.threads)
         print(json.dumps(asdict(timing)))
         return
-    timings: list[dict[str, Any]] = []
-    for way in ("plain", "pipeline"):
-        run = subprocess.run([sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, check=True)
-        timings.append(json.loads(run.stdout.splitlines()[-1]))
-        line = "{way:9} {evaluations_per_second:8.1f} evaluations/s  {peak_memory_mib:7.0f} MiB  {precision}"
-        print(line.format(**timings[-1]))
-    ratio = timings[1]["evaluations_per_second"] / timings[0]["evaluations_per_second"]
+    timings, ratio = both("evaluations")
     print(f"ratio     {ratio:8.2f}   ({options.recipe})")
     share = silhouettes()
     print(f"silhouette of {CODES:,} codes: {share:.2f} of scikit-learn's time")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.ways import WAYS, both
 from drl.config import slices
 from drl.config.resolve import resolve
 from drl.data.store import ImageStore
@@ -114,19 +114,13 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--way", choices=("plain", "pipeline"), help="measure only this, in this process, as JSON")
+    parser.add_argument("--way", choices=WAYS, help="measure only this, in this process, as JSON")
     options = parser.parse_args()
     if options.way:
         timing = measure(options.way, options.steps, options.compile, options.device, options.threads)
         print(json.dumps(asdict(timing)))
         return
-    timings: list[dict[str, Any]] = []
-    for way in ("plain", "pipeline"):
-        run = subprocess.run([sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, check=True)
-        timings.append(json.loads(run.stdout.splitlines()[-1]))
-        line = "{way:9} {images_per_second:8.1f} images/s  {peak_memory_mib:7.0f} MiB  {precision}"
-        print(line.format(**timings[-1]))
-    ratio = timings[1]["images_per_second"] / timings[0]["images_per_second"]
+    timings, ratio = both("images")
     print(f"ratio     {ratio:8.2f}   (the first {WARM_UP} steps took {timings[1]['seconds_before_steady']:.0f} s)")
     if options.out:
         options.out.write_text(json.dumps({"timings": timings, "ratio": ratio}, indent=2) + "\n", encoding="utf-8")

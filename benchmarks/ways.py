@@ -1,0 +1,28 @@
+"""What the benchmarks share that run each way in a process of its own, so that its peak memory is its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+WAYS = ("plain", "pipeline")
+
+
+def both(unit: str) -> tuple[list[dict[str, Any]], float]:
+    """Run the calling script once a way, with its own arguments and `--way`, and print a line for each.
+
+    Args:
+        unit: What the rate is of: the script's JSON holds `<unit>_per_second`, `peak_memory_mib` and `precision`.
+
+    Returns:
+        What the plain way and the pipeline printed, and the ratio of their rates.
+    """
+    timings: list[dict[str, Any]] = []
+    for way in WAYS:
+        run = subprocess.run([sys.executable, *sys.argv, "--way", way], capture_output=True, text=True, check=True)
+        timings.append(json.loads(run.stdout.splitlines()[-1]))
+        rate, memory = timings[-1][f"{unit}_per_second"], timings[-1]["peak_memory_mib"]
+        print(f"{way:9} {rate:8.1f} {unit}/s  {memory:7.0f} MiB  {timings[-1]['precision']}")
+    return timings, timings[1][f"{unit}_per_second"] / timings[0][f"{unit}_per_second"]
