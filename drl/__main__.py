@@ -1,5 +1,5 @@
 """`python -m drl`, which is what the rules call."""
 
-from drl.cli import main
+from drl.cli.main import main
 
 main()

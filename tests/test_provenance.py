@@ -97,7 +97,7 @@ def made_by_hand(tmp_path_factory):
         "fine_tune": ["--dataset", "digits", "--arm", "none", "--labels", "20", "--threads", "1"],
     }
     code = (
-        "import sys, atexit; sys.path.insert(0, sys.argv.pop(1)); from drl.cli import main\n"
+        "import sys, atexit; sys.path.insert(0, sys.argv.pop(1)); from drl.cli.main import main\n"
         "atexit.register(lambda: print(*(m for m in sys.modules if m.startswith('drl'))))\n"
         "main()"
     )
@@ -126,7 +126,7 @@ def test_edits_rerun_what_they_reach(copy):
     edits = [
         ("diffusion/losses.py", '"""L', '"""A loss: l', set()),
         ("training/loop.py", "    def advance", "    # a comment\n\n    def advance", set()),
-        ("cli.py", "STOPPED = 75", "STOPPED = 76", set()),
+        ("cli/main.py", "STOPPED = 75", "STOPPED = 76", set()),
         ("progress.py", "LINE_SECONDS = 10.0", "LINE_SECONDS = 11.0", set()),
         ("device.py", "PAPER_SIZE_CHANNELS = 16", "PAPER_SIZE_CHANNELS = 17", set()),
         ("config/check.py", "levels - 1", "levels - 2 + 1", set()),
@@ -191,6 +191,6 @@ def test_fingerprints_depend_on_every_part_and_not_on_key_order():
 
 
 def test_importing_drl_and_its_configuration_needs_no_torch():
-    code = "import drl.config.resolve, drl.items, drl.provenance, drl.cli, sys; print('torch' in sys.modules)"
+    code = "import drl.config.resolve, drl.items, drl.provenance, drl.cli.main, sys; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == "False"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from drl.cli import cli
+from drl.cli.main import cli
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -156,7 +156,7 @@ def test_samples_of_ones_own_images(tmp_path, stripes):
 
 
 def drl_elsewhere(folder, *words):
-    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from drl.cli import main; main()"
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from drl.cli.main import main; main()"
     run = subprocess.run(
         [sys.executable, "-c", code, str(ROOT), *words], capture_output=True, text=True, cwd=folder, check=False
     )

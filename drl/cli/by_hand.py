@@ -1,0 +1,120 @@
+"""Commands that no rule calls: what users do for themselves."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drl.cli.group import cli
+from drl.cli.options import Job, configured, path, placed
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.config.schema import SCALES
+from drl.errors import UserError
+from drl.gpu_slots import gpu_slot
+from drl.items import markdown_table
+
+
+@cli.command()
+@path("--model", required=True, help="A model.safetensors of drl or vdrl.")
+@path("--images", required=True, help="A folder of images in any format and size.")
+@path("--out", required=True, help="The PNG: a row an image, itself first, then its samples.")
+@click.option("--t", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Where codes are read.")
+@click.option("--t-init", type=float, default=1.0, show_default=True, help="Where chains begin, above 0.")
+@click.option("--prior", type=click.Choice(["gaussian", "uniform_gaussian"]), default="gaussian", show_default=True)
+@click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="For each image.")
+@click.option("--steps", type=click.IntRange(2), help="Of the sampler's grid. Default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the samples' noise.")
+@placed
+@configured
+def sample(
+    model: Path,
+    images: Path,
+    out: Path,
+    t: float,
+    t_init: float,
+    prior: Any,
+    samples: int,
+    steps: int | None,
+    seed: int,
+    **shared: Any,
+) -> None:
+    """Draw samples from the codes of your own images."""
+    from drl.evaluation.sample import sample as run
+    from drl.models.model_file import header
+
+    about = header(model)["about"]
+    job = Job(**shared | {"scale": shared["scale"] or about["scale"]})
+    try:
+        sampler = slices.sampler(job.config, about["dataset"], about["recipe"])
+    except UserError as error:
+        raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
+    sampler |= {} if steps is None else {"steps": steps}
+    with gpu_slot(job.run["device"]):
+        run(model, images, out, t, t_init, prior, samples, seed, sampler, job.where(None))
+
+
+@cli.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--dataset", default="cifar10", show_default=True, help="Whose images it was trained on.")
+@click.option("--recipe", default="song_deep", show_default=True, help="What describes its network.")
+@path("--out", required=True, help="The model.safetensors to write.")
+@configured
+def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: Any) -> None:
+    """Bring a published VE NCSN++ checkpoint of score_sde_pytorch into this project's form (Table 6)."""
+    # Other scales make every network small, and published ones are not.
+    job = Job(**shared | {"scale": shared["scale"] or "paper"})
+    settings = slices.pretrain(job.config, dataset, recipe)["recipe"]
+    images = job.config.datasets[dataset]
+    from drl.methods.base import ImageFacts
+    from drl.models.convert import convert as run
+
+    facts = ImageFacts(images.channels, images.image_size, images.classes)
+    about = {"scale": job.config.scale, "dataset": dataset, "recipe": recipe, "seed": 0}
+    run(checkpoint, out, settings, facts, about)
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--dataset", help="Whose image size to build for. Default: the first dataset of the scale's figure 4.")
+@configured
+def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
+    """Print a resolved recipe, the parameters of each part, operations and memory."""
+    config = Job(**shared).config
+    dataset = dataset or config.item_datasets("figure_4")[0]
+    chosen = slices.pretrain(config, dataset, recipe)
+    from drl.methods.describe import describe as run
+
+    click.echo(run(recipe, dataset, config.datasets[dataset], chosen["recipe"]))
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@configured
+def verify(folder: Path, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+    """Check results against their run cards, the present code and the present configuration."""
+    from drl.verify import verify as run
+
+    faults = run(folder, resolve(scale or (folder.name if folder.name in SCALES else None), files, sets))
+    for line in faults:
+        click.echo(line)
+    click.echo(f"{folder}: {len(faults)} faults" if faults else f"{folder}: all results are whole and up to date")
+    if faults:
+        sys.exit(1)
+
+
+@cli.command()
+def items() -> None:
+    """Print the table of the paper's items, as it stands in the README."""
+    click.echo(markdown_table())
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration, for editors."""
+    from drl.config.json_schema import json_schema
+
+    click.echo(json_schema(), nl=False)
