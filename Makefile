@@ -1,13 +1,13 @@
-# make demo | test | report | bench | lock. Needs python 3.11 or newer, make and git; everything else goes into .venv.
+# make demo | test | test-slurm | faults | report | bench | lock. Needs python 3.11 or newer, make and git; everything else goes into .venv.
 PYTHON ?= python3
 SCALE ?= demo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help demo test check report bench lock clean
+.PHONY: help demo test test-slurm faults check report bench lock clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## the whole pipeline at scale demo, with its report
 	snakemake --cores all --quiet rules --config scale=demo
@@ -21,6 +21,13 @@ test: $(READY)  ## everything that CI checks
 	@$(MAKE) --no-print-directory check
 	pytest -n auto --dist loadfile
 	@$(MAKE) --no-print-directory demo
+	tests/slurm/inside.sh --if-possible pytest tests/slurm -k slice
+
+test-slurm: $(READY)  ## the workflow on a real SLURM of one node, left alone and disturbed; needs root on Debian
+	tests/slurm/inside.sh pytest tests/slurm
+
+faults: $(READY)  ## every fault of docs/reliability.md, 20 times
+	pytest tests/faults --repeats 20 -n 2
 
 check: $(READY)  ## format, lint, types
 	ruff format --check .

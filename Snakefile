@@ -14,6 +14,7 @@ configfile: checked(scale_file, config)
 CONFIG = checked(load, config)
 RESULTS = f"results/{CONFIG.scale}"
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(slices.origins(CONFIG)))
+limit_gpu_jobs()
 
 
 wildcard_constraints:
@@ -37,3 +38,12 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/fine_tune.smk"
 include: "workflow/rules/items.smk"
+
+
+# Jobs that Snakemake did not live to see finished are not lost (drl/finished.py); with it they end here.
+onsuccess:
+    forget(Path(RESULTS) / ".state")
+
+
+onerror:
+    forget(Path(RESULTS) / ".state")

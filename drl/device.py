@@ -88,11 +88,21 @@ def network_channels(recipe: dict[str, Any]) -> int:
 
 def peak_memory_bytes(device: torch.device) -> int:
     """Return the most memory used so far: of the GPU on CUDA, else of this process."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
+    used = memory_used(device)
+    return used.get("peak_gpu_memory_bytes", used["peak_memory_bytes"])
+
+
+def memory_used(device: torch.device) -> dict[str, int]:
+    """Return, for a card, the most memory that this process has had so far and, on CUDA, the most of the GPU's.
+
+    The GPU's is what torch held, which is what is missing to others, and not only what tensors filled.
+    """
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    used = {"peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    if device.type == "cuda":
+        used["peak_gpu_memory_bytes"] = int(torch.cuda.max_memory_reserved(device))
+    return used
 
 
 def _has_compiler() -> bool:

@@ -2,41 +2,94 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import hashlib
 import json
 import os
+import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from drl.errors import UserError
+
+# What libraries of other languages leave of the system's errors is their text.
+FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up"}
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; move it into place if the block ends well, remove it if not.
+    """Give a temporary path of the same name; move it to `path` if the block ends well, remove it if not.
 
-    The temporary name keeps the suffix, because writers such as matplotlib choose the format by it.
+    It lies in a hidden folder beside `path`, so that whatever a library leaves there goes with it. What a process that
+    was killed on this machine has left is removed when the file is next written.
 
     Raises:
-        OSError: If the folder cannot be made or the disk is full; then nothing is left behind.
+        UserError: If the disk is full; then nothing is left behind and an old file stays as it was.
+        OSError: If the folder cannot be made or written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    folder = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        folder = Path(
+            tempfile.mkdtemp(prefix=f".{path.name}.{_here()}-{os.getpid()}-", suffix=".part", dir=path.parent)
+        )
+        temporary = folder / path.name
+        # So that it is there, with the group's rights that umask leaves, whoever writes it.
+        temporary.touch()
+        mode = temporary.stat().st_mode & 0o777
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        # mkstemp makes files private; results are meant to be read by the group, as umask says.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(mode)
         os.replace(temporary, path)
+    except Exception as error:
+        trouble = _full(error)
+        if trouble is not None:
+            raise UserError(
+                f"{path}: cannot be written, {trouble}; make room and run the same command again"
+            ) from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _full(error: Exception) -> str | None:
+    """Say that the disk is full, if that is what went wrong."""
+    for number, trouble in FULL.items():
+        if getattr(error, "errno", None) == number or f"(os error {number})" in str(error):
+            return trouble
+    return None
+
+
+def _here() -> str:
+    return socket.gethostname().replace(os.sep, "_") or "here"
+
+
+def _sweep(path: Path) -> None:
+    """Remove what dead processes of this machine left of the same file."""
+    start = f".{path.name}.{_here()}-"
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        owner = folder.name.removeprefix(start).partition("-")[0]
+        if folder.name.startswith(start) and owner.isdecimal() and not _lives(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_json(path: str | Path, value: Any) -> None:

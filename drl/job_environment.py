@@ -26,3 +26,8 @@ def hand_over(run: str, origins: str) -> None:
     """
     os.environ["DRL_RUN"] = run
     os.environ["DRL_ORIGINS"] = origins
+
+
+def ordered_by_snakemake() -> bool:
+    """Whether this process is a job of a Snakemake, which handed over where and how to run."""
+    return "DRL_RUN" in os.environ

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -42,14 +43,19 @@ ENTRY_POINTS: Mapping[str, str] = {
 MACHINERY = (
     "drl.cli",
     "drl.config",
+    "drl.costs",
     "drl.device",
     "drl.errors",
     "drl.files",
+    "drl.finished",
     "drl.gpu_slots",
+    "drl.inputs",
     "drl.items",
     "drl.job_environment",
+    "drl.job_lock",
     "drl.progress",
     "drl.provenance",
+    "drl.time_limit",
 )
 PACKAGES = (
     "torch",
@@ -174,7 +180,9 @@ def _meaning(module: str) -> str:
 
 
 def check_code(command: str, settings: Mapping[str, Any], expected: str | None) -> str:
-    """Return the present code's digest, and stop if it is not the one that the job was planned with.
+    """Import the job's code, and return its digest; stop if it is not the one that the job was planned with.
+
+    All of it is imported now, so that an edit while the job waits for a GPU or computes cannot mix two versions.
 
     Raises:
         UserError: If the code was edited after Snakemake planned the job.
@@ -184,6 +192,12 @@ def check_code(command: str, settings: Mapping[str, Any], expected: str | None) 
         raise UserError(
             f"drl {command}: the code changed after this job was planned ({expected} -> {digest}); start again"
         )
+    for module in sorted(reached(ENTRY_POINTS[command], *named_modules(command, settings))):
+        importlib.import_module(module)
+    for found in (_tree, _imports, _digest):
+        found.cache_clear()
+    if command_digest(command, settings) != digest:
+        raise UserError(f"drl {command}: the code changed while this job was starting; start again")
     return digest
 
 
@@ -203,7 +217,7 @@ def write_card(
     outputs: Iterable[Path],
     settings: Mapping[str, Any],
     code: str,
-    inputs: Iterable[Path] = (),
+    inputs: Iterable[Path] | Mapping[Path, str] = (),
     **facts: Any,
 ) -> Path:
     """Write the run card of a job beside its first output, as `<output>.json`.
@@ -213,10 +227,11 @@ def write_card(
         outputs: Files that the job made; the first names the card.
         settings: The job's resolved settings.
         code: Digest of its code.
-        inputs: Files that it read.
+        inputs: Files that it read; with their SHA-256, where they were hashed before (drl.inputs.check_inputs).
         facts: What else is worth knowing: seed, device, wall time, rates.
     """
     files = list(outputs)
+    hashed = inputs if isinstance(inputs, Mapping) else {path: sha256(path) for path in inputs}
     target = Path(f"{files[0]}.json")
     card = {
         "command": command,
@@ -225,7 +240,7 @@ def write_card(
         "git": _git(),
         "versions": versions(),
         # Relative to the card, so that a folder of results can be moved or copied as a whole.
-        "inputs": {os.path.relpath(path, target.parent): sha256(path) for path in inputs},
+        "inputs": {os.path.relpath(path, target.parent): digest for path, digest in hashed.items()},
         "outputs": {path.name: sha256(path) for path in files},
         **facts,
     }

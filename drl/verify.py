@@ -14,9 +14,9 @@ from drl.config import slices
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import canonical_json, sha256
+from drl.inputs import RESULTS
 from drl.provenance import ENTRY_POINTS, command_digest, read_card
 
-RESULTS = ("data", "models", "metrics", "figures", "tables")
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
 # Commands whose settings are those of a dataset's recipe, of an arm, and of a dataset.
 OF_RECIPES = (
@@ -49,10 +49,55 @@ def verify(folder: Path, config: Config) -> list[str]:
     Raises:
         UserError: If the folder holds no run card at all.
     """
-    cards = [path for path in sorted(folder.rglob("*.json")) if ".state" not in path.parts]
+    cards = _cards(folder)
+    return [*_without_card(folder, cards), *(line for path in cards for line in _faults(path, config))]
+
+
+def remove_damaged(folder: Path) -> list[Path]:
+    """Remove results that are not as they were made, so that they are made again.
+
+    All files of a run card go, and the card: Snakemake makes them again as soon as something needs them. Removed are
+    results one of whose files was changed, and those whose card cannot be read: the card, and the file that it is named
+    after. Left are results that are whole, though made from other inputs, settings or code, because Snakemake makes
+    those again by itself; results of which a file is missing and none changed; and all files that no card names.
+
+    Args:
+        folder: results/<scale>, or any folder of results.
+
+    Returns:
+        The files that were removed.
+
+    Raises:
+        UserError: If the folder holds no run card at all.
+    """
+    removed: list[Path] = []
+    for path in _cards(folder):
+        try:
+            card = read_card(path)
+        except UserError:
+            # Other people's JSON stays; a card is named after a result.
+            files = [path.with_suffix("")] if path.with_suffix("").suffix in SUFFIXES else []
+        else:
+            files = [path.parent / name for name in card["outputs"]]
+            if not any(file.is_file() and sha256(file) != card["outputs"][file.name] for file in files):
+                files = []
+        for file in [*files, path] if files else []:
+            if file.is_file():
+                file.unlink()
+                removed.append(file)
+    return removed
+
+
+def _cards(folder: Path) -> list[Path]:
+    cards = [path for path in sorted(folder.rglob("*.json")) if not _hidden(path.relative_to(folder))]
     if not cards:
         raise UserError(f"{folder}: holds no run cards; give a folder of results, such as results/demo")
-    return [*_without_card(folder, cards), *(line for path in cards for line in _faults(path, config))]
+    return cards
+
+
+def _hidden(path: Path) -> bool:
+    """Whether a file belongs to unfinished work: to a state, or to what is just being written."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
@@ -63,7 +108,8 @@ def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
             known |= {path.parent / name for name in read_card(path)["outputs"]}
     for place in RESULTS:
         for path in sorted((folder / place).rglob("*")):
-            if path.is_file() and path.suffix in SUFFIXES and path not in known:
+            unfinished = _hidden(path.relative_to(folder))
+            if path.is_file() and path.suffix in SUFFIXES and path not in known and not unfinished:
                 yield f"{path}: has no run card; make it again"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,18 +21,32 @@ dependencies:
 """
 
 
-def main() -> None:
-    """Write both files."""
-    pins = []
-    for line in sys.stdin:
+def pins(freeze: Iterable[str]) -> list[str]:
+    """Return the pins of `pip freeze`'s lines, in order of name."""
+    found = []
+    for line in freeze:
         name, sign, version = line.strip().partition("==")
         if sign and name not in ("pip", "wheel", "drl"):
             # A local label such as +cpu names a build; the version alone is what every platform has.
-            pins.append(f"{name}=={version.partition('+')[0]}")
-    pins.sort(key=str.lower)
-    (ROOT / "requirements.lock").write_text(LOCK_HEAD + "".join(f"{pin}\n" for pin in pins), encoding="utf-8")
-    conda = CONDA_HEAD + "".join(f"      - {pin}\n" for pin in pins)
-    (ROOT / "envs" / "drl.yaml").write_text(conda, encoding="utf-8")
+            found.append(f"{name}=={version.partition('+')[0]}")
+    return sorted(found, key=str.lower)
+
+
+def lock(packages: Iterable[str]) -> str:
+    """Return the text of requirements.lock."""
+    return LOCK_HEAD + "".join(f"{package}\n" for package in packages)
+
+
+def conda_environment(packages: Iterable[str]) -> str:
+    """Return the text of envs/drl.yaml."""
+    return CONDA_HEAD + "".join(f"      - {package}\n" for package in packages)
+
+
+def main() -> None:
+    """Write both files."""
+    packages = pins(sys.stdin)
+    (ROOT / "requirements.lock").write_text(lock(packages), encoding="utf-8")
+    (ROOT / "envs" / "drl.yaml").write_text(conda_environment(packages), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
+import errno
+import multiprocessing
 import os
+import re
 
 import pytest
 
+from drl.errors import UserError
 from drl.files import atomic, canonical_json, sha256, write_json
 
 
@@ -28,6 +32,52 @@ def test_a_write_is_seen_whole_and_keeps_the_suffix(tmp_path):
         assert not path.exists()
     assert path.read_text() == "new"
     assert os.listdir(path.parent) == ["a.svg"]
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "your disk quota is used up"),
+        # As safetensors says it.
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "the disk is full"),
+    ],
+)
+def test_a_full_disk_is_named_with_its_remedy(tmp_path, error, trouble):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    message = f"{path}: cannot be written, {trouble}; make room and run the same command again"
+
+    def fail():
+        with atomic(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        fail()
+    assert (path.read_text(), os.listdir(tmp_path)) == ("old", ["a.txt"])
+
+
+def _die_within_a_write(path):
+    with atomic(path) as temporary:
+        (temporary.parent / "left by a library").write_text("half")
+        os._exit(1)
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path):
+    path, other = tmp_path / "a.txt", tmp_path / ".b.txt.elsewhere-1-x.part"
+    other.mkdir()
+    process = multiprocessing.get_context("fork").Process(target=_die_within_a_write, args=(path,))
+    process.start()
+    process.join()
+    assert len(os.listdir(tmp_path)) == 2
+    with atomic(path) as temporary:
+        # A second writer that lives is left alone.
+        with atomic(path) as second:
+            second.write_text("other")
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert sorted(os.listdir(tmp_path)) == [other.name, "a.txt"]
 
 
 def test_files_are_as_readable_as_umask_says(tmp_path):

@@ -53,7 +53,7 @@ def sample(
     except UserError as error:
         raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
     sampler |= {} if steps is None else {"steps": steps}
-    with gpu_slot(job.run["device"]):
+    with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         run(model, images, out, t, t_init, prior, samples, seed, sampler, job.where(None))
 
 
@@ -93,11 +93,18 @@ def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--remove", is_flag=True, help="Remove results that are not as they were made, to have them made again.")
 @configured
-def verify(folder: Path, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
     """Check results against their run cards, the present code and the present configuration."""
+    from drl.verify import remove_damaged
     from drl.verify import verify as run
 
+    if remove:
+        for path in remove_damaged(folder):
+            click.echo(f"{path}: removed")
+        click.echo(f"{folder}: what is left is as it was made; snakemake makes the rest again")
+        return
     faults = run(folder, resolve(scale or (folder.name if folder.name in SCALES else None), files, sets))
     for line in faults:
         click.echo(line)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import click
 from click.exceptions import ClickException, Exit
 
 # Imported for the commands that they add.
-from drl.cli import by_hand, drawing, measuring, training  # noqa: F401
+from drl.cli import by_hand, costs, drawing, measuring, training  # noqa: F401
 from drl.cli.group import cli
 from drl.errors import Unfinished, UserError
 
+# What is said when a GPU's memory is full. Mostly it is a torch.OutOfMemoryError, but a GPU that others have filled
+# fails with another class at its first use, and torch.compile wraps what it meets.
+FULL = ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+REMEDIES = (
+    "if other jobs share this GPU, set run.gpu_slots: 1 or choose another one with CUDA_VISIBLE_DEVICES; "
+    "run.precision: bf16 needs less, and samples do with a smaller run.sampling_batch "
+    "(a smaller batch_size in a recipe would change its results)"
+)
 STOPPED = 75  # EX_TEMPFAIL: the state is saved, the same command goes on
 
 
@@ -29,11 +38,32 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Unfinished as error:
         fail(str(error), STOPPED)
+    except RuntimeError as error:
+        if not out_of_gpu_memory(error):
+            raise
+        fail(f"{shortly(error)}; {REMEDIES}", 2)
     except OSError as error:
         fail(f"{error.filename or 'a file'}: {error.strerror or error}; mend that and run again", 2)
 
 
+def out_of_gpu_memory(error: RuntimeError) -> bool:
+    """Whether an error says that a GPU's memory is full."""
+    # torch is not imported for this: without it there is no such error.
+    torch = sys.modules.get("torch")
+    known = torch is not None and isinstance(error, torch.OutOfMemoryError)
+    return known or any(sign in str(error) for sign in FULL)
+
+
+def shortly(error: RuntimeError) -> str:
+    """Return the first two sentences of torch's message: what failed, and how much was asked for."""
+    text = " ".join(str(error).split())
+    start = max(0, text.find("CUDA out of memory"))
+    return ". ".join(text[start:].split(". ")[:2])
+
+
 def fail(message: str, code: int) -> None:
     """Print one line and exit."""
-    print(f"drl: {' '.join(message.split())}", file=sys.stderr)
+    # A log on a full disk takes no more lines; the exit code still says it.
+    with contextlib.suppress(OSError):
+        print(f"drl: {' '.join(message.split())}", file=sys.stderr, flush=True)
     sys.exit(code)

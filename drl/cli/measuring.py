@@ -45,7 +45,7 @@ def measure(
     """Run the function `study` of drl.evaluation.<study> on a file that pretraining wrote."""
     job = Job(**shared)
     chosen, digest = job.plan(study, lambda: getattr(slices, study)(job.config, dataset, recipe))
-    with gpu_slot(job.run["device"]):
+    with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         run = getattr(importlib.import_module(f"drl.evaluation.{study}"), study)
         if placing is None:
             where = {"device": job.run["device"], "precision": job.run["precision"], "threads": job.threads}
@@ -135,7 +135,7 @@ def silhouettes(models: tuple[Path, ...], dataset: str, images: Path | None, out
     """Measure how well classes part in the codes of models that were each trained at a single t (Figure 12)."""
     job = Job(**shared)
     chosen, digest = job.plan("silhouettes", lambda: slices.silhouettes(job.config, dataset))
-    with gpu_slot(job.run["device"]):
+    with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         from drl.evaluation.silhouettes import silhouettes as run
 
         run(
@@ -175,7 +175,7 @@ def fid(
     name = Path(dataset) / recipe / f"seed{seed}.csv"
     if chosen["fid"]["extractor"] == "supervised" and extractor is None:
         extractor = job.results / "models" / dataset / chosen["fid"]["recipe"] / "seed0" / "model.safetensors"
-    with gpu_slot(job.run["device"]):
+    with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         from drl.evaluation.fid import fid as run
 
         run(

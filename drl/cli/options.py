@@ -15,6 +15,7 @@ from drl import provenance
 from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
 from drl.errors import UserError
+from drl.time_limit import budget
 
 Command = Callable[..., None]
 
@@ -51,17 +52,20 @@ class Job:
         from drl.evaluation.where import Where
 
         run = self.run
-        known = {key: run[key] for key in ("device", "precision", "compile", "wall_clock_minutes", "save_minutes")}
+        known = {key: run[key] for key in ("device", "precision", "compile", "save_minutes")}
         more = {"batch": run["sampling_batch"], "inception_weights": run["inception_weights"]}
-        return Where(states or self.results / ".state", threads=self.threads, **known, **more)
+        minutes = budget(run["wall_clock_minutes"])
+        return Where(
+            states or self.results / ".state", threads=self.threads, wall_clock_minutes=minutes, **known, **more
+        )
 
     @property
     def resources(self) -> Any:
         """What a training may use."""
         from drl.training.run import Resources
 
-        ours = {"sampling_batch", "inception_weights"}
-        return Resources(threads=self.threads, **{key: value for key, value in self.run.items() if key not in ours})
+        known = {key: self.run[key] for key in ("device", "precision", "compile", "save_minutes")}
+        return Resources(threads=self.threads, wall_clock_minutes=budget(self.run["wall_clock_minutes"]), **known)
 
     def plan(self, command: str, otherwise: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
         """Return the job's settings and the digest of its code, both compared with what was planned."""

@@ -75,7 +75,7 @@ def pretrain(
     before = chosen["recipe"]["start_from"]
     if before is not None and start is None:
         start = Path(before) if is_file(before) else out.parents[2] / before / f"seed{seed}" / out.name
-    with gpu_slot(job.run["device"]):
+    with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         from drl.training.pretrain import Name
         from drl.training.pretrain import pretrain as run
 
@@ -124,7 +124,7 @@ def fine_tune(
     if recipe is not None and model is None:
         model = job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors"
     name = FineTuning(dataset, arm, labels, split, seed)
-    with gpu_slot(job.run["device"]):
+    with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         from drl.laplacenet.fine_tune import Run
         from drl.laplacenet.fine_tune import fine_tune as run
 

@@ -43,11 +43,11 @@ class RunSettings(Settings):
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         description="torch.compile. auto: on CUDA."
     )
+    gpu_slots: int = Field(gt=0, description="Jobs that share one GPU. Small networks leave most of one idle.")
     save_minutes: float = Field(gt=0, description="How often an unfinished job saves its state.")
-    wall_clock_minutes: float | None = Field(
-        default=None,
-        gt=0,
-        description="A training or sampling that lasts longer saves, and exits to be started again. Unset: none.",
+    wall_clock_minutes: Annotated[float, Field(gt=0)] | Literal["auto"] | None = Field(
+        description="A training or sampling that lasts longer saves, and exits to be started again. "
+        "auto: under SLURM a little less than the job's time limit, elsewhere none. null: none."
     )
     sampling_batch: int | None = Field(
         default=None, gt=0, description="Images that are sampled at once. Unset: 120 on a CPU, 1,200 on a GPU."

@@ -12,12 +12,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from drl.data.store import ImageStore
-from drl.device import Placement, peak_memory_bytes, place
+from drl.device import Placement, memory_used, place
 from drl.errors import UserError
 from drl.evaluation.features import Extractor, inception_extractor, supervised_extractor
 from drl.evaluation.frechet import Statistics, frechet_distance
 from drl.evaluation.where import Where
-from drl.files import sha256
+from drl.inputs import check_inputs
 from drl.metrics import read_metrics, write_metrics
 from drl.progress import Reporter
 from drl.provenance import read_card, write_card
@@ -55,6 +55,7 @@ def fid(
     started = time.monotonic()
     # In fp32 everywhere: a fixed protocol does not depend on the device's favourite format.
     placement = place(where.device, "fp32", "off", where.threads)
+    inputs = check_inputs([samples, samples.with_suffix(".csv"), images, *([] if extractor is None else [extractor])])
     store = ImageStore.open(images, placement.device)
     about = _about(samples, store, expected or {})
     found = _extractor(settings["fid"]["extractor"], extractor, where, placement, store)
@@ -78,7 +79,7 @@ def fid(
         [out],
         settings,
         code,
-        inputs=[samples, samples.with_suffix(".csv"), images, *([] if extractor is None else [extractor])],
+        inputs=inputs,
         **about,
         **placement.describe(),
         protocol={
@@ -92,7 +93,7 @@ def fid(
             "reference_statistics_sha256": reference.sha256,
         },
         seconds=round(time.monotonic() - started, 2),
-        peak_memory_bytes=peak_memory_bytes(placement.device),
+        **memory_used(placement.device),
     )
 
 
@@ -115,8 +116,8 @@ def _about(samples: Path, store: ImageStore, expected: dict[str, Any]) -> dict[s
     for key, wanted in expected.items():
         if about[key] != wanted:
             raise UserError(f"{samples} holds samples of {key} {about[key]!r}, not {wanted!r}; give the right ones")
-    if samples.is_file() and sha256(samples) != card["outputs"].get(samples.name):
-        raise UserError(f"{samples}: was changed after it was made; run drl later-start again")
+    if samples.name not in card["outputs"]:
+        raise UserError(f"{samples}: is not among what its card names; run drl later-start again")
     if about["dataset"] != store.name:
         raise UserError(
             f"{samples} holds samples of a model of dataset {about['dataset']!r}, but the reference is {store.name!r}; "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +15,7 @@ from drl.evaluation.measurement import Measurement, begin
 from drl.evaluation.sampling import Wanted, draw, grid_of, sampler_of, steps_by_batch
 from drl.evaluation.saved_samples import SavedSamples
 from drl.evaluation.where import Where
-from drl.files import fingerprint, sha256
+from drl.files import fingerprint
 from drl.methods.score_matching import ScoreMatching
 from drl.models.model_file import load_model
 from drl.progress import Reporter
@@ -68,8 +67,9 @@ class Generation:
 
     def write(self, out: Path, rows: Iterable[Mapping[str, Any]], more: Sequence[Path] = ()) -> None:
         """Write as `Measurement.write` does; only then are the saved batches of an interrupted job given up."""
-        self.found.write(out, rows, self.settings, self.code, more)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        minutes = self.where.wall_clock_minutes
+        until = None if minutes is None else self.found.started + 60 * minutes
+        self.found.write(out, rows, self.settings, self.code, more, self._folder, until)
 
     @cached_property
     def _folder(self) -> Path:
@@ -77,7 +77,7 @@ class Generation:
         # Codes come from the images, so that other images mean other samples.
         content = found.store.facts["sha256"]
         return self.where.states / fingerprint(
-            found.study, found.about, self.settings, self.code, sha256(found.model), content
+            found.study, found.about, self.settings, self.code, found.inputs[found.model], content
         )
 
 

@@ -13,13 +13,16 @@ from torch import Tensor
 
 from drl.data.splits import label_subset
 from drl.data.store import FILES_CSV, ImageStore
-from drl.device import Placement, network_channels, peak_memory_bytes, place
+from drl.device import Placement, memory_used, network_channels, place
 from drl.errors import UserError
 from drl.evaluation.codes import check_images
+from drl.finished import Work, sole_job
+from drl.inputs import check_inputs
 from drl.methods.base import ImageFacts
 from drl.metrics import write_metrics
 from drl.models.model_file import header
 from drl.provenance import write_card
+from drl.training.state import belongs_to
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Measurement:
         store: The images, on the device.
         placement: Where to compute.
         started: When it began, in seconds of time.monotonic.
+        inputs: SHA-256 of the files that it reads.
     """
 
     study: str
@@ -45,6 +49,7 @@ class Measurement:
     store: ImageStore
     placement: Placement
     started: float
+    inputs: dict[Path, str]
 
     def labelled(self, candidates: Tensor, budget: int, seed: int, label_list: str | None) -> Tensor:
         """Return the images that keep their labels, int64 positions [budget].
@@ -83,11 +88,13 @@ class Measurement:
         self,
         out: Path,
         rows: Iterable[Mapping[str, Any]],
-        settings: Mapping[str, Any],
+        settings: dict[str, Any],
         code: str,
         more: Sequence[Path] = (),
+        state: Path | None = None,
+        until: float | None = None,
     ) -> None:
-        """Make the rows, and write them and the run card.
+        """Make the rows, and write them and the run card, unless another process has just done so.
 
         Args:
             out: The CSV file.
@@ -95,25 +102,35 @@ class Measurement:
             settings: The job's settings, for the card.
             code: Digest of its code, for the card.
             more: Files that making the rows writes besides.
+            state: Folder where making the rows keeps its state; given up when all is written.
+            until: When waiting for another process is given up, in seconds of time.monotonic.
 
         Raises:
             UserError: One that making the rows raised, with the model's name before it.
+            drl.errors.Unfinished: If waiting was given up.
         """
+        owner = belongs_to("" if state is None else state.name, self.placement)
+        work = Work(_named(self.study, self.about), out, state, settings, code, self.inputs, owner)
+        with sole_job(work, until) as done:
+            if not done:
+                self._write(work, rows, more)
+
+    def _write(self, work: Work, rows: Iterable[Mapping[str, Any]], more: Sequence[Path]) -> None:
         try:
             made = [{**self.about, "study": self.study, **row} for row in rows]
         except UserError as error:
-            raise UserError(f"{_named(self.study, self.about)}: {error}") from error
-        write_metrics(out, made)
+            raise UserError(f"{work.title}: {error}") from error
+        write_metrics(work.out, made)
         write_card(
             self.study,
-            [out, *more],
-            settings,
-            code,
-            inputs=[self.model, self.images, self.images.parent / FILES_CSV],
+            [work.out, *more],
+            work.settings,
+            work.code,
+            inputs=self.inputs,
             **self.about,
             **self.placement.describe(),
             seconds=round(time.monotonic() - self.started, 2),
-            peak_memory_bytes=peak_memory_bytes(self.placement.device),
+            **memory_used(self.placement.device),
         )
 
 
@@ -138,9 +155,10 @@ def begin(
         expected: What the model's header must say, such as its recipe and seed.
 
     Raises:
-        UserError: If the model is another one than expected, or was trained on other images.
+        UserError: If a file is not as it was made, the model another one than expected, or trained on other images.
     """
     started = time.monotonic()
+    inputs = check_inputs([model, images, images.parent / FILES_CSV])
     found = header(model)
     about = found["about"]
     for key, wanted in (expected or {}).items():
@@ -154,7 +172,7 @@ def begin(
         check_images(ImageFacts(**found["facts"]), store)
     except UserError as error:
         raise UserError(f"{_named(study, about)}: {error}") from error
-    return Measurement(study, model, images, about, found["recipe"], store, placement, started)
+    return Measurement(study, model, images, about, found["recipe"], store, placement, started, inputs)
 
 
 def without(indices: Tensor, left_out: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from drl.device import peak_memory_bytes
+from drl.device import memory_used
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.geometry import silhouette
@@ -37,11 +37,13 @@ def silhouettes(
     """
     started = time.monotonic()
     rows: list[dict[str, Any]] = []
+    inputs: dict[Path, str] = {}
     store = placement = None
     with Reporter("silhouettes", len(models), unit="models") as reporter:
         for path in models:
             found = begin("silhouettes", path, images, where.device, where.precision, where.threads, None)
             store, placement = found.store, found.placement
+            inputs |= {file: found.inputs[file] for file in (path, images)}
             times = found.recipe["times"]
             if times["kind"] != "single":
                 raise UserError(f"{path} was not trained at a single t; give models of a recipe with times: single")
@@ -63,9 +65,9 @@ def silhouettes(
         [out],
         settings,
         code,
-        inputs=[*models, images],
+        inputs=inputs,
         dataset=rows[0]["dataset"],
         **placement.describe(),
         seconds=round(time.monotonic() - started, 2),
-        peak_memory_bytes=peak_memory_bytes(placement.device),
+        **memory_used(placement.device),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ import torch
 
 from drl.data.splits import label_subset
 from drl.data.store import FILES_CSV, ImageStore
-from drl.device import Placement, peak_memory_bytes, place
+from drl.device import Placement, memory_used, place
 from drl.errors import UserError
-from drl.files import fingerprint, sha256
+from drl.files import fingerprint
+from drl.finished import Work, sole_job
+from drl.inputs import check_inputs
 from drl.laplacenet.classifier import build, save_classifier, take_encoder
 from drl.laplacenet.fine_tuning import FineTuning, Parts
 from drl.methods.base import ImageFacts
@@ -71,6 +72,7 @@ def fine_tune(
     encoder = settings["network"]["encoder"]
     # bf16 on a CPU pays from the paper's width on. Eager: compiling has not been measured on a GPU, and loses on a CPU.
     placement = place(resources.device, resources.precision, "off", resources.threads, 8 * encoder["width"])
+    inputs = check_inputs([images, images.parent / FILES_CSV, *([model] if model else [])])
     store = ImageStore.open(images, placement.device)
     if store.name != name.dataset:
         raise UserError(f"{title}: {images} holds {store.name!r}; give the images of {name.dataset!r}")
@@ -80,42 +82,60 @@ def fine_tune(
         raise UserError(f"{title}: this arm {what}")
     try:
         taken, training = _prepare(name, settings, store, placement, model)
-        inputs = [images, images.parent / FILES_CSV, *([model] if model else [])]
-        mark = fingerprint(vars(name), settings, code, *map(sha256, inputs))
-        state = states / mark / "state.safetensors"
+    except UserError as error:
+        raise UserError(f"{title}: {error}") from error
+    mark = fingerprint(vars(name), settings, code, *inputs.values())
+    work = Work(title, out, states / mark, settings, code, inputs, belongs_to(mark, placement))
+    minutes = resources.wall_clock_minutes
+    with sole_job(work, None if minutes is None else started + 60 * minutes) as done:
+        if not done:
+            _train(name, work, training, taken, resources, placement, started)
+
+
+def _train(
+    name: Run,
+    work: Work,
+    training: FineTuning,
+    taken: list[str],
+    resources: Resources,
+    placement: Placement,
+    started: float,
+) -> None:
+    title, settings = work.title, work.settings
+    try:
         with stop_signals() as stopped:
-            reporter = run(
+            ran = run(
                 training,
                 title,
-                state,
-                belongs_to(mark, placement),
+                work.state_file,
+                work.owner,
                 resources.save_minutes,
                 resources.wall_clock_minutes,
                 lambda: bool(stopped),
                 lambda folder: _write(name, settings, training, folder / "unfinished.csv"),
+                began=started,
             )
     except UserError as error:
         raise UserError(f"{title}: {error}") from error
-    _write(name, settings, training, out)
-    weights = out.with_suffix(".safetensors")
-    save_classifier(weights, training.network, settings["network"], store)
+    _write(name, settings, training, work.out)
+    weights = work.out.with_suffix(".safetensors")
+    save_classifier(weights, training.network, settings["network"], training.store)
     write_card(
         "fine_tune",
-        [out, weights],
+        [work.out, weights],
         settings,
-        code,
-        inputs=inputs,
+        work.code,
+        inputs=work.inputs,
         **vars(name),
         **placement.describe(),
-        recipe=wanted,
+        recipe=settings["arm"]["model"],
         taken_from_model=taken,
         epochs=training.epochs,
         labelled_images=training.parts.labelled.tolist(),
-        seconds_of_last_process=round(time.monotonic() - started, 2),
-        images_per_second=round(reporter.rate, 1),
-        peak_memory_bytes=peak_memory_bytes(placement.device),
+        seconds=round(ran.earlier_seconds + time.monotonic() - started, 2),
+        images_per_second=round(ran.images_per_second, 1),
+        **memory_used(placement.device),
     )
-    shutil.rmtree(state.parent, ignore_errors=True)
 
 
 def _prepare(

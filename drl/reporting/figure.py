@@ -12,6 +12,8 @@ import pandas as pd
 
 from drl.errors import UserError
 from drl.files import atomic
+from drl.inputs import check_inputs
+from drl.job_lock import job_lock
 from drl.provenance import write_card
 from drl.reporting import style
 from drl.reporting.aggregate import read_all
@@ -30,26 +32,27 @@ def figure(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, An
         code: Digest of the code, for the card.
 
     Raises:
-        UserError: If a metrics file is missing, cut off, or has no rows of this item.
+        UserError: If a metrics file is missing, cut off, changed, or has no rows of this item.
     """
     started = time.monotonic()
     module = importlib.import_module(f"drl.reporting.{settings['drawn_by']}")
+    read = check_inputs(metrics)
     numbers = module.table(read_all(metrics), settings)
     _check_complete(item, numbers, settings)
     shown: tuple[str, ...] = getattr(module, "PICTURES", ())
     files = first_seeds(metrics)
+    read |= check_inputs(beside(path, suffix) for path in files.values() for suffix in shown)
     picture = module.draw(numbers, settings, files) if shown else module.draw(numbers, settings)
-    inputs = [*metrics, *(beside(path, suffix) for path in files.values() for suffix in shown)]
     if settings["scale"] == "demo":
         style.mark_demo(picture)
     outputs = [out, out.with_suffix(".png"), out.with_suffix(".csv")]
-    with atomic(outputs[0]) as svg, atomic(outputs[1]) as png, atomic(outputs[2]) as csv:
-        style.save(picture, svg)
-        style.save(picture, png)
-        numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
-    write_card(
-        "figure", outputs, settings, code, inputs=inputs, item=item, seconds=round(time.monotonic() - started, 2)
-    )
+    with job_lock(item, out):
+        with atomic(outputs[0]) as svg, atomic(outputs[1]) as png, atomic(outputs[2]) as csv:
+            style.save(picture, svg)
+            style.save(picture, png)
+            numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
+        seconds = round(time.monotonic() - started, 2)
+        write_card("figure", outputs, settings, code, inputs=read, item=item, seconds=seconds)
 
 
 def _check_complete(item: str, numbers: pd.DataFrame, settings: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from drl.files import atomic
+from drl.inputs import check_inputs
+from drl.job_lock import job_lock
 from drl.provenance import write_card
 from drl.reporting.aggregate import read_all
 
@@ -66,18 +68,21 @@ def table(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, Any
         code: Digest of the code, for the card.
 
     Raises:
-        UserError: If a metrics file is missing, cut off, or has no rows of this item.
+        UserError: If a metrics file is missing, cut off, changed, or has no rows of this item.
     """
     started = time.monotonic()
     module = importlib.import_module(f"drl.reporting.{settings['drawn_by']}")
+    inputs = check_inputs(metrics)
     numbers = module.table(read_all(metrics), settings)
     sheet: Sheet = module.sheet(numbers, settings)
     files = [out, out.with_suffix(".md"), out.with_suffix(".tex")]
-    with atomic(files[0]) as csv, atomic(files[1]) as markdown, atomic(files[2]) as latex:
-        numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
-        markdown.write_text(sheet.markdown(), encoding="utf-8")
-        latex.write_text(sheet.latex(), encoding="utf-8")
-    write_card("table", files, settings, code, inputs=metrics, item=item, seconds=round(time.monotonic() - started, 2))
+    with job_lock(item, out):
+        with atomic(files[0]) as csv, atomic(files[1]) as markdown, atomic(files[2]) as latex:
+            numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
+            markdown.write_text(sheet.markdown(), encoding="utf-8")
+            latex.write_text(sheet.latex(), encoding="utf-8")
+        seconds = round(time.monotonic() - started, 2)
+        write_card("table", files, settings, code, inputs=inputs, item=item, seconds=seconds)
 
 
 _ESCAPES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,11 @@ from typing import Any
 import torch
 
 from drl.data.store import ImageStore
-from drl.device import Placement, network_channels, peak_memory_bytes, place
+from drl.device import Placement, memory_used, network_channels, place
 from drl.errors import UserError
-from drl.files import fingerprint, sha256
+from drl.files import fingerprint
+from drl.finished import Work, sole_job
+from drl.inputs import check_inputs
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 from drl.metrics import write_metrics
@@ -67,12 +68,13 @@ def pretrain(
     """
     started = time.monotonic()
     recipe = settings["recipe"]
+    start = start if recipe["start_from"] is not None else None
+    inputs = check_inputs([images, *([] if start is None else [start])])
     placement = _place(recipe, resources)
     store = ImageStore.open(images, placement.device)
     if store.name != name.dataset:
         raise UserError(f"pretrain {name}: {images} holds {store.name!r}; give the images of {name.dataset!r}")
     method = _fresh(recipe, store, name.seed, placement)
-    inputs = [images]
     if recipe["start_from"] is not None:
         if start is None:
             raise UserError(
@@ -84,7 +86,6 @@ def pretrain(
                 "or drl pretrain), or name another recipe in the items that use this one"
             )
         averages = start_from(start, method)
-        inputs.append(start)
     if recipe["freeze"] == "encoder":
         assert method.encoder is not None
         method.encoder.requires_grad_(False)
@@ -94,37 +95,46 @@ def pretrain(
         for (key, _), shadow in zip(method.named_parameters(), training.average.shadow, strict=True):
             if key in averages:
                 shadow.copy_(averages[key])
-    mark = fingerprint(vars(name), settings, code, *map(sha256, inputs))
-    state = states / mark / "state.safetensors"
+    mark = fingerprint(vars(name), settings, code, *inputs.values())
+    work = Work(f"pretrain {name}", out, states / mark, settings, code, inputs, belongs_to(mark, placement))
+    minutes = resources.wall_clock_minutes
+    with sole_job(work, None if minutes is None else started + 60 * minutes) as done:
+        if not done:
+            _train(name, work, training, resources, placement, started)
+
+
+def _train(
+    name: Name, work: Work, training: Training, resources: Resources, placement: Placement, started: float
+) -> None:
     try:
         with stop_signals() as stopped:
-            reporter = run(
+            ran = run(
                 training,
-                f"pretrain {name}",
-                state,
-                belongs_to(mark, placement),
+                work.title,
+                work.state_file,
+                work.owner,
                 resources.save_minutes,
                 resources.wall_clock_minutes,
                 lambda: bool(stopped),
                 # So that a long training can be watched, and one that failed be understood.
                 lambda folder: _write_curves(name, training, folder),
+                began=started,
             )
     except UserError as error:
         raise UserError(f"pretrain {name}: {error}") from error
-    outputs = _write(name, training, out)
+    outputs = _write(name, training, work.out)
     write_card(
         "pretrain",
         outputs,
-        settings,
-        code,
-        inputs=inputs,
+        work.settings,
+        work.code,
+        inputs=work.inputs,
         **vars(name),
         **placement.describe(),
-        seconds_of_last_process=round(time.monotonic() - started, 2),
-        images_per_second=round(reporter.rate, 1),
-        peak_memory_bytes=peak_memory_bytes(placement.device),
+        seconds=round(ran.earlier_seconds + time.monotonic() - started, 2),
+        images_per_second=round(ran.images_per_second, 1),
+        **memory_used(placement.device),
     )
-    shutil.rmtree(state.parent, ignore_errors=True)
 
 
 def _place(recipe: dict[str, Any], resources: Resources) -> Placement:

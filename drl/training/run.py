@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,19 @@ class Resources:
     threads: int | None = None
     save_minutes: float = 5.0
     wall_clock_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a training went.
+
+    Attributes:
+        images_per_second: In the last process.
+        earlier_seconds: What processes that were interrupted took, up to their last saved states.
+    """
+
+    images_per_second: float
+    earlier_seconds: float
 
 
 class Resumable(Protocol):
@@ -79,7 +93,8 @@ def run(
     wall_clock_minutes: float | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
     on_save: Callable[[Path], object] = lambda folder: None,
-) -> Reporter:
+    began: float | None = None,
+) -> Ran:
     """Train to the end, from a saved state where there is one.
 
     Args:
@@ -88,25 +103,31 @@ def run(
         state: File of the saved state.
         belongs_to: What must be equal for a state to be used.
         save_minutes: How often it is saved.
-        wall_clock_minutes: After this long, save and stop.
+        wall_clock_minutes: So long after the job began, save and stop.
         stop_requested: Asked after every step; true saves and stops.
         on_save: Called with the state's folder whenever a state is saved.
+        began: When the job began, in seconds of time.monotonic; None: now.
 
     Returns:
-        The reporter, with the rate.
+        How fast it was, and how long earlier processes took.
 
     Raises:
         Unfinished: After a stop that was asked for.
         UserError: If the loss is not finite, or the state is damaged or another's.
     """
+    started = saved = time.monotonic()
+    began = started if began is None else began
+    earlier = 0.0
     found = load_state(state, belongs_to)
     if found is not None:
+        earlier = found[1].pop("seconds")
         training.load(*found)
-    started = saved = time.monotonic()
+        print(f"{title}: goes on from step {training.step} of {training.total}", file=sys.stderr, flush=True)
 
     def save() -> None:
         training.check()
-        save_state(state, training.tensors(), training.facts(), belongs_to)
+        spent = {"seconds": earlier + time.monotonic() - began}
+        save_state(state, training.tensors(), training.facts() | spent, belongs_to)
         on_save(state.parent)
 
     with Reporter(title, training.total, training.step, per_step=training.images_per_step) as reporter:
@@ -114,7 +135,7 @@ def run(
             training.advance()
             reporter.advance(training.note() if reporter.due() else "")
             now = time.monotonic()
-            over = wall_clock_minutes is not None and now - started >= 60 * wall_clock_minutes
+            over = wall_clock_minutes is not None and now - began >= 60 * wall_clock_minutes
             if (over or stop_requested()) and training.step < training.total:
                 save()
                 raise Unfinished(f"stopped at step {training.step} of {training.total}; run the same command to go on")
@@ -122,7 +143,7 @@ def run(
                 save()
                 saved = now
     training.check()
-    return reporter
+    return Ran(reporter.rate, earlier)
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """The saved state of an unfinished training: written whole or not at all, and read back only if it is this training's.
 
-A state is one safetensors file: tensors, and in its header what it belongs to. Nothing is unpickled.
+A state is one safetensors file: tensors, and in its header what it belongs to. Nothing is unpickled. The one saved
+before is kept beside it, for the case that the newest is damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,23 +21,33 @@ from torch import Tensor
 
 from drl.device import Placement
 from drl.errors import UserError
-from drl.files import atomic
+from drl.files import atomic, canonical_json
 from drl.provenance import versions
 
 
+class _Damaged(Exception):
+    """A state cannot be read back as it was saved."""
+
+
 def save_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], owner: Mapping[str, Any]) -> None:
-    """Write a state atomically.
+    """Write a state atomically, and keep the one before as the previous one.
 
     Args:
         path: Where.
         tensors: Weights, moments, generator states.
         facts: Plain values: step, rows of the logs.
         owner: What must be equal for the state to be used again; see `belongs_to`.
+
+    Raises:
+        UserError: If the disk is full; then the states saved before are as they were.
     """
     flat = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    header = {"facts": facts, "belongs_to": owner, "checksum": _checksum(flat)}
+    about = {"facts": facts, "belongs_to": owner}
+    header = {**about, "checksum": _checksum(flat, about)}
     with atomic(path) as temporary:
         save_file(flat, str(temporary), metadata={"state": json.dumps(header)})
+        if path.exists():
+            _keep(path, _beside(path, "previous"))
 
 
 def belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
@@ -50,34 +63,65 @@ def belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
 def load_state(path: Path, owner: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Read a state back, or None where there is none.
 
+    A damaged one is put aside, and the one saved before it taken; what was computed since is computed again.
+
     Raises:
-        UserError: If the file is damaged, or was saved by other code, settings, device, precision, threads or versions.
+        UserError: If the state was saved by other code, settings, device, precision, threads or versions.
     """
-    if not path.exists():
-        return None
-    remedy = f"remove {path.parent} to start again"
+    for candidate in (path, _beside(path, "previous")):
+        if not candidate.exists():
+            continue
+        try:
+            tensors, facts, found = _read(candidate)
+        except _Damaged as damage:
+            aside = _beside(path, "damaged")
+            os.replace(candidate, aside)
+            line = f"drl: {candidate}: the saved state is damaged ({damage}); kept as {aside.name}, going on without it"
+            print(" ".join(line.split()), file=sys.stderr, flush=True)
+            continue
+        _check_owner(candidate, json.loads(json.dumps(owner)), found)
+        return tensors, facts
+    return None
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
     try:
         with safe_open(str(path), framework="pt") as file:
             header = json.loads((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         facts, found, checksum = header["facts"], header["belongs_to"], header["checksum"]
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: the saved state is damaged ({error}); {remedy}") from error
-    if checksum != _checksum(tensors):
-        raise UserError(f"{path}: the saved state is damaged (its checksum is wrong); {remedy}")
-    wanted = json.loads(json.dumps(owner))
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise _Damaged(str(error)) from error
+    if checksum != _checksum(tensors, {"facts": facts, "belongs_to": found}):
+        raise _Damaged("its checksum is wrong")
+    return tensors, facts, found
+
+
+def _check_owner(path: Path, wanted: dict[str, Any], found: dict[str, Any]) -> None:
     for key in sorted(set(wanted) | set(found)):
         if wanted.get(key) != found.get(key):
             raise UserError(
                 f"{path}: the state was saved with {key} {found.get(key)!r} but this run has {wanted.get(key)!r}; "
-                f"run it as before, or {remedy}"
+                f"run it as before, or remove {path.parent} to start again"
             )
-    return tensors, facts
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _keep(path: Path, previous: Path) -> None:
+    previous.unlink(missing_ok=True)
+    try:
+        os.link(path, previous)
+    except OSError:  # no hard links here
+        os.replace(path, previous)
+
+
+def _beside(path: Path, word: str) -> Path:
+    return path.with_name(f"{path.stem}.{word}{path.suffix}")
+
+
+def _checksum(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(canonical_json(about).encode())
     for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+        value = tensors[name]
+        digest.update(f"\n{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

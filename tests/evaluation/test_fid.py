@@ -240,7 +240,10 @@ def test_samples_that_were_changed_are_refused(samples, extractor, stripes, wher
         save_file({name: images.flip(0) for name, images in tensors.items()}, samples)
     else:
         card.write_text(card.read_text().replace(f'"{samples.name}"', '"other.safetensors"'))
-    refused(samples, stripes, extractor, where, f"{samples}: was changed after it was made; run drl later-start again")
+    message = f"{samples}: is not as it was made, {card.name} says; remove it and run the same command again"
+    if change == "not in the card":
+        message = f"{samples}: is not among what its card names; run drl later-start again"
+    refused(samples, stripes, extractor, where, message)
 
 
 def test_features_are_of_fp32_whatever_the_device_likes_best(samples, extractor, stripes, where, tmp_path):

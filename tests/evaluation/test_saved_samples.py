@@ -81,7 +81,8 @@ def killed(job, calls):
 
 
 def saved_files(where):
-    return sorted(path.name for path in where.states.glob("*/*"))
+    names = sorted(path.name for path in where.states.glob("*/*"))
+    return [name for name in names if ".previous." not in name]
 
 
 @pytest.mark.parametrize("changes", KINDS, ids=["corrected", "plain"])
@@ -264,12 +265,25 @@ def test_how_often_it_saves_and_when_it_stops_do_not_bind_a_job(stopped, job, wh
 
 
 @pytest.mark.parametrize("change", ["cut", "flipped", "text"])
-def test_a_damaged_state_is_named(stopped, job, change):
-    whole = stopped.read_bytes()
-    flipped = bytearray(whole)
+def test_a_damaged_state_is_put_aside_and_named(stopped, job, calls, where, capsys, change):
+    whole = job(name="whole", where=replace(where, states=where.states / "elsewhere"))
+    content = stopped.read_bytes()
+    flipped = bytearray(content)
     flipped[-3] ^= 1
-    stopped.write_bytes({"cut": whole[:-9], "flipped": flipped, "text": b"none"}[change])
-    with pytest.raises(UserError, match=re.escape(f"{stopped}: the saved state is damaged (")) as caught:
-        job()
-    assert str(caught.value).endswith(f"remove {stopped.parent} to start again")
-    assert "\n" not in str(caught.value)
+    stopped.write_bytes({"cut": content[:-9], "flipped": flipped, "text": b"none"}[change])
+    calls["made"] = 0
+    capsys.readouterr()
+    assert job() == whole
+    assert calls["made"] == 2 * STEPS
+    assert capsys.readouterr().err.startswith(f"drl: {stopped}: the saved state is damaged (")
+
+
+def test_a_damaged_state_costs_the_steps_since_the_one_before(killed, job, calls, where):
+    where = replace(where, save_minutes=MOMENT)
+    whole = job(name="whole")
+    killed(2 * STEPS - 1, where=where)
+    [state] = where.states.glob("*/part.safetensors")
+    state.write_bytes(state.read_bytes()[:-9])
+    calls["made"] = 0
+    assert job(where=where) == whole
+    assert calls["made"] == 2 * (STEPS - 16)

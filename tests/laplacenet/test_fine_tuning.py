@@ -164,12 +164,12 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, model, tmp_pa
         assert parts.with_suffix(suffix).read_bytes() == whole.with_suffix(suffix).read_bytes()
 
 
-def stopping_run(training, *rest):
+def stopping_run(training, *rest, began):
     """The loop, stopped where a test marks the training."""
     from drl.training.run import run as real
 
     first, minutes, budget, _, on_save = rest[:3], rest[3], rest[4], rest[5], rest[6]
-    return real(training, *first, minutes, budget, lambda: getattr(training, "stop_now", False), on_save)
+    return real(training, *first, minutes, budget, lambda: getattr(training, "stop_now", False), on_save, began)
 
 
 def test_the_early_reading_is_a_prefix_of_the_whole_run(stripes):

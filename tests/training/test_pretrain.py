@@ -151,7 +151,7 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, mon
 
     real = module.run
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a: real(*a[:-2], stop_after(stop), a[-1]))
+        patched.setattr(module, "run", lambda *a, **k: real(*a[:-2], stop_after(stop), a[-1], **k))
         with pytest.raises(Unfinished, match=f"step {stop} of 12"):
             train(stripes, tmp_path / "parts", kind, resources=resources)
     assert list((tmp_path / "parts" / "states").rglob("loss.csv")), "an unfinished training can be watched"
@@ -187,7 +187,7 @@ def test_every_option_survives_an_interruption(stripes, tmp_path, monkeypatch, k
 
     real = module.run
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a: real(*a[:-2], stop_after(8), a[-1]))
+        patched.setattr(module, "run", lambda *a, **k: real(*a[:-2], stop_after(8), a[-1], **k))
         with pytest.raises(Unfinished):
             train(stripes, tmp_path / "parts", kind, **changes)
     parts = train(stripes, tmp_path / "parts", kind, **changes)

@@ -40,22 +40,70 @@ def test_no_state_is_no_error(tmp_path):
     assert load_state(tmp_path / "none.safetensors", OWNER) is None
 
 
+@pytest.fixture
+def twice(saved):
+    """A state, and the one that was saved before."""
+    save_state(saved, {"weights": torch.ones(2)}, {"step": 6}, OWNER)
+    assert sorted(path.name for path in saved.parent.iterdir()) == ["state.previous.safetensors", "state.safetensors"]
+    return saved
+
+
 @pytest.mark.parametrize("cut", [0, 4, 30, -1, -20])
-def test_a_truncated_state_is_named_and_not_loaded(saved, cut):
+def test_a_truncated_state_is_put_aside_and_named(saved, cut, capsys):
     whole = saved.read_bytes()
     saved.write_bytes(whole[:cut])
-    with pytest.raises(UserError, match="damaged") as caught:
-        load_state(saved, OWNER)
-    assert str(saved) in str(caught.value)
-    assert "remove" in str(caught.value)
+    assert load_state(saved, OWNER) is None
+    said = capsys.readouterr().err
+    assert (said.count("\n"), str(saved) in said, "damaged" in said) == (1, True, True)
+    (aside,) = saved.parent.iterdir()
+    assert (aside.name, aside.read_bytes()) == ("state.damaged.safetensors", whole[:cut])
 
 
-def test_a_flipped_bit_is_found(saved):
-    content = bytearray(saved.read_bytes())
+def test_every_flipped_bit_is_found_or_means_nothing(saved):
+    """Of the header's text as of the tensors: the steps made and the logs are in it."""
+    whole = saved.read_bytes()
+    as_saved = load_state(saved, OWNER)
+    header = int.from_bytes(whole[:8], "little")
+    ineffective = 0
+    for at in [*range(0, 8 + header, 3), *range(8 + header, len(whole))]:
+        content = bytearray(whole)
+        content[at] ^= 1 << (at % 8)
+        saved.write_bytes(content)
+        found = load_state(saved, OWNER)
+        if found is not None:
+            ineffective += 1
+            assert found[1] == as_saved[1]
+            assert all(torch.equal(found[0][name], value) for name, value in as_saved[0].items())
+            assert {name: value.dtype for name, value in found[0].items()} == {
+                name: value.dtype for name, value in as_saved[0].items()
+            }
+        saved.write_bytes(whole)
+    # The header is filled up with spaces.
+    assert ineffective < 16
+
+
+def test_the_state_before_is_taken_where_the_newest_is_damaged(twice, capsys):
+    content = bytearray(twice.read_bytes())
     content[-3] ^= 1
-    saved.write_bytes(content)
-    with pytest.raises(UserError, match="checksum"):
-        load_state(saved, OWNER)
+    twice.write_bytes(content)
+    tensors, facts = load_state(twice, OWNER)
+    assert (set(tensors), facts["step"]) == (set(TENSORS), 5)
+    assert "checksum" in capsys.readouterr().err
+    save_state(twice, {"weights": torch.ones(2)}, {"step": 6}, OWNER)
+    assert load_state(twice, OWNER)[1] == {"step": 6}
+
+
+def test_a_process_that_died_between_two_renames_has_lost_nothing(twice):
+    twice.unlink()
+    assert load_state(twice, OWNER)[1]["step"] == 5
+
+
+def test_where_both_are_damaged_there_is_none(twice):
+    for path in list(twice.parent.iterdir()):
+        path.write_bytes(path.read_bytes()[:-1])
+    assert load_state(twice, OWNER) is None
+    # Damaged ones do not pile up.
+    assert [path.name for path in twice.parent.iterdir()] == ["state.damaged.safetensors"]
 
 
 @pytest.mark.parametrize(
@@ -69,8 +117,7 @@ def test_a_foreign_state_is_refused_by_name(saved, other):
 
 def test_nothing_but_safetensors_is_read(saved):
     torch.save(TENSORS, saved)
-    with pytest.raises(UserError, match="damaged"):
-        load_state(saved, OWNER)
+    assert load_state(saved, OWNER) is None
 
 
 def test_a_state_belongs_to_a_job_its_versions_and_a_kind_of_device():

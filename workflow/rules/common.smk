@@ -11,6 +11,8 @@ from drl.config.recipes import is_file
 from drl.config.resolve import load, scale_file
 from drl.errors import UserError
 from drl.files import canonical_json
+from drl.finished import forget
+from drl.gpu_slots import visible_gpus
 from drl.items import BUILT, ITEMS, measurements, models
 from drl.job_environment import hand_over, use_this_python
 from drl.provenance import command_digest
@@ -27,11 +29,57 @@ def checked(call, *arguments):
         raise SystemExit(2)
 
 
+def limit_gpu_jobs():
+    """Let at most as many GPU jobs run here at once as there are GPU slots, unless --resources gpu=N says how many.
+
+    Without a limit Snakemake counts cores alone, which is right where there is no GPU.
+    """
+    slots = len(visible_gpus()) * CONFIG.run.gpu_slots
+    given = "gpu" in workflow.global_resources
+    # The Snakemake in a submitted job is given that job's resources, and is not the one that counts.
+    if given or CONFIG.run.device == "cpu" or not slots or not workflow.is_main_process:
+        return
+    # Which executor will run the jobs is not known yet; local: jobs that are submitted elsewhere do not count.
+    workflow.resourcescope(gpu="local")
+    workflow.register_resource("gpu", slots)
+
+
 @cache
 def job(command, *names):
     """Return a job's settings as canonical JSON, and the digest of its code: what reruns it, besides its inputs."""
     settings = checked(getattr(slices, command), CONFIG, *names)
     return canonical_json(settings), checked(command_digest, command, settings)
+
+
+# What a scheduler is asked for, by scale: megabytes and minutes of the first attempt. Measured peaks are 0.4 GB at demo, 0.5 GB
+# at lite and 2.4 GB at paper scale (a job that drives a GPU holds a few more); MiniImageNet's images are 1.3 GB, and preparing
+# them takes their files besides.
+MEMORY = {
+    "draw": {"demo": 1000, "lite": 1000, "paper": 1000},
+    "prepare": {"demo": 2000, "lite": 2000, "paper": 8000},
+    "compute": {"demo": 2000, "lite": 3000, "paper": 12000},
+}
+# Jobs that go on where they were need not get through at once; at paper scale a day is what most clusters allow.
+MINUTES = {
+    "draw": {"demo": 10, "lite": 10, "paper": 30},
+    "prepare": {"demo": 10, "lite": 30, "paper": 240},
+    "measure": {"demo": 10, "lite": 60, "paper": 240},
+    "resumable": {"demo": 20, "lite": 240, "paper": 1440},
+}
+
+
+def memory(kind):
+    """Return what a job may use, in MB: as much again with the second attempt and the third."""
+    first = MEMORY[kind][CONFIG.scale]
+    return lambda wildcards, attempt: first * min(attempt, 3)
+
+
+def minutes(kind):
+    """Return how long a job may take: longer with each attempt, unless it goes on where the last one stopped."""
+    first = MINUTES[kind][CONFIG.scale]
+    if kind == "resumable":
+        return first
+    return lambda wildcards, attempt: first * min(attempt, 3)
 
 
 def prepare_settings(wildcards):

@@ -25,8 +25,8 @@ for STUDY, (COMMAND, FILES) in SAMPLING.items():
         threads: 4 if CONFIG.scale == "paper" else 1
         resources:
             gpu=1,
-            mem_mb=8000,
-            runtime=2880 if CONFIG.scale == "paper" else 240,
+            mem_mb=memory("compute"),
+            runtime=minutes("resumable"),
         params:
             command=COMMAND,
             scale=CONFIG.scale,
@@ -65,8 +65,8 @@ rule silhouettes:
     threads: 4 if CONFIG.scale == "paper" else 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("compute"),
+        runtime=minutes("measure"),
     params:
         scale=CONFIG.scale,
         settings=lambda wildcards: job("silhouettes", wildcards.dataset)[0],
@@ -104,8 +104,8 @@ rule fid:
     threads: 4 if CONFIG.scale == "paper" else 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory("compute"),
+        runtime=minutes("measure"),
     params:
         scale=CONFIG.scale,
         settings=study_settings("fid"),

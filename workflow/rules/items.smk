@@ -28,12 +28,15 @@ for ITEM in [item for item in BUILT if ITEMS[item].kind != "table"]:
             f"{RESULTS}/logs/figure/{ITEM}.log",
         benchmark:
             f"{RESULTS}/benchmarks/figure/{ITEM}.tsv"
+        # Seconds each: a cluster gets several in one submission.
+        group:
+            "draw"
         conda:
             "../../envs/drl.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=memory("draw"),
+            runtime=minutes("draw"),
         params:
             item=ITEM,
             about=item_about(ITEM),
@@ -74,12 +77,15 @@ for ITEM in [item for item in BUILT if ITEMS[item].kind == "table"]:
             f"{RESULTS}/logs/table/{ITEM}.log",
         benchmark:
             f"{RESULTS}/benchmarks/table/{ITEM}.tsv"
+        # Seconds each: a cluster gets several in one submission.
+        group:
+            "draw"
         conda:
             "../../envs/drl.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=memory("draw"),
+            runtime=minutes("draw"),
         params:
             item=ITEM,
             about=item_about(ITEM),

@@ -21,8 +21,8 @@ for STUDY, (COMMAND, FILE) in STUDIES.items():
         threads: 4 if CONFIG.scale == "paper" else 1
         resources:
             gpu=1,
-            mem_mb=8000,
-            runtime=240,
+            mem_mb=memory("compute"),
+            runtime=minutes("measure"),
         params:
             command=COMMAND,
             scale=CONFIG.scale,

@@ -14,8 +14,8 @@ rule prepare:
         "../../envs/drl.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=memory("prepare"),
+        runtime=minutes("prepare"),
     params:
         settings=prepare_settings,
         code=prepare_code,

@@ -22,8 +22,8 @@ rule pretrain:
     threads: 4 if CONFIG.scale == "paper" else 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=2880 if CONFIG.scale == "paper" else 240,
+        mem_mb=memory("compute"),
+        runtime=minutes("resumable"),
     params:
         scale=CONFIG.scale,
         settings=pretrain_settings,

@@ -1,0 +1,105 @@
+"""Commands about what items cost: before, as a plan; after, as a table."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drl.cli.group import cli
+from drl.cli.options import Job, configured
+from drl.config.schema import SCALES
+from drl.errors import UserError, nearest
+
+AXES = ("scale", "dataset", "seeds")  # what `snakemake --config` carries
+
+
+def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Read KEY=VALUE words as `snakemake --config` does: the scale, and the others as `--set` takes them.
+
+    Raises:
+        UserError: If a key is another, or the scale is none.
+    """
+    scale, sets = None, []
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign or key not in AXES:
+            raise UserError(f"--config {word}: {nearest(key, AXES)}; other settings: --set a.b=v")
+        if key == "scale":
+            if value not in SCALES:
+                raise UserError(f"config: unknown scale {value!r}; {nearest(value, SCALES)}")
+            scale = value
+        else:
+            sets.append(word)
+    return scale, tuple(sets)
+
+
+@cli.command()
+@click.argument("targets", nargs=-1)
+@click.option(
+    "--config", "pairs", multiple=True, metavar="KEY=VALUE", help="As of Snakemake: scale=, dataset=, seeds=."
+)
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of a job. Default: what its rule gives it.")
+@click.option("--calibrate", is_flag=True, help="Measure all rates again.")
+@click.option(
+    "--no-calibration", is_flag=True, help="Measure nothing: known rates, and what operations say of the rest."
+)
+@click.option("--minutes", type=click.FloatRange(0), default=3.0, show_default=True, help="Of calibration, at most.")
+@click.option(
+    "--operations-per-second",
+    type=float,
+    help="Plan for a device that is not at hand: floating-point operations a second, two a multiply-add.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@configured
+def plan(
+    targets: tuple[str, ...],
+    pairs: tuple[str, ...],
+    threads: int | None,
+    calibrate: bool,
+    no_calibration: bool,
+    minutes: float,
+    operations_per_second: float | None,
+    as_json: bool,
+    **shared: Any,
+) -> None:
+    """Say what items (figure_4, table_1, all, all_figures, all_tables) need: jobs, hours on this device, disk.
+
+    Rates are measured on this device once, in a few minutes, and kept.
+    """
+    if operations_per_second is not None and not (operations_per_second > 0 and math.isfinite(operations_per_second)):
+        raise UserError("--operations-per-second: give a positive number, such as 1e14")
+    # As Snakemake's `--config a=1 b=2`: what has an equals sign is no target.
+    scale, sets = axes([*pairs, *(word for word in targets if "=" in word)])
+    if calibrate and no_calibration:
+        raise UserError("plan: --calibrate and --no-calibration contradict each other; give one of them")
+    job = Job(**shared | {"scale": shared["scale"] or scale, "sets": (*shared["sets"], *sets)})
+    from drl.costs.run import Options, run
+
+    chosen = Options(threads, calibrate, not no_calibration, minutes, operations_per_second, as_json)
+    run(job.config, [word for word in targets if "=" not in word], job.results, chosen)
+
+
+@cli.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@configured
+def costs(folder: Path | None, as_json: bool, **shared: Any) -> None:
+    """Say what each item of a folder of results (default: results/<scale>) really cost; also writes its costs.csv."""
+    scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
+    job = Job(**shared | {"scale": scale})
+    from drl.costs.show import show
+    from drl.costs.spent import Spent, spent_parts, write_csv
+
+    spent = Spent.read(folder or job.results, job.config)
+    file = write_csv(spent)
+    if as_json:
+        click.echo(json.dumps(spent.plain(), indent=2))
+        return
+    show(spent_parts(spent))
+    click.echo(f"also in {os.path.relpath(file)}")

@@ -1,0 +1,1 @@
+"""What making items costs: a plan before, and what it really cost after."""

@@ -1,0 +1,314 @@
+"""Short measurements of each kind of work on this device: a few steps of what jobs run, on random images.
+
+Speed does not depend on what images show. On a CPU, batches that would take many seconds are cut down. Not by much: on
+one thread the paper's recipe trains 34 images a second in batches of 50 or 100, 25 in batches of 25, 20 in those of 12.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from drl.costs.work import Load
+from drl.data.sampling import EpochSampler
+from drl.data.store import ImageStore
+from drl.device import Placement, network_channels, place
+from drl.diffusion.samplers.chain import run_chain
+from drl.diffusion.samplers.noise import ImageNoise
+from drl.evaluation.batched_mlp import BatchedMlp, ProbeStream
+from drl.evaluation.codes import CHUNKS, extract_codes
+from drl.evaluation.frechet import Statistics, frechet_distance
+from drl.evaluation.geometry import silhouette
+from drl.evaluation.sampling import BATCH, grid_of, options_of, sampler_of, score_function
+from drl.laplacenet.classifier import build as build_classifier
+from drl.laplacenet.fine_tuning import FineTuning, Parts
+from drl.laplacenet.pseudo_labels import pseudo_labels
+from drl.methods.base import ImageFacts, Method
+from drl.methods.build import build_method
+from drl.training.loop import Training
+
+IMAGES = 1100  # random ones; more than the largest batch twice over
+PILOT = 8  # images of the first try, which says how large a batch may be
+FULL_SECONDS = 4.0  # a whole batch that takes less on a CPU is not cut down,
+STEP_SECONDS = 2.0  # and one that takes more to so much, about
+TIMED_SECONDS = 1.0  # of all timed steps of a load
+REPEATS = (2, 7)  # at least and at most
+# An update of the pseudo-labels of 4,000 images took 0.23 s, of 50,000 5.2 s (docs/performance.md): as n^1.24.
+UPDATE_IMAGES, UPDATE_POWER = 12_500, 1.24
+SILHOUETTE_CODES = 2000  # the time goes with the square
+FRECHET_FEATURES = 512  # eigenvalues: with the cube
+TESTS = 1000  # images that a support vector machine is asked about; the time is proportional
+ENDLESS = 10**9  # steps, so that neither logs nor snapshots fall due
+
+# What jobs import before they begin, by group of drl.costs.work.START_GROUPS; building an optimiser imports more.
+STARTS = {
+    "prepare": "import drl.data.prepare",
+    "train": "import drl.training.pretrain, torch; torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])",
+    "measure": "import drl.evaluation.probe, drl.evaluation.latent_grid",
+    "draw": "import drl.reporting.figure, drl.reporting.probe_curves",
+}
+
+
+class Meter:
+    """Measures loads on one device."""
+
+    def __init__(self, device: str, precision: str, compile: str, threads: int | None) -> None:
+        """Take the configuration's `run`, and the threads of a job."""
+        self.device, self.precision, self.compile, self.threads = device, precision, compile, threads
+        self.placement = place(device, precision, "off", threads)
+        self._unshared = self.placement.device.type == "cpu" and self.placement.threads == 1
+
+    def seconds(self, load: Load) -> float:
+        """Return the seconds of one unit of a load."""
+        with torch.random.fork_rng():
+            found: float = getattr(self, f"_{load.unit}")(load.spec)
+        return found
+
+    def _place(self, recipe: dict[str, Any], compile: str = "off") -> Placement:
+        return place(self.device, self.precision, compile, self.threads, network_channels(recipe))
+
+    def _time(self, step: Callable[[], object], warm_up: int = 1) -> float:
+        """Return the median seconds of a step, of an even number the lower one: a first step may be slow."""
+        for _ in range(warm_up):
+            step()
+        seconds: list[float] = []
+        while len(seconds) < REPEATS[0] or (len(seconds) < REPEATS[1] and sum(seconds) < TIMED_SECONDS):
+            seconds.append(self._once(step))
+        return statistics.median_low(seconds)
+
+    def _once(self, step: Callable[[], object]) -> float:
+        # One thread on a CPU is not slowed down by other jobs if its own time is counted and not the clock's.
+        clock = time.process_time if self._unshared else time.perf_counter
+        self._wait()
+        started = clock()
+        step()
+        self._wait()
+        return clock() - started
+
+    def _wait(self) -> None:
+        if self.placement.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def _batch(self, full: int, pilot: Callable[[int], object]) -> int:
+        """Return how many images a timed step has: all of them on a GPU, and where they do not take long."""
+        if self.placement.device.type == "cuda" or full <= PILOT:
+            return full
+        pilot(PILOT)
+        each = self._once(lambda: pilot(PILOT)) / PILOT
+        return full if each * full < FULL_SECONDS else max(PILOT, min(full, round(STEP_SECONDS / each)))
+
+    def _method(self, spec: Any, placement: Placement) -> tuple[Method, ImageStore]:
+        facts = ImageFacts(*spec["facts"])
+        store = random_images(facts, placement.device)
+        torch.manual_seed(0)
+        method = build_method(spec["recipe"], facts, store.mean.cpu(), store.std.cpu()).to(placement.device)
+        return method, store
+
+    def _train(self, spec: Any) -> float:
+        recipe = {**spec["recipe"], "iterations": ENDLESS, "train_images": None}
+        placement = self._place(recipe, self.compile)
+        method, store = self._method({**spec, "recipe": recipe}, placement)
+        if recipe["freeze"] == "encoder":
+            method.trained_encoder().requires_grad_(False)
+        usage = {"times": 1, "images": 2, "t": [0.5]}
+        training = Training(method, store, placement, {"recipe": recipe, "code_usage": usage, "snapshots": 1}, 0)
+
+        samplers = {recipe["batch_size"]: training.sampler}
+
+        def step(images: int) -> None:
+            if images not in samplers:
+                samplers[images] = EpochSampler(store.train, images, torch.Generator().manual_seed(0))
+            training.sampler = samplers[images]
+            training.advance()
+
+        batch = self._batch(recipe["batch_size"], step)
+        return self._time(lambda: step(batch), 3 if placement.device.type == "cuda" else 0) / batch
+
+    def _score(self, spec: Any) -> float:
+        placement = self._place(spec["recipe"], self.compile)
+        built, _ = self._method(spec, placement)
+        method = sampler_of(built.eval().requires_grad_(False))
+        score, encoder = score_function(method, placement), method.encoder
+        options = options_of(spec["sampler"])
+        size = 0 if encoder is None else int(encoder.code_size)  # type: ignore[arg-type]
+        shape = (spec["facts"][0], spec["facts"][1], spec["facts"][1])
+
+        def chain(images: int, steps: int = 1) -> None:
+            grid = grid_of(method, {**spec["sampler"], "steps": steps + 1})
+            noise = ImageNoise(list(range(images)), shape, placement.device, options.draws)
+            z = torch.zeros(images, size, device=placement.device) if size else None
+            # From the second of its times on a grid has one step less.
+            starts = [1 - 1 / (steps + 1)] * images
+            with torch.inference_mode():
+                run_chain(score, grid, noise.start(), starts, noise, z, options)
+
+        batch = self._batch(BATCH[placement.device.type], chain)
+        # Noise is drawn for 16 steps at once, so that chains of fast networks are as long.
+        steps = 16 if self._once(lambda: chain(batch)) < STEP_SECONDS / 16 else 1
+        return self._time(lambda: chain(batch, steps), 0 if steps == 1 else 1) / (batch * steps * options.draws)
+
+    def _encode(self, spec: Any) -> float:
+        placement = self._place(spec["recipe"])
+        method, store = self._method(spec, placement)
+        method.eval().requires_grad_(False)
+
+        def encode(images: int) -> None:
+            extract_codes(method, store, store.train[:images], [0.5], placement)
+
+        batch = self._batch(min(CHUNKS[placement.device.type], IMAGES), encode)
+        return self._time(lambda: encode(batch)) / batch
+
+    def _probe(self, spec: Any) -> float:
+        placement, generator = self._place(spec["recipe"]), torch.Generator().manual_seed(0)
+        steps, count = 4, 4 * spec["batch"]
+        codes = torch.randn(spec["sets"], count, spec["features"], generator=generator).to(placement.device)
+        labels = (torch.arange(count) % spec["classes"]).to(placement.device)
+        probes = BatchedMlp(
+            codes,
+            labels,
+            [ProbeStream(seed, placement.device) for seed in range(spec["seeds"])],
+            classes=spec["classes"],
+            hidden=spec["hidden"],
+            dropout=0.25,
+            learning_rate=1e-3,
+            weight_decay=1e-5,
+            products=torch.bfloat16 if placement.precision == "bf16" else None,
+        )
+        return self._time(lambda: probes.train_epoch(spec["batch"], True)) / steps
+
+    def _fine_tune(self, spec: Any) -> float:
+        recipe, facts = spec["recipe"], ImageFacts(*spec["facts"])
+        placement = place(self.device, self.precision, "off", self.threads, 8 * recipe["encoder"]["width"])
+        store = random_images(facts, placement.device)
+        on_cpu = placement.device.type == "cpu"
+        versions = 1 if on_cpu else spec["study"]["versions"]
+
+        def begun(images: int) -> FineTuning:
+            few = {"batch_size": images, "labelled_batch": images // 2, "versions": versions, "steps": ENDLESS}
+            study = {**spec["study"], "padding": spec["padding"], **few}
+            arm = {"t_init": 0.5, "mixup": False, "mixup_semi": True, "weight_decay_on_t": True, "until": "end"}
+            network = {name: recipe[name] for name in ("encoder", "pixels", "centre_inputs")}
+            classifier = build_classifier(network, facts, 0).to(placement.device)
+            half = len(store.train) // 2
+            parts = Parts(store.train[:half], store.train[half:], store.val, store.test)
+            settings = {"arm": arm, "fine_tune": study, "network": network}
+            found = FineTuning(classifier, store, parts, placement, settings, 0)
+            # Pseudo-labels are measured by themselves: here every image keeps its label.
+            found.targets, found.epoch, found.step_in_epoch = store.labels.clone(), found.schedule.supervised_epochs, 1
+            return found
+
+        trainings: dict[int, FineTuning] = {}
+
+        def step(images: int) -> None:
+            training = trainings.setdefault(images, trainings.get(images) or begun(images))
+            training.advance()
+            training.step_in_epoch = 1
+
+        batch = self._batch(spec["study"]["batch_size"], step)
+        return self._time(lambda: step(batch), 1 - on_cpu) / (batch * versions)
+
+    def _pseudo_labels(self, spec: Any) -> float:
+        images = min(spec["images"], UPDATE_IMAGES)
+        features, labels = clusters(images, spec["classes"], spec["features"], self.placement.device)
+        known = torch.arange(min(images, 10 * spec["classes"]), device=features.device)
+        options = {"neighbours": spec["k"], "iterations": spec["iterations"]}
+        seconds = self._time(lambda: pseudo_labels(features, known, labels[known], spec["classes"], **options), 0)
+        return float(seconds * (spec["images"] / images) ** UPDATE_POWER)
+
+    def _inception(self, spec: Any) -> float:
+        from drl.data.compatibility import make_torchvision_importable
+
+        make_torchvision_importable()
+        from torchvision.models import inception_v3
+
+        # The network of FID's Inception but for its pooling; that one's weights would have to be downloaded.
+        network = inception_v3(weights=None, init_weights=False, aux_logits=True).to(self.placement.device).eval()
+        images = 4 if self.placement.device.type == "cpu" else 250
+        x = torch.zeros(images, 3, 299, 299, device=self.placement.device)
+        with torch.inference_mode():
+            return self._time(lambda: network(x)) / images
+
+    def _frechet(self, spec: Any) -> float:
+        features = min(spec["features"], FRECHET_FEATURES)
+        generator = torch.Generator().manual_seed(0)
+        found = [Statistics.of(torch.randn(2 * features, features, generator=generator)) for _ in range(2)]
+        return float(self._time(lambda: frechet_distance(*found)) * (spec["features"] / features) ** 3)
+
+    def _silhouette(self, spec: Any) -> float:
+        codes, labels = clusters(min(spec["codes"], SILHOUETTE_CODES), spec["classes"], 2, torch.device("cpu"))
+        return float(self._time(lambda: silhouette(codes, labels)) * (spec["codes"] / len(codes)) ** 2)
+
+    def _svm(self, spec: Any) -> float:
+        from sklearn.svm import SVC
+
+        codes, classes = clusters(spec["labels"] + TESTS, spec["classes"], spec["features"], torch.device("cpu"))
+        x, y = codes.double().numpy(), classes.numpy()
+        machine = SVC()
+        fit = self._time(lambda: machine.fit(x[:-TESTS], y[:-TESTS]))
+        ask = self._time(lambda: machine.predict(x[-TESTS:]))
+        # A job fits as many machines at once as it has threads.
+        return float((fit + ask * spec["tests"] / TESTS) / self.placement.threads)
+
+    def _start(self, spec: Any) -> float:
+        words = f"import drl.cli.main; {STARTS[spec['group']]}"
+        before = _children()
+        subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, cwd=Path(__file__).parents[2])
+        return _children() - before
+
+    def _prepare(self, spec: Any) -> float:
+        return PREPARE_SECONDS["folder" if spec["folder"] else "arrays"]
+
+    def _draw(self, spec: Any) -> float:
+        return DRAW_SECONDS
+
+
+# Of an image that is read, scaled and written (measured: JPEG files of 84 x 84; arrays of 28 x 28), and of drawing an
+# item once its modules are imported (8 figures of scale demo: 3.1 s, 2.2 s of them for starting). Minutes at any scale.
+PREPARE_SECONDS = {"folder": 8e-4, "arrays": 6e-5}
+DRAW_SECONDS = 0.9
+
+
+def _children() -> float:
+    """Return the seconds that the processor has spent on processes that this one has waited for."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
+def random_images(facts: ImageFacts, device: torch.device) -> ImageStore:
+    """Return random images of a size: speed does not depend on what they show."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (IMAGES, facts.channels, facts.image_size, facts.image_size)
+    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+    positions = torch.arange(IMAGES)
+    half = torch.full((1, facts.channels, 1, 1), 0.5, device=device)
+    return ImageStore(
+        name="random",
+        path=Path(),
+        images=images.to(device),
+        labels=(positions % facts.classes).to(device),
+        train=positions,
+        val=positions[:0],
+        test=positions[:0],
+        mean=half,
+        std=0.5 * half,
+        classes=tuple(map(str, range(facts.classes))),
+        facts={},
+    )
+
+
+def clusters(count: int, classes: int, features: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Draw rectified codes [count, features] around a centre for each class, and their classes [count]."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % classes
+    centres = torch.randn(classes, features, generator=generator)
+    codes = (centres[labels] + torch.randn(count, features, generator=generator)).relu()
+    return codes.to(device), labels.to(device)

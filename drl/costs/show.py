@@ -1,0 +1,195 @@
+"""Plans and costs as tables that fit 120 columns, in a terminal and in a file."""
+
+from __future__ import annotations
+
+import math
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from drl.costs.plan import Plan, Sum
+from drl.costs.rates import Device
+from drl.costs.work import HOST, NETWORK
+
+WIDTH = 120
+SHARED_LINES = 14
+
+
+def show(parts: Iterable[str | Table]) -> None:
+    """Print lines and tables; where it is no terminal without colour, 120 columns wide."""
+    width = None if sys.stdout.isatty() else WIDTH
+    console = Console(width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)
+    for part in parts:
+        console.print(part)
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1, last: Sequence[str] | None = None
+) -> Table:
+    """Return a plain table; the first `left` columns are words, the others numbers."""
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_footer=False)
+    for number, name in enumerate(head):
+        words = number < left
+        found.add_column(name, justify="left" if words else "right", no_wrap=number != left - 1 or left == 1)
+    for row in rows:
+        found.add_row(*row)
+    if last is not None:
+        found.add_section()
+        found.add_row(*last)
+    return found
+
+
+def plan_parts(plan: Plan, device: Device, cores: int, at_once: int, states: int, assumption: float | None) -> Any:
+    """Yield all that `drl plan` prints.
+
+    Args:
+        plan: The plan.
+        device: Where its hours are of.
+        cores: Of this machine.
+        at_once: Jobs side by side.
+        states: Bytes of unfinished jobs at the peak.
+        assumption: Operations a second that were assumed, or None.
+    """
+    total = plan.total()
+    yield (
+        f"{plan.amounts.config.scale}: {', '.join(plan.items)}"
+        if len(plan.items) < 4
+        else (f"{plan.amounts.config.scale}: {len(plan.items)} items")
+    )
+    yield "\n".join(textwrap.wrap(_where(device, cores, at_once, assumption), WIDTH))
+    yield from _warnings(plan)
+    yield _items(plan, total)
+    yield "\n".join(textwrap.wrap(_explained(plan), WIDTH))
+    yield _kinds(plan, total)
+    yield from _shared(plan)
+    yield _loads(plan)
+    yield "\n".join(textwrap.wrap(_summary(plan, total, device, at_once, states, assumption), WIDTH))
+
+
+def hours(seconds: float) -> str:
+    """Return seconds as hours, in three digits or so: 0.012, 1.24, 37.1, 23,700."""
+    value = seconds / 3600
+    if math.isnan(value):
+        return "?"
+    if value >= 1000:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def size(count: float) -> str:
+    """Return bytes in a readable unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} TB"
+
+
+def _where(device: Device, cores: int, at_once: int, assumption: float | None) -> str:
+    if assumption is not None:
+        return (
+            f"ASSUMED: a device that makes {assumption:.3g} floating-point operations a second in every network (two a "
+            "multiply-add); nothing of it was measured. What the processor does is as measured here."
+        )
+    threads = f"{device.threads} CPU thread{'s' * (device.threads > 1)}"
+    unit = "GPU-hours" if device.kind == "cuda" else f"Hours of a job on {threads}"
+    side = f"{at_once} jobs side by side on {cores} cores" if device.kind == "cpu" else "one job a GPU"
+    return f"{unit}: {device.name}, torch {device.torch}, precision {device.precision}; {side}."
+
+
+def _warnings(plan: Plan) -> Iterable[str]:
+    for name in plan.needed_files():
+        yield f"needs {name}, which is not there and which no job makes (drl convert, of a published checkpoint)"
+    if plan.total().unknown:
+        yield "Some rates are not known (last table), and count as nothing; measure them with drl plan --calibrate"
+
+
+def _items(plan: Plan, total: Sum) -> Table:
+    rows = []
+    for item in plan.items:
+        alone, own = plan.alone(item), plan.own(item)
+        numbers = [str(alone.made), *map(hours, (alone.seconds, own.seconds, alone.left)), size(alone.disk)]
+        rows.append([item, alone.words(), *numbers])
+    last = ["total", total.words(), str(total.made), hours(total.seconds), "", hours(total.left), size(total.disk)]
+    head = ["item", f"jobs ({total.count} in all)", "made", "hours", "own", "to do", "disk"]
+    return table(head, rows, left=2, last=last)
+
+
+def _explained(plan: Plan) -> str:
+    own = sum(plan.own(item).seconds for item in plan.items)
+    total = plan.total().seconds
+    return (
+        "hours: of the item made alone, all that it needs; own: of what no other of these items needs; to do: of "
+        f"what is not made (a file that is there counts as made). The total counts each job once: {hours(own)} h own "
+        f"and {hours(total - own)} h that several of them share."
+    )
+
+
+def _kinds(plan: Plan, total: Sum) -> Table:
+    rows = [
+        [
+            kind.replace("_", "-"),
+            str(found.count),
+            str(found.made),
+            *map(hours, (found.seconds, found.left)),
+            size(found.disk),
+        ]
+        for kind, found in plan.by_kind().items()
+    ]
+    last = ["total", str(total.count), str(total.made), *map(hours, (total.seconds, total.left)), size(total.disk)]
+    return table(["jobs", "number", "made", "hours", "to do", "disk"], rows, last=last)
+
+
+def _shared(plan: Plan) -> Iterable[str | Table]:
+    groups = [(items, found) for items, found in plan.shared().items() if found.jobs["prepare"] != found.count]
+    if not groups:
+        return
+    rows = [[found.words(), in_words(items), hours(found.seconds)] for items, found in groups[:SHARED_LINES]]
+    yield table(["shared jobs", "needed by", "hours"], rows, left=2)
+    if len(groups) > SHARED_LINES:
+        rest = sum(found.seconds for _, found in groups[SHARED_LINES:])
+        yield f"and {len(groups) - SHARED_LINES} more groups of shared jobs, {hours(rest)} h"
+
+
+def in_words(items: Sequence[str]) -> str:
+    """Return figure_4, figure_5 as Figures 4, 5."""
+    words = []
+    for kind in ("figure", "table"):
+        numbers = [item.removeprefix(f"{kind}_") for item in items if item.startswith(f"{kind}_")]
+        if numbers:
+            words.append(f"{kind.capitalize()}{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+    words += [item for item in items if not item.startswith(("figure_", "table_"))]
+    return "; ".join(words)
+
+
+def _loads(plan: Plan) -> Table:
+    rows = []
+    for load, seconds in plan.by_load().items():
+        rate, unit = plan.rates[load], (NETWORK | HOST)[load.unit]
+        rows.append([load.title, speed(rate.seconds, unit), rate.how, hours(seconds)])
+    return table(["work", "rate", "", "hours"], rows)
+
+
+def speed(seconds: float, unit: str) -> str:
+    """Return `90.9 images/s`, or `5.2 s an update` where one takes longer than a second."""
+    if math.isnan(seconds):
+        return "?"
+    if seconds >= 1:
+        return f"{seconds:.1f} s {'an' if unit[0] in 'aeiou' else 'a'} {unit}"
+    rate = 1 / seconds
+    return f"{rate:,.0f} {unit}s/s" if rate >= 1000 else f"{rate:.1f} {unit}s/s"
+
+
+def _summary(plan: Plan, total: Sum, device: Device, at_once: int, states: int, assumption: float | None) -> str:
+    what = "GPU-hours" if device.kind == "cuda" else "hours"
+    what = f"hours (assumed {assumption:.3g} operations/s)" if assumption else what
+    side = f", about {hours(total.left / at_once)} h with {at_once} jobs side by side" if at_once > 1 else ""
+    return (
+        f"Total: {total.count} jobs, {total.made} of them made; {hours(total.seconds)} {what}, {hours(total.left)} to "
+        f"do{side}; {size(total.disk)} of results, and at most {size(states)} of states while jobs run."
+    )

@@ -1,0 +1,65 @@
+"""Checking what a job reads against the run cards of the jobs that made it, before anything is computed from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from drl.errors import UserError
+from drl.files import sha256
+
+# Folders of results/<scale>.
+RESULTS = ("data", "models", "metrics", "figures", "tables")
+
+
+def check_inputs(paths: Iterable[Path]) -> dict[Path, str]:
+    """Hash a job's input files, and compare each with the run card that names it, if one lies beside it.
+
+    safetensors and CSV have no checksums of their own, so that a flipped bit or an edit by hand would go unseen. Files
+    that no card names, such as models from elsewhere, are taken as they are; missing ones are left to who reads them.
+
+    Returns:
+        SHA-256 of each file that is there, for the job's own card.
+
+    Raises:
+        UserError: If a file is not as it was made, or a run card cannot be read.
+    """
+    folders: dict[Path, dict[str, tuple[str, Path]]] = {}
+    digests: dict[Path, str] = {}
+    for path in paths:
+        if not path.is_file():
+            continue
+        digests[path] = sha256(path)
+        if path.parent not in folders:
+            folders[path.parent] = _named_by_cards(path.parent)
+        said, card = folders[path.parent].get(path.name, (digests[path], path))
+        if said != digests[path]:
+            raise UserError(f"{path}: is not as it was made, {card.name} says; {remedy(path)}")
+    return digests
+
+
+def remedy(path: Path) -> str:
+    """Say how to get rid of a damaged result."""
+    below = [parent.parent for parent in path.parents if parent.name in RESULTS]
+    again = "and run the same command again"
+    return f"run `drl verify {below[0]} --remove`, or remove it, {again}" if below else f"remove it {again}"
+
+
+def _named_by_cards(folder: Path) -> dict[str, tuple[str, Path]]:
+    """Return what the run cards in a folder say of its files: SHA-256 and card, by name."""
+    found: dict[str, tuple[str, Path]] = {}
+    for path in sorted(folder.glob("*.json")):
+        # Other people's JSON is none of our business; a card is named after a result.
+        beside = path.with_suffix("")
+        try:
+            card: Any = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            if beside.is_file():
+                raise UserError(f"{path}: the run card of {beside.name} is damaged; {remedy(path)}") from error
+            continue
+        outputs = card.get("outputs") if isinstance(card, dict) else None
+        if isinstance(outputs, dict):
+            found |= {name: (digest, path) for name, digest in outputs.items()}
+    return found

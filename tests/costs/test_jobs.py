@@ -1,0 +1,77 @@
+"""Which jobs items need: compared with what Snakemake plans."""
+
+from collections import Counter
+
+import pytest
+
+from drl.config.resolve import resolve
+from drl.costs.jobs import DRAW, chosen_items, jobs_of, users
+from drl.errors import UserError
+from drl.items import BUILT, ITEMS
+from tests.workflow.conftest import Project
+
+
+def counted(scale, items):
+    config, jobs = resolve(scale), {}
+    for item in items:
+        jobs |= jobs_of(config, item)
+    return Counter(job.kind for job in jobs.values())
+
+
+def planned(project, *words):
+    run = project.snakemake(*words, "-n", "--quiet", "host", tiny=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    from tests.workflow.conftest import job_counts
+
+    counts = Counter()
+    for rule, count in job_counts(run.stdout + run.stderr).items():
+        if rule not in ("all", "all_figures", "all_tables", *BUILT):
+            counts[DRAW if rule.startswith("draw_") else rule] += count
+    return counts
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("planned") / "project")
+
+
+@pytest.mark.parametrize(
+    ("scale", "target"),
+    [
+        ("demo", "all"),
+        ("paper", "all"),
+        ("demo", "figure_2"),
+        ("demo", "table_6"),
+        ("demo", "table_3"),
+        ("lite", "figure_12"),
+    ],
+)
+def test_the_jobs_are_snakemakes(project, scale, target):
+    assert counted(scale, chosen_items([target])) == planned(project, target, "--config", f"scale={scale}")
+
+
+def test_every_job_that_is_needed_is_there_and_comes_before():
+    config = resolve("paper")
+    for item in BUILT:
+        known = jobs_of(config, item)
+        for place, (output, job) in enumerate(known.items()):
+            assert job.output == output
+            assert set(job.needs) <= set(list(known)[:place]), output
+
+
+def test_targets():
+    assert chosen_items([]) == chosen_items(["all"]) == BUILT
+    assert chosen_items(["all_tables"]) == tuple(f"table_{n}" for n in range(1, 7))
+    assert set(chosen_items(["all_figures"])) == {name for name in BUILT if ITEMS[name].kind == "figure"}
+    assert chosen_items(["table_1", "figure_4", "table_1"]) == ("figure_4", "table_1")
+    for wrong in ("4", "figure_1", "fig_4"):
+        with pytest.raises(UserError, match="unknown target"):
+            chosen_items([wrong])
+
+
+def test_a_model_of_two_figures_is_one_job():
+    config = resolve("demo")
+    jobs = {item: jobs_of(config, item) for item in ("figure_4", "figure_5")}
+    shared = users(jobs)
+    assert shared["models/digits/simclr/seed0/model.safetensors"] == ("figure_4", "figure_5")
+    assert shared["models/digits/drl_vp/seed0/model.safetensors"] == ("figure_5",)

@@ -1,0 +1,153 @@
+"""Measurements and counts of small networks."""
+
+import math
+from typing import ClassVar
+
+import pytest
+import torch
+
+from drl.config.resolve import resolve
+from drl.costs import calibrate, measure
+from drl.costs.calibrate import rates_of, this_device
+from drl.costs.jobs import Job, jobs_of
+from drl.costs.measure import Meter, clusters
+from drl.costs.operations import operations_of, size_of
+from drl.costs.plan import needed
+from drl.costs.rates import Book
+from drl.costs.work import HOST, NETWORK, Amounts, load
+from drl.items import Model
+from drl.methods.base import ImageFacts
+from drl.methods.build import build_method
+from drl.methods.describe import operations
+
+ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6")
+SKIPPED = ("start", "inception")  # seconds each
+AMOUNTS = Amounts(resolve("demo"))
+RUN = AMOUNTS.config.run.slice() | {"device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def loads():
+    return needed(AMOUNTS, {item: jobs_of(AMOUNTS.config, item) for item in ITEMS})
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    monkeypatch.setattr(measure, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(measure, "FULL_SECONDS", 0.05)
+    monkeypatch.setattr(measure, "STEP_SECONDS", 0.02)
+
+
+def one_of_each(loads):
+    return {known.unit: known for known in loads if known.unit not in SKIPPED}
+
+
+@pytest.mark.parametrize("unit", sorted({*NETWORK, *HOST} - {*SKIPPED}))
+def test_each_kind_of_work_is_measured(loads, unit, brief):
+    seconds = Meter("cpu", "auto", "auto", 1).seconds(one_of_each(loads)[unit])
+    assert 0 < seconds < 60
+    assert math.isfinite(seconds)
+
+
+def test_more_operations_take_longer(brief):
+    meter = Meter("cpu", "fp32", "off", 1)
+    spec = {"sets": 1, "seeds": 1, "hidden": 64, "batch": 64, "classes": 10, "recipe": AMOUNTS.recipe("digits", "drl")}
+    small, large = (meter.seconds(load("probe", "", spec | {"features": features})) for features in (8, 16_000))
+    assert large > 3 * small
+
+
+KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "unconditional", "supervised")
+
+
+@pytest.mark.parametrize("recipe", [*KINDS, "drl_8d-lambda0.00001", "ae_8d-lambda0.00001", "drl_2d_focus", "drl_edm"])
+def test_operations_are_those_of_describe(recipe, tmp_path):
+    job = Job("pretrain", "x", "digits", Model("digits", recipe, 0))
+    known = next(work.load for work in AMOUNTS.of(job) if work.load.unit == "train")
+    book = Book(tmp_path / "rates.json")
+    resolved, facts = AMOUNTS.recipe("digits", recipe), ImageFacts(1, 8, 10)
+    method = build_method(resolved, facts, torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    if resolved["freeze"] == "encoder":
+        method.trained_encoder().requires_grad_(False)
+    counted = operations(method, facts)[1]
+    assert operations_of([known], book)[known.key] == pytest.approx(2 * counted, rel=0.02)
+    assert Book(tmp_path / "rates.json").get("operations", "train", known.key) == book.get(
+        "operations", "train", known.key
+    )
+
+
+def test_all_networks_have_operations_and_nothing_else(loads, tmp_path):
+    found = operations_of(one_of_each(loads).values(), Book(tmp_path / "rates.json"))
+    assert {known.unit for known in loads if known.key in found} == {known.unit for known in loads} & {*NETWORK}
+    assert all(value > 0 for value in found.values())
+
+
+def test_sizes_are_those_of_the_networks(tmp_path):
+    recipe, facts = AMOUNTS.recipe("digits", "vdrl"), ImageFacts(1, 8, 10)
+    neutral = torch.ones(1, 1, 1, 1)
+    method = build_method(recipe, facts, neutral, neutral)
+    size = size_of(recipe, (1, 8, 10), Book(tmp_path / "rates.json"))
+    assert size.trained == 4 * sum(value.numel() for value in method.parameters())
+    assert size.encoder == sum(value.numel() * value.element_size() for value in method.encoder.state_dict().values())
+    assert size == size_of(recipe, (1, 8, 10), Book(tmp_path / "rates.json"))
+
+
+class Fixed:
+    """A meter that takes no time."""
+
+    asked: ClassVar[list[str]] = []
+
+    def __init__(self, *_):
+        pass
+
+    def seconds(self, known):
+        Fixed.asked.append(known.title)
+        return 0.5
+
+
+@pytest.fixture
+def fixed(monkeypatch):
+    Fixed.asked = []
+    monkeypatch.setattr(calibrate, "Meter", Fixed)
+    monkeypatch.setattr(calibrate.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+
+
+def test_a_second_plan_measures_nothing(loads, tmp_path, fixed):
+    book, device = Book(tmp_path / "rates.json"), this_device(RUN, 1)
+    first = rates_of(loads, book, device, RUN)
+    assert len(Fixed.asked) == len(loads)
+    assert {rate.how for rate in first.values()} == {"measured"}
+    assert rates_of(loads, Book(tmp_path / "rates.json"), device, RUN) == first
+    assert len(Fixed.asked) == len(loads)
+    rates_of(loads, book, device, RUN, afresh=True)
+    assert len(Fixed.asked) == 2 * len(loads)
+
+
+def test_rates_of_a_busy_machine_are_used_but_not_kept(loads, tmp_path, fixed, monkeypatch, capsys):
+    monkeypatch.setattr(calibrate.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    book, device = Book(tmp_path / "rates.json"), this_device(RUN, 1)
+    assert {rate.seconds for rate in rates_of(loads, book, device, RUN).values()} == {0.5}
+    assert "busy" in capsys.readouterr().err
+    assert Book(tmp_path / "rates.json").entries == {}
+
+
+def test_without_time_networks_are_scaled_or_unknown(loads, tmp_path, fixed):
+    book, device = Book(tmp_path / "rates.json"), this_device(RUN, 1)
+    found = rates_of(loads, book, device, RUN, minutes=0)
+    assert {rate.how for known, rate in found.items() if known.unit in HOST} == {"measured"}
+    assert {rate.how for known, rate in found.items() if known.unit in NETWORK} == {"unknown"}
+    one = next(known for known in loads if known.unit == "train")
+    book.put(1e-3, device.key, "train", one.key)
+    found = rates_of(loads, book, device, RUN, measure=False)
+    assert {rate.how for known, rate in found.items() if known.unit == "train" and known != one} == {"scaled"}
+
+
+def test_an_assumed_device_is_marked_and_networks_are_not_measured(loads, tmp_path, fixed):
+    found = rates_of(loads, Book(tmp_path / "rates.json"), this_device(RUN, 1), RUN, per_second=1e12)
+    assert {rate.how for known, rate in found.items() if known.unit in NETWORK} == {"assumed"}
+    assert len(Fixed.asked) == sum(known.unit in HOST for known in loads)
+
+
+def test_clusters():
+    codes, labels = clusters(100, 7, 5, torch.device("cpu"))
+    assert codes.shape == (100, 5)
+    assert set(labels.tolist()) == set(range(7))

@@ -1,0 +1,112 @@
+"""What items really cost, from cards and benchmark files."""
+
+import csv
+import json
+
+import pytest
+
+from drl.config.resolve import resolve
+from drl.costs.jobs import jobs_of
+from drl.costs.spent import Spent, benchmark_file, job_cost, spent_parts, write_csv
+from drl.errors import UserError
+
+CONFIG = resolve("demo")
+HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+def make(folder, job, seconds=10.0, of_card=7.0, **card):
+    output = folder / job.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(b"x" * 1000)
+    card = {"outputs": {output.name: ""}, "device": "cpu", "seconds": of_card, "peak_memory_bytes": 1} | card
+    output.with_name(output.name + ".json").write_text(json.dumps(card))
+    benchmark = benchmark_file(folder, job)
+    benchmark.parent.mkdir(parents=True, exist_ok=True)
+    benchmark.write_text(f"{HEAD}{seconds}\t0:00:10\t100.0\t1\t1\t1\t0\t0\t80\t8.0\n")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for item in ("figure_4", "figure_9"):
+        for job in jobs_of(CONFIG, item).values():
+            make(tmp_path, job)
+    return tmp_path
+
+
+def test_benchmark_files_lie_where_rules_say(tmp_path):
+    expected = {
+        "data/digits/images.safetensors": "prepare/digits",
+        "models/digits/drl/seed0/model.safetensors": "pretrain/digits/drl/seed0",
+        "metrics/probe/digits/drl/seed0.csv": "probe/digits/drl/seed0",
+        "metrics/silhouettes/digits.csv": "silhouettes/digits",
+        "metrics/fine_tune/digits/none/labels100_split12_seed0.csv": "fine_tune/digits/none/labels100_split12_seed0",
+        "figures/figure_4.svg": "figure/figure_4",
+        "tables/table_1.csv": "table/table_1",
+    }
+    jobs = {name: job for item in ("figure_4", "figure_12", "table_1") for name, job in jobs_of(CONFIG, item).items()}
+    for output, name in expected.items():
+        assert benchmark_file(tmp_path, jobs[output]) == tmp_path / "benchmarks" / f"{name}.tsv"
+
+
+def test_the_total_counts_shared_jobs_once(folder):
+    spent = Spent.read(folder, CONFIG)
+    total, count = spent.total(), len(jobs_of(CONFIG, "figure_4")) + 1
+    assert total.jobs.total() == count  # Figure 9 draws models of Figure 4
+    assert total.seconds == 10 * count
+    assert total.cpu_seconds == 8 * count
+    assert total.memory == 100 * 2**20
+    assert spent.own("figure_9").jobs.total() == 1
+    assert ("figure_4", "figure_9", "figure_10", "figure_11") in spent.shared()
+
+
+def test_missing_jobs_are_named(folder):
+    gone = "metrics/probe/digits/drl/seed0.csv"
+    (folder / gone).unlink()
+    spent = Spent.read(folder, CONFIG)
+    assert gone in spent.total(spent.by_item["figure_4"]).missing
+    assert any(gone in part for part in spent_parts(spent) if isinstance(part, str))
+    assert "table_1" in spent.untouched
+
+
+def test_all_processes_of_an_interrupted_job_count(tmp_path):
+    job = jobs_of(CONFIG, "figure_6")["models/digits/drl_2d/seed0/model.safetensors"]
+    make(tmp_path, job, of_card=500.0)
+    assert job_cost(tmp_path, job).seconds == 500
+    make(tmp_path, job, seconds=10.0)
+    assert job_cost(tmp_path, job).seconds == 10
+
+
+def test_old_and_new_cards(tmp_path):
+    job = jobs_of(CONFIG, "figure_6")["models/digits/drl_2d/seed0/model.safetensors"]
+    make(tmp_path, job, device="cuda", peak_memory_bytes=7 * 2**30)
+    old = job_cost(tmp_path, job)
+    assert (old.gpu_memory, old.memory, old.on_gpu) == (7 * 2**30, 100 * 2**20, True)
+    make(tmp_path, job, device="cuda", peak_memory_bytes=3 * 2**30, peak_gpu_memory_bytes=5)
+    new = job_cost(tmp_path, job)
+    assert (new.gpu_memory, new.memory) == (5, 3 * 2**30)
+    card = tmp_path / f"{job.output}.json"
+    card.write_text(json.dumps({"outputs": {}, "seconds_of_last_process": 77.0}))
+    assert job_cost(tmp_path, job).seconds == 77
+
+
+@pytest.mark.parametrize("text", ["", "s\n", HEAD, HEAD + "NA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n", "\x00\xff"])
+def test_an_unreadable_benchmark_leaves_the_card(tmp_path, text):
+    job = jobs_of(CONFIG, "figure_6")["models/digits/drl_2d/seed0/model.safetensors"]
+    make(tmp_path, job)
+    benchmark_file(tmp_path, job).write_text(text)
+    assert job_cost(tmp_path, job).seconds == 7
+    (tmp_path / f"{job.output}.json").write_text("{")
+    assert job_cost(tmp_path, job) is None
+
+
+def test_the_csv(folder):
+    rows = list(csv.DictReader(write_csv(Spent.read(folder, CONFIG)).open()))
+    assert [row["item"] for row in rows][-1] == "total"
+    named = {row["item"]: row for row in rows}
+    assert float(named["figure_4"]["hours"]) == pytest.approx(10 * len(jobs_of(CONFIG, "figure_4")) / 3600, abs=1e-4)
+    assert int(named["total"]["jobs"]) == len(jobs_of(CONFIG, "figure_4")) + 1
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no results"):
+        Spent.read(tmp_path, CONFIG)

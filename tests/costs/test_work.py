@@ -1,0 +1,127 @@
+"""How much work jobs are: compared with what the code that does it counts."""
+
+from functools import cache
+
+import pytest
+import torch
+
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.costs.jobs import DRAW, KINDS, Job, jobs_of
+from drl.costs.measure import random_images
+from drl.costs.work import Amounts, code_size, sees_time
+from drl.device import place
+from drl.diffusion.samplers.chain import ChainOptions, calls
+from drl.diffusion.samplers.steps import Grid
+from drl.diffusion.sde import VE
+from drl.items import BUILT, FineTuning, Model
+from drl.laplacenet.classifier import build
+from drl.laplacenet.fine_tuning import FineTuning as Training
+from drl.laplacenet.fine_tuning import Parts
+from drl.methods.base import ImageFacts
+from drl.models.build import build_encoder
+
+
+@cache
+def amounts(scale="demo", *sets):
+    return Amounts(resolve(scale, sets=sets))
+
+
+def of_unit(works, unit):
+    return sum(work.count for work in works if work.load.unit == unit)
+
+
+def model_job(kind, recipe, dataset="digits"):
+    model = Model(dataset, recipe, 0)
+    return Job(kind, f"{kind}/{recipe}", dataset, model)
+
+
+def test_every_job_of_every_scale_has_work_and_all_kinds_come():
+    for scale in ("demo", "lite", "paper"):
+        known, kinds = amounts(scale), set()
+        for item in BUILT:
+            for job in jobs_of(known.config, item).values():
+                works = known.of(job)
+                assert works[0].load.unit == "start"
+                assert all(work.count > 0 for work in works)
+                kinds.add(job.kind)
+        assert kinds == set(KINDS)
+
+
+def test_training_counts_images_and_code_usage():
+    known = amounts()
+    recipe = known.recipe("digits", "simclr")
+    assert of_unit(known.of(model_job("pretrain", "simclr")), "train") == recipe["iterations"] * recipe["batch_size"]
+    usage = known.config.studies.code_usage
+    more = usage.times * len(usage.t) * usage.images * 2 / 3
+    assert of_unit(known.of(model_job("pretrain", "drl")), "train") == pytest.approx(40 * 64 + more)
+
+
+def test_a_model_that_is_taken_as_it_is_is_not_trained():
+    assert of_unit(amounts("paper").of(model_job("pretrain", "song_deep", "cifar10")), "train") == 0
+
+
+def test_evaluations_are_those_of_the_chains():
+    known = amounts("paper")
+    job = model_job("later_start", "song_deep", "cifar10")
+    cells = known.config.studies.later_start
+    grid, each = Grid(VE(0.01, 50.0), 1000, 1e-5), 0
+    for t in cells.t_init:
+        each += calls(grid, [t], ChainOptions())[1]
+    assert of_unit(known.of(job), "score") == each * cells.images * len(cells.priors) == 360_000_000
+
+
+@pytest.mark.parametrize("arm", ["none", "drl", "drl_search", "drl_t01"])
+def test_fine_tuning_counts_the_steps_that_it_makes(arm):
+    known = amounts("demo", "studies.fine_tune.epoch_steps=5")
+    config = known.config
+    settings = slices.fine_tune(config, "digits", arm, 100)
+    images, facts = config.datasets["digits"], ImageFacts(1, 8, 10)
+    store = random_images(facts, torch.device("cpu"))
+    positions = torch.arange(images.train)
+    parts = Parts(positions[:100], positions[100:], positions[:0], positions[:0])
+    training = Training(build(settings["network"], facts, 0), store, parts, place("cpu"), settings, 0)
+    works = known.of(Job("fine_tune", "x", "digits", run=FineTuning("digits", arm, 100, 12, 0)))
+    study = config.studies.fine_tune
+    assert of_unit(works, "fine_tune") == training.total * study.batch_size * study.versions
+    semi = training.epochs - study.supervised_epochs
+    assert of_unit(works, "pseudo_labels") == semi
+    tries = len(training.candidates) * study.supervised_epochs
+    assert of_unit(works, "encode") == semi * images.train + (tries + semi) * images.test
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_what_is_read_off_a_recipe_is_what_is_built(scale):
+    known = amounts(scale)
+    for name in known.config.recipes:
+        member, dataset = known.config.members(name)[0], "mnist" if name.startswith("drl_nd") else "cifar10"
+        recipe = known.recipe(dataset, member)
+        if recipe["encoder"] is None:
+            continue
+        with torch.device("meta"):
+            encoder = build_encoder(recipe["encoder"], ImageFacts(*known.facts(dataset)), probabilistic=False)
+        assert code_size(recipe) == encoder.code_size, member
+        assert sees_time(recipe) == (encoder.time or recipe["method"]["kind"] == "dae"), member
+
+
+def load_of(known, recipe, dataset="cifar10", unit="train"):
+    works = known.of(model_job("pretrain", recipe, dataset))
+    return next(work.load for work in works if work.load.unit == unit)
+
+
+def test_what_costs_the_same_is_measured_once():
+    known = amounts("paper")
+    assert load_of(known, "drl") == load_of(known, "drl_vp") == load_of(known, "drl_70k")
+    assert load_of(known, "drl") == load_of(known, "drl", "cifar100")
+    assert load_of(known, "drl_2d_single-t0.1") == load_of(known, "drl_2d_single-t0.9")
+    assert load_of(known, "drl") == load_of(known, "vdrl") == load_of(known, "cdae")
+    assert load_of(known, "ae") == load_of(known, "vae") == load_of(known, "dae") == load_of(known, "ae_70k")
+    names = ("drl", "drl_official", "ae", "simclr", "simclr_gauss", "drl_8d-lambda0.001", "drl_2d", "drl_2d_focus")
+    assert len({load_of(known, name) for name in names}) == len(names)
+    assert load_of(known, "drl") != load_of(known, "drl", "miniimagenet")
+
+
+def test_drawing_is_no_network():
+    known = amounts()
+    job = next(job for job in jobs_of(known.config, "figure_4").values() if job.kind == DRAW)
+    assert {work.load.unit for work in known.of(job)} == {"start", "draw"}

@@ -1,0 +1,44 @@
+"""A disk that fills up at any moment: one line, no torn file, and with room again the job goes on."""
+
+import os
+import re
+
+import pytest
+
+from tests.faults.conftest import KINDS
+from tests.faults.processes import kill, wait_for
+
+
+def fill(folder, left):
+    """Fill a file system up to so many bytes."""
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    (folder / "filler").write_bytes(b"x" * max(0, free - left))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_on_a_full_disk_says_so_and_goes_on_with_room(kind, job, undisturbed, small_disk, chance):
+    whole, _ = undisturbed(kind, job)
+    work = job(kind, folder=small_disk)
+    before = set(small_disk.rglob("*"))
+    # Killed, so that there is something to go on from; then there is room for nothing, or for some of the files.
+    process = work.start()
+    wait_for(lambda: list(work.states.rglob("*.safetensors")) or process.exitcode is not None)
+    kill(process, chance.uniform(0, 0.5))
+    saved = {path: path.read_bytes() for path in work.states.rglob("*.safetensors")}
+    fill(small_disk, chance.choice([0, 4096, 40960, 400960]))
+    code = work.run()
+    if code:
+        assert code == 2, work.said()
+        said = [line for line in work.said().splitlines() if line.startswith("drl: ")]
+        assert len(said) == 1, work.said()
+        assert re.search(
+            r"cannot be written, the disk is full; make room and run the same command again$|No space", said[0]
+        )
+        assert "Traceback" not in work.said()
+        assert not list(small_disk.rglob(".*.part")), "temporary files are left"
+        assert not (work.folder / f"{work.files[0]}.json").exists()
+    (small_disk / "filler").unlink()
+    assert work.run() == 0, work.said()
+    assert (work.made(), work.rest()) == (whole, [])
+    assert before < set(small_disk.rglob("*"))
+    print(f"{kind}: exit code {code}, {len(saved)} states before")

@@ -1,0 +1,112 @@
+"""A slice of Figure 4 on a real SLURM, left alone and disturbed: the same files as on one machine, bit for bit."""
+
+import json
+import re
+
+import pytest
+
+from tests.slurm.cluster import Cluster
+from tests.slurm.conftest import STEPS, Slice, describe, of_rule
+
+
+def test_slice(cluster, undisturbed, slice_of):
+    """What jobs ask for arrives at SLURM, and the files are the same."""
+    earlier = {number for number, _, _ in cluster.jobs()}
+    project = slice_of()
+    running = project.submit()
+    running.in_training("vdrl")
+    training = [job for job, state, _ in of_rule(cluster, "pretrain") if state == "RUNNING"]
+    assert training, running.printed
+    asked = describe(training[0])
+    assert "gres:gpu:1" in asked or "gres/gpu=1" in asked, asked
+    assert "mem=2000M" in asked, asked
+    assert "TimeLimit=00:20:00" in asked, asked
+    assert "Requeue=1" in asked, asked
+    running.ends()
+    assert project.files() == undisturbed().files()
+    # Two drawings in one submission; named targets are no jobs.
+    rules = [comment.split("_wildcards")[0] for number, _, comment in cluster.jobs() if number not in earlier]
+    assert sorted(rules) == [
+        "rule_draw_draw_code_usage_draw_figure_4",
+        "rule_prepare",
+        *["rule_pretrain"] * 2,
+        *["rule_probe"] * 2,
+    ]
+
+
+def test_a_cancelled_job_is_submitted_again_and_goes_on(cluster, undisturbed, slice_of):
+    project = slice_of()
+    running = project.submit()
+    running.in_training("vdrl")
+    job = running_job(cluster, "vdrl")
+    cluster.cancel(job)
+    running.ends()
+    assert "CANCELLED" in running.printed
+    again = [number for number, _, text in of_rule(cluster, "pretrain") if "_vdrl_" in text and int(number) > int(job)]
+    assert "mem=4000M" in describe(again[-1]), "a second attempt gets more memory"
+    assert project.files() == undisturbed().files()
+    assert_went_on(project)
+
+
+def test_a_training_that_needs_more_than_its_time_limit_takes_several_jobs(cluster, undisturbed, slice_of):
+    """It asks SLURM how long it may run, saves before that, and exits with a code that is retried."""
+    steps = minutes_of_training(1.5, undisturbed)
+    project = slice_of(steps)
+    running = project.submit("--set-resources", "pretrain:runtime=1")
+    running.ends()
+    assert "stopped at step" in running.printed
+    assert "TIMEOUT" not in running.printed
+    assert project.files() == undisturbed(steps).files()
+    assert_went_on(project)
+
+
+def test_a_job_that_slurm_ends_at_its_time_limit_goes_on(cluster, undisturbed, slice_of):
+    """With no budget of its own it is killed, and has lost what it did since it last saved."""
+    steps = minutes_of_training(2.5, undisturbed)
+    project = slice_of(steps, wall_clock_minutes=None)
+    running = project.submit("--set-resources", "pretrain:runtime=1")
+    running.ends()
+    assert "TIMEOUT" in running.printed
+    assert project.files() == undisturbed(steps).files()
+    assert_went_on(project)
+
+
+def test_a_node_that_fails_and_comes_back_goes_on(cluster, undisturbed, slice_of):
+    project = slice_of()
+    running = project.submit()
+    running.in_training("vdrl")
+    job = running_job(cluster, "vdrl")
+    cluster.fail_node(away=3)
+    running.ends()
+    assert project.files() == undisturbed().files()
+    assert_went_on(project)
+    # SLURM started the same job again, not Snakemake another.
+    assert re.search(r"Restarts=[1-9]", describe(job)), describe(job)
+
+
+@pytest.mark.parametrize("away", [1, 15])
+def test_a_controller_that_restarts_is_not_missed(cluster, undisturbed, slice_of, away):
+    project = slice_of()
+    running = project.submit()
+    running.in_training("vdrl")
+    cluster.restart_controller(away)
+    running.ends()
+    assert project.files() == undisturbed().files()
+
+
+def minutes_of_training(minutes: float, undisturbed) -> int:
+    """Return how many steps take so long: a minute is the shortest limit that SLURM has."""
+    card = undisturbed().folder / "results/demo/models/digits/vdrl/seed0/model.safetensors.json"
+    return round(STEPS * 60 * minutes / json.loads(card.read_text())["seconds"])
+
+
+def running_job(cluster: Cluster, recipe: str) -> str:
+    """Return the number of the job that trains a recipe now."""
+    jobs = of_rule(cluster, "pretrain")
+    return next(number for number, state, text in jobs if state == "RUNNING" and f"_{recipe}_" in text)
+
+
+def assert_went_on(project: Slice) -> None:
+    """The last job of vdrl did not begin at the first step."""
+    log = (project.folder / "results/demo/logs/pretrain/digits/vdrl/seed0.log").read_text()
+    assert "goes on from step" in log, log

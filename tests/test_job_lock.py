@@ -1,0 +1,90 @@
+import errno
+import fcntl
+import os
+import threading
+import time
+
+import pytest
+
+from drl import job_lock as module
+from drl.errors import Unfinished
+from drl.job_lock import job_lock
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.005)
+
+
+def test_only_one_is_inside_however_many_come(tmp_path):
+    """Files are removed and made anew while others wait for them: never two inside."""
+    inside, most, done = [], [], []
+
+    def work(number):
+        for _ in range(15):
+            with job_lock(str(number), tmp_path / "new" / "a", tmp_path / "b"):
+                inside.append(number)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.remove(number)
+        done.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (sorted(done), set(most)) == (list(range(6)), {1})
+    assert not list(tmp_path.rglob(".*.lock"))
+
+
+def test_who_waits_is_told_for_whom_and_that_it_waited(tmp_path, capsys):
+    waited = []
+
+    def second():
+        with job_lock("the job", tmp_path / "a") as had_to_wait:
+            waited.append(had_to_wait)
+
+    with job_lock("first", tmp_path / "a") as had_to_wait:
+        waited.append(had_to_wait)
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.1)
+    thread.join(10)
+    assert waited == [False, True]
+    holder = f"process {os.getpid()} on {module.socket.gethostname()}"
+    assert capsys.readouterr().err == f"drl: the job: {holder} is at it already; waiting for it to end\n"
+
+
+def test_waiting_ends_with_the_time_of_the_job(tmp_path):
+    with (
+        job_lock("first", tmp_path / "a"),
+        pytest.raises(Unfinished, match=f"process {os.getpid()} on .* run the same command to go on"),
+        job_lock("second", tmp_path / "a", until=time.monotonic() + 0.05),
+    ):
+        pass
+
+
+def test_a_lock_file_that_a_killed_process_left_is_no_lock(tmp_path):
+    (tmp_path / ".a.lock").write_text('{"pid": 1, "host": "gone"}')
+    with job_lock("job", tmp_path / "a") as waited:
+        assert not waited
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_locks_on_the_file_system_a_line_says_so_and_it_goes_on(tmp_path, monkeypatch, capsys):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with job_lock("job", tmp_path / "a") as waited:
+        assert not waited
+    assert capsys.readouterr().err == (
+        f"drl: {tmp_path}: this file system has no locks (No locks available); see to it that no job runs twice\n"
+    )
+
+
+def test_folders_of_jobs_that_fail_are_not_left(tmp_path):
+    with pytest.raises(RuntimeError), job_lock("job", tmp_path / "new" / "a"):
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []

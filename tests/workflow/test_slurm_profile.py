@@ -1,0 +1,100 @@
+"""profiles/slurm without a SLURM: what it says, and what the rules ask for. tests/slurm runs it for real."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+import yte
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
+RULES = ROOT / "workflow" / "rules"
+
+
+@pytest.fixture
+def profile(monkeypatch):
+    """Return what reads the profile, with some of the environment set."""
+    for name in ("ACCOUNT", "PARTITION", "GPU_PARTITION", "GPU"):
+        monkeypatch.delenv(f"DRL_SLURM_{name}", raising=False)
+
+    def read(**environment: str):
+        for name, value in environment.items():
+            monkeypatch.setenv(f"DRL_SLURM_{name}", value)
+        return yte.process_yaml(PROFILE.read_text(encoding="utf-8"), require_use_yte=True)
+
+    return read
+
+
+def rules_with_a_gpu() -> set[str]:
+    """Return the rules that ask for a GPU, as they stand in workflow/rules."""
+    found = set()
+    for file in RULES.glob("*.smk"):
+        for block in re.split(r"\n *rule ?", file.read_text(encoding="utf-8"))[1:]:
+            if "gpu=1" in block:
+                name = re.match(r"(\w+):", block)
+                found |= {name.group(1)} if name else {"STUDY", file.stem}
+    return found
+
+
+def test_it_names_every_rule_that_computes_on_a_gpu(profile):
+    """The rules of studies are made in a loop over names that stand in common.smk."""
+    common = (RULES / "common.smk").read_text(encoding="utf-8")
+    studies = set(re.findall(r'^    "(\w+)": \("[a-z-]+", ["\[]', common, re.MULTILINE))
+    assert len(studies) == 7
+    expected = (rules_with_a_gpu() - {"STUDY", "measure", "generate"}) | studies
+    assert set(profile(GPU="none")["set-resources"]) == expected
+
+
+def test_without_wishes_slurm_chooses(profile):
+    made = profile()
+    assert "set-resources" not in made
+    assert set(made["default-resources"]) == {"mem_mb", "runtime"}
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("gres", {"gpu": 0, "gres": "gpu:1"}),
+        ("gres:a100", {"gpu": 0, "gres": "gpu:a100:1"}),
+        ("none", {"gpu": 0}),
+    ],
+)
+def test_one_switch_says_how_a_gpu_is_asked_for(profile, form, expected):
+    assert profile(GPU=form)["set-resources"]["pretrain"] == expected
+
+
+def test_account_and_partitions(profile):
+    made = profile(ACCOUNT="lab", PARTITION="short", GPU_PARTITION="gpus")
+    assert made["default-resources"]["slurm_account"] == "lab"
+    assert made["default-resources"]["slurm_partition"] == "short"
+    assert made["set-resources"]["probe"] == {"slurm_partition": "gpus"}
+    assert profile(GPU="none")["set-resources"]["probe"] == {"gpu": 0}
+
+
+def test_an_unknown_form_is_one_line(profile, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        profile(GPU="cuda")
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "drl: DRL_SLURM_GPU is 'cuda'; valid: gpus, gres, gres:TYPE, none\n"
+
+
+def test_every_key_is_explained():
+    """A comment stands over each key, or over the block of lines that it is in."""
+    lines = PROFILE.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r"[a-z-]+:", line):
+            block = number
+            while lines[block].strip() and not lines[block].startswith("#"):
+                block -= 1
+            assert lines[block].startswith("#"), line
+
+
+def test_the_default_profile_is_another():
+    """--workflow-profile replaces the default one, so that what both need must stand in both."""
+    default = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text(encoding="utf-8"))
+    slurm = yte.process_yaml(PROFILE.read_text(encoding="utf-8"), require_use_yte=True)
+    for key in ("rerun-incomplete", "show-failed-logs"):
+        assert default[key] == slurm[key]
