@@ -18,8 +18,8 @@ def budget(wall_clock_minutes: float | Literal["auto"] | None) -> float | None:
     """Return after how many minutes a job should save and stop; None: never.
 
     Args:
-        wall_clock_minutes: The configuration's `run.wall_clock_minutes`. auto: under SLURM a little less than what is left
-            of the job's time limit, elsewhere never.
+        wall_clock_minutes: The configuration's `run.wall_clock_minutes`. auto: under SLURM a little less than what is
+            left of the job's time limit, elsewhere never.
     """
     if wall_clock_minutes != "auto":
         return wall_clock_minutes

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from drl.costs.measure import Meter
 from drl.costs.operations import operations_of
 from drl.costs.rates import Book, Device, Rate, assumed, by_operations, known_rates
 from drl.costs.work import HOST, NETWORK, Load
@@ -78,7 +77,7 @@ def _measured(loads: list[Load], book: Book, device: Device, run: Mapping[str, A
     if not loads:
         return {}
     kept = not busy()
-    meter = Meter(run["device"], run["precision"], run["compile"], device.threads)
+    meter = meter_of(run, device.threads)
     started, found = time.monotonic(), dict[Load, float]()
     for number, load in enumerate(loads, 1):
         if time.monotonic() - started > limit and load.unit in NETWORK:
@@ -100,6 +99,13 @@ def _weight(load: Load, count: float) -> float:
         return math.inf
     size = load.spec["facts"][1] if "facts" in load.spec else 299 if load.unit == "inception" else 32
     return float(count * size**2)
+
+
+def meter_of(run: Mapping[str, Any], threads: int) -> Any:
+    """Return what measures; only here is imported what jobs import, which takes seconds."""
+    from drl.costs.measure import Meter
+
+    return Meter(run["device"], run["precision"], run["compile"], threads)
 
 
 def busy() -> bool:

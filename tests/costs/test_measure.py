@@ -107,7 +107,7 @@ class Fixed:
 @pytest.fixture
 def fixed(monkeypatch):
     Fixed.asked = []
-    monkeypatch.setattr(calibrate, "Meter", Fixed)
+    monkeypatch.setattr(calibrate, "meter_of", Fixed)
     monkeypatch.setattr(calibrate.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
 
 
