@@ -124,8 +124,10 @@ class Training:
         if self.step % every == 0 or self.step == self.total:
             self.check()
             count = self.step % every or every
-            for name, total in self.sums.items():
-                self.rows.append({"step": self.step, "metric": name, "value": float(total) / count, "n": count})
+            # Not in the order of the loss's parts: a saved state gives them back in another one.
+            for name in sorted(self.sums):
+                value = float(self.sums[name]) / count
+                self.rows.append({"step": self.step, "metric": name, "value": value, "n": count})
             self.sums = {}
         if self.step in evenly(self.total, self.usage["times"]):
             with self.placement.autocast():

@@ -52,7 +52,7 @@ def test_a_training_that_needs_more_than_its_time_limit_takes_several_jobs(clust
     """It asks SLURM how long it may run, saves before that, and exits with a code that is retried."""
     steps = minutes_of_training(1.5, undisturbed)
     project = slice_of(steps)
-    running = project.submit("--set-resources", "pretrain:runtime=1")
+    running = project.submit("--set-resources", "pretrain:runtime=1", "--retries", "40")
     running.ends()
     assert "stopped at step" in running.printed
     assert "TIMEOUT" not in running.printed
@@ -64,7 +64,7 @@ def test_a_job_that_slurm_ends_at_its_time_limit_goes_on(cluster, undisturbed, s
     """With no budget of its own it is killed, and has lost what it did since it last saved."""
     steps = minutes_of_training(2.5, undisturbed)
     project = slice_of(steps, wall_clock_minutes=None)
-    running = project.submit("--set-resources", "pretrain:runtime=1")
+    running = project.submit("--set-resources", "pretrain:runtime=1", "--retries", "40")
     running.ends()
     assert "TIMEOUT" in running.printed
     assert project.files() == undisturbed(steps).files()

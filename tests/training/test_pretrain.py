@@ -161,6 +161,23 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, mon
         assert (whole / name).read_bytes() == (parts / name).read_bytes(), name
 
 
+@pytest.mark.parametrize("stop", [4, 8])
+def test_an_interruption_between_two_rows_of_the_loss_curve(stripes, tmp_path, monkeypatch, stop):
+    """Parts of the loss are summed over three steps; the state holds the sums, in an order of its own."""
+    from drl.training import loop
+    from drl.training import pretrain as module
+
+    monkeypatch.setattr(loop, "LOG_ROWS", 4)
+    whole = train(stripes, tmp_path / "whole")
+    real = module.run
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "run", lambda *a, **k: real(*a[:-2], stop_after(stop), a[-1], **k))
+        with pytest.raises(Unfinished):
+            train(stripes, tmp_path / "parts")
+    parts = train(stripes, tmp_path / "parts")
+    assert (whole / "loss.csv").read_bytes() == (parts / "loss.csv").read_bytes()
+
+
 SMALL_CODES = {
     "pixels": "unit",
     "centre_inputs": True,

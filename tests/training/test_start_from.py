@@ -62,11 +62,11 @@ def test_the_second_phase_begins_with_the_raw_weights_of_the_first(stripes, firs
     begun = []
     real = module.run
 
-    def run(training, *rest):
+    def run(training, *rest, **more):
         state = {name: value.detach().clone() for name, value in training.method.state_dict().items()}
         begun.append((state, [value.clone() for value in training.average.shadow]))
         assert (training.step, training.average.updates, len(training.optimiser.adam.state)) == (0, 0, 0)
-        return real(training, *rest)
+        return real(training, *rest, **more)
 
     monkeypatch.setattr(module, "run", run)
     train(stripes, tmp_path, start=first, **SECOND)
@@ -140,8 +140,12 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, first, tmp_pa
     whole = train(stripes, tmp_path / "whole", start=first, **changes)
     real = module.run
     steps = []
+
+    def stop_now():
+        return steps.append(0) or len(steps) >= stop
+
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a: real(*a[:-2], lambda: steps.append(0) or len(steps) >= stop, a[-1]))
+        patched.setattr(module, "run", lambda *a, **more: real(*a[:-2], stop_now, a[-1], **more))
         with pytest.raises(Unfinished, match=f"step {stop} of 6"):
             train(stripes, tmp_path / "parts", start=first, **changes)
     resumed = train(stripes, tmp_path / "parts", start=first, **changes)
@@ -153,7 +157,7 @@ def test_a_state_that_began_from_another_model_is_not_gone_on_from(stripes, firs
     other = train(stripes, tmp_path / "other", seed=1, **FIRST)
     real = module.run
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a: real(*a[:-2], lambda: True, a[-1]))
+        patched.setattr(module, "run", lambda *a, **more: real(*a[:-2], lambda: True, a[-1], **more))
         with pytest.raises(Unfinished):
             train(stripes, tmp_path / "mixed", start=other, **SECOND)
     mixed = train(stripes, tmp_path / "mixed", start=first, **SECOND)
