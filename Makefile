@@ -9,9 +9,10 @@ READY := .venv/.ready
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## the whole pipeline at scale demo, with its report
+demo: $(READY)  ## the whole pipeline at scale demo, with its report and what it cost
 	snakemake --cores all --quiet rules --config scale=demo
 	@$(MAKE) --no-print-directory report SCALE=demo
+	@drl costs results/demo
 	@echo "Figures: results/demo/figures/   Report: results/demo/report.html"
 
 report: $(READY)  ## Snakemake's HTML report of results/$(SCALE)

@@ -37,6 +37,7 @@ class Work:
         code: Digest of its code.
         inputs: SHA-256 of the files that it reads.
         owner: Versions, device and so on, as drl.training.state.belongs_to says.
+        about: Which job of several that share all this: seed and so on, as the run card has them.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Work:
     code: str
     inputs: Mapping[Path, str]
     owner: dict[str, Any]
+    about: Mapping[str, Any]
 
     @property
     def card(self) -> Path:
@@ -64,6 +66,7 @@ class Work:
             found = read_card(card)
             return (
                 canonical_json([found["settings"], found["code"]]) == canonical_json([self.settings, self.code])
+                and all(found[key] == value for key, value in self.about.items())
                 and sorted(found["inputs"].values()) == sorted(self.inputs.values())
                 and all(found["versions"].get(name) == value for name, value in self.owner["versions"].items())
                 and all(found[key] == self.owner[key] for key in ("device", "precision", "compile", "threads"))
@@ -99,8 +102,18 @@ def sole_job(work: Work, until: float | None = None) -> Iterator[bool]:
             _settle(work, work.state)
 
 
-def forget(states: Path) -> None:
-    """Give up what finished jobs have kept: Snakemake has ended by itself, and so has taken their files."""
+def forget(states: Path, incomplete: Path = Path(".snakemake/incomplete")) -> None:
+    """Give up what finished jobs have kept: a Snakemake that ended by itself has taken their files.
+
+    Not while Snakemake holds some file for incomplete: it may be of a job that an earlier Snakemake, or this one when
+    it was interrupted, did not see finished.
+
+    Args:
+        states: Folder of the states.
+        incomplete: Where Snakemake marks such files.
+    """
+    if incomplete.is_dir() and any(path.is_file() for path in incomplete.rglob("*")):
+        return
     for kept in states.glob(f"*/{KEPT}"):
         shutil.rmtree(kept.parent, ignore_errors=True)
 
@@ -125,12 +138,12 @@ def _settle(work: Work, state: Path) -> None:
         return
     kept = state / KEPT
     shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir(parents=True)
     try:
+        kept.mkdir(parents=True)
         for name in (*read_card(work.card)["outputs"], work.card.name):
             os.link(work.out.parent / name, kept / name)
     except (OSError, UserError):
-        # Already taken away, or no hard links here: the last state leads to the same files.
+        # Already taken away, no hard links here, or a full disk: the last state leads to the same files.
         return
     for path in state.glob("*.safetensors"):
         path.unlink()

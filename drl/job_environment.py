@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
+
+from drl.errors import UserError
 
 
 def use_this_python() -> None:
@@ -24,10 +27,25 @@ def hand_over(run: str, origins: str) -> None:
         run: The configuration's `run` section as JSON.
         origins: Folder and download switch of each dataset as JSON.
     """
+    os.environ["DRL_ORDERED"] = "1"
     os.environ["DRL_RUN"] = run
     os.environ["DRL_ORIGINS"] = origins
 
 
 def ordered_by_snakemake() -> bool:
-    """Whether this process is a job of a Snakemake, which handed over where and how to run."""
-    return "DRL_RUN" in os.environ
+    """Whether this process is a job of a Snakemake."""
+    return "DRL_ORDERED" in os.environ
+
+
+def max_minutes() -> float:
+    """Return the longest that a job may ask a scheduler for, $DRL_MAX_MINUTES; without it there is no such limit.
+
+    Raises:
+        UserError: If it is no positive whole number.
+    """
+    given = os.environ.get("DRL_MAX_MINUTES")
+    if given is None:
+        return math.inf
+    if not given.isdigit() or int(given) == 0:
+        raise UserError(f"DRL_MAX_MINUTES is {given!r}; give the minutes that a job may ask for, such as 720")
+    return int(given)

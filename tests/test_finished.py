@@ -10,13 +10,16 @@ from drl.finished import Work, forget, sole_job
 from drl.provenance import versions, write_card
 
 PLACED = {"device": "cpu", "precision": "fp32", "compile": False, "threads": 1}
+ABOUT = {"seed": 0}
 OWNER = {"fingerprint": "mark", "versions": {"torch": versions()["torch"]}, **PLACED}
 
 
 @pytest.fixture
 def work(tmp_path):
     images = tmp_path / "images"
-    return Work("job", tmp_path / "out" / "a.csv", tmp_path / "states" / "mark", {"x": 1}, "code", {images: "0"}, OWNER)
+    return Work(
+        "job", tmp_path / "out" / "a.csv", tmp_path / "states" / "mark", {"x": 1}, "code", {images: "0"}, OWNER, ABOUT
+    )
 
 
 def make(work, text="made"):
@@ -29,14 +32,14 @@ def make(work, text="made"):
             work.out.write_text(text)
             more = work.out.with_suffix(".png")
             more.write_text(text)
-            write_card("probe", [work.out, more], work.settings, work.code, work.inputs, **PLACED)
+            write_card("probe", [work.out, more], work.settings, work.code, work.inputs, **PLACED, **ABOUT)
     return done
 
 
 @pytest.fixture
 def killed(work, monkeypatch):
     """What a job leaves that Snakemake ordered and did not live to see finished: it removes the outputs."""
-    monkeypatch.setenv("DRL_RUN", "{}")
+    monkeypatch.setenv("DRL_ORDERED", "1")
     assert not make(work)
     assert not work.state_file.exists()
     for path in work.out.parent.iterdir():
@@ -45,7 +48,7 @@ def killed(work, monkeypatch):
 
 
 def test_by_hand_nothing_is_kept_and_a_finished_job_is_made_again(work, monkeypatch):
-    monkeypatch.delenv("DRL_RUN", raising=False)
+    monkeypatch.delenv("DRL_ORDERED", raising=False)
     assert not make(work)
     assert not work.state.exists()
     assert not make(work, "again")
@@ -64,6 +67,7 @@ def test_finished_files_come_back(killed, capsys):
     [
         {"settings": {"x": 2}},
         {"code": "other"},
+        {"about": {"seed": 1}},
         {"inputs": {"images": "1"}},
         {"owner": OWNER | {"threads": 2}},
         {"owner": OWNER | {"versions": {"torch": "0"}}},
@@ -83,7 +87,13 @@ def test_damaged_ones_are_not_taken(killed, name):
 
 def test_they_are_kept_until_snakemake_has_ended(killed):
     (killed.state.parent / "unfinished").mkdir()
-    forget(killed.state.parent)
+    incomplete = killed.out.parent / "incomplete"
+    incomplete.mkdir()
+    (incomplete / "of another target").touch()
+    forget(killed.state.parent, incomplete)
+    assert sorted(os.listdir(killed.state.parent)) == ["mark", "unfinished"]
+    (incomplete / "of another target").unlink()
+    forget(killed.state.parent, incomplete)
     assert os.listdir(killed.state.parent) == ["unfinished"]
 
 
@@ -91,7 +101,7 @@ def test_where_there_are_no_hard_links_the_state_stays(work, monkeypatch):
     def none(*_):
         raise OSError
 
-    monkeypatch.setenv("DRL_RUN", "{}")
+    monkeypatch.setenv("DRL_ORDERED", "1")
     monkeypatch.setattr(os, "link", none)
     assert not make(work)
     assert work.state_file.exists()

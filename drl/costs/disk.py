@@ -36,14 +36,14 @@ class Disk:
         return made + CARD + LOG
 
     def state(self, job: Job) -> int:
-        """Return the bytes that an unfinished job keeps at most, twice while it writes them anew."""
+        """Return the bytes that an unfinished job keeps at most: three of them while it writes one anew."""
         if job.model is not None and job.kind == "pretrain":
             size = self.size_of(job.dataset, job.model.recipe)
-            return int(2 * (size.model + 3 * size.trained + self._snapshots(job, size)))
+            return int(3 * (size.model + 3 * size.trained + self._snapshots(job, size)))
         if job.kind == "fine_tune":
             encoder = self.size_of(job.dataset, self.config.studies.fine_tune.network_of).encoder
             search = self.config.arms[job.run.arm].t_init == "search" if job.run else False
-            return int(2 * encoder * (3 if search else 2))
+            return int(3 * encoder * (3 if search else 2))
         return self.of(job) if job.kind == "later_start" else 0
 
     def _images(self, dataset: str) -> tuple[int, int]:

@@ -59,7 +59,7 @@ def run(config: Config, targets: Sequence[str], results: Path, options: Options)
     threads = options.threads or job_threads(config.scale, cores)
     book, device = Book(), this_device(settings, threads)
     found = build(config, items, results, book, device, settings, options)
-    at_once = max(1, len(visible_gpus())) if device.kind == "cuda" else max(1, cores // threads)
+    at_once = max(1, len(visible_gpus()) * config.run.gpu_slots) if device.kind == "cuda" else max(1, cores // threads)
     states = largest_states(_disk(found.amounts, book), found.jobs, at_once)
     if options.as_json:
         print(json.dumps(plain(found, device, at_once, states, options.per_second), indent=2))

@@ -13,7 +13,7 @@ from torch import Tensor
 from drl.device import network_channels, place
 from drl.evaluation.measurement import Measurement, begin
 from drl.evaluation.sampling import Wanted, draw, grid_of, sampler_of, steps_by_batch
-from drl.evaluation.saved_samples import SavedSamples
+from drl.evaluation.saved_samples import SavedSamples, seconds_saved
 from drl.evaluation.where import Where
 from drl.files import fingerprint
 from drl.methods.score_matching import ScoreMatching
@@ -69,7 +69,9 @@ class Generation:
         """Write as `Measurement.write` does; only then are the saved batches of an interrupted job given up."""
         minutes = self.where.wall_clock_minutes
         until = None if minutes is None else self.found.started + 60 * minutes
-        self.found.write(out, rows, self.settings, self.code, more, self._folder, until)
+        # Before anything is drawn and saved anew.
+        earlier = seconds_saved(self._folder)
+        self.found.write(out, rows, self.settings, self.code, more, self._folder, until, earlier)
 
     @cached_property
     def _folder(self) -> Path:

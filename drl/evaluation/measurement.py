@@ -93,6 +93,7 @@ class Measurement:
         more: Sequence[Path] = (),
         state: Path | None = None,
         until: float | None = None,
+        earlier_seconds: float = 0.0,
     ) -> None:
         """Make the rows, and write them and the run card, unless another process has just done so.
 
@@ -104,18 +105,21 @@ class Measurement:
             more: Files that making the rows writes besides.
             state: Folder where making the rows keeps its state; given up when all is written.
             until: When waiting for another process is given up, in seconds of time.monotonic.
+            earlier_seconds: What processes that were interrupted took, for the card.
 
         Raises:
             UserError: One that making the rows raised, with the model's name before it.
             drl.errors.Unfinished: If waiting was given up.
         """
         owner = belongs_to("" if state is None else state.name, self.placement)
-        work = Work(_named(self.study, self.about), out, state, settings, code, self.inputs, owner)
+        work = Work(_named(self.study, self.about), out, state, settings, code, self.inputs, owner, self.about)
         with sole_job(work, until) as done:
             if not done:
-                self._write(work, rows, more)
+                self._write(work, rows, more, earlier_seconds)
 
-    def _write(self, work: Work, rows: Iterable[Mapping[str, Any]], more: Sequence[Path]) -> None:
+    def _write(
+        self, work: Work, rows: Iterable[Mapping[str, Any]], more: Sequence[Path], earlier_seconds: float
+    ) -> None:
         try:
             made = [{**self.about, "study": self.study, **row} for row in rows]
         except UserError as error:
@@ -129,7 +133,7 @@ class Measurement:
             inputs=self.inputs,
             **self.about,
             **self.placement.describe(),
-            seconds=round(time.monotonic() - self.started, 2),
+            seconds=round(earlier_seconds + time.monotonic() - self.started, 2),
             **memory_used(self.placement.device),
         )
 

@@ -14,7 +14,12 @@ from drl.diffusion.samplers.chain import ChainState
 from drl.errors import Unfinished
 from drl.evaluation.sampling import Journal
 from drl.evaluation.where import Where
-from drl.training.state import belongs_to, load_state, save_state
+from drl.training.state import belongs_to, facts_of, load_state, save_state
+
+
+def seconds_saved(folder: Path) -> float:
+    """Return how long processes took that left the files of a job in a folder; 0 where there are none."""
+    return max((facts_of(path).get("seconds", 0.0) for path in folder.glob("*.safetensors")), default=0.0)
 
 
 class SavedSamples:
@@ -33,6 +38,7 @@ class SavedSamples:
         self._folder, self._where, self._batches = folder, where, batches
         self._owner = {**belongs_to(folder.name, placement), "batch": where.batch}
         self._started = self._saved = started
+        self._earlier = seconds_saved(folder)
 
     def journal(self) -> Journal:
         """Return what an interrupted run has left, and how to go on saving.
@@ -57,7 +63,7 @@ class SavedSamples:
     def _keep(self, number: int, images: Tensor) -> None:
         if self._batches == 1:
             return
-        save_state(self._file(number), {"images": images}, {}, self._owner)
+        save_state(self._file(number), {"images": images}, self._spent(), self._owner)
         if number + 1 < self._batches:
             self._stop_if_over(f"batch {number + 1} of {self._batches}")
 
@@ -68,9 +74,13 @@ class SavedSamples:
             return
         found = state()
         tensors = {"x": found.x, "mean": found.mean, "noise": found.noise}
-        save_state(self._folder / "part.safetensors", tensors, {"batch": number, "step": found.step}, self._owner)
+        facts = {"batch": number, "step": found.step, **self._spent()}
+        save_state(self._folder / "part.safetensors", tensors, facts, self._owner)
         self._saved = now
         self._stop_if_over(f"step {found.step} of batch {number + 1} of {self._batches}")
+
+    def _spent(self) -> dict[str, float]:
+        return {"seconds": self._earlier + time.monotonic() - self._started}
 
     def _over(self, now: float) -> bool:
         minutes = self._where.wall_clock_minutes

@@ -85,7 +85,7 @@ def fine_tune(
     except UserError as error:
         raise UserError(f"{title}: {error}") from error
     mark = fingerprint(vars(name), settings, code, *inputs.values())
-    work = Work(title, out, states / mark, settings, code, inputs, belongs_to(mark, placement))
+    work = Work(title, out, states / mark, settings, code, inputs, belongs_to(mark, placement), vars(name))
     minutes = resources.wall_clock_minutes
     with sole_job(work, None if minutes is None else started + 60 * minutes) as done:
         if not done:

@@ -96,7 +96,7 @@ def pretrain(
             if key in averages:
                 shadow.copy_(averages[key])
     mark = fingerprint(vars(name), settings, code, *inputs.values())
-    work = Work(f"pretrain {name}", out, states / mark, settings, code, inputs, belongs_to(mark, placement))
+    work = Work(f"pretrain {name}", out, states / mark, settings, code, inputs, belongs_to(mark, placement), vars(name))
     minutes = resources.wall_clock_minutes
     with sole_job(work, None if minutes is None else started + 60 * minutes) as done:
         if not done:

@@ -84,6 +84,15 @@ def load_state(path: Path, owner: Mapping[str, Any]) -> tuple[dict[str, Tensor],
     return None
 
 
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return the plain values of a state without reading its tensors; none where it is damaged."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return dict(json.loads((file.metadata() or {})["state"])["facts"])
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+        return {}
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
     try:
         with safe_open(str(path), framework="pt") as file:

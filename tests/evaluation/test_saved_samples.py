@@ -17,7 +17,7 @@ from drl.errors import Unfinished, UserError
 from drl.evaluation import saved_samples
 from drl.evaluation.later_start import later_start
 from drl.evaluation.one_code import one_code
-from drl.evaluation.saved_samples import SavedSamples
+from drl.evaluation.saved_samples import SavedSamples, seconds_saved
 from drl.methods.score_matching import ScoreMatching
 
 STEPS, MOMENT = 34, 1e-9
@@ -165,6 +165,21 @@ def test_every_call_gets_ahead_however_little_time_it_has(job, calls, where, stu
     assert found == whole
     assert calls["made"] == 2 * STEPS * n
     assert os.listdir(where.states) == []
+
+
+def test_the_time_of_processes_that_were_stopped_counts(where, tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(saved_samples.time, "monotonic", lambda: now[0])
+    folder, placement = tmp_path / "mark", place("cpu", "fp32", "off", 1)
+    assert seconds_saved(folder) == 0
+    images = torch.zeros(2, 1, 2, 2, dtype=torch.uint8)
+    for number, (began, minutes) in enumerate([(1000.0, 5), (9000.0, 2)]):
+        saved = SavedSamples(folder, placement, where, began, 9)
+        now[0] = began + 60 * minutes
+        saved.journal().keep(number, images)
+    assert seconds_saved(folder) == 60 * (5 + 2)
+    (folder / "batch000001.safetensors").write_bytes(b"cut off")
+    assert seconds_saved(folder) == 60 * 5
 
 
 def test_states_are_saved_no_more_often_than_asked(where, tmp_path, monkeypatch):

@@ -55,7 +55,7 @@ def test_a_job_takes_no_damaged_copy_of_what_it_had_finished(job, undisturbed, c
     """What a finished job keeps for a Snakemake that was killed may be damaged as well."""
     whole, _ = undisturbed("later-start", job)
     work = job("later-start")
-    work.environment["DRL_RUN"] = "{}"
+    work.environment["DRL_ORDERED"] = "1"
     assert work.run() == 0, work.said()
     for name in work.files:
         (work.folder / name).unlink()

@@ -114,7 +114,6 @@ class Running:
         """Wait for the end, which must be a good one."""
         code = self.process.wait(SECONDS)
         self.reader.join(10)
-        Path("/tmp/w/last_slurm.log").write_text(self.printed)
         assert code == 0, self.printed
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:

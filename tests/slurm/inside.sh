@@ -18,7 +18,13 @@ cannot() {
 }
 
 [ "$(id -u)" = 0 ] || cannot "they need root, to mount a folder over /etc/slurm and to make stand-ins for GPUs"
-unshare --mount --propagation private true 2>/dev/null || cannot "this machine lets nobody make a mount namespace"
+unshare --mount --propagation private sh -c 'mount -t tmpfs none /mnt && mknod /mnt/null c 1 3' 2> /dev/null \
+    || cannot "this machine does not let root mount folders of its own and make device files"
+# A SLURM that is really used is none of these tests' business.
+for daemon in slurmctld slurmd; do
+    if pgrep -x "$daemon" > /dev/null; then cannot "$daemon is running here: this machine is part of a cluster"; fi
+done
+for name in "${!SLURM_@}" "${!SBATCH_@}" "${!SQUEUE_@}" "${!SINFO_@}" "${!SCONTROL_@}"; do unset "$name"; done
 
 missing=()
 for program in slurmctld slurmd munged squeue; do
@@ -33,6 +39,11 @@ if [ ${#missing[@]} -gt 0 ]; then
         > /dev/null || cannot "the packages of SLURM could not be installed"
 fi
 
+# Other builds read other folders than /etc/slurm, some of a real cluster.
+for program in slurmctld slurmd srun; do
+    dpkg -S "$(readlink -f "$(command -v "$program")")" > /dev/null 2>&1 || cannot "$program is not Debian's"
+done
+
 folder=$(mktemp -d /tmp/drl-slurm-XXXXXX)
 chmod 711 "$folder"  # munged wants every user to reach its socket
 end() {
@@ -44,5 +55,5 @@ end() {
 }
 trap end EXIT
 mkdir -p /etc/slurm "$folder/etc"
-export DRL_SLURM_TEST=$folder
+export DRL_SLURM_TEST=$folder SLURM_CONF=/etc/slurm/slurm.conf
 unshare --mount --propagation private bash -c 'mount --bind "$DRL_SLURM_TEST/etc" /etc/slurm && exec "$@"' bash "$@"

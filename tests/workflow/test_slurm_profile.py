@@ -57,8 +57,8 @@ def test_without_wishes_slurm_chooses(profile):
 @pytest.mark.parametrize(
     ("form", "expected"),
     [
-        ("gres", {"gpu": 0, "gres": "gpu:1"}),
-        ("gres:a100", {"gpu": 0, "gres": "gpu:a100:1"}),
+        ("gres", {"gpu": 0, "gres": "'gpu:1'"}),
+        ("gres:a100", {"gpu": 0, "gres": "'gpu:a100:1'"}),
         ("none", {"gpu": 0}),
     ],
 )
@@ -68,17 +68,19 @@ def test_one_switch_says_how_a_gpu_is_asked_for(profile, form, expected):
 
 def test_account_and_partitions(profile):
     made = profile(ACCOUNT="lab", PARTITION="short", GPU_PARTITION="gpus")
-    assert made["default-resources"]["slurm_account"] == "lab"
-    assert made["default-resources"]["slurm_partition"] == "short"
-    assert made["set-resources"]["probe"] == {"slurm_partition": "gpus"}
+    assert made["default-resources"]["slurm_account"] == "'lab'"
+    assert made["default-resources"]["slurm_partition"] == "'short'"
+    assert made["set-resources"]["probe"] == {"slurm_partition": "'gpus'"}
     assert profile(GPU="none")["set-resources"]["probe"] == {"gpu": 0}
 
 
 def test_an_unknown_form_is_one_line(profile, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        profile(GPU="cuda")
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err == "drl: DRL_SLURM_GPU is 'cuda'; valid: gpus, gres, gres:TYPE, none\n"
+    for form in ("cuda", "gres:", "gres:a100-sxm4"):
+        with pytest.raises(SystemExit) as stopped:
+            profile(GPU=form)
+        assert stopped.value.code == 2
+        valid = "gpus, gres, gres:TYPE (letters, digits, _ and .), none"
+        assert capsys.readouterr().err == f"drl: DRL_SLURM_GPU is {form!r}; valid: {valid}\n"
 
 
 def test_every_key_is_explained():

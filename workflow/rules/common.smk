@@ -14,7 +14,7 @@ from drl.files import canonical_json
 from drl.finished import forget
 from drl.gpu_slots import visible_gpus
 from drl.items import BUILT, ITEMS, measurements, models
-from drl.job_environment import hand_over, use_this_python
+from drl.job_environment import hand_over, max_minutes, use_this_python
 from drl.provenance import command_digest
 
 use_this_python()
@@ -69,17 +69,20 @@ MINUTES = {
 
 
 def memory(kind):
-    """Return what a job may use, in MB: as much again with the second attempt and the third."""
+    """Return what a job may use, in MB: twice as much from the second attempt on, which may be one for lack of it."""
     first = MEMORY[kind][CONFIG.scale]
-    return lambda wildcards, attempt: first * min(attempt, 3)
+    return lambda wildcards, attempt: first * min(attempt, 2)
 
 
 def minutes(kind):
-    """Return how long a job may take: longer with each attempt, unless it goes on where the last one stopped."""
+    """Return how long a job may take: longer with each attempt, unless it goes on where the last one stopped.
+
+    $DRL_MAX_MINUTES is what a cluster allows at most.
+    """
     first = MINUTES[kind][CONFIG.scale]
-    if kind == "resumable":
-        return first
-    return lambda wildcards, attempt: first * min(attempt, 3)
+    most = checked(max_minutes)
+    grows = kind != "resumable"
+    return lambda wildcards, attempt: min(first * attempt if grows else first, most)
 
 
 def prepare_settings(wildcards):
