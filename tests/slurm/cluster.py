@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,6 +11,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 ETC = Path("/etc/slurm")
 GPUS = 2
@@ -119,11 +122,21 @@ class Cluster:
         run("slurmctld")
         self.wait_for(lambda: self.node_state() is not None, "the controller")
 
-    def fail_node(self, away: float) -> None:
-        """Take the node down, which kills its jobs, and bring it back after `away` seconds."""
+    def fail_node(self, away: float, crash: bool) -> None:
+        """Take the node down, and bring it back after `away` seconds.
+
+        SLURM requeues its jobs. Their processes live on, as on a node that cannot be reached, unless it crashes.
+        """
         run("scontrol", "update", "nodename=localhost", "state=down", "reason=test")
+        if crash:
+            steps = [process for process in psutil.process_iter() if process.name().startswith("slurmstepd")]
+            for process in [child for step in steps for child in step.children(recursive=True)] + steps:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
         time.sleep(away)
-        run("scontrol", "update", "nodename=localhost", "state=resume")
+        # Refused if the node has come back by itself.
+        subprocess.run(["scontrol", "update", "nodename=localhost", "state=resume"], capture_output=True, check=False)
+        self.wait_for(lambda: self.node_state() in ("idle", "mixed", "allocated"), "the node")
 
     def cancel(self, job: str) -> None:
         """Cancel a job, as its owner or an operator would."""

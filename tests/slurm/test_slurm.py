@@ -71,15 +71,18 @@ def test_a_job_that_slurm_ends_at_its_time_limit_goes_on(cluster, undisturbed, s
     assert_went_on(project)
 
 
-def test_a_node_that_fails_and_comes_back_goes_on(cluster, undisturbed, slice_of):
+@pytest.mark.parametrize("crash", [True, False], ids=["crashed", "out of reach"])
+def test_a_node_that_fails_and_comes_back_goes_on(cluster, undisturbed, slice_of, crash):
+    """Where it was only out of reach, its processes live on, and are waited for."""
     project = slice_of()
     running = project.submit()
     running.in_training("vdrl")
     job = running_job(cluster, "vdrl")
-    cluster.fail_node(away=3)
+    cluster.fail_node(away=3, crash=crash)
     running.ends()
     assert project.files() == undisturbed().files()
-    assert_went_on(project)
+    if crash:
+        assert_went_on(project)
     # SLURM started the same job again, not Snakemake another.
     assert re.search(r"Restarts=[1-9]", describe(job)), describe(job)
 
