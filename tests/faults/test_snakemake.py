@@ -129,12 +129,19 @@ def test_a_snakemake_that_is_killed_is_run_again(killed, project, whole, chance)
 
 def test_a_second_snakemake_does_no_harm(project, whole, chance):
     first = project.begin()
-    project.job(first)
-    unlocked = project.begin("--nolock")
+    job = project.job(first)
+    job.suspend()
     locked = project.begin()
-    said = [process.communicate(timeout=300)[0] for process in (locked, unlocked, first)]
+    said = locked.communicate(timeout=300)[0]
     assert locked.returncode == 1
-    assert "cannot be locked" in said[0]
+    assert "cannot be locked" in said
+    unlocked = project.begin("--nolock")
+    log = project.folder / LOG
+    wait_for(lambda: log.exists() and "is at it already; waiting for it to end" in log.read_text(), 120)
+    time.sleep(chance.uniform(0, 1))
+    job.resume()
+    for process in (unlocked, first):
+        process.communicate(timeout=300)
     # Without its lock each removes what the other has made, and one may miss it; but no file is wrong.
     project.finish()
     is_right(project, whole)
