@@ -5,6 +5,7 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/slurm.smk"
 
 
 # The overlay's name comes from the file above, or from --config scale=…; Snakemake lays --config over both.
