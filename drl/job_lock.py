@@ -53,11 +53,13 @@ def job_lock(title: str, *paths: Path, until: float | None = None) -> Iterator[b
 def _acquire(title: str, path: Path, until: float | None) -> tuple[int, bool]:
     waited = False
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # whoever made the folder has just removed it
-            continue
+        except (FileNotFoundError, FileExistsError):
+            if path.parent.is_file():
+                raise
+            continue  # whoever made the folder has just removed it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

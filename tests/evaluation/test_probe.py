@@ -253,7 +253,7 @@ def test_noise_is_asked_for_drawn_once_for_each_t_and_free_of_chunks(stripes, mo
 )
 def test_only_a_noisy_dae_is_given_a_generator(kind, protocol, seed):
     recipe = {"method": {"kind": kind}}
-    found = Measurement("probe", None, None, {"seed": 3}, recipe, None, None, 0.0)
+    found = Measurement("probe", None, None, {"seed": 3}, recipe, None, None, 0.0, {})
     assert found.noise_seed(protocol) == seed
 
 

@@ -96,7 +96,7 @@ def test_what_is_shown_or_measured_is_named_with_what_says_of_what_it_is(printed
     """Else a lost picture, or samples whose card another model's has replaced, would go unnoticed."""
     reasons = {
         name: re.split(r"[,;]? ", reason)
-        for name, reason in re.findall(r"(?:Drawing|Measuring FID of) (\S+).*\nReason: (.*)", printed)
+        for name, reason in re.findall(r"(?:Drawing|Measuring FID of) (\S+).*\n\s*Reason: (.*)", printed)
     }
     folder = "results/demo/metrics"
     for recipe in ("drl_2d", "drl_2d_focus"):
