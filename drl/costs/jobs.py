@@ -10,23 +10,11 @@ from drl.config.recipes import is_file
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.items import BUILT, ITEMS, FineTuning, Model, fine_tunings, models
+from drl.provenance import ENTRY_POINTS
 
 DRAW = "draw"
-KINDS = (
-    "prepare",
-    "pretrain",
-    "probe",
-    "few_shot",
-    "learning_speed",
-    "latent_grid",
-    "code_swap",
-    "one_code",
-    "later_start",
-    "silhouettes",
-    "fid",
-    "fine_tune",
-    DRAW,
-)
+# What drl runs as a job; figures and tables are drawn alike.
+KINDS = (*(command for command in ENTRY_POINTS if command not in ("figure", "table")), DRAW)
 
 
 @dataclass(frozen=True)
