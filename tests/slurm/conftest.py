@@ -62,11 +62,16 @@ class Slice(Project):
         }
         (folder / "tiny.yaml").write_text(json.dumps(settings))
 
-    def submit(self, *words: str) -> Running:
-        """Start Snakemake under the project's profile for SLURM, as it is, but asking for news more often."""
+    def submit(self, *words: str, **environment: str) -> Running:
+        """Start Snakemake under the project's profile for SLURM, as it is, but asking for news more often.
+
+        Args:
+            words: Added to the command line.
+            environment: Variables of the environment, such as those that the profile reads.
+        """
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/slurm", *ITEMS]
         command += ["--configfile", "tiny.yaml", "--slurm-init-seconds-before-status-checks", "1", *words]
-        self.running = Running(self, command)
+        self.running = Running(self, command, environment)
         return self.running
 
     def end(self) -> None:
@@ -91,13 +96,15 @@ class Slice(Project):
 class Running:
     """Snakemake while it runs, and what it has printed."""
 
-    def __init__(self, project: Slice, command: list[str]) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    def __init__(self, project: Slice, command: list[str], added: dict[str, str]) -> None:
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "DRL_SLURM_GPU"))
+        }
         self.project, self.printed, self.began = project, "", time.monotonic()
         self.process = subprocess.Popen(
             command,
             cwd=project.folder,
-            env=environment | {"OMP_NUM_THREADS": "1"},
+            env=environment | {"OMP_NUM_THREADS": "1"} | added,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
