@@ -4,24 +4,26 @@ SCALE ?= demo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help demo test test-slurm faults check report bench lock clean
+.PHONY: help demo test test-slurm faults check report docs bench lock clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## the whole pipeline at scale demo, with its report and what it cost
 	snakemake --cores all --quiet rules --config scale=demo
-	@$(MAKE) --no-print-directory report SCALE=demo
 	@drl costs results/demo
-	@echo "Figures: results/demo/figures/   Report: results/demo/report.html"
+	@$(MAKE) --no-print-directory report SCALE=demo
+	@echo "Figures: results/demo/figures/   Report, which opens on the verdict: results/demo/report.html"
 
-report: $(READY)  ## Snakemake's HTML report of results/$(SCALE)
+report: $(READY)  ## Snakemake's HTML report of results/$(SCALE), which opens on the verdict
 	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html
 
 test: $(READY)  ## everything that CI checks
 	@$(MAKE) --no-print-directory check
+	@tests/report/browser.sh
 	pytest -n auto --dist loadfile
 	@$(MAKE) --no-print-directory demo
+	DRL_REPORT=results/demo/report.html pytest tests/report
 	tests/slurm/inside.sh --if-possible pytest tests/slurm -k slice
 
 test-slurm: $(READY)  ## the workflow on a real SLURM of one node, left alone and disturbed; needs root on Debian
@@ -36,6 +38,10 @@ check: $(READY)  ## format, lint, types
 	snakefmt --check Snakefile workflow
 	mypy
 	snakemake --lint
+
+docs: $(READY)  ## the pages of docs/ as a site, docs/_build/index.html; those made from code are made anew
+	python -m drl.docs
+	sphinx-build -W --keep-going -n -q -b html docs docs/_build
 
 bench: $(READY)  ## what the hot paths cost, beside plain references
 	python benchmarks/training_step.py

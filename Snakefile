@@ -31,6 +31,7 @@ rule all:
     default_target: True
     input:
         all_items(),
+        verdict_files(),
 
 
 include: "workflow/rules/prepare.smk"
@@ -38,7 +39,14 @@ include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/fine_tune.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/items.smk"
+include: "workflow/rules/study.smk"
+include: "workflow/rules/verdict.smk"
+
+
+# What the HTML report opens on.
+report: "workflow/report/verdict.rst"
 
 
 # Jobs that Snakemake did not live to see finished are not lost (drl/finished.py); with it they end here.

@@ -11,7 +11,7 @@ from drl.errors import UserError
 from drl.files import sha256
 
 # Folders of results/<scale>.
-RESULTS = ("data", "models", "metrics", "figures", "tables")
+RESULTS = ("data", "models", "metrics", "figures", "tables", "study")
 
 
 def check_inputs(paths: Iterable[Path]) -> dict[Path, str]:

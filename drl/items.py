@@ -76,6 +76,19 @@ class FineTuning:
         return f"{self.dataset}/{self.arm}/labels{self.labels}_split{self.split}_seed{self.seed}"
 
 
+# The paper's sections, as the report orders its items.
+SECTIONS = {
+    "2, App. B, C": "2 Theory",
+    "3.1": "3.1 Downstream classification",
+    "3.2": "3.2 Semi-supervised classification",
+    "3.3": "3.3 Qualitative results",
+    "App. E": "App. E Few-shot classification",
+    "App. F": "App. F Few labels",
+    "App. G": "App. G Ablations of pretraining",
+    "App. H": "App. H Codes and single times",
+    "App. I": "App. I The initial noise scale",
+}
+BEYOND = "Beyond the paper"
 WITH_FIGURE_4 = {"demo": "seconds, with Figure 4", "lite": "seconds, with Figure 4", "paper": "not run"}
 REGISTRY = (
     Item(
@@ -304,6 +317,16 @@ REGISTRY = (
         drawn_by="code_usage",
         cost=WITH_FIGURE_4,
     ),
+    Item(
+        "theory",
+        "diagnostic",
+        "the constant of Eq. 6, the kernel and Proposition 2.1 on a mixture with a known score",
+        "2, App. B, C",
+        "theory",
+        "3 small networks x 3 seeds, on data of its own",
+        drawn_by="theory",
+        cost={"demo": "under 1 min", "lite": "1.5 min a seed", "paper": "not run"},
+    ),
 )
 ITEMS: Mapping[str, Item] = {item.name: item for item in REGISTRY}
 BUILT: tuple[str, ...] = tuple(ITEMS)
@@ -353,7 +376,14 @@ def measurements(config: Config, item: str) -> tuple[str, ...]:
         return tuple(f"metrics/fine_tune/{run.name}.csv" for run in _fine_tunings(config, item))
     if ITEMS[item].study == "silhouettes":
         return tuple(f"metrics/silhouettes/{dataset}.csv" for dataset in config.item_datasets(item))
+    if ITEMS[item].study == "theory":
+        return tuple(f"metrics/theory/mixture/seed{seed}.csv" for seed in config.item_seeds(item))
     return tuple(f"metrics/{ITEMS[item].study}/{model.folder}.csv" for model in _models(config, item))
+
+
+def section_of(item: str) -> str:
+    """Return the heading under which the report shows an item."""
+    return SECTIONS.get(ITEMS[item].section, BEYOND)
 
 
 def item_name(kind: str, word: str) -> str:

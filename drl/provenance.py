@@ -34,9 +34,13 @@ ENTRY_POINTS: Mapping[str, str] = {
     "later_start": "drl.evaluation.later_start",
     "fine_tune": "drl.laplacenet.fine_tune",
     "silhouettes": "drl.evaluation.silhouettes",
+    "code_view": "drl.evaluation.code_view",
     "fid": "drl.evaluation.fid",
+    "theory": "drl.theory.study",
     "figure": "drl.reporting.figure",
     "table": "drl.reporting.table",
+    "compare": "drl.verdict.comparison",
+    "claims": "drl.verdict.ledger",
 }
 # These read settings, write files, talk to the user or pick a device. They change no result, so editing them reruns
 # nothing.
@@ -55,6 +59,7 @@ MACHINERY = (
     "drl.job_lock",
     "drl.progress",
     "drl.provenance",
+    "drl.study",
     "drl.time_limit",
 )
 PACKAGES = (
@@ -103,7 +108,16 @@ def named_modules(command: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(f"drl.methods.{method}" for method in settings["methods"])
     if command == "fid":
         return ("drl.methods.supervised",) if settings["fid"]["extractor"] == "supervised" else ()
-    if command in ("probe", "few_shot", "learning_speed", "latent_grid", "code_swap", "one_code", "later_start"):
+    if command in (
+        "probe",
+        "few_shot",
+        "learning_speed",
+        "latent_grid",
+        "code_swap",
+        "one_code",
+        "later_start",
+        "code_view",
+    ):
         return (f"drl.methods.{settings['method']}",)
     if command in ("figure", "table"):
         return (f"drl.reporting.{settings['drawn_by']}",)
@@ -164,6 +178,7 @@ def _digest(modules: tuple[str, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def _meaning(module: str) -> str:
     """Return a module's code as Python writes it back: no comments, no layout, and here no docstrings."""
     tree = ast.parse(ast.unparse(_tree(module)))
@@ -194,7 +209,7 @@ def check_code(command: str, settings: Mapping[str, Any], expected: str | None) 
         )
     for module in sorted(reached(ENTRY_POINTS[command], *named_modules(command, settings))):
         importlib.import_module(module)
-    for found in (_tree, _imports, _digest):
+    for found in (_tree, _imports, _meaning, _digest):
         found.cache_clear()
     if command_digest(command, settings) != digest:
         raise UserError(f"drl {command}: the code changed while this job was starting; start again")

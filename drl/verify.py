@@ -16,13 +16,15 @@ from drl.errors import UserError
 from drl.files import canonical_json, sha256
 from drl.inputs import RESULTS
 from drl.provenance import ENTRY_POINTS, command_digest, read_card
+from drl.study import PARTS
 
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
-# Commands whose settings are those of a dataset's recipe, of an arm, and of a dataset.
+# Commands whose settings are those of a dataset's recipe, of an arm, of a dataset, and of the study alone.
 OF_RECIPES = (
     "pretrain",
     "probe",
     "few_shot",
+    "code_view",
     "learning_speed",
     "latent_grid",
     "code_swap",
@@ -32,8 +34,11 @@ OF_RECIPES = (
 )
 OF_ARMS = ("fine_tune",)
 OF_DATASETS = ("prepare", "silhouettes")
+# Of the whole configuration.
+OF_ALL = ("compare", "claims")
+OF_NOTHING = ("theory",)
 # What users make for themselves, with settings of their own.
-BY_HAND = ("convert", "sample")
+BY_HAND = ("convert", "sample", "encode", "export")
 
 
 def verify(folder: Path, config: Config) -> list[str]:
@@ -143,10 +148,16 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
 def _settings(card: dict[str, Any], config: Config) -> dict[str, Any]:
     if card["command"] in OF_DATASETS:
         return dict(getattr(slices, card["command"])(config, card["dataset"]))
+    if card["command"] in OF_NOTHING:
+        return dict(getattr(slices, card["command"])(config))
     if card["command"] in OF_RECIPES:
         return dict(getattr(slices, card["command"])(config, card["dataset"], card["recipe"]))
+    if card["command"] in OF_ALL:
+        return dict(getattr(slices, card["command"])(config))
     if card["command"] in OF_ARMS:
         return dict(slices.fine_tune(config, card["dataset"], card["arm"], card["labels"]))
+    if (part := card["item"].removeprefix("study_")) in PARTS:
+        return dict(slices.study(config, card["settings"]["datasets"][0][0], part))
     if card["item"] not in config.items:
         raise UserError(f"item {card['item']!r} is not in the configuration")
     return dict(getattr(slices, card["command"])(config, card["item"]))

@@ -72,6 +72,7 @@ def made_by_hand(tmp_path_factory):
         "studies.probe={label_budgets: [20, 30, 50, all], epochs: 1, t: [0.5], seeds: [0]}",
         "studies.code_usage={images: 8, times: 1}",
         "studies.few_shot={labels: [20]}",
+        "studies.theory={steps: 2, t: [1.0], draws: 20, nodes: 3, paths: 20, path_steps: 5, train: 20}",
         "items.figure_4={datasets: [digits], recipes: [drl]}",
         "seeds=[0]",
     ]
@@ -84,6 +85,7 @@ def made_by_hand(tmp_path_factory):
         "learning_speed": slices.learning_speed(config, "digits", "drl"),
         "figure": slices.figure(config, "figure_4"),
         "fine_tune": slices.fine_tune(config, "digits", "none", 20),
+        "theory": slices.theory(config),
     }
     words = [word for setting in small for word in ("--set", setting)]
     model = ["--dataset", "digits", "--recipe", "drl", "--threads", "1"]
@@ -95,6 +97,7 @@ def made_by_hand(tmp_path_factory):
         "learning_speed": model,
         "figure": ["4"],
         "fine_tune": ["--dataset", "digits", "--arm", "none", "--labels", "20", "--threads", "1"],
+        "theory": ["--seed", "0", "--threads", "1"],
     }
     code = (
         "import sys, atexit; sys.path.insert(0, sys.argv.pop(1)); from drl.cli.main import main\n"
@@ -156,7 +159,7 @@ def test_edits_rerun_what_they_reach(copy):
         start = after
 
 
-@pytest.mark.parametrize("command", [*sorted(JOBS), "fine_tune"])
+@pytest.mark.parametrize("command", [*sorted(JOBS), "fine_tune", "theory"])
 def test_what_a_job_imports_while_it_runs_is_in_its_digest(command, made_by_hand):
     """Compare what a real run of the job imported with the modules found by reading."""
     modules = [provenance.ENTRY_POINTS[command], *provenance.named_modules(command, made_by_hand["settings"][command])]

@@ -11,6 +11,7 @@ import click
 from drl.cli.group import cli
 from drl.cli.options import Job, configured, path, placed
 from drl.config import slices
+from drl.config.own_images import with_folders_of_results
 from drl.config.resolve import resolve
 from drl.config.schema import SCALES
 from drl.errors import UserError
@@ -83,8 +84,9 @@ def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: An
 @configured
 def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
     """Print a resolved recipe, the parameters of each part, operations and memory."""
-    config = Job(**shared).config
-    dataset = dataset or config.item_datasets("figure_4")[0]
+    job = Job(**shared)
+    dataset = job.dataset(dataset) if dataset is not None else job.config.item_datasets("figure_4")[0]
+    config = job.config
     chosen = slices.pretrain(config, dataset, recipe)
     from drl.methods.describe import describe as run
 
@@ -105,7 +107,8 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
             click.echo(f"{path}: removed")
         click.echo(f"{folder}: what is left is as it was made; snakemake makes the rest again")
         return
-    faults = run(folder, resolve(scale or (folder.name if folder.name in SCALES else None), files, sets))
+    config = resolve(scale or (folder.name if folder.name in SCALES else None), files, sets)
+    faults = run(folder, with_folders_of_results(config, folder))
     for line in faults:
         click.echo(line)
     click.echo(f"{folder}: {len(faults)} faults" if faults else f"{folder}: all results are whole and up to date")

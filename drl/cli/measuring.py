@@ -12,6 +12,7 @@ import click
 from drl.cli.group import cli
 from drl.cli.options import Command, Job, configured, named, path, placed, planned
 from drl.config import slices
+from drl.config.theory import DATASET
 from drl.gpu_slots import gpu_slot
 
 
@@ -44,6 +45,7 @@ def measure(
 ) -> None:
     """Run the function `study` of drl.evaluation.<study> on a file that pretraining wrote."""
     job = Job(**shared)
+    dataset = job.dataset(dataset)
     chosen, digest = job.plan(study, lambda: getattr(slices, study)(job.config, dataset, recipe))
     with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         run = getattr(importlib.import_module(f"drl.evaluation.{study}"), study)
@@ -125,7 +127,7 @@ def later_start(**options: Any) -> None:
 
 @cli.command()
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")
+@click.option("--dataset", required=True, help="Name in the configuration's `datasets`, or a folder.")
 @path("--images", help="Prepared images. Default: results/<scale>/data/<dataset>/images.safetensors.")
 @path("--out", help="Default: results/<scale>/metrics/silhouettes/<dataset>.csv.")
 @planned
@@ -134,6 +136,7 @@ def later_start(**options: Any) -> None:
 def silhouettes(models: tuple[Path, ...], dataset: str, images: Path | None, out: Path | None, **shared: Any) -> None:
     """Measure how well classes part in the codes of models that were each trained at a single t (Figure 12)."""
     job = Job(**shared)
+    dataset = job.dataset(dataset)
     chosen, digest = job.plan("silhouettes", lambda: slices.silhouettes(job.config, dataset))
     with gpu_slot(job.run["device"], job.run["gpu_slots"]):
         from drl.evaluation.silhouettes import silhouettes as run
@@ -146,6 +149,26 @@ def silhouettes(models: tuple[Path, ...], dataset: str, images: Path | None, out
             digest,
             job.where(None),
         )
+
+
+@cli.command()
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of weights, samples and noise.")
+@path("--out", help="Default: results/<scale>/metrics/theory/mixture/seed<k>.csv.")
+@planned
+@placed
+@configured
+def theory(seed: int, out: Path | None, **shared: Any) -> None:
+    """Check Eq. 6, the kernels and Proposition 2.1 on a mixture of Gaussians, whose score is known.
+
+    It computes on the processor, whatever `run.device` says.
+    """
+    job = Job(**shared)
+    chosen, digest = job.plan("theory", lambda: slices.theory(job.config))
+    dataset, _ = DATASET
+    about = {"scale": job.scale or job.config.scale, "dataset": dataset, "seed": seed}
+    from drl.theory.study import theory as run
+
+    run(about, out or job.results / "metrics" / "theory" / dataset / f"seed{seed}.csv", chosen, digest, job.threads)
 
 
 @cli.command()
@@ -171,6 +194,7 @@ def fid(
 ) -> None:
     """Measure samples by the Fréchet distance of their features to the training images' (Table 6)."""
     job = Job(**shared)
+    dataset = job.dataset(dataset)
     chosen, digest = job.plan("fid", lambda: slices.fid(job.config, dataset, recipe))
     name = Path(dataset) / recipe / f"seed{seed}.csv"
     if chosen["fid"]["extractor"] == "supervised" and extractor is None:

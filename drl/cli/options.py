@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from drl import provenance
+from drl.config.own_images import is_folder, with_folder
 from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
 from drl.errors import UserError
@@ -36,6 +37,12 @@ class Job:
     def config(self) -> Config:
         """The checked configuration."""
         return resolve(self.scale, self.files, self.sets)
+
+    def dataset(self, name: str) -> str:
+        """Return a dataset's name; a folder of class folders becomes one of the configuration's datasets first."""
+        if self.settings is None and is_folder(name, self.config.datasets):
+            self.config, name = with_folder(self.config, name)
+        return name
 
     @property
     def results(self) -> Path:
@@ -110,7 +117,8 @@ def named(command: Command) -> Command:
         command
     )
     command = click.option("--recipe", required=True, help="Name in the configuration's `recipes`.")(command)
-    return click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")(command)
+    said = "Name in the configuration's `datasets`, or a folder."
+    return click.option("--dataset", required=True, help=said)(command)
 
 
 def path(*names: str, **more: Any) -> Callable[[Command], Command]:

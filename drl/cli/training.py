@@ -18,7 +18,7 @@ from drl.items import FineTuning
 
 
 @cli.command()
-@click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")
+@click.option("--dataset", required=True, help="Name in the configuration's `datasets`, or a folder.")
 @path("--out", help="Default: results/<scale>/data/<dataset>/images.safetensors.")
 @click.option(
     "--origins",
@@ -30,6 +30,7 @@ from drl.items import FineTuning
 def prepare(dataset: str, out: Path | None, origins: str | None, **shared: Any) -> None:
     """Bring a dataset's images into the one form that all other commands read."""
     job = Job(**shared)
+    dataset = job.dataset(dataset)
     started = time.monotonic()
     chosen, digest = job.plan("prepare", lambda: slices.prepare(job.config, dataset))
     origin = read_json("--origins", origins, lambda: slices.origins(job.config)).get(dataset, {})
@@ -70,6 +71,7 @@ def pretrain(
 ) -> None:
     """Train a recipe on a dataset. Interrupted, the same command goes on bit for bit."""
     job = Job(**shared)
+    dataset = job.dataset(dataset)
     chosen, digest = job.plan("pretrain", lambda: slices.pretrain(job.config, dataset, recipe))
     out = out or job.results / "models" / dataset / recipe / f"seed{seed}" / "model.safetensors"
     before = chosen["recipe"]["start_from"]
@@ -92,7 +94,7 @@ def pretrain(
 
 
 @cli.command()
-@click.option("--dataset", required=True, help="Name in the configuration's `datasets`.")
+@click.option("--dataset", required=True, help="Name in the configuration's `datasets`, or a folder.")
 @click.option("--arm", required=True, help="Name in the configuration's `arms`.")
 @click.option("--labels", type=click.IntRange(1), required=True, help="Images that keep their labels.")
 @click.option("--split", type=click.IntRange(0), help="Which ones. Default: the configured one of the seed.")
@@ -118,6 +120,7 @@ def fine_tune(
 ) -> None:
     """Train a classifier on few labels, from a pretrained encoder or from scratch (LaplaceNet; Tables 1 to 5)."""
     job = Job(**shared)
+    dataset = job.dataset(dataset)
     chosen, digest = job.plan("fine_tune", lambda: slices.fine_tune(job.config, dataset, arm, labels))
     split = job.config.splits(seed)[0] if split is None else split
     recipe = chosen["arm"]["model"]

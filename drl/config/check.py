@@ -40,18 +40,12 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
             known(f"items.{item}.recipes", name, "recipe", config.recipes)
         _axes_fit(config, item)
         _sweeps_are_chosen_from(config, item)
-        for name in config.item_datasets(item):
-            if ITEMS[item].study == "probe":
-                _probes_fit(config, item, name)
-            for recipe_name in config.item_models(item):
-                _study_fits(item, recipe_name, recipe(config, recipe_name, name))
-                _starts_fit(config, recipe, recipe_name, name)
-                _recipe_fits(recipe_name, recipe(config, recipe_name, name), name, config.datasets[name])
     check_arms(config, recipe)
-    about_arms = [item for item in config.items if ITEMS[item].study == "fine_tune"]
-    for dataset, name in dict.fromkeys((m.dataset, m.recipe) for item in about_arms for m in models(config, item)):
-        _starts_fit(config, recipe, name, dataset)
-        _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
+    if config.dataset is None:
+        for item in config.items:
+            item_fits(config, item, recipe)
+    for name in config.studies.study.recipes:
+        known("studies.study.recipes", name, "recipe", config.recipes)
     if config.studies.fid.extractor == "supervised":
         name = config.studies.fid.recipe
         known("studies.fid.recipe", name, "recipe", config.recipes)
@@ -66,8 +60,76 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
             )
 
 
+def item_fits(config: Config, item: str, recipe: Callable[[Config, str, str], Recipe]) -> None:
+    """Check that the datasets of an item fit its recipes and its study.
+
+    With `dataset`, items are drawn from another dataset than they are meant for, and not each of them can be; so there
+    it is asked for when an item is planned.
+
+    Args:
+        config: The whole configuration.
+        item: Its name.
+        recipe: Resolves a recipe's name for a dataset.
+
+    Raises:
+        UserError: One line that names the key and the remedy.
+    """
+    if ITEMS[item].study == "fine_tune":
+        for dataset, name in dict.fromkeys((model.dataset, model.recipe) for model in models(config, item)):
+            _starts_fit(config, recipe, name, dataset)
+            _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
+        return
+    for dataset in config.item_datasets(item):
+        if ITEMS[item].study == "probe":
+            _probes_fit(config, item, dataset)
+        for name in config.item_models(item):
+            _study_fits(item, name, recipe(config, name, dataset))
+            _starts_fit(config, recipe, name, dataset)
+            _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
+
+
+def own_study_fits(config: Config, dataset: str, recipe: Callable[[Config, str, str], Recipe]) -> None:
+    """Check that a dataset has what a study of it alone needs.
+
+    Args:
+        config: The whole configuration.
+        dataset: Its name.
+        recipe: Resolves a recipe's name for a dataset.
+
+    Raises:
+        UserError: One line that names the key and the remedy.
+    """
+    images, where = config.datasets[dataset], "config: studies.study.recipes"
+    for name in config.studies.study.recipes:
+        if config.members(name) != (name,):
+            raise UserError(f"{where}: {name!r} is a sweep; give a recipe without a sweep")
+        resolved = recipe(config, name, dataset)
+        if resolved.encoder is None:
+            raise UserError(f"{where}: {name!r} has no encoder, and a study is about codes; give another recipe")
+        if resolved.train_images is None and resolved.batch_size > images.train:
+            raise UserError(
+                f"dataset {images.title!r} has {images.train} training images, and recipe {name!r} takes "
+                f"{resolved.batch_size} a step; add images, or set every_recipe.batch_size in a --configfile"
+            )
+        _starts_fit(config, recipe, name, dataset)
+        _recipe_fits(name, resolved, dataset, images)
+    if not config.studies.probe.trajectory:
+        raise UserError(
+            "config: studies.probe.trajectory is false, and a study reads codes at the t that validation images "
+            "choose; set it to true"
+        )
+    _has_validation(dataset, images, "study another dataset")
+
+
 def _axes_fit(config: Config, item: str) -> None:
     axes, about_arms = config.items[item], ITEMS[item].study == "fine_tune"
+    if ITEMS[item].study == "theory":
+        given = [name for name in ("datasets", "recipes", "arms", "labels", "beyond") if getattr(axes, name)]
+        if given:
+            raise UserError(f"config: items.{item}.{given[0]}: {item} makes its own data and models; leave it out")
+        return
+    if not axes.datasets:
+        raise UserError(f"config: items.{item}: needs datasets; give datasets")
     wanted, other = ("arms", "recipes") if about_arms else ("recipes", "arms")
     if not getattr(axes, wanted) or getattr(axes, other):
         raise UserError(f"config: items.{item}: needs {wanted}, and no {other}; give {wanted}")
@@ -182,13 +244,14 @@ def _has_validation(name: str, dataset: DatasetSettings, otherwise: str) -> None
 def _budgets_fit(
     where: str, budgets: Sequence[int | str], validates: bool, name: str, dataset: DatasetSettings
 ) -> None:
-    available = dataset.train - (dataset.validation if validates else 0)
+    available = dataset.labelled_at_most(validates)
     for budget in budgets:
         if isinstance(budget, str):
             continue
         if budget > available:
+            alike = "" if dataset.smallest_class is None else ", as many of each class"
             raise UserError(
-                f"config: {where}: {budget} labels are more than the {available} training images "
+                f"config: {where}: {budget} labels are more than the {available} training images{alike} "
                 f"of dataset {name!r}; use at most {available}, or `all`"
             )
         if budget < dataset.classes:

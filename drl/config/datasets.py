@@ -52,6 +52,17 @@ class DatasetSettings(Settings):
         description="Folder of label lists in LaplaceNet's format, <n>_balanced_labels/<split>.txt, one 'file class' "
         "a line. Unset: seeded class-balanced subsets.",
     )
+    smallest_class: int | None = Field(
+        default=None,
+        ge=1,
+        description="Training images of the smallest class, which limits label budgets. Unset: classes are taken as "
+        "equal. Found by drl where a folder is given as `dataset`.",
+    )
+    contents: str | None = Field(
+        default=None,
+        description="Stands for the names and sizes of a folder's files, so that other files are read anew. Found by "
+        "drl where a folder is given as `dataset`.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetSettings:
@@ -65,3 +76,15 @@ class DatasetSettings(Settings):
         if self.source == "image_folder" and self.folder is None:
             raise ValueError("source image_folder needs a folder")
         return self
+
+    def labelled_at_most(self, validation_left_out: bool) -> int:
+        """Return how many training images a class-balanced choice of labels can take.
+
+        Args:
+            validation_left_out: Whether validation images keep no label.
+        """
+        available = self.train - (self.validation if validation_left_out else 0)
+        if self.smallest_class is None:
+            return available
+        left_out = -(-self.validation // self.classes) if validation_left_out else 0
+        return min(available, self.classes * max(0, self.smallest_class - left_out))

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from drl.config.base import Settings
 from drl.config.check import check
 from drl.config.merge import overlay, patch, refine
+from drl.config.own_images import is_folder, with_folder
 from drl.config.recipes import NAME_PATTERN, Recipe
 from drl.config.schema import SCALES, Config
 from drl.config.sweeps import sweep_settings
@@ -97,13 +98,16 @@ def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence
 
 
 def load(raw: Mapping[str, Any]) -> Config:
-    """Check a merged mapping, every recipe in it included.
+    """Check a merged mapping, every recipe in it included; a folder that `dataset` names becomes a dataset.
 
     Raises:
         UserError: As `resolve`.
     """
     config = _validated(Config, dict(raw), "config")
     assert isinstance(config, Config)
+    if config.dataset is not None and is_folder(config.dataset, config.datasets):
+        config, name = with_folder(config, config.dataset)
+        config = config.model_copy(update={"dataset": name})
     for name in config.recipes:
         for member in config.members(name):
             for dataset in (None, *config.datasets):

@@ -14,6 +14,7 @@ from drl.config.lists import unique
 from drl.config.recipes import Recipe, known_kinds
 from drl.config.studies import Seed, Studies
 from drl.config.sweeps import sweep_members, with_sweeps
+from drl.config.verdict import VerdictSettings
 from drl.errors import nearest
 from drl.items import ITEMS
 
@@ -78,7 +79,7 @@ class ItemSettings(Settings):
     """The axes of a figure or table."""
 
     datasets: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="One panel or column group each."
+        default=(), description="One panel or column group each; only theory, which makes its own data, has none."
     )
     recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(default=(), description="One line or row each.")
     arms: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
@@ -97,7 +98,9 @@ class Config(Settings):
     """Everything in config/config.yaml, after the scale's overlay."""
 
     scale: Scale
-    dataset: str | None = Field(default=None, description="Draw every item from this dataset alone.")
+    dataset: str | None = Field(
+        default=None, description="Draw every item from this dataset alone; or a folder of class folders."
+    )
     seeds: Annotated[
         tuple[Seed, ...], Field(min_length=1), BeforeValidator(_count_to_seeds), AfterValidator(unique)
     ] = Field(description="Pretrainings of each recipe; a single number n means 0 .. n-1.")
@@ -112,6 +115,7 @@ class Config(Settings):
     arms: dict[str, ArmSettings] = Field(description="Ways to fine-tune, by name.")
     studies: Studies
     items: dict[str, ItemSettings]
+    verdict: VerdictSettings
 
     def members(self, recipe: str) -> tuple[str, ...]:
         """Recipes that a name stands for: itself, or drl_8d-lambda0.00001 and so on for the values of its `sweep`."""
@@ -149,5 +153,6 @@ class Config(Settings):
         return self.seeds if seeds is None else seeds
 
     def item_datasets(self, item: str) -> tuple[str, ...]:
-        """Datasets of an item, or the one that `dataset` names."""
-        return self.items[item].datasets if self.dataset is None else (self.dataset,)
+        """Datasets of an item, or the one that `dataset` names; none of an item that makes its own data."""
+        datasets = self.items[item].datasets
+        return datasets if self.dataset is None or not datasets else (self.dataset,)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from drl.config.check import few_shot_fits, learning_speed_fits
+from drl.config.check import few_shot_fits, item_fits, learning_speed_fits, own_study_fits
 from drl.config.check_arms import fine_tuning_fits, networks_fit
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
+from drl.config.theory import DATASET as MIXTURE
+from drl.config.theory import RECIPES as MIXTURE_RECIPES
 from drl.errors import UserError, nearest
 from drl.files import fingerprint, sha256
 from drl.items import ITEMS
+from drl.study import PARTS, shown
 
-PAPER_VALUES = Path(__file__).resolve().parents[1] / "reporting" / "paper_values.csv"
+PAPER_VALUES = Path(__file__).resolve().parents[2] / "config" / "paper_values.csv"
 
 
 def dataset_known(config: Config, dataset: str) -> str:
@@ -33,7 +36,10 @@ def prepare(config: Config, dataset: str) -> dict[str, Any]:
     An image_folder is known by its folder alone, so there the folder stays.
     """
     section = config.datasets[dataset_known(config, dataset)].slice()
-    elsewhere = ["title", "label_list", "download"] + ["folder"] * (section["source"] != "image_folder")
+    elsewhere = ["title", "label_list", "download", "smallest_class"] + ["folder"] * (
+        section["source"] != "image_folder"
+    )
+    elsewhere += ["contents"] * (section["contents"] is None)
     return {"dataset": {key: value for key, value in section.items() if key not in elsewhere}}
 
 
@@ -73,8 +79,8 @@ def probe(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
 def few_shot(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     """Settings of `drl few-shot`; where a sweep is to be decided, labels are left to validation for all recipes."""
     method = resolve_recipe(config, recipe, dataset_known(config, dataset)).method.kind
-    few_shot_fits(config, dataset)
     section = config.studies.few_shot.slice() | {"validation": config.few_shot_validates}
+    section["labels"] = few_shot_labels(config, dataset)
     section |= _dae_input(config, method)
     return {"method": method, "few_shot": section, **_label_list(config, dataset)}
 
@@ -166,6 +172,11 @@ def fid(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
     }
 
 
+def theory(config: Config) -> dict[str, Any]:
+    """Settings of `drl theory`."""
+    return {"theory": config.studies.theory.slice()}
+
+
 def fine_tune(config: Config, dataset: str, arm: str, labels: int) -> dict[str, Any]:
     """Settings of `drl fine-tune`: the arm, the protocol, and the network that is trained."""
     if arm not in config.arms:
@@ -198,10 +209,61 @@ def _label_list(config: Config, dataset: str) -> dict[str, str | None]:
 
 
 def budgets(config: Config, dataset: str) -> list[int]:
-    """Label budgets of a dataset, `all` resolved to the number of training images that probes may use."""
+    """Label budgets of a dataset, `all` resolved to the number of training images that probes may use.
+
+    Those that the dataset does not allow are left out; if none is left, it is the most that it allows.
+    """
     protocol, settings = config.studies.probe, config.datasets[dataset]
     available = settings.train - (settings.validation if protocol.uses_validation else 0)
-    return [available if budget == "all" else budget for budget in protocol.label_budgets]
+    most = settings.labelled_at_most(protocol.uses_validation)
+    wanted = [
+        available if budget == "all" else budget
+        for budget in protocol.label_budgets
+        if budget == "all" or settings.classes <= budget <= most
+    ]
+    return wanted or [most]
+
+
+def few_shot_labels(config: Config, dataset: str) -> list[int]:
+    """Numbers of labels of few-shot fits on a dataset; in a folder given as `dataset`, at most as many as it allows.
+
+    Raises:
+        UserError: If a configured dataset does not allow one of them.
+    """
+    settings, labels = config.datasets[dataset], config.studies.few_shot.labels
+    if settings.contents is None:
+        few_shot_fits(config, dataset)
+        return list(labels)
+    most = settings.labelled_at_most(config.few_shot_validates)
+    return list(dict.fromkeys(max(settings.classes, min(wanted, most)) for wanted in labels))
+
+
+def code_view(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    """Settings of `drl code-view`: at which t codes are read, as probes read them, and of how many images."""
+    method = resolve_recipe(config, recipe, dataset_known(config, dataset)).method.kind
+    section = {"t": list(config.studies.probe.t), "images": config.studies.study.test_images}
+    return {"method": method, "code_view": section | _dae_input(config, method)}
+
+
+def study(config: Config, dataset: str, part: str) -> dict[str, Any]:
+    """Settings of `drl study`: who draws a part, and names in the order of lines, panels or rows.
+
+    Raises:
+        UserError: If the dataset is not known, or does not allow a study.
+    """
+    own_study_fits(config, dataset_known(config, dataset), resolve_recipe)
+    title = config.datasets[dataset].title
+    settings: dict[str, Any] = {
+        "drawn_by": PARTS[part].drawn_by,
+        "scale": config.scale,
+        "datasets": [[dataset, shown(title) if PARTS[part].kind == "figure" else title]],
+        "recipes": [[name, resolve_recipe(config, name, dataset).label] for name in config.studies.study.recipes],
+    }
+    if part == "probe_curve":
+        settings |= {"budgets": {dataset: budgets(config, dataset)[-1]}, "trajectory": True}
+    if part == "few_shot":
+        settings |= {"labels": few_shot_labels(config, dataset), "t": list(config.studies.few_shot.t)}
+    return settings
 
 
 def _sha256_of_weights(file: Path) -> str:
@@ -221,6 +283,8 @@ def _sha256_of_lists(folder: Path) -> str:
 
 def figure(config: Config, item: str) -> dict[str, Any]:
     """Settings of `drl figure`: who draws it, and names and budgets in the order of panels and lines."""
+    if config.dataset is not None:
+        item_fits(config, item, resolve_recipe)
     datasets, recipes = config.item_datasets(item), config.items[item].recipes
     settings: dict[str, Any] = {
         "drawn_by": ITEMS[item].drawn_by,
@@ -236,12 +300,16 @@ def figure(config: Config, item: str) -> dict[str, Any]:
     }
     if ITEMS[item].study == "fine_tune":
         return settings | _fine_tuning_item(config, item)
+    if ITEMS[item].study == "theory":
+        return settings | {"datasets": [list(MIXTURE)], "recipes": [list(pair) for pair in MIXTURE_RECIPES]}
     position = ITEMS[item].budget
     if position is not None:
         settings["budgets"] = {name: budgets(config, name)[position] for name in datasets}
         settings["trajectory"] = config.studies.probe.trajectory and ITEMS[item].trajectory
     if ITEMS[item].study == "few_shot":
         settings["labels"] = list(config.studies.few_shot.labels)
+        for name in datasets if config.dataset is not None else ():
+            few_shot_fits(config, name)
         settings["choices"] = {name: list(config.members(name)) for name in recipes}
     if ITEMS[item].study == "silhouettes":
         settings["members"] = {name: list(config.members(name)) for name in recipes}
@@ -284,3 +352,22 @@ def _fine_tuning_item(config: Config, item: str) -> dict[str, Any]:
 def table(config: Config, item: str) -> dict[str, Any]:
     """Settings of `drl table`: who makes it, names in the order of rows, and which numbers the paper prints."""
     return figure(config, item) | {"published": sha256(PAPER_VALUES)}
+
+
+def compare(config: Config) -> dict[str, Any]:
+    """Settings of `drl compare`: which datasets the tables are of, and how far numbers may lie apart."""
+    tables = [item for item in config.items if ITEMS[item].kind == "table"]
+    return {
+        "scale": config.scale,
+        "datasets": {item: list(config.item_datasets(item)) for item in tables},
+        "extractor": config.studies.fid.extractor,
+        "images": config.studies.later_start.images,
+        "published": sha256(PAPER_VALUES),
+        **config.verdict.slice(),
+    }
+
+
+def claims(config: Config) -> dict[str, Any]:
+    """Settings of `drl claims`: those of every item, and how sure a claim must be."""
+    items = {item: (table if ITEMS[item].kind == "table" else figure)(config, item) for item in config.items}
+    return {"scale": config.scale, "confidence": config.verdict.confidence, "items": items}

@@ -17,6 +17,7 @@ from drl.config.generation import (
     OneCodeSettings,
 )
 from drl.config.lists import unique
+from drl.config.theory import TheorySettings
 
 Seed = Annotated[int, Field(ge=0)]
 Budget = Annotated[int, Field(ge=1)] | Literal["all"]
@@ -106,6 +107,21 @@ class LearningSpeedSettings(Settings):
     )
 
 
+class OwnImagesSettings(Settings):
+    """A study of one dataset, mostly a folder of one's own: `snakemake study --config dataset=path/to/folder`."""
+
+    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="What is trained. Ours: drl, vdrl, ae."
+    )
+    image_size: int = Field(
+        ge=4, description="Height and width in pixels to which the images of a folder are brought. Ours."
+    )
+    test_images: int = Field(
+        ge=10,
+        description="Test images, at most, whose codes are drawn and whose silhouettes are measured. Ours: 5,000.",
+    )
+
+
 class Studies(Settings):
     """All measurement protocols."""
 
@@ -119,3 +135,5 @@ class Studies(Settings):
     later_start: LaterStartSettings
     fid: FidSettings
     fine_tune: FineTuneSettings
+    theory: TheorySettings
+    study: OwnImagesSettings

@@ -15,6 +15,7 @@ from drl.laplacenet.schedule import Schedule
 ROW, CARD, LOG, HEADER, NAME, ITEM = 75, 3000, 1500, 130, 25, 200_000
 LOG_ROWS = 200  # of a loss curve (drl.training.loop)
 EPOCH_ROWS = 7  # of an outer epoch of fine-tuning
+THEORY_ROWS = 30  # of each t of the theory study
 CODE = 24  # a row of a file of 2-d codes
 
 SizeOf = Callable[[str, str], Any]  # dataset and recipe -> drl.costs.operations.Size
@@ -83,6 +84,9 @@ class Disk:
     def _later_start(self, job: Job) -> int:
         cells = self.config.studies.later_start
         return cells.repeats * len(cells.priors) * len(cells.t_init) * cells.images * self._images(job.dataset)[1]
+
+    def _theory(self, job: Job) -> int:
+        return ROW * THEORY_ROWS * len(self.config.studies.theory.t)
 
     def _fine_tune(self, job: Job) -> int:
         assert job.run is not None

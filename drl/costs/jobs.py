@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from drl.config import slices
+from drl.config.check import own_study_fits
 from drl.config.recipes import is_file
+from drl.config.resolve import recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
-from drl.items import BUILT, ITEMS, FineTuning, Model, fine_tunings, models
+from drl.items import BUILT, ITEMS, FineTuning, Model, fine_tunings, measurements, models
 from drl.provenance import ENTRY_POINTS
+from drl.study import PARTS, study_dataset, study_file, study_models
 
 DRAW = "draw"
-# What drl runs as a job; figures and tables are drawn alike.
-KINDS = (*(command for command in ENTRY_POINTS if command not in ("figure", "table")), DRAW)
+STUDY = "study"
+# Figures and tables are drawn alike; the verdict is no item's, and takes seconds.
+NO_KINDS = ("figure", "table", "compare", "claims")
+# What drl runs as a job.
+KINDS = (*(command for command in ENTRY_POINTS if command not in NO_KINDS), DRAW)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ def chosen_items(targets: Iterable[str]) -> tuple[str, ...]:
     """Return the items that targets name, in the registry's order; without targets all of them.
 
     Args:
-        targets: Items, `all`, `all_figures`, `all_tables`.
+        targets: Items, `all`, `all_figures`, `all_tables`, `study`.
 
     Raises:
         UserError: If a target is none of these.
@@ -53,17 +59,33 @@ def chosen_items(targets: Iterable[str]) -> tuple[str, ...]:
     groups |= {f"all_{kind}s": {item for item in BUILT if ITEMS[item].kind == kind} for kind in ("figure", "table")}
     wanted: set[str] = set()
     for target in targets or ["all"]:
-        if target not in groups and target not in BUILT:
-            raise UserError(f"plan: unknown target {target!r}; {nearest(target, [*BUILT, *groups])}")
+        if target not in groups and target not in (*BUILT, STUDY):
+            raise UserError(f"plan: unknown target {target!r}; {nearest(target, [*BUILT, *groups, STUDY])}")
         wanted |= groups.get(target, {target})
-    return tuple(item for item in BUILT if item in wanted)
+    return tuple(item for item in (*BUILT, STUDY) if item in wanted)
 
 
 def jobs_of(config: Config, item: str) -> dict[str, Job]:
     """Return all jobs that an item needs when nothing is made yet, its own drawing among them, by their outputs."""
     collection = _Collection(config)
-    collection.add_item(item)
+    if item == STUDY:
+        collection.add_study(study_dataset(config))
+    else:
+        collection.add_item(item)
     return collection.jobs
+
+
+def check_items(config: Config, items: Iterable[str]) -> None:
+    """Check that items can be made, as Snakemake checks it when it plans them.
+
+    Raises:
+        UserError: If a dataset does not suit one of them.
+    """
+    for item in items:
+        if item == STUDY:
+            own_study_fits(config, study_dataset(config), recipe)
+        elif config.dataset is not None:
+            slices.figure(config, item)
 
 
 def users(jobs: Mapping[str, Mapping[str, Job]]) -> dict[str, tuple[str, ...]]:
@@ -86,6 +108,8 @@ class _Collection:
         study = ITEMS[item].study
         if study == "fine_tune":
             needs = [self._fine_tuning(run) for run in fine_tunings(self.config, item)]
+        elif study == "theory":
+            needs = [self._theory(output) for output in measurements(self.config, item)]
         elif study == "silhouettes":
             needs = [self._silhouettes(dataset) for dataset in self.config.item_datasets(item)]
         else:
@@ -93,6 +117,17 @@ class _Collection:
             needs = [make(model) for model in models(self.config, item)]
         file = f"tables/{item}.csv" if ITEMS[item].kind == "table" else f"figures/{item}.svg"
         self._add(Job(DRAW, file, item=item, needs=tuple(needs)))
+
+    def add_study(self, dataset: str) -> None:
+        for model in study_models(self.config, dataset):
+            self._code_view(model)
+        for part, about in PARTS.items():
+            needs = tuple(
+                self._code_view(model) if study == "code_view" else self._measurement(study)(model)
+                for study in about.measured_by
+                for model in study_models(self.config, dataset)
+            )
+            self._add(Job(DRAW, study_file(dataset, part), item=f"study_{part}", needs=needs))
 
     def _add(self, job: Job) -> str:
         self.jobs.setdefault(job.output, job)
@@ -116,6 +151,11 @@ class _Collection:
 
         return make
 
+    def _code_view(self, model: Model) -> str:
+        # Probes say at which t codes are drawn.
+        needs = (self._model(model), self._images(model.dataset), self._measurement("probe")(model))
+        return self._add(Job("code_view", f"metrics/code_view/{model.folder}.csv", model.dataset, model, needs=needs))
+
     def _fid(self, model: Model) -> str:
         study, needs = self.config.studies.fid, [self._measurement("later_start")(model)]
         if study.extractor == "supervised":
@@ -129,6 +169,9 @@ class _Collection:
         needs = [self._model(model) for model in models(self.config, "figure_12") if model.dataset == dataset]
         needs.append(self._images(dataset))
         return self._add(Job("silhouettes", f"metrics/silhouettes/{dataset}.csv", dataset, needs=tuple(needs)))
+
+    def _theory(self, output: str) -> str:
+        return self._add(Job("theory", output))
 
     def _fine_tuning(self, run: FineTuning) -> str:
         needs = [self._images(run.dataset)]

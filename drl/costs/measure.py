@@ -24,6 +24,7 @@ from drl.data.store import ImageStore
 from drl.device import Placement, network_channels, place
 from drl.diffusion.samplers.chain import run_chain
 from drl.diffusion.samplers.noise import ImageNoise
+from drl.diffusion.sde import make_sde
 from drl.evaluation.batched_mlp import BatchedMlp, ProbeStream
 from drl.evaluation.codes import CHUNKS, extract_codes
 from drl.evaluation.frechet import Statistics, frechet_distance
@@ -34,6 +35,8 @@ from drl.laplacenet.fine_tuning import FineTuning, Parts
 from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
+from drl.theory.mixture import make_mixture
+from drl.theory.training import Training as Theory
 from drl.training.loop import Training
 
 IMAGES = 1100  # random ones; more than the largest batch twice over
@@ -257,6 +260,13 @@ class Meter:
         ask = self._time(lambda: machine.predict(x[-TESTS:]))
         # A job fits as many machines at once as it has threads.
         return float((fit + ask * spec["tests"] / TESTS) / self.placement.threads)
+
+    def _theory(self, spec: Any) -> float:
+        training = Theory(
+            spec["recipe"], make_mixture(spec["mixture"]), make_sde(spec["ve"]), {**spec, "steps": ENDLESS}, 0
+        )
+        steps = 10
+        return self._time(lambda: [training.advance() for _ in range(steps)]) / steps
 
     def _start(self, spec: Any) -> float:
         words = f"import drl.cli.main; {STARTS[spec['group']]}"

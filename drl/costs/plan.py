@@ -156,7 +156,7 @@ class Plan:
 
 def collect(amounts: Amounts, items: tuple[str, ...]) -> tuple[dict[str, dict[str, Job]], dict[str, tuple[str, ...]]]:
     """Return the jobs of items, and the items, of all there are, that need each job."""
-    every = {item: jobs_of(amounts.config, item) for item in BUILT}
+    every = {item: jobs_of(amounts.config, item) for item in dict.fromkeys((*BUILT, *items))}
     return {item: every[item] for item in items}, users(every)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from drl.config.schema import Config
 from drl.costs.calibrate import rates_of, this_device
 from drl.costs.disk import Disk, largest_states
-from drl.costs.jobs import chosen_items
+from drl.costs.jobs import check_items, chosen_items
 from drl.costs.operations import size_of
 from drl.costs.plan import Plan, collect, job_threads, needed
 from drl.costs.rates import Book, Device
@@ -55,6 +55,7 @@ def run(config: Config, targets: Sequence[str], results: Path, options: Options)
         UserError: If a target is unknown, or rates cannot be kept.
     """
     items = chosen_items(targets)
+    check_items(config, items)
     cores, settings = os.cpu_count() or 1, config.run.slice()
     threads = options.threads or job_threads(config.scale, cores)
     book, device = Book(), this_device(settings, threads)

@@ -35,6 +35,7 @@ HOST = {
     "prepare": "image",
     "start": "job",
     "draw": "item",
+    "theory": "step",
 }
 # What leaves the time of a step as it is: weights of losses, times, embeddings of the noise level (measured within the
 # noise of repeated timings), how pixels are scaled.
@@ -193,8 +194,9 @@ class Amounts:
         recipe = self.recipe(job.dataset, job.model.recipe)
         times = len(protocol.t) if sees_time(recipe) else 1
         tests = images.test + (images.validation if self.config.few_shot_validates else 0)
-        works = [self._encode(job.dataset, recipe, times * (tests + sum(protocol.labels)))]
-        for labels in protocol.labels:
+        wanted = slices.few_shot_labels(self.config, job.dataset)
+        works = [self._encode(job.dataset, recipe, times * (tests + sum(wanted)))]
+        for labels in wanted:
             spec = {"labels": labels, "tests": tests, "features": code_size(recipe), "classes": images.classes}
             works.append(Work(load("svm", f"machines of {labels} labels", spec, spec), times))
         return works
@@ -231,9 +233,19 @@ class Amounts:
         assert job.model is not None
         return slices.sampler(self.config, job.dataset, job.model.recipe)
 
-    def _silhouette(self, dataset: str, count: float = 1) -> Work:
-        spec = {"codes": self.config.datasets[dataset].test, "classes": self.config.datasets[dataset].classes}
+    def _silhouette(self, dataset: str, count: float = 1, codes: int | None = None) -> Work:
+        known = self.config.datasets[dataset]
+        spec = {"codes": codes or known.test, "classes": known.classes}
         return Work(load("silhouette", f"silhouette of {spec['codes']:,} codes", spec, spec), count)
+
+    def _code_view(self, job: Job) -> list[Work]:
+        assert job.model is not None
+        recipe, times = self.recipe(job.dataset, job.model.recipe), len(self.config.studies.probe.t)
+        images = min(self.config.datasets[job.dataset].test, self.config.studies.study.test_images)
+        return [
+            self._encode(job.dataset, recipe, times * images),
+            self._silhouette(job.dataset, times, images),
+        ]
 
     def _latent_grid(self, job: Job) -> list[Work]:
         assert job.model is not None
@@ -276,6 +288,17 @@ class Amounts:
             through = Work(load("inception", "Inception at 299 pixels", {}), images)
         distance = load("frechet", f"Fréchet distance of {features} features", {"features": features}, features)
         return [through, Work(distance, sets)]
+
+    def _theory(self, job: Job) -> list[Work]:
+        study = self.config.studies.theory.slice()
+        size = {name: study[name] for name in ("mixture", "network", "code_size", "batch_size")}
+        # Both expectations over draws pass forward alone, a third of a step, the first through two of the networks.
+        draws = len(study["t"]) * study["draws"] / (3 * study["batch_size"])
+        counts = {"unconditional": study["steps"] + 2 * draws, "drl": study["steps"] + draws, "ae": study["steps"]}
+        known = {
+            name: load("theory", f"theory, steps of {name}", {"recipe": name, **study}, name, size) for name in counts
+        }
+        return [Work(known[name], float(count)) for name, count in counts.items()]
 
     def _fine_tune(self, job: Job) -> list[Work]:
         assert job.run is not None

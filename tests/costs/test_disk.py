@@ -57,7 +57,7 @@ def test_models(disk, images, recipe, tmp_path):
 
 
 def test_every_job_of_every_item_takes_some(disk):
-    for item in ("figure_2", "figure_7", "figure_12", "table_3", "table_6", "learning_curve", "figure_8"):
+    for item in ("figure_2", "figure_7", "figure_12", "table_3", "table_6", "learning_curve", "figure_8", "theory"):
         for job in jobs_of(disk.config, item).values():
             assert disk.of(job) > 0
             assert disk.state(job) >= 0

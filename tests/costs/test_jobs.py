@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from drl.config.resolve import resolve
-from drl.costs.jobs import DRAW, chosen_items, jobs_of, users
+from drl.costs.jobs import DRAW, STUDY, check_items, chosen_items, jobs_of, users
 from drl.errors import UserError
 from drl.items import BUILT, ITEMS
 from tests.workflow.conftest import Project
@@ -25,8 +25,9 @@ def planned(project, *words):
 
     counts = Counter()
     for rule, count in job_counts(run.stdout + run.stderr).items():
-        if rule not in ("all", "all_figures", "all_tables", *BUILT):
-            counts[DRAW if rule.startswith("draw_") else rule] += count
+        if rule not in ("all", "all_figures", "all_tables", "compare", "claims", *BUILT):
+            # The rule that is called `theory` is the item's.
+            counts[DRAW if rule.startswith("draw_") else rule.removeprefix("measure_")] += count
     return counts
 
 
@@ -48,6 +49,18 @@ def project(tmp_path_factory):
 )
 def test_the_jobs_are_snakemakes(project, scale, target):
     assert counted(scale, chosen_items([target])) == planned(project, target, "--config", f"scale={scale}")
+
+
+def test_the_jobs_of_a_study_are_snakemakes(project):
+    config = resolve("demo", sets=["dataset=digits"])
+    counts = Counter(job.kind for job in jobs_of(config, STUDY).values())
+    found = planned(project, STUDY, "--config", "dataset=digits")
+    assert counts == found - Counter({STUDY: 1})
+    check_items(config, chosen_items([STUDY, "figure_4"]))
+    with pytest.raises(UserError, match="study: of which images"):
+        check_items(resolve("demo"), [STUDY])
+    with pytest.raises(UserError, match="labels are more than the 1297"):
+        check_items(resolve("paper", sets=["dataset=digits"]), ["figure_4"])
 
 
 def test_every_job_that_is_needed_is_there_and_comes_before():

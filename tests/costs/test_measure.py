@@ -20,7 +20,7 @@ from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.describe import operations
 
-ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6")
+ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6", "theory")
 SKIPPED = ("start", "inception")  # seconds each
 AMOUNTS = Amounts(resolve("demo"))
 RUN = AMOUNTS.config.run.slice() | {"device": "cpu"}

@@ -7,7 +7,7 @@ import torch
 
 from drl.config import slices
 from drl.config.resolve import resolve
-from drl.costs.jobs import DRAW, KINDS, Job, jobs_of
+from drl.costs.jobs import DRAW, KINDS, STUDY, Job, jobs_of
 from drl.costs.measure import random_images
 from drl.costs.work import Amounts, code_size, sees_time
 from drl.device import place
@@ -45,6 +45,10 @@ def test_every_job_of_every_scale_has_work_and_all_kinds_come():
                 assert works[0].load.unit == "start"
                 assert all(work.count > 0 for work in works)
                 kinds.add(job.kind)
+        own = amounts(scale, "dataset=mnist5k")
+        for job in jobs_of(own.config, STUDY).values():
+            assert all(work.count > 0 for work in own.of(job))
+            kinds.add(job.kind)
         assert kinds == set(KINDS)
 
 

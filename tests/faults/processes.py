@@ -6,6 +6,7 @@ import ctypes
 import json
 import multiprocessing
 import os
+import random
 import sys
 import time
 from collections.abc import Mapping
@@ -96,6 +97,13 @@ class Job:
         """Return the contents of its files."""
         return {name: (self.folder / name).read_bytes() for name in self.files}
 
+    def clear(self) -> None:
+        """Remove what it made and saved, so that it begins again."""
+        for path in [*(self.folder / name for name in self.files), *self.states.rglob("*")]:
+            if path.is_file():
+                path.unlink()
+        (self.folder / f"{self.files[0]}.json").unlink(missing_ok=True)
+
     def rest(self) -> list[str]:
         """Return what is left of states, temporary files and locks."""
         hidden = [str(path) for path in self.folder.rglob(".*")]
@@ -109,6 +117,19 @@ def kill(process: Any, after: float) -> bool:
     process.kill()
     process.join()
     return killed
+
+
+def kill_when_saved(work: Job, chance: random.Random) -> list[Path]:
+    """Kill a job some time after it has saved a state, and return the states; one that ended before begins again."""
+    for _ in range(10):
+        process = work.start()
+        wait_for(lambda process=process: list(work.states.rglob("*.safetensors")) or process.exitcode is not None)
+        kill(process, chance.uniform(0, 0.5))
+        states = [path for path in work.states.glob("*/*.safetensors") if "previous" not in path.name]
+        if states:
+            return states
+        work.clear()
+    raise AssertionError("the job ended ten times before it was killed")
 
 
 def words(command: str, run: Mapping[str, Any], settings: Mapping[str, Any], **options: object) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.conftest import KINDS
-from tests.faults.processes import kill, wait_for
+from tests.faults.processes import kill_when_saved
 
 
 def damage(path, chance):
@@ -24,15 +24,7 @@ def damage(path, chance):
 def test_a_job_goes_on_without_a_damaged_state(kind, job, undisturbed, chance):
     whole, _ = undisturbed(kind, job)
     work = job(kind)
-    states = []
-    for _ in range(10):
-        process = work.start()
-        wait_for(lambda process=process: list(work.states.rglob("*.safetensors")) or process.exitcode is not None)
-        kill(process, chance.uniform(0, 0.5))
-        states = [path for path in work.states.glob("*/*.safetensors") if "previous" not in path.name]
-        if states:
-            break
-    assert states, "the job had ended ten times before it was killed"
+    states = kill_when_saved(work, chance)
     for path in states:
         damage(path, chance)
     assert work.run() == 0, work.said()
@@ -75,9 +67,7 @@ def test_a_job_takes_no_damaged_copy_of_what_it_had_finished(job, undisturbed, c
 def test_a_state_of_other_threads_precision_or_versions_is_refused(key, value, job, undisturbed, chance):
     whole, _ = undisturbed("pretrain", job)
     work = job("pretrain")
-    process = work.start()
-    wait_for(lambda: list(work.states.glob("*/state.safetensors")) or process.exitcode is not None)
-    kill(process, chance.uniform(0, 0.3))
+    kill_when_saved(work, chance)
     [state] = work.states.glob("*/state.safetensors")
     as_saved = state.read_bytes()
     change_owner(state, key, value)

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.faults.conftest import KINDS
-from tests.faults.processes import kill, wait_for
+from tests.faults.processes import kill_when_saved
 
 
 def fill(folder, left):
@@ -20,9 +20,7 @@ def test_a_job_on_a_full_disk_says_so_and_goes_on_with_room(kind, job, undisturb
     work = job(kind, folder=small_disk)
     before = set(small_disk.rglob("*"))
     # Killed, so that there is something to go on from; then there is room for nothing, or for some of the files.
-    process = work.start()
-    wait_for(lambda: list(work.states.rglob("*.safetensors")) or process.exitcode is not None)
-    kill(process, chance.uniform(0, 0.5))
+    kill_when_saved(work, chance)
     saved = {path: path.read_bytes() for path in work.states.rglob("*.safetensors")}
     left = chance.choice([0, 4096, 40960, 400960])
     fill(small_disk, left)

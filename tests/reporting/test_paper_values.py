@@ -40,3 +40,26 @@ def test_the_same_run_is_printed_with_the_same_number():
     both = pd.merge(first, fifth, on=keys)
     assert len(both) == 33
     assert both["value_x"].tolist() == both["value_y"].tolist()
+
+
+def test_table_2_prints_the_difference_of_its_columns():
+    values = paper_values(2).set_index(["dataset", "labels", "method"])["value"].unstack()
+    printed = values["DRL-minus-none"].to_numpy()
+    assert (values["DRL"] - values["none"]).round(2).to_numpy() == pytest.approx(printed, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("table", "other", "renamed", "count"),
+    [
+        # Table 3 reads the same runs as Table 2, Table 4 those of Table 1.
+        (2, 3, {}, 6),
+        (1, 4, {"LaplaceNet": "none", "pretraining=none;mixup=no": "full", "mixup=no": "full"}, 6),
+    ],
+)
+def test_tables_that_show_the_same_runs_print_the_same_numbers(table, other, renamed, count):
+    keys = ["dataset", "labels", "method", "variant"]
+    first, second = (paper_values(number).query("metric == 'accuracy_pct'") for number in (table, other))
+    second = second.replace({"variant": {"full schedule;mixup=no": "full"}})
+    both = pd.merge(first.replace({"method": renamed, "variant": renamed}), second, on=keys)
+    assert len(both) == count
+    assert both["value_x"].tolist() == both["value_y"].tolist()

@@ -40,6 +40,7 @@ TINY = {
         "code_swap": {"classes": 2, "tolerance": 0.1},
         "one_code": {"columns": 2},
         "later_start": {"t_init": [0.5, 1.0], "images": 70, "shown": 2},
+        "theory": {"steps": 5, "t": [0.5, 1.0], "draws": 100, "nodes": 4, "paths": 100, "path_steps": 20, "train": 50},
         "fine_tune": {
             "labels": {"digits": [20]},
             **{"steps": 37, "batch_size": 10, "labelled_batch": 5, "supervised_epochs": 1, "early_epoch": 2},

@@ -24,6 +24,7 @@ CHANGES = {
     "later_start": "studies.later_start.uniform=per_image_channel",
     "fid": "studies.later_start.repeats=3",
     "fine_tune": "studies.fine_tune.splits=[3]",
+    "theory": "studies.theory.steps=3",
 }
 
 
@@ -39,7 +40,7 @@ def about():
     patch.undo()
 
     def tell(item: str, scale: str, *sets: str) -> dict[str, object]:
-        names["item_about"].__globals__["CONFIG"] = resolve_once(scale, sets)
+        names["item_about"].__globals__.update(CONFIG=resolve_once(scale, sets), RESULTS=f"results/{scale}")
         return names["item_about"](item)
 
     return tell

@@ -135,8 +135,8 @@ def test_logs_benchmarks_and_cards_stand_beside(made):
         assert (results / "logs" / f"{name}.log").is_file()
         assert (results / "benchmarks" / f"{name}.tsv").read_text().startswith("s\t")
     cards = list(results.rglob("*.json"))
-    # Of the images, the silhouettes, and each model, measurement, fine-tuning and item.
-    assert len(cards) == 2 + len(MODELS) + sum(map(len, MEASURED.values())) + len(ARMS) + len(BUILT)
+    # Of the images, the silhouettes, the theory, and each model, measurement, fine-tuning and item.
+    assert len(cards) == 3 + len(MODELS) + sum(map(len, MEASURED.values())) + len(ARMS) + len(BUILT)
     for path in cards:
         card = json.loads(path.read_text())
         for name in card["outputs"]:

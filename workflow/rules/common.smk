@@ -2,6 +2,7 @@
 
 import sys
 from functools import cache
+from math import prod
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
@@ -13,9 +14,11 @@ from drl.errors import UserError
 from drl.files import canonical_json
 from drl.finished import forget
 from drl.gpu_slots import visible_gpus
-from drl.items import BUILT, ITEMS, measurements, models
+from drl.items import BUILT, ITEMS, measurements, models, section_of
 from drl.job_environment import hand_over, max_minutes, use_this_python
 from drl.provenance import command_digest
+from drl.study import PARTS, study_dataset, study_file, study_metrics, study_page
+from drl.verdict.shown import ItemFacts, ReportPage
 
 use_this_python()
 
@@ -176,6 +179,15 @@ def study_code(study):
     return lambda wildcards: job(study, wildcards.dataset, wildcards.recipe)[1]
 
 
+def item_settings(command, *item):
+    """Return a function, because whether `dataset` suits an item is asked for when the item is."""
+    return lambda wildcards: job(command, *item)[0]
+
+
+def item_code(command, *item):
+    return lambda wildcards: job(command, *item)[1]
+
+
 def item_metrics(item):
     """Return the metrics files of an item."""
     return [f"{RESULTS}/{name}" for name in measurements(CONFIG, item)]
@@ -198,6 +210,17 @@ def item_file(item):
     return f"{RESULTS}/figures/{item}.svg"
 
 
+def run_card(file):
+    """Mark the run card of an item for the report."""
+    name = Path(file).stem.replace("_", " ").capitalize()
+    return report(f"{file}.json", category="Run cards", labels={"item": name})
+
+
+def item_label(item):
+    """Return how the report lists an item: one label, because it takes a second one with two values for a switch."""
+    return {"item": f"{item.replace('_', ' ').capitalize()}: {ITEMS[item].shows}"}
+
+
 def item_about(item):
     """Return what an item's caption says of how it was made, and nothing else: a change of it draws the item again."""
     axes = CONFIG.items[item]
@@ -207,6 +230,8 @@ def item_about(item):
         "datasets": ", ".join(CONFIG.item_datasets(item)),
         **{name: ", ".join(values) for name, values in shown.items()},
         "seeds": ", ".join(map(str, CONFIG.item_seeds(item))),
+        "facts": ItemFacts(item, Path(RESULTS), CONFIG),
+        "page": ReportPage(Path(RESULTS), CONFIG),
         **study_about(item),
     }
 
@@ -240,6 +265,8 @@ def study_about(item):
         return {"uniform": studies.later_start.uniform.replace("_", " ")}
     if study == "fine_tune":
         return about_fine_tuning(item)
+    if study == "theory":
+        return about_theory()
     if study == "fid":
         return {
             "later_images": studies.later_start.images,
@@ -272,6 +299,96 @@ def about_fine_tuning(item):
         "splits": ", ".join(map(str, sorted(splits))),
         "reading": reading,
     }
+
+
+def about_theory():
+    """Return what the caption of the theory study says."""
+    study = CONFIG.studies.theory
+    points = [plane.points for plane in study.mixture.planes]
+    return {
+        "dimensions": 2 * len(points),
+        "components": prod(points),
+        "classes": points[study.mixture.label_plane],
+        "code_size": study.code_size,
+        "objective": {"edm": "EDM's", "paper": "the paper's"}[study.objective],
+        "steps": study.steps,
+        "draws": study.draws,
+        "neighbours": study.neighbours,
+    }
+
+
+def all_metrics():
+    """Return the metrics files of all items, each once."""
+    return list(dict.fromkeys(file for item in BUILT for file in item_metrics(item)))
+
+
+def verdict_files():
+    """Return what compares everything with the paper."""
+    return [f"{RESULTS}/comparison.csv", f"{RESULTS}/claims.csv"]
+
+
+def parts_of_study(wildcards):
+    """Return the files of a study of the dataset that --config names."""
+    dataset = checked(study_dataset, CONFIG)
+    return [f"{RESULTS}/{study_file(dataset, part)}" for part in PARTS]
+
+
+def part_metrics(part):
+    """Return a function that names the metrics files of a part of a study."""
+    return lambda wildcards: [
+        f"{RESULTS}/{name}" for name in study_metrics(CONFIG, wildcards.dataset, part)
+    ]
+
+
+def part_pictures(wildcards):
+    """Return the codes that a scatter shows."""
+    return [
+        name.removesuffix(".csv") + ".codes.csv"
+        for name in part_metrics("latent_scatter")(wildcards)
+    ]
+
+
+@cache
+def study_part(dataset, part):
+    """Return the settings of a part of a study as canonical JSON, and the digest of its code."""
+    settings = checked(slices.study, CONFIG, dataset, part)
+    code = checked(command_digest, PARTS[part].kind, settings)
+    return canonical_json(settings), code
+
+
+def part_settings(part):
+    return lambda wildcards: study_part(wildcards.dataset, part)[0]
+
+
+def part_code(part):
+    return lambda wildcards: study_part(wildcards.dataset, part)[1]
+
+
+def part_about(wildcards):
+    """Return what captions of a study say of how it was made."""
+    checked(slices.dataset_known, CONFIG, wildcards.dataset)
+    images, studies = CONFIG.datasets[wildcards.dataset], CONFIG.studies
+    colours = "grey" if images.channels == 1 else "colour"
+    return {
+        "scale": CONFIG.scale,
+        "page": study_page(CONFIG, wildcards.dataset),
+        "title": images.title,
+        "folder": images.folder if images.contents else None,
+        "train": images.train,
+        "test": images.test,
+        "classes": images.classes,
+        "pixels": f"{images.image_size}x{images.image_size} pixels, {colours}",
+        "recipes": ", ".join(studies.study.recipes),
+        "seeds": ", ".join(map(str, CONFIG.seeds)),
+        "probe_seeds": ", ".join(map(str, studies.probe.seeds)),
+        "shown": min(images.test, studies.study.test_images),
+        "split": studies.few_shot.split,
+    }
+
+
+def study_category(wildcards):
+    checked(slices.dataset_known, CONFIG, wildcards.dataset)
+    return f"Study of {CONFIG.datasets[wildcards.dataset].title}"
 
 
 def all_items(kind=None):

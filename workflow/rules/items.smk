@@ -12,18 +12,12 @@ for ITEM in [item for item in BUILT if ITEMS[item].kind != "table"]:
             svg=report(
                 item_file(ITEM),
                 caption=f"../report/{ITEM}.rst",
-                category=(
-                    "Paper" if ITEMS[ITEM].kind != "diagnostic" else "Diagnostics"
-                ),
-                labels={
-                    "item": ITEM.replace("_", " ").capitalize(),
-                    "shows": ITEMS[ITEM].shows,
-                    "paper": ITEMS[ITEM].section,
-                },
+                category=section_of(ITEM),
+                labels=item_label(ITEM),
             ),
             png=f"{RESULTS}/figures/{ITEM}.png",
             csv=f"{RESULTS}/figures/{ITEM}.csv",
-            card=f"{RESULTS}/figures/{ITEM}.svg.json",
+            card=run_card(item_file(ITEM)),
         log:
             f"{RESULTS}/logs/figure/{ITEM}.log",
         benchmark:
@@ -40,8 +34,8 @@ for ITEM in [item for item in BUILT if ITEMS[item].kind != "table"]:
         params:
             item=ITEM,
             about=item_about(ITEM),
-            settings=job("figure", ITEM)[0],
-            code=job("figure", ITEM)[1],
+            settings=item_settings("figure", ITEM),
+            code=item_code("figure", ITEM),
         message:
             f"Drawing {ITEM}"
         shell:
@@ -63,16 +57,12 @@ for ITEM in [item for item in BUILT if ITEMS[item].kind == "table"]:
             csv=report(
                 item_file(ITEM),
                 caption=f"../report/{ITEM}.rst",
-                category="Paper",
-                labels={
-                    "item": ITEM.replace("_", " ").capitalize(),
-                    "shows": ITEMS[ITEM].shows,
-                    "paper": ITEMS[ITEM].section,
-                },
+                category=section_of(ITEM),
+                labels=item_label(ITEM),
             ),
             markdown=f"{RESULTS}/tables/{ITEM}.md",
             latex=f"{RESULTS}/tables/{ITEM}.tex",
-            card=f"{RESULTS}/tables/{ITEM}.csv.json",
+            card=run_card(item_file(ITEM)),
         log:
             f"{RESULTS}/logs/table/{ITEM}.log",
         benchmark:
@@ -89,8 +79,8 @@ for ITEM in [item for item in BUILT if ITEMS[item].kind == "table"]:
         params:
             item=ITEM,
             about=item_about(ITEM),
-            settings=job("table", ITEM)[0],
-            code=job("table", ITEM)[1],
+            settings=item_settings("table", ITEM),
+            code=item_code("table", ITEM),
         message:
             f"Making {ITEM}"
         shell:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from drl.config.datasets import DatasetSettings
 from drl.data.sources.raw import LabelledImages, Raw, split_pool
@@ -27,28 +29,17 @@ def read(settings: DatasetSettings) -> Raw:
         UserError: If the folder is missing or has no such structure, or a file is not an 8-bit image.
     """
     root = Path(settings.folder or "").expanduser()
-    if not root.is_dir():
-        raise UserError(f"image folder {root} does not exist or is no folder: set the data set's `folder`")
     digest = hashlib.sha256()
-    parts = [name for name in ("train", "test") if (root / name).is_dir()]
-    if len(parts) == 2:
-        train, classes = _read_classes(root / "train", settings, digest)
-        test, test_classes = _read_classes(root / "test", settings, digest)
-        if classes != test_classes:
-            odd = ", ".join(sorted(set(classes) ^ set(test_classes)))
-            raise UserError(f"{root}: train/ and test/ differ in their class folders ({odd}): make them equal")
+    parts = {name: _read_classes(folders, settings, digest) for name, folders in class_folders(root).items()}
+    if "train" in parts:
+        (train, classes), (test, _) = parts["train"], parts["test"]
         return Raw(train, test, classes, _origin(root, digest))
-    pool, classes = _read_classes(root, settings, digest)
-    if len(classes) < 2:
-        raise UserError(
-            f"{root} holds only the folder {classes[0]!r}: it needs train/ and test/ with class folders in each, "
-            "or two class folders at least"
-        )
+    pool, classes = parts[""]
     return split_pool(pool, classes, _origin(root, digest), settings)
 
 
 def load_image(data: bytes, path: Path, size: int, channels: int) -> NDArray[np.uint8]:
-    """Decode one image and bring it to size x size.
+    """Decode one image, turn it as its camera noted, and bring it to size x size.
 
     Args:
         data: The file's bytes.
@@ -62,16 +53,31 @@ def load_image(data: bytes, path: Path, size: int, channels: int) -> NDArray[np.
     Raises:
         UserError: If it is not an image, is damaged, or has other than 8 bits a channel.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            if opened.mode not in _EIGHT_BIT_MODES:
-                raise UserError(f"{path} is an image of mode {opened.mode}, not 8 bits a channel: convert it first")
-            image = opened.convert("L" if channels == 1 else "RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is not an image that can be read ({error}): mend or remove it") from error
+    with opened(io.BytesIO(data), path) as found:
+        image = ImageOps.exif_transpose(found).convert("L" if channels == 1 else "RGB")
     if image.size != (size, size):
         image = _short_side_and_centre(image, size)
     return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
+
+
+@contextmanager
+def opened(source: Path | io.BytesIO, path: Path) -> Iterator[Image.Image]:
+    """Open an image of 8 bits a channel; whatever goes wrong with it in the block is said in one line.
+
+    Args:
+        source: The file, or its bytes.
+        path: For messages.
+
+    Raises:
+        UserError: If it is not an image, is damaged, or has other than 8 bits a channel.
+    """
+    try:
+        with Image.open(source) as image:
+            if image.mode not in _EIGHT_BIT_MODES:
+                raise UserError(f"{path} is an image of mode {image.mode}, not 8 bits a channel: convert it first")
+            yield image
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is not an image that can be read ({error}): mend or remove it") from error
 
 
 def _short_side_and_centre(image: Image.Image, size: int) -> Image.Image:
@@ -81,20 +87,57 @@ def _short_side_and_centre(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
+def class_folders(root: Path) -> dict[str, list[Path]]:
+    """Return the class folders, in the order of the classes: of `train` and `test` where both exist, else of ``.
+
+    Raises:
+        UserError: If there is no such folder, there are fewer than two classes, or the two parts differ in theirs.
+    """
+    if not root.is_dir():
+        raise UserError(
+            f"image folder {root} does not exist or is no folder: give one that holds a folder for each class"
+        )
+    names = ("train", "test") if all((root / name).is_dir() for name in ("train", "test")) else ("",)
+    found = {name: _subfolders(root / name) for name in names}
+    for name, folders in found.items():
+        if not folders:
+            raise UserError(f"{root / name} holds no class folders: put the images into one folder for each class")
+    classes = [{folder.name for folder in folders} for folders in found.values()]
+    if classes[0] != classes[-1]:
+        odd = ", ".join(sorted(classes[0] ^ classes[-1]))
+        raise UserError(f"{root}: train/ and test/ differ in their class folders ({odd}): make them equal")
+    if len(classes[0]) < 2:
+        raise UserError(
+            f"{root / names[0]} holds only the folder {found[names[0]][0].name!r}: it needs two class folders at "
+            "least, or train/ and test/ with two in each"
+        )
+    return found
+
+
+def class_files(folder: Path) -> list[Path]:
+    """Return the files of a class folder by name; hidden ones are passed over.
+
+    Raises:
+        UserError: If there are none.
+    """
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if not paths:
+        raise UserError(f"class folder {folder} is empty: fill or remove it")
+    return paths
+
+
+def _subfolders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def _read_classes(
-    root: Path, settings: DatasetSettings, digest: hashlib._Hash
+    folders: list[Path], settings: DatasetSettings, digest: hashlib._Hash
 ) -> tuple[LabelledImages, tuple[str, ...]]:
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not folders:
-        raise UserError(f"{root} holds no class folders: put the images into one folder for each class")
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     files: list[str] = []
     for label, folder in enumerate(folders):
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        if not paths:
-            raise UserError(f"class folder {folder} is empty: fill or remove it")
-        for path in paths:
+        for path in class_files(folder):
             name = f"{folder.name}/{path.name}"
             data = _bytes(path)
             digest.update(f"{name}\0{len(data)}\0".encode())

@@ -118,11 +118,31 @@ def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no class folders"):
         image_folder.read(_folder_settings(tmp_path))  # type: ignore[arg-type]
     (tmp_path / "a").mkdir()
-    with pytest.raises(UserError, match="a is empty"):
-        image_folder.read(_folder_settings(tmp_path))  # type: ignore[arg-type]
-    _save(tmp_path / "a" / "0.png")
     with pytest.raises(UserError, match="holds only the folder 'a'"):
         image_folder.read(_folder_settings(tmp_path))  # type: ignore[arg-type]
+    _save(tmp_path / "b" / "0.png")
+    with pytest.raises(UserError, match="a is empty"):
+        image_folder.read(_folder_settings(tmp_path))  # type: ignore[arg-type]
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match="train holds no class folders"):
+        image_folder.read(_folder_settings(tmp_path))  # type: ignore[arg-type]
+
+
+def test_a_camera_s_note_of_how_it_was_held_is_followed(tmp_path: Path) -> None:
+    upright = np.zeros((8, 8, 3), dtype=np.uint8)
+    upright[:4] = 255
+    image = Image.fromarray(upright)
+    image.save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 8  # to be turned by 90 degrees counterclockwise
+    image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "turned.png", exif=exif)
+    loaded = [
+        image_folder.load_image((tmp_path / name).read_bytes(), tmp_path, 8, 3)
+        for name in ("upright.png", "turned.png")
+    ]
+    assert np.array_equal(*loaded)
+    assert not np.array_equal(np.asarray(Image.open(tmp_path / "turned.png")), upright)
 
 
 def test_too_few_images_are_told(classes: Path) -> None:

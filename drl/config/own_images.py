@@ -1,0 +1,133 @@
+"""A folder of one's own as a dataset: what `--config dataset=path/to/folder` and `--dataset path/to/folder` mean."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Collection
+from pathlib import Path
+
+from drl.config.datasets import DatasetSettings
+from drl.config.schema import Config
+from drl.errors import UserError
+from drl.files import fingerprint
+
+TEST_SHARE = 5  # every fifth image, where a folder is not split
+VALIDATION_SHARE = 10  # every tenth training image
+# Of a class: two that are not validation images, and two that are or may be.
+FEWEST_TRAIN = 4
+FEWEST_UNSPLIT = 5
+
+
+def is_folder(name: str, known: Collection[str]) -> bool:
+    """Whether a dataset is given as a folder: it is no dataset's name, and is written as a path or exists as a folder.
+
+    Args:
+        name: What was given.
+        known: Names of datasets.
+    """
+    return bool(name) and name not in known and ("/" in name or os.sep in name or Path(name).expanduser().is_dir())
+
+
+def dataset_name(folder: str | Path) -> str:
+    """Return the name of a folder's dataset, of lower case letters, digits and _: its own name, and six digits.
+
+    The digits stand for where it lies, so that two folders of one name differ: seen from the working directory for
+    folders below it, so that a project can be moved with its images.
+    """
+    path = Path(folder).expanduser()
+    plain = unicodedata.normalize("NFKD", Path(os.path.abspath(path)).name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].strip("_") or "images"
+    return f"{slug}_{fingerprint(_place(path))[:6]}"
+
+
+def with_folder(config: Config, folder: str) -> tuple[Config, str]:
+    """Return the configuration with a folder of class folders among its datasets, and the dataset's name.
+
+    Channels: grey where all files are stored as grey images, else colour. Size: `studies.study.image_size`. Where the
+    folder has no train/ and test/, a seeded fifth of each class is for testing; a tenth of the training images, as
+    many of each class, is marked as validation.
+
+    Args:
+        config: The configuration.
+        folder: The folder.
+
+    Raises:
+        UserError: One line that names the folder or file and the remedy.
+    """
+    # Pillow is imported for folders alone.
+    from drl.config.folder_facts import read_folder
+
+    path = Path(folder).expanduser()
+    # Beside what sources download (drl.data.sources.download).
+    facts = read_folder(path, Path(os.environ.get("DRL_DATA") or "~/.cache/drl").expanduser())
+    train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
+    name = dataset_name(folder)
+    settings = DatasetSettings(
+        title=Path(os.path.abspath(path)).name,
+        source="image_folder",
+        folder=_place(path),
+        classes=len(facts.classes),
+        channels=1 if facts.grey else 3,
+        image_size=config.studies.study.image_size,
+        train=train,
+        test=test,
+        validation=_validation(train, len(facts.classes), smallest),
+        smallest_class=smallest,
+        contents=facts.contents,
+    )
+    return config.model_copy(update={"datasets": {**config.datasets, name: settings}}), name
+
+
+def with_folders_of_results(config: Config, results: Path) -> Config:
+    """Return the configuration with the folders among its datasets that results of it were made from.
+
+    Folders that are gone, or in which the images are bad by now, are left out.
+
+    Args:
+        config: The configuration.
+        results: results/<scale>; the run cards of its images name the folders.
+    """
+    for card in sorted(results.glob("data/*/images.safetensors.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, UserError):
+            settings = json.loads(card.read_text(encoding="utf-8"))["settings"]["dataset"]
+            if settings["contents"] is not None and dataset_name(settings["folder"]) == card.parent.name:
+                config, _ = with_folder(config, settings["folder"])
+    return config
+
+
+def _place(path: Path) -> str:
+    """Return where a folder lies: seen from the working directory if it is below it."""
+    place, here = Path(os.path.abspath(path)), Path.cwd()
+    return place.relative_to(here).as_posix() if place.is_relative_to(here) else place.as_posix()
+
+
+def _sizes(
+    path: Path, classes: tuple[str, ...], train: tuple[int, ...], test: tuple[int, ...] | None
+) -> tuple[int, int, int]:
+    """Return how many images are for training and for testing, and the training images of the smallest class."""
+    needed, where = (FEWEST_UNSPLIT, path) if test is None else (FEWEST_TRAIN, path / "train")
+    fewest = min(range(len(classes)), key=lambda k: train[k])
+    if train[fewest] < needed:
+        raise UserError(
+            f"{where / classes[fewest]} holds {train[fewest]} images, and a class needs {needed} at least; "
+            "add images, or remove the folder"
+        )
+    if test is not None:
+        if sum(test) <= len(classes):
+            raise UserError(
+                f"{path / 'test'} holds {sum(test)} images, and {len(classes)} classes need {len(classes) + 1} at "
+                "least; add images"
+            )
+        return sum(train), sum(test), train[fewest]
+    whole = sum(train)
+    for_test = max(round(whole / TEST_SHARE), len(classes) + 1)
+    # Classes are shared out in proportion, by largest remainder: none gets fewer than the whole part of its share.
+    return whole - for_test, for_test, train[fewest] * (whole - for_test) // whole
+
+
+def _validation(train: int, classes: int, smallest: int) -> int:
+    return classes * max(1, min(train // (VALIDATION_SHARE * classes), smallest // 2))

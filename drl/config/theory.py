@@ -1,0 +1,97 @@
+"""Settings of the theory study: a mixture of Gaussians, and small networks that are trained on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from drl.config.base import Settings
+from drl.config.diffusion import Time, TimesSettings, VESettings, VPSettings
+from drl.config.lists import unique
+
+# What stands in the metrics' columns `dataset` and `recipe`, with the names in the figure.
+DATASET = ("mixture", "Gaussian mixture")
+RECIPES = (("exact", "exact score"), ("unconditional", "unconditional"), ("drl", "DRL"), ("ae", "AE"))
+
+
+class PlaneSettings(Settings):
+    """Two of the coordinates."""
+
+    points: int = Field(ge=1, description="Gaussians, evenly on a circle.")
+    radius: float = Field(ge=0, description="Of the circle, relative to those of other planes.")
+
+
+class MixtureSettings(Settings):
+    """Gaussians whose means are all combinations of one point of each plane. Ours."""
+
+    planes: tuple[PlaneSettings, ...] = Field(
+        min_length=1, description="Each adds two dimensions. The whole is scaled to a mean variance of 1 an entry."
+    )
+    spread: float = Field(gt=0, description="Deviation of each Gaussian in each direction, in units of the radii.")
+    label_plane: int = Field(
+        ge=0, description="Position of the plane whose points are the classes, so that each class is a family."
+    )
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> Self:
+        if self.label_plane >= len(self.planes):
+            raise ValueError(f"label_plane: {self.label_plane} is no position among {len(self.planes)} planes, from 0")
+        if self.planes[self.label_plane].points < 2:
+            raise ValueError("label_plane: its plane has one point, which makes one class; give two points or more")
+        return self
+
+
+class TheoryNetwork(Settings):
+    """Perceptrons that the noise level scales and shifts: encoder and score network alike. Ours."""
+
+    hidden: int = Field(ge=1, description="Width of the hidden layers.")
+    depth: int = Field(ge=1, description="Hidden layers.")
+    frequencies: int = Field(ge=1, description="Of the Fourier features of ln sigma.")
+    fourier_scale: float = Field(gt=0, description="Their deviation, per unit of ln sigma.")
+
+
+class TheoryOptimiser(Settings):
+    """Adam with warm-up, clipping at a norm of 1, and a cosine down to 0. Ours."""
+
+    learning_rate: float = Field(gt=0, description="At its highest.")
+    warmup_steps: int = Field(ge=0, description="Linear from 0.")
+
+
+class TheorySettings(Settings):
+    """Eq. 6, the kernels and Proposition 2.1 where the score is known (paper section 2, App. B and C)."""
+
+    mixture: MixtureSettings
+    ve: VESettings = Field(description="The kernel that models are trained under.")
+    vp: VPSettings = Field(description="The other kernel, whose constant and moments are checked too.")
+    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
+        min_length=1, description="Where losses, kernels and codes are looked at; 1 among them."
+    )
+    code_size: int = Field(ge=1, description="Entries of a code; fewer than x has.")
+    l1_weight: float = Field(ge=0, description="Lambda of |z|_1. Paper App. D: 1e-5.")
+    objective: Literal["edm", "paper"] = Field(
+        description="Preconditioning and weighting, in training alone: what is reported is weighted with sigma(t)^2."
+    )
+    times: TimesSettings = Field(description="How t is drawn in training.")
+    network: TheoryNetwork
+    optimiser: TheoryOptimiser
+    batch_size: int = Field(ge=1, description="Fresh samples a step.")
+    steps: int = Field(ge=1, description="Of each of the three trainings.")
+    draws: int = Field(ge=2, description="Pairs of x_0 and noise behind each expectation.")
+    nodes: int = Field(ge=2, description="Of the quadrature, along each direction of a plane.")
+    paths: int = Field(ge=2, description="Simulated paths of each SDE.")
+    path_steps: int = Field(ge=1, description="Euler-Maruyama steps of a path from t = 0 to 1.")
+    train: int = Field(ge=2, description="Codes that probes learn from.")
+    validation: int = Field(ge=1, description="Codes that the best t is chosen on.")
+    test: int = Field(ge=1, description="Codes that results are of.")
+    neighbours: int = Field(ge=1, description="Of the probes, which are scikit-learn's k nearest neighbours.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if 1.0 not in self.t:
+            raise ValueError("t: must hold 1, where Proposition 2.1 compares codes with an autoencoder's")
+        if self.code_size >= 2 * len(self.mixture.planes):
+            raise ValueError(f"code_size: must be smaller than x, which has {2 * len(self.mixture.planes)} entries")
+        if self.neighbours > self.train:
+            raise ValueError(f"neighbours: {self.neighbours} are more than the {self.train} codes of train")
+        return self

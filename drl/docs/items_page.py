@@ -1,0 +1,158 @@
+"""How each item is made at scale paper: from the registry, the resolved configuration and the list of deviations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from drl.config.recipes import is_file
+from drl.config.resolve import recipe as resolve_recipe
+from drl.config.schema import Config
+from drl.costs.jobs import jobs_of
+from drl.docs.deviations import Deviation, line, of_item
+from drl.docs.markdown import anchor, code, table, title
+from drl.docs.recipes_table import recipes_table
+from drl.items import ITEMS, Item, models
+
+HEAD = """\
+# How each item is made
+
+One section for each figure and table: its command, what it needs at scale `paper`, and where it differs from the
+paper. An item shares what it can with the others; what is made already is not made again. `drl plan ITEM --config
+scale=paper` says what a run will cost on a device. None of this has been run at scale `paper` here; see [what was
+seen at lite scale](results/lite/README.md). The [recipes](#recipes) and [arms](#arms) stand at the end, all decisions
+with their reasons on [a page of their own](deviations.md).
+
+Without Snakemake, an item is made by the `drl` commands that `snakemake ITEM -np` prints.
+"""
+# Of the sections that a study's settings stand in, where its name is another.
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "pretrain": ("code_usage",),
+    "silhouettes": (),
+    "fid": ("fid", "later_start"),
+    "learning_speed": ("learning_speed", "probe"),
+}
+
+
+def page(config: Config, known: Mapping[str, Deviation]) -> str:
+    """Return the page as Markdown.
+
+    Args:
+        config: The configuration at scale paper.
+        known: All deviations.
+    """
+    lines = [HEAD, "Decisions about all items:", "", *(line(one) for one in known.values() if one.general), ""]
+    for item in ITEMS.values():
+        lines += [*_section(config, item, known), ""]
+    lines += ["## Recipes", "", *recipes_table(config, _used(config)), "", "## Arms", "", *_arms(config)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(config: Config, item: Item, known: Mapping[str, Deviation]) -> list[str]:
+    where = item.section if item.kind == "diagnostic" else f"Paper {_section_name(item.section)}"
+    lines = [
+        f"## {title(item.name)}",
+        "",
+        f"{where[0].upper()}{where[1:]}: {item.shows}.",
+        "",
+        "```sh",
+        f"snakemake {item.name} --config scale=paper",
+        "```",
+        "",
+        *(f"- *{name}*: {fact}" for name, fact in _facts(config, item)),
+    ]
+    return lines + _settings(config, item) + of_item(known, item.name)
+
+
+def _section_name(section: str) -> str:
+    return section if section.startswith("App.") else f"section {section}"
+
+
+def _facts(config: Config, item: Item) -> list[tuple[str, str]]:
+    axes = config.items[item.name]
+    datasets = ", ".join(config.datasets[name].title for name in config.item_datasets(item.name))
+    facts = [("Datasets", datasets)]
+    if axes.recipes:
+        facts.append(("Recipes", ", ".join(f"[{name}](#recipes)" for name in axes.recipes)))
+    if axes.arms:
+        facts.append(("Arms", ", ".join(f"[{name}](#arms)" for name in axes.arms)))
+        labels = [(name, config.item_labels(item.name, name)) for name in config.item_datasets(item.name)]
+        facts.append(
+            ("Labels", "; ".join(f"{config.datasets[name].title} {', '.join(map(str, n))}" for name, n in labels))
+        )
+    facts.append(("Seeds", ", ".join(map(str, config.item_seeds(item.name)))))
+    jobs = Counter(job.kind for job in jobs_of(config, item.name).values())
+    facts.append(("Jobs", ", ".join(f"{count:,} {code(kind)}" for kind, count in jobs.items())))
+    sharing = _shares_with(config, item)
+    if sharing:
+        links = ", ".join(f"[{title(name)}](#{anchor(title(name))})" for name in sharing)
+        facts.append(("Shares models with", links))
+    facts.append(("Drawn by", code(f"drl/reporting/{item.drawn_by}.py")))
+    facts.append(("Cost", "; ".join(f"{scale}: {cost}" for scale, cost in item.cost.items())))
+    return facts
+
+
+def _shares_with(config: Config, item: Item) -> list[str]:
+    own = set(models(config, item.name))
+    return [name for name in ITEMS if name != item.name and not own.isdisjoint(models(config, name))]
+
+
+def _settings(config: Config, item: Item) -> list[str]:
+    """The settings of an item's studies, folded away: they are long."""
+    sections = SECTIONS.get(item.study, (item.study,))
+    studies: dict[str, Any] = {name: getattr(config.studies, name).slice() for name in sections}
+    if not studies:
+        return []
+    text = yaml.safe_dump({"studies": studies}, sort_keys=False, default_flow_style=None, width=100)
+    links = ", ".join(f"[studies.{name}](configuration.md#{anchor(f'studies.{name}')})" for name in sections)
+    return [
+        "",
+        "<details><summary>Settings of its study</summary>",
+        "",
+        f"What they mean: {links}.",
+        "",
+        "```yaml",
+        *text.rstrip().splitlines(),
+        "```",
+        "",
+        "</details>",
+    ]
+
+
+def _used(config: Config) -> dict[str, dict[str, str]]:
+    """Return the datasets of each recipe, and of a sweep its first member there, in the order of the configuration."""
+    found: dict[str, dict[str, str]] = {name: {} for name in config.recipes}
+    trained = dict.fromkeys((model.recipe, model.dataset) for item in ITEMS for model in models(config, item))
+    for recipe, dataset in trained:
+        known: str | None = recipe
+        while known is not None and not is_file(known):
+            found[known.partition("-")[0]].setdefault(dataset, known)
+            known = resolve_recipe(config, known, dataset).start_from
+    return {name: used for name, used in found.items() if used}
+
+
+def _arms(config: Config) -> list[str]:
+    rows = []
+    for name, arm in config.arms.items():
+        items = [item for item in ITEMS if name in config.items[item].arms]
+        items += [item for item in ITEMS if name in {row.arm for row in config.items[item].beyond}]
+        rows.append(
+            (
+                code(name),
+                arm.label,
+                "fresh weights" if arm.model is None else f"[{arm.model}](#recipes)",
+                "yes" if arm.mixup else "no",
+                str(arm.t_init),
+                "yes" if arm.weight_decay_on_t else "no",
+                ", ".join(f"[{title(item)}](#{anchor(title(item))})" for item in dict.fromkeys(items)),
+            )
+        )
+    head = ("Arm", "In tables", "Encoder of", "Mixup", "t starts at", "Weight decay on t", "Items")
+    return [
+        "An arm is one way to fine-tune. *Mixup* concerns the supervised epochs; in the others images always mix.",
+        "",
+        *table(head, rows),
+    ]

@@ -1,0 +1,58 @@
+"""Writes the pages of docs/ that are made from the code; a test compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+from drl.config.resolve import resolve
+from drl.config.schema import Config
+from drl.docs import configuration_page, deviations, items_page
+from drl.docs.rule_graph import drawings_as_one, printed_by_snakemake, read_dot, svg
+from drl.files import atomic
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+MADE = "<!-- made by `python -m drl.docs` from {}; a test compares -->\n"
+
+
+@cache
+def paper() -> Config:
+    """Return the configuration at scale paper."""
+    return resolve("paper")
+
+
+def items() -> str:
+    """Return the page of all items."""
+    made = MADE.format("drl/items.py, config/ and deviations.yaml")
+    return made + items_page.page(paper(), deviations.deviations())
+
+
+def decisions() -> str:
+    """Return the page of all deviations."""
+    return MADE.format("deviations.yaml") + deviations.page(deviations.deviations())
+
+
+def configuration() -> str:
+    """Return the reference of the configuration."""
+    return MADE.format("drl/config and config/config.yaml") + configuration_page.page(paper())
+
+
+def rule_graph() -> str:
+    """Return the picture of the rules."""
+    return svg(drawings_as_one(read_dot(printed_by_snakemake())))
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "items.md": items,
+    "deviations.md": decisions,
+    "configuration.md": configuration,
+    "rule_graph.svg": rule_graph,
+}
+
+
+def write(folder: Path = DOCS) -> None:
+    """Write all of them into a folder."""
+    for name, make in PAGES.items():
+        with atomic(folder / name) as path:
+            path.write_text(make(), encoding="utf-8")

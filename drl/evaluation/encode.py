@@ -1,0 +1,151 @@
+"""`drl encode`: the codes of given images, as an array."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch import Tensor
+
+from drl.data.sources.image_folder import load_image
+from drl.device import Placement, network_channels, place
+from drl.errors import UserError
+from drl.evaluation.codes import CHUNKS
+from drl.evaluation.where import Where
+from drl.files import atomic
+from drl.inputs import check_inputs
+from drl.methods.base import Method
+from drl.models.encoder_file import load_encoder, read_encoder
+from drl.progress import Reporter
+from drl.provenance import write_card
+
+
+def encode(model: Path, folder: Path, times: Sequence[float], out: Path, where: Where) -> None:
+    """Write `out` (codes), a CSV of the same name with a file's name for each row, and the run card.
+
+    Images are read, resized and cropped as a dataset's are, a batch at a time, so that their number is not limited by
+    memory. Codes are of images as they are: DAE's encoder, which is trained on noisy ones, is given clean ones too.
+
+    Args:
+        model: A model.safetensors with an encoder, or an exported encoder.
+        folder: Images in any format that Pillow reads, of any size, also in folders within it; hidden files are
+            passed over. Rows are in the order of their paths.
+        times: Values of t in [0, 1].
+        out: float32 [n, d]; of several t [n, t, d].
+        where: Device and threads.
+
+    Raises:
+        UserError: If `out` is no .npy, the model has no encoder, the folder no images, a file is no image, or a code
+            is not finite.
+    """
+    started = time.monotonic()
+    if out.suffix != ".npy":
+        raise UserError(f"{out}: codes are written as .npy; give a name that ends in .npy")
+    inputs = check_inputs([model])
+    recipe = read_encoder(model)[0]["recipe"]
+    placement = place(where.device, where.precision, "off", where.threads, network_channels(recipe))
+    method = load_encoder(model, placement.device)
+    paths = images_below(folder)
+    table, digest = out.with_suffix(".csv"), hashlib.sha256()
+    shape = (len(paths), *([len(times)] if len(times) > 1 else []), _code_size(method))
+    with atomic(out) as codes, atomic(table) as names, Reporter("codes", len(paths)) as reporter:
+        array = open_memmap(codes, mode="w+", dtype=np.float32, shape=shape)
+        done = 0
+        for images, read in _batches(paths, method, placement):
+            rows = _codes(method, images, times, placement).cpu().numpy()
+            _check_finite(rows, paths[done : done + len(rows)], times)
+            array[done : done + len(rows)] = rows if len(times) > 1 else rows[:, 0]
+            done += len(rows)
+            digest.update(read)
+            for _ in range(len(rows)):
+                reporter.advance()
+        array.flush()
+        del array
+        _write_names(names, [path.relative_to(folder).as_posix() for path in paths])
+    write_card(
+        "encode",
+        [out, table],
+        {"t": list(times)},
+        "",
+        inputs=inputs,
+        shape=list(shape),
+        images=len(paths),
+        images_sha256=digest.hexdigest(),
+        depends_on_t=bool(method.trained_encoder().time),
+        **placement.describe(),
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the files below a folder in the order of their paths, hidden ones and hidden folders passed over.
+
+    Raises:
+        UserError: If it is no folder, or holds no files.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is no folder; give one with images")
+    paths = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not paths:
+        raise UserError(f"{folder}: holds no images; put some there")
+    return sorted(paths, key=lambda path: path.relative_to(folder).parts)
+
+
+def _batches(paths: Sequence[Path], method: Method, placement: Placement) -> Iterator[tuple[Tensor, bytes]]:
+    """Yield uint8 images [B, C, H, W] on the device, and a digest of the bytes of their files."""
+    facts, size = method.facts, CHUNKS[placement.device.type]
+
+    def load(path: Path) -> tuple[NDArray[np.uint8], bytes]:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror}); mend or remove it") from error
+        return load_image(data, path, facts.image_size, facts.channels), hashlib.sha256(data).digest()
+
+    # Decoding lets go of the interpreter lock.
+    with ThreadPoolExecutor(placement.threads) as pool:
+        for start in range(0, len(paths), size):
+            loaded = list(pool.map(load, paths[start : start + size]))
+            images = torch.from_numpy(np.stack([image for image, _ in loaded])).permute(0, 3, 1, 2).contiguous()
+            yield images.to(placement.device), b"".join(digest for _, digest in loaded)
+
+
+@torch.inference_mode()
+def _codes(method: Method, images: Tensor, times: Sequence[float], placement: Placement) -> Tensor:
+    """Return codes [B, T, D] in fp32."""
+    with placement.autocast():
+        rows = [method.encode(images, torch.full((len(images),), t, device=placement.device)) for t in times]
+    return torch.stack([row.float() for row in rows], dim=1)
+
+
+def _code_size(method: Method) -> int:
+    return int(method.trained_encoder().code_size)  # type: ignore[arg-type]
+
+
+def _check_finite(rows: NDArray[np.float32], paths: Sequence[Path], times: Sequence[float]) -> None:
+    bad = np.argwhere(~np.isfinite(rows).all(axis=2))
+    if len(bad):
+        row, column = bad[0]
+        raise UserError(
+            f"{paths[row]}: its code at t = {times[column]:g} is not finite; set run.precision to fp32, or pretrain "
+            "the model again"
+        )
+
+
+def _write_names(path: Path, names: Sequence[str]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["row", "file"])
+        writer.writerows(enumerate(names))

@@ -1,0 +1,61 @@
+"""`drl export`: a model's weights in a folder of their own, with a model card that says what they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from drl.errors import UserError
+from drl.files import sha256
+from drl.inputs import check_inputs
+from drl.models.encoder_file import read_encoder, save_encoder
+from drl.models.model_card import Weights, model_card
+from drl.models.model_facts import ModelFacts
+from drl.models.model_file import header
+from drl.provenance import write_card
+
+CARD, TRAINING = "README.md", "training.json"
+
+
+def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence[Path] = ()) -> None:
+    """Write a folder with the weights, README.md (the model card), the training's run card, and a run card of its own.
+
+    All of it appears at once: the folder is made beside `out` and moved.
+
+    Args:
+        model: A model.safetensors that drl pretrain wrote.
+        out: A folder that does not exist or is empty.
+        encoder_only: Write encoder.safetensors, with the weights that codes are taken from, and no other networks.
+        metrics: CSV files of drl probe of this model; none: those at their place in the model's results, if any.
+
+    Raises:
+        UserError: If the model is missing, damaged, without an encoder though that is asked for, or not as its run
+            card says; the folder holds something; or metrics are of another model.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: is there and not empty; give a new folder")
+    about, source = header(model), check_inputs([model])[model]
+    if encoder_only and about["recipe"]["encoder"] is None:
+        raise UserError(f"{model}: has no encoder; leave --encoder-only out")
+    facts = ModelFacts.read(model, metrics)
+    out = Path(os.path.abspath(out))
+    folder = out.parent / f".{out.name}.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True)
+        weights = folder / ("encoder.safetensors" if encoder_only else "model.safetensors")
+        if encoder_only:
+            save_encoder(weights, *read_encoder(model))
+        else:
+            shutil.copyfile(model, weights)
+        described = Weights(weights.name, weights.stat().st_size, sha256(weights), encoder_only)
+        (folder / CARD).write_text(model_card(facts, described), encoding="utf-8")
+        outputs = [weights, folder / CARD]
+        if (training := Path(f"{model}.json")).is_file():
+            outputs.append(folder / TRAINING)
+            shutil.copyfile(training, outputs[-1])
+        write_card("export", outputs, {"encoder_only": encoder_only}, "", model_sha256=source, **about["about"])
+        os.replace(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,147 @@
+"""What results know of a model: its header, and the run cards and metrics that lie around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from drl.errors import UserError
+from drl.methods.base import ImageFacts
+from drl.methods.build import build_method
+from drl.methods.describe import parameters
+from drl.metrics import read_metrics
+from drl.models.model_file import header
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model, and what lies around it in a folder of results.
+
+    Attributes:
+        about: Scale, dataset, recipe and seed.
+        recipe: The resolved recipe.
+        images: Channels, size and classes.
+        mean: Of the training pixels in [0, 1], a channel each.
+        std: As mean.
+        code_size: Entries of a code; None without an encoder.
+        depends_on_t: Whether codes depend on t.
+        parameters: Trainable parameters by part.
+        training: Run card of the training; empty where there is none.
+        data: Run card of the images; empty where there is none.
+        accuracy: Test accuracy of probes in percent, mean over probe seeds, by number of labels and t.
+        chosen_t: The t that validation images chose for the probes on most labels.
+        code_usage: At the last measurement, by t: by how many percent the denoising loss with another image's code is
+            above that with the own one.
+    """
+
+    about: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    images: ImageFacts
+    mean: Sequence[float]
+    std: Sequence[float]
+    code_size: int | None
+    depends_on_t: bool
+    parameters: Mapping[str, int]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: Mapping[int, Mapping[float, float]] = field(default_factory=dict)
+    chosen_t: float | None = None
+    code_usage: Mapping[float, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, model: Path, metrics: Sequence[Path] = ()) -> ModelFacts:
+        """Read a model's header and what lies around it.
+
+        Args:
+            model: A model.safetensors.
+            metrics: Its probe metrics; none: those at their place in the model's results, if any.
+
+        Raises:
+            UserError: If the file is no model, or metrics are of another model.
+        """
+        found = header(model)
+        images, about = ImageFacts(**found["facts"]), found["about"]
+        with torch.random.fork_rng(devices=[]):
+            neutral = torch.ones(1, images.channels, 1, 1)
+            method = build_method(found["recipe"], images, 0 * neutral, neutral)
+        results = _results_of(model)
+        usual = results / "metrics" / "probe" / about["dataset"] / about["recipe"] / f"seed{about['seed']}.csv"
+        rows = _probes(metrics or ([usual] if usual.is_file() else []), about, needed=bool(metrics))
+        encoder = method.encoder
+        return cls(
+            about,
+            found["recipe"],
+            images,
+            found["mean"],
+            found["std"],
+            None if encoder is None else int(encoder.code_size),  # type: ignore[arg-type]
+            encoder is not None and bool(encoder.time) and found["recipe"]["method"]["kind"] != "supervised",
+            parameters(method),
+            _card(Path(f"{model}.json"), about),
+            _card(results / "data" / about["dataset"] / "images.safetensors.json", {"dataset": about["dataset"]}),
+            _accuracy(rows),
+            _chosen(rows),
+            _usage(model.parent / "code_usage.csv", about),
+        )
+
+
+def _results_of(model: Path) -> Path:
+    """Return results/<scale> of results/<scale>/models/<dataset>/<recipe>/seed<k>/model.safetensors."""
+    above = model.resolve().parents
+    return above[4] if len(above) > 4 and above[3].name == "models" else model.parent
+
+
+def _card(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run card, or nothing where there is none of this model or these images."""
+    try:
+        card: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    fits = isinstance(card, dict) and all(card.get(key) == value for key, value in about.items())
+    return card if fits else {}
+
+
+def _of(row: Mapping[str, str], about: Mapping[str, Any]) -> bool:
+    return all(row[key] == str(about[key]) for key in ("dataset", "recipe", "seed", "scale"))
+
+
+def _probes(paths: Sequence[Path], about: Mapping[str, Any], needed: bool) -> list[dict[str, str]]:
+    rows = []
+    for path in paths:
+        own = [row for row in read_metrics(path) if row["study"] == "probe" and _of(row, about)]
+        if needed and not own:
+            raise UserError(
+                f"{path}: holds no probes of {about['recipe']} on {about['dataset']}, seed {about['seed']}, scale "
+                f"{about['scale']}; give those of this model"
+            )
+        rows += own
+    return rows
+
+
+def _accuracy(rows: Sequence[Mapping[str, str]]) -> dict[int, dict[float, float]]:
+    cells: dict[int, dict[float, list[float]]] = {}
+    for row in rows:
+        if row["metric"] == "test_accuracy" and not row["arm"]:
+            cells.setdefault(int(row["labels"]), {}).setdefault(float(row["t"]), []).append(float(row["value"]))
+    return {labels: {t: fmean(values) for t, values in over_t.items()} for labels, over_t in cells.items()}
+
+
+def _chosen(rows: Sequence[Mapping[str, str]]) -> float | None:
+    chosen = [row for row in rows if row["arm"] == "chosen" and row["metric"] == "val_accuracy"]
+    return float(max(chosen, key=lambda row: int(row["labels"]))["t"]) if chosen else None
+
+
+def _usage(path: Path, about: Mapping[str, Any]) -> dict[float, float]:
+    if not path.is_file():
+        return {}
+    rows = [row for row in read_metrics(path) if _of(row, about)]
+    last = max((int(row["step"]) for row in rows), default=0)
+    losses = {(row["metric"], float(row["t"])): float(row["value"]) for row in rows if int(row["step"]) == last}
+    times = sorted({t for _, t in losses})
+    return {t: 100 * (losses["loss_other_code", t] / losses["loss_own_code", t] - 1) for t in times}

@@ -1,0 +1,84 @@
+"""Accuracy of support vector machines on few labelled codes of one dataset, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from drl.errors import UserError
+from drl.reporting.table import Sheet
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return a row for each recipe and number of labels.
+
+    Columns: recipe, labels, n_seeds; chosen_t (mean over seeds), mean and sd of the test accuracy in percent at the t
+    that validation images chose for each seed's model; then the mean at each t, as t=0.1. Codes that do not depend on
+    t were read at one t alone, and their accuracy stands at each.
+
+    Args:
+        frame: Few-shot metrics, and probe metrics, whose arm `chosen` names the t.
+        settings: `recipes` are pairs of name and legend name, in order; `labels` and `t` lists.
+
+    Raises:
+        UserError: If a recipe lacks rows.
+    """
+    few = frame[(frame["study"] == "few_shot") & (frame["metric"] == "test_accuracy")]
+    chosen = frame[(frame["study"] == "probe") & (frame["arm"] == "chosen") & (frame["metric"] == "val_accuracy")]
+    rows = []
+    for recipe, label in settings["recipes"]:
+        of_seed = chosen[chosen["recipe"] == recipe].set_index("seed")["t"].to_dict()
+        for labels in settings["labels"]:
+            own = few[(few["recipe"] == recipe) & (few["labels"] == labels)]
+            if own.empty or set(own["seed"]) - set(of_seed):
+                raise UserError(
+                    f"few_shot: the metrics files hold nothing of recipe {recipe!r} with {labels} labels, or not at "
+                    "which t validation images chose its codes; give all files of this study, made with the present "
+                    "settings"
+                )
+            rows.append({"recipe": label, "labels": labels, **_row(own, of_seed, settings["t"])})
+    return pd.DataFrame(rows)
+
+
+def _row(own: pd.DataFrame, of_seed: dict[Any, float], times: list[float]) -> dict[str, Any]:
+    at = own.pivot_table(index="seed", columns="t", values="value")
+    if len(at.columns) == 1:
+        at = pd.DataFrame(dict.fromkeys(times, at.iloc[:, 0]))
+    best = pd.Series({seed: at.loc[seed, _nearest(at.columns, of_seed[seed])] for seed in at.index})
+    return {
+        "n_seeds": len(at),
+        "chosen_t": sum(of_seed[seed] for seed in at.index) / len(at),
+        "mean": best.mean(),
+        "sd": best.std() if len(at) > 1 else 0.0,
+        **{f"t={t:g}": at[t].mean() for t in times},
+    }
+
+
+def _nearest(times: Any, wanted: float) -> float:
+    """Return the t nearest to the chosen one: probes and few-shot fits may read codes at others."""
+    return float(min(times, key=lambda t: abs(t - wanted)))
+
+
+def sheet(numbers: pd.DataFrame, settings: dict[str, Any]) -> Sheet:
+    """Return a row a recipe and number of labels: accuracy at the chosen t, and at each t.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `datasets` is one pair of name and title; `scale`.
+    """
+    over_t = [column for column in map(str, numbers) if column.startswith("t=")]
+    header = ["recipe", "labels", "chosen t", "at the chosen t", *over_t]
+    rows = []
+    for row in numbers.to_dict("records"):
+        spread = f" ± {row['sd']:.1f}" if row["n_seeds"] > 1 else ""
+        cells = [row["recipe"], f"{row['labels']:,}", f"{row['chosen_t']:.2g}", f"{row['mean']:.1f}{spread}"]
+        rows.append(cells + [f"{row[column]:.1f}" for column in over_t])
+    ((_, title),) = settings["datasets"]
+    remark = " Demo scale: a machinery check, not evidence." if settings["scale"] == "demo" else ""
+    caption = (
+        f"Test accuracy in percent of support vector machines on the codes of a few labelled images of {title}; "
+        f"mean and deviation over pretraining seeds. The chosen t is the one at which probes were best on validation "
+        f"images.{remark}"
+    )
+    return Sheet(caption, header, rows)

@@ -1,0 +1,137 @@
+"""Eq. 6 and Proposition 2.1 on a mixture whose score is known: losses against their constant, codes against an AE's."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from drl.reporting import style
+from drl.reporting.aggregate import over_seeds
+
+AXES = ["scale", "study", "dataset", "recipe", "arm", "t", "metric"]
+BEST = "best_t"
+CONSTANT, UNCONDITIONAL = "#000000", "#E69F00"
+
+
+def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return mean and deviation over seeds of all that was measured.
+
+    Added are `relative_excess`, the excess of a loss over the constant in percent of the constant, and `best_t`, the t
+    that validation chose; rows of that t, arm `best_t`, have no t of their own, because seeds choose different ones.
+
+    Args:
+        frame: Rows of drl.theory.study.
+        settings: For `draw`.
+    """
+    best = frame["arm"] == BEST
+    chosen = frame[best & (frame["metric"] == "test_accuracy")]
+    chosen = chosen.assign(metric=BEST, value=chosen["t"], t=float("nan"), n=float("nan"))
+    frame = frame.assign(t=frame["t"].mask(best))
+    return over_seeds(pd.concat([frame, _relative_excess(frame), chosen]), AXES)
+
+
+def _relative_excess(frame: pd.DataFrame) -> pd.DataFrame:
+    constants = frame[(frame["recipe"] == "exact") & (frame["metric"] == "constant_quadrature")]
+    known = constants.set_index(["seed", "t"])["value"]
+    excess = frame[frame["metric"] == "excess"]
+    shares = [
+        100 * value / known[seed, t]
+        for seed, t, value in zip(excess["seed"], excess["t"], excess["value"], strict=True)
+    ]
+    return excess.assign(metric="relative_excess", value=shares)
+
+
+def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+    """Draw four panels over t: losses, losses relative to the constant, accuracy, reconstruction error.
+
+    Args:
+        numbers: What `table` gave.
+        settings: `recipes` are pairs of name and legend name, in order.
+    """
+    style.apply()
+    names = dict(settings["recipes"])
+    size = (2 * style.PANEL_WIDTH + 0.9, 2 * style.PANEL_HEIGHT + 0.4)
+    figure, axes = plt.subplots(2, 2, figsize=size, squeeze=False)
+    _losses(axes[0, 0], numbers, names)
+    _excess(axes[0, 1], numbers, names)
+    _accuracy(axes[1, 0], numbers, names)
+    _reconstruction(axes[1, 1], numbers, names)
+    handles, labels = axes[0, 1].get_legend_handles_labels()
+    axes[0, 1].legend(handles[:1], labels[:1], frameon=False, fontsize=7)
+    for letter, panel in zip(string.ascii_lowercase, axes.flat, strict=False):
+        panel.set_title(f"({letter}) {panel.get_title()}", loc="left", fontsize=8)
+        panel.set_title("")
+        panel.set(xlabel="time $t$", xlim=(-0.03, 1.03))
+    for panel in axes[:, 0]:
+        panel.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def _losses(panel: Axes, numbers: pd.DataFrame, names: dict[str, str]) -> None:
+    constant = _rows(numbers, "exact", "constant_quadrature")
+    panel.plot(constant["t"], constant["mean"], color=CONSTANT, linewidth=2.4, alpha=0.35, label="constant of Eq. 6")
+    for recipe in ("unconditional", "drl"):
+        _line(panel, _rows(numbers, recipe, "denoising_loss"), recipe, names)
+    panel.set(yscale="log", ylabel="denoising loss", title="Denoising loss")
+
+
+def _excess(panel: Axes, numbers: pd.DataFrame, names: dict[str, str]) -> None:
+    error = 200 * _level(numbers, "constant_se") / _level(numbers, "constant_quadrature")
+    panel.fill_between(error.index, -error, error, color=CONSTANT, alpha=0.35, linewidth=0, label="±2 standard errors")
+    for recipe in ("unconditional", "drl"):
+        _line(panel, _rows(numbers, recipe, "relative_excess"), recipe, names)
+    panel.set(ylabel="above the constant (%)", title="The same, above the constant")
+
+
+def _accuracy(panel: Axes, numbers: pd.DataFrame, names: dict[str, str]) -> None:
+    _line(panel, _rows(numbers, "drl", "test_accuracy"), "drl", names)
+    _flat(panel, numbers, "ae", "test_accuracy", names)
+    _ceiling(panel, numbers, "test_accuracy")
+    best, t = (_rows(numbers, "drl", metric, BEST) for metric in ("test_accuracy", BEST))
+    if len(best):
+        look = style.of("DRL", [])
+        panel.plot(t["mean"], best["mean"], "*", color=look.colour, markersize=9, label="best $t$ on validation")
+    panel.set(ylabel="accuracy (%)", title="Classes read from codes")
+
+
+def _reconstruction(panel: Axes, numbers: pd.DataFrame, names: dict[str, str]) -> None:
+    _line(panel, _rows(numbers, "drl", "reconstruction_error"), "drl", names)
+    _flat(panel, numbers, "ae", "reconstruction_error", names)
+    _ceiling(panel, numbers, "reconstruction_error")
+    panel.set(ylabel="share of variance left", title="$x_0$ read from codes")
+    panel.set_ylim(bottom=0)
+
+
+def _rows(numbers: pd.DataFrame, recipe: str, metric: str, arm: str = "") -> pd.DataFrame:
+    found = (numbers["recipe"] == recipe) & (numbers["metric"] == metric) & (numbers["arm"] == arm)
+    return numbers[found].sort_values("t")
+
+
+def _level(numbers: pd.DataFrame, metric: str) -> pd.Series:
+    return _rows(numbers, "exact", metric).set_index("t")["mean"]
+
+
+def _line(panel: Axes, rows: pd.DataFrame, recipe: str, names: dict[str, str]) -> None:
+    if recipe == "unconditional":
+        panel.plot(rows["t"], rows["mean"], "o-", color=UNCONDITIONAL, label=names[recipe])
+        low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
+        panel.fill_between(rows["t"], low, high, color=UNCONDITIONAL, alpha=0.2, linewidth=0)
+    else:
+        style.curve(panel, rows, "t", names[recipe], [])
+
+
+def _flat(panel: Axes, numbers: pd.DataFrame, recipe: str, metric: str, names: dict[str, str]) -> None:
+    """Draw what has no t as a level with a band of one deviation."""
+    row, look = _rows(numbers, recipe, metric).iloc[0], style.of(names[recipe], [])
+    panel.axhline(row["mean"], color=look.colour, linestyle=look.dashes, label=names[recipe])
+    panel.axhspan(row["mean"] - row["sd"], row["mean"] + row["sd"], color=look.colour, alpha=0.2, linewidth=0)
+
+
+def _ceiling(panel: Axes, numbers: pd.DataFrame, metric: str) -> None:
+    rows = _rows(numbers, "exact", metric)
+    panel.axhline(rows["mean"].iloc[0], color="#7F7F7F", linestyle=":", label="read from $x_0$ itself")

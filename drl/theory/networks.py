@@ -1,0 +1,64 @@
+"""Small networks on vectors: an encoder E(x_0, t), a score network, a decoder, all of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drl.models.embeddings import FourierEmbedding
+
+
+class Mlp(nn.Module):
+    """A perceptron with SiLU between its layers.
+
+    Args:
+        sizes: Of the input, the hidden layers and the output.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        """Build the layers."""
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.SiLU()]
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [n, sizes[0]] to [n, sizes[-1]]."""
+        output: Tensor = self.layers(x)
+        return output
+
+
+class Timed(nn.Module):
+    """A perceptron of a vector, and a code where there is one, whose hidden layers the noise level scales and shifts.
+
+    Args:
+        entries: Of x and the code together.
+        out: Of the output.
+        hidden: Width of the hidden layers.
+        depth: How many there are.
+        frequencies: How many Fourier features the logarithm of the noise has, half of them sines.
+        fourier_scale: Deviation of their frequencies, per unit of the logarithm.
+    """
+
+    def __init__(self, entries: int, out: int, hidden: int, depth: int, frequencies: int, fourier_scale: float) -> None:
+        """Build the layers."""
+        super().__init__()
+        self.embedding = FourierEmbedding(frequencies, fourier_scale)
+        sizes = [entries, *[hidden] * depth]
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
+        self.modulation = nn.Linear(2 * frequencies, 2 * hidden * depth)
+        self.last = nn.Linear(hidden, out)
+
+    def forward(self, x: Tensor, log_noise: Tensor, z: Tensor | None = None) -> Tensor:
+        """Map x [n, d], ln noise [n] and codes [n, c] or None to [n, out]."""
+        h = x if z is None else torch.cat((x, z), 1)
+        modulation = self.modulation(self.embedding(log_noise)).chunk(2 * len(self.layers), 1)
+        for layer, scale, shift in zip(self.layers, modulation[::2], modulation[1::2], strict=True):
+            h = F.silu((1 + scale) * layer(h) + shift)
+        output: Tensor = self.last(h)
+        return output

@@ -1,0 +1,138 @@
+"""`drl theory`: Eq. 6, the kernels and Proposition 2.1 on a mixture whose score is known, for one seed.
+
+Rows, by `recipe` (drl.config.theory.RECIPES, and the kernels `ve` and `vp`):
+
+- exact, each t: `constant`, lambda(t) c(t) of Eq. 6, with `constant_se`, and by quadrature `constant_quadrature`.
+  Without t: what the probes read from x_0 itself.
+- unconditional, each t: `denoising_loss`, with `_se`; `excess` over the constant on the same draws, with `_se`;
+  `explicit_loss`; `identity_gap`, excess - explicit_loss, with `_se`.
+- drl, each t: the first three; `val_accuracy` and `test_accuracy` of the class read from codes, in percent, and
+  `reconstruction_error`, the share of the variance of x_0 that reading it from codes leaves. Arm `best_t`: the same at
+  the t of the best validation accuracy. ae, without t: the same of the autoencoder.
+- ve, vp, each t: `mean_error` and `variance_error` of the closed form, with `_se`, relative. vp also: the constant.
+
+All losses and constants are weighted with lambda(t) = std(t)^2 and half the sum over the entries of x.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from drl.device import memory_used, place
+from drl.diffusion.sde import SDE, make_sde
+from drl.finished import Work, sole_job
+from drl.metrics import write_metrics
+from drl.provenance import write_card
+from drl.theory.kernels import kernel_errors
+from drl.theory.measures import Mean, constant, constant_by_quadrature, losses
+from drl.theory.mixture import Mixture, make_mixture
+from drl.theory.models import Autoencoder, ConditionalScoreModel, Model, ScoreModel
+from drl.theory.probes import Probes, Reading
+from drl.theory.training import MODELS, trained
+from drl.training.seeds import generator
+from drl.training.state import belongs_to
+
+Rows = Iterator[dict[str, Any]]
+
+
+def theory(
+    about: Mapping[str, Any], out: Path, settings: dict[str, Any], code: str, threads: int | None = None
+) -> None:
+    """Train the models of one seed, measure, and write `out` and the run card.
+
+    The processor does it on any machine: networks of a few thousand weights leave a GPU waiting.
+
+    Args:
+        about: Scale, dataset and seed, which all rows share.
+        out: The CSV file.
+        settings: drl.config.slices.theory.
+        code: Digest of the code, for the card.
+        threads: CPU threads.
+    """
+    started, placement = time.monotonic(), place("cpu", "fp32", "off", threads)
+    title = f"theory on {about['dataset']}, seed {about['seed']}"
+    with sole_job(Work(title, out, None, settings, code, {}, belongs_to("", placement), about)) as done:
+        if done:
+            return
+        rows = list(_rows(settings["theory"], int(about["seed"])))
+        write_metrics(out, [{**about, "study": "theory", **row} for row in rows])
+        seconds = round(time.monotonic() - started, 2)
+        memory = memory_used(placement.device)
+        write_card("theory", [out], settings, code, {}, **about, **placement.describe(), seconds=seconds, **memory)
+
+
+def _rows(settings: dict[str, Any], seed: int) -> Rows:
+    mixture, sdes = make_mixture(settings["mixture"]), {name: make_sde(settings[name]) for name in ("ve", "vp")}
+    models = {recipe: trained(recipe, mixture, sdes["ve"], settings, seed) for recipe in MODELS}
+    yield from _equation_6(settings, seed, mixture, models)
+    for name, sde in sdes.items():
+        yield from _kernel(settings, seed, name, sde)
+    yield from _constant_under_vp(settings, seed, mixture, sdes["vp"])
+    yield from _proposition_2_1(settings, seed, mixture, models)
+
+
+def _equation_6(settings: dict[str, Any], seed: int, mixture: Mixture, models: dict[str, Model]) -> Rows:
+    score_models = {name: model for name, model in models.items() if isinstance(model, ScoreModel)}
+    for t in settings["t"]:
+        found = losses(mixture, score_models, t, settings["draws"], generator(seed, f"theory, draws at {t}"))
+        yield from _mean("exact", t, "constant", Mean.of(found.floor))
+        integrated = constant_by_quadrature(mixture, make_sde(settings["ve"]), t, settings["nodes"])
+        yield {"recipe": "exact", "t": t, "metric": "constant_quadrature", "value": integrated}
+        for name in score_models:
+            yield from _mean(name, t, "denoising_loss", Mean.of(found.denoising[name]))
+            yield from _mean(name, t, "excess", found.excess(name))
+        yield from _mean("unconditional", t, "explicit_loss", Mean.of(found.explicit["unconditional"]))
+        yield from _mean("unconditional", t, "identity_gap", found.identity_gap("unconditional"))
+
+
+def _kernel(settings: dict[str, Any], seed: int, name: str, sde: SDE) -> Rows:
+    paths = generator(seed, f"theory, paths under {name}")
+    for found in kernel_errors(sde, settings["t"], settings["paths"], settings["path_steps"], paths):
+        yield from _mean(name, found.t, "mean_error", Mean(found.mean, found.mean_error, settings["paths"]))
+        yield from _mean(name, found.t, "variance_error", Mean(found.variance, found.variance_error, settings["paths"]))
+
+
+def _constant_under_vp(settings: dict[str, Any], seed: int, mixture: Mixture, sde: SDE) -> Rows:
+    for t in settings["t"]:
+        if float(sde.std(torch.tensor(t))) == 0:
+            continue  # nothing is noisy, and there is no score to match
+        draws = generator(seed, f"theory, draws under vp at {t}")
+        yield from _mean("vp", t, "constant", constant(mixture, sde, t, settings["draws"], draws))
+        integrated = constant_by_quadrature(mixture, sde, t, settings["nodes"])
+        yield {"recipe": "vp", "t": t, "metric": "constant_quadrature", "value": integrated}
+
+
+def _proposition_2_1(settings: dict[str, Any], seed: int, mixture: Mixture, models: dict[str, Model]) -> Rows:
+    drl, autoencoder = models["drl"], models["ae"]
+    assert isinstance(drl, ConditionalScoreModel)
+    assert isinstance(autoencoder, Autoencoder)
+    sizes = (settings["train"], settings["validation"], settings["test"])
+    probes = Probes(mixture, sizes, settings["neighbours"], generator(seed, "theory, probes"))
+
+    def read(model: ConditionalScoreModel | Autoencoder, t: float) -> Reading:
+        return probes.read(lambda x_0: model.encode(x_0, torch.full((len(x_0),), t)))
+
+    yield from _reading({"recipe": "exact"}, probes.read(lambda x_0: x_0), sizes)
+    yield from _reading({"recipe": "ae"}, read(autoencoder, 1.0), sizes)
+    readings = {t: read(drl, t) for t in settings["t"]}
+    for t, reading in readings.items():
+        yield from _reading({"recipe": "drl", "t": t}, reading, sizes)
+    best = max(readings, key=lambda t: readings[t].val_accuracy)
+    yield from _reading({"recipe": "drl", "arm": "best_t", "t": best}, readings[best], sizes)
+
+
+def _mean(recipe: str, t: float, metric: str, found: Mean) -> Rows:
+    yield {"recipe": recipe, "t": t, "metric": metric, "value": found.value, "n": found.n}
+    yield {"recipe": recipe, "t": t, "metric": f"{metric}_se", "value": found.error, "n": found.n}
+
+
+def _reading(cells: dict[str, Any], found: Reading, sizes: tuple[int, int, int]) -> Rows:
+    _, validation, test = sizes
+    yield {**cells, "metric": "val_accuracy", "value": found.val_accuracy, "n": validation}
+    yield {**cells, "metric": "test_accuracy", "value": found.test_accuracy, "n": test}
+    yield {**cells, "metric": "reconstruction_error", "value": found.reconstruction_error, "n": test}

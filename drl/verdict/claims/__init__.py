@@ -1,0 +1,1 @@
+"""What the paper says, each sentence with the statistic that decides it."""

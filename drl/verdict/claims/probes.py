@@ -1,0 +1,204 @@
+"""Claims about probes of frozen codes: Figures 4, 5, 9, 10, 11 (paper section 3.1, App. F)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.estimates import Estimate, Sample, difference
+from drl.verdict.evidence import Evidence
+
+FIGURE_4, FIGURE_5, FEWER_LABELS = ("figure_4",), ("figure_5",), ("figure_9", "figure_10", "figure_11")
+BY_FIGURE = "best t read off the curve of test images, as the figure shows it"
+BY_VALIDATION = "t chosen on validation images"
+# Names under the VP SDE; AE, VAE and SimCLR do not use it.
+VP = {"drl": "drl_vp", "vdrl": "vdrl_vp", "dae": "dae_vp", "cdae": "cdae_vp"}
+OURS = ("drl", "vdrl")
+FLAT = 2.0  # percentage points between the highest and the lowest t
+
+Parts = Callable[[Evidence], Iterator[Part]]
+
+
+def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
+    """Return a recipe's accuracy at its best t, and who chose it: validation images where they did."""
+    chosen = evidence.sample(item, dataset=dataset, recipe=recipe, arm="chosen")
+    if chosen is not None:
+        return chosen, BY_VALIDATION
+    curve = [sample for _, sample in over_time(evidence, item, dataset, recipe)]
+    return max(curve, key=lambda sample: sample.mean, default=None), BY_FIGURE
+
+
+def over_time(evidence: Evidence, item: str, dataset: str, recipe: str) -> list[tuple[float, Sample]]:
+    """Return a recipe's accuracies, each with its t."""
+    times = evidence.values(item, "t", dataset=dataset, recipe=recipe, arm="")
+    found = [(t, evidence.sample(item, dataset=dataset, recipe=recipe, arm="", t=t)) for t in times]
+    return [(float(t), sample) for t, sample in found if sample is not None]
+
+
+def _label(evidence: Evidence, item: str, recipe: str) -> str:
+    return str(dict(evidence.settings[item]["recipes"]).get(recipe, recipe))
+
+
+def _lead(items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]) -> Parts:
+    """Accuracy of each of ours at its best t less that of each rival at its."""
+
+    def parts(evidence: Evidence) -> Iterator[Part]:
+        for item in items:
+            names = VP if item == "figure_5" else {}
+            for dataset in evidence.datasets(item):
+                for own in (names.get(name, name) for name in ours):
+                    for rival in (names.get(name, name) for name in rivals):
+                        yield _one_lead(evidence, item, dataset, own, rival)
+
+    return parts
+
+
+def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str) -> Part:
+    budget = evidence.settings[item].get("budgets", {}).get(dataset)
+    labels = f", {budget} labels" if item in FEWER_LABELS else ""
+    name = f"{_label(evidence, item, own)} over {_label(evidence, item, rival)}{labels}"
+    (mine, note), (theirs, _) = (best(evidence, item, dataset, recipe) for recipe in (own, rival))
+    return Part(name, dataset, difference(mine, theirs), note)
+
+
+def _flat(evidence: Evidence) -> Iterator[Part]:
+    for dataset in evidence.datasets("figure_4"):
+        for recipe in ("ae", "vae"):
+            curve = [sample for _, sample in over_time(evidence, "figure_4", dataset, recipe)]
+            yield Part(_label(evidence, "figure_4", recipe), dataset, _range(curve) if curve else None)
+
+
+def _range(curve: list[Sample]) -> Estimate:
+    """Return how far a curve's highest and lowest values lie apart, within each replicate where those are known."""
+    if all(sample.values for sample in curve):
+        names = list(curve[0].values)
+        return Sample.of({name: _spread([sample.values[name] for sample in curve]) for name in names}).estimate()
+    return Sample(_spread([sample.mean for sample in curve]), 0.0, 1).estimate()
+
+
+def _spread(values: list[float]) -> float:
+    return max(values) - min(values)
+
+
+def _change(item: str, recipe: str, first: float, last: float) -> Parts:
+    """Accuracy at one t less that at another."""
+
+    def parts(evidence: Evidence) -> Iterator[Part]:
+        for dataset in evidence.datasets(item):
+            curve = dict(over_time(evidence, item, dataset, recipe))
+            name = f"{_label(evidence, item, recipe)}: t = {last:g} less t = {first:g}"
+            yield Part(name, dataset, difference(curve.get(last), curve.get(first), paired=True))
+
+    return parts
+
+
+def _best_over_last(evidence: Evidence) -> Iterator[Part]:
+    for dataset in evidence.datasets("figure_4"):
+        for recipe in OURS:
+            chosen, note = best(evidence, "figure_4", dataset, recipe)
+            last = dict(over_time(evidence, "figure_4", dataset, recipe)).get(1.0)
+            yield Part(_label(evidence, "figure_4", recipe), dataset, difference(chosen, last, paired=True), note)
+
+
+LEAD = "accuracy at the best t of the one less that of the other"
+CLAIMS = (
+    Claim(
+        "drl_beats_autoencoders",
+        "DRL and VDRL, each at its best t, beat AE, VAE, DAE and CDAE.",
+        "section 3.1, Figure 4",
+        FIGURE_4,
+        LEAD,
+        "points",
+        "above",
+        0.0,
+        _lead(FIGURE_4, OURS, ("ae", "vae", "dae", "cdae")),
+    ),
+    Claim(
+        "drl_beats_autoencoders_vp",
+        "Under the variance preserving SDE, too, DRL and VDRL beat AE, VAE, DAE, CDAE and SimCLR-Gauss.",
+        "section 3.1, Figure 5",
+        FIGURE_5,
+        LEAD,
+        "points",
+        "above",
+        0.0,
+        _lead(FIGURE_5, OURS, ("ae", "vae", "dae", "cdae", "simclr_gauss")),
+    ),
+    Claim(
+        "drl_beats_autoencoders_few_labels",
+        "DRL and VDRL beat AE and VAE also where the probe has few labels.",
+        "App. F, Figures 9 to 11",
+        FEWER_LABELS,
+        LEAD,
+        "points",
+        "above",
+        0.0,
+        _lead(FEWER_LABELS, OURS, ("ae", "vae")),
+    ),
+    Claim(
+        "simclr_beats_all",
+        "SimCLR with its augmentations beats all other methods.",
+        "section 3.1, Figure 4",
+        FIGURE_4,
+        LEAD,
+        "points",
+        "above",
+        0.0,
+        _lead(FIGURE_4, ("simclr",), ("drl", "vdrl", "ae", "vae", "dae", "cdae", "simclr_gauss")),
+    ),
+    Claim(
+        "simclr_gauss_beaten",
+        "SimCLR restricted to Gaussian noise does not beat all: DRL and VDRL are better.",
+        "section 3.1, Figure 4",
+        FIGURE_4,
+        LEAD,
+        "points",
+        "above",
+        0.0,
+        _lead(FIGURE_4, OURS, ("simclr_gauss",)),
+    ),
+    Claim(
+        "autoencoders_flat",
+        "Time means nothing to AE and VAE: their accuracy is the same at every t.",
+        "section 3.1, Figure 4",
+        FIGURE_4,
+        "highest less lowest accuracy over t",
+        "points",
+        "below",
+        FLAT,
+        _flat,
+    ),
+    Claim(
+        "dae_falls",
+        "DAE falls with t, because its encoder sees ever more noise.",
+        "section 3.1, Figure 4",
+        FIGURE_4,
+        "accuracy at t = 1 less that at t = 0",
+        "points",
+        "below",
+        0.0,
+        _change("figure_4", "dae", 0.0, 1.0),
+    ),
+    Claim(
+        "cdae_rises",
+        "CDAE rises with t, because its encoder is useless at low noise.",
+        "section 3.1, Figure 4",
+        FIGURE_4,
+        "accuracy at t = 1 less that at t = 0",
+        "points",
+        "above",
+        0.0,
+        _change("figure_4", "cdae", 0.0, 1.0),
+    ),
+    Claim(
+        "best_t_beats_last",
+        "The best t beats t = 1, which is a static code: the curve of codes is worth more than one of them.",
+        "section 3.1, Proposition 2.1",
+        FIGURE_4,
+        "accuracy at the best t less that at t = 1, of the same model",
+        "points",
+        "above",
+        0.0,
+        _best_over_last,
+    ),
+)

@@ -1,0 +1,108 @@
+"""Claims of the paper's theory, on a mixture whose score is known (section 2, App. B, C; drl/theory)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.estimates import Estimate, Sample, difference
+from drl.verdict.evidence import Evidence
+
+ITEM = ("theory",)
+MIXTURE = "mixture"
+COMPARABLE = 0.05  # of the variance of x_0
+AS_GOOD = -2.0  # percentage points
+
+
+def _over_constant(
+    recipe: str, over: Callable[[list[float]], float], name: str
+) -> Callable[[Evidence], Iterator[Part]]:
+    """A model's excess over the constant of Eq. 6, in percent of it, summarised over t."""
+
+    def parts(evidence: Evidence) -> Iterator[Part]:
+        shares = []
+        for t in evidence.values("theory", "t", recipe=recipe, arm="", metric="excess"):
+            excess = evidence.sample("theory", recipe=recipe, arm="", t=t, metric="excess")
+            constant = evidence.sample("theory", recipe="exact", arm="", t=t, metric="constant_quadrature")
+            if excess is not None and constant is not None:
+                shares.append((excess, constant))
+        yield Part(name, MIXTURE, _share(shares, over) if shares else None)
+
+    return parts
+
+
+def _share(pairs: list[tuple[Sample, Sample]], over: Callable[[list[float]], float]) -> Estimate:
+    if all(sample.values for pair in pairs for sample in pair):
+        seeds = pairs[0][0].values
+        shares = {k: over([100 * e.values[k] / c.values[k] for e, c in pairs]) for k in seeds}
+        return Sample.of(shares).estimate()
+    return Sample(over([100 * e.mean / c.mean for e, c in pairs]), 0.0, 1).estimate()
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _read(evidence: Evidence, metric: str, recipe: str, **where: object) -> Sample | None:
+    return evidence.sample("theory", recipe=recipe, metric=metric, **where)
+
+
+def _like_autoencoder(evidence: Evidence) -> Iterator[Part]:
+    at_1 = _read(evidence, "reconstruction_error", "drl", arm="", t=1.0)
+    yield Part("DRL at t = 1 less AE", MIXTURE, difference(at_1, _read(evidence, "reconstruction_error", "ae")))
+
+
+def _as_good(evidence: Evidence) -> Iterator[Part]:
+    best = _read(evidence, "test_accuracy", "drl", arm="best_t")
+    at_1 = _read(evidence, "test_accuracy", "drl", arm="", t=1.0)
+    note = "t chosen on validation draws"
+    yield Part("best t less t = 1", MIXTURE, difference(best, at_1, paired=True), note)
+    yield Part("best t less AE", MIXTURE, difference(best, _read(evidence, "test_accuracy", "ae")), note)
+
+
+CLAIMS = (
+    Claim(
+        "loss_has_a_floor",
+        "The denoising loss of a model that sees x_t alone stays above a constant.",
+        "section 2, Eq. 6, App. B",
+        ITEM,
+        "smallest excess over t, in percent of the constant",
+        "%",
+        "above",
+        0.0,
+        _over_constant("unconditional", min, "unconditional"),
+    ),
+    Claim(
+        "code_goes_below",
+        "With a code of x_0 as a further input the denoising loss goes below that constant.",
+        "section 2.1",
+        ITEM,
+        "mean excess over t, in percent of the constant",
+        "%",
+        "below",
+        0.0,
+        _over_constant("drl", _mean, "DRL"),
+    ),
+    Claim(
+        "code_at_1_like_autoencoder",
+        "At t = 1 the code is that of an autoencoder.",
+        "section 2.2, Proposition 2.1, App. C",
+        ITEM,
+        "share of x_0's variance that a regression does not read from the code, less the autoencoder's",
+        "",
+        "within",
+        COMPARABLE,
+        _like_autoencoder,
+    ),
+    Claim(
+        "curve_at_least_as_good",
+        "The curve of codes is at least as good as a static code.",
+        "section 2.2, Proposition 2.1",
+        ITEM,
+        "accuracy at the best t less that of the other",
+        "points",
+        "above",
+        AS_GOOD,
+        _as_good,
+    ),
+)

@@ -1,0 +1,186 @@
+"""`drl compare`: every number of Tables 1 to 6 beside ours."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+
+from drl.files import atomic
+from drl.inputs import check_inputs
+from drl.job_lock import job_lock
+from drl.provenance import write_card
+from drl.reporting.fine_tuning_paper import ARMS, DATASETS, DIFFERENCES
+from drl.reporting.paper_values import paper_values
+from drl.verdict.ledger_page import counts
+from drl.verdict.of_paper import NAMES, PRIORS
+
+AGREES, DIFFERS, NOT_RUN, NOT_COMPARABLE = "agrees", "differs", "not run", "not comparable at this scale"
+VERDICTS = (AGREES, DIFFERS, NOT_COMPARABLE, NOT_RUN)
+TABLES = (1, 2, 3, 4, 5, 6)
+OWN_NAMES = {
+    "accuracy_pct": "accuracy",
+    "improvement_pct_points": "difference",
+    "fid_20k": "fid",
+    "sigma_t_init": "sigma",
+}
+IMAGES = 20_000  # samples of the paper's FID
+ROUNDING = 0.005  # sigma(t_init) is printed with two digits
+
+
+@dataclass(frozen=True)
+class Own:
+    """Our number: on which dataset, mean, deviation and count."""
+
+    dataset: str
+    mean: float
+    sd: float
+    n: int
+
+
+def compare(tables: Sequence[Path], out: Path, settings: dict[str, Any], code: str) -> str:
+    """Write `out` (comparison.csv) and its run card.
+
+    Args:
+        tables: The CSV files of Tables 1 to 6; those that are not there were not run.
+        out: The CSV file.
+        settings: As `comparison` has them.
+        code: Digest of the code, for the card.
+
+    Returns:
+        One line that counts the verdicts.
+
+    Raises:
+        UserError: If a file was changed.
+    """
+    started = time.monotonic()
+    there = [path for path in tables if path.is_file()]
+    inputs = check_inputs(there)
+    frame = comparison({path.stem: pd.read_csv(path) for path in there}, settings)
+    with job_lock("compare", out):
+        with atomic(out) as csv:
+            frame.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
+        seconds = round(time.monotonic() - started, 2)
+        write_card("compare", [out], settings, code, inputs=inputs, seconds=seconds)
+    return f"{out}: {len(frame)} numbers: {counts(list(frame['verdict']), VERDICTS)}"
+
+
+def comparison(tables: Mapping[str, pd.DataFrame], settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a row for each of the paper's numbers.
+
+    Args:
+        tables: What `drl table` made, by name.
+        settings: `scale`; `datasets`: of each table; `tolerance` and `confidence` (drl.config.verdict); `extractor` and
+            `images` of Table 6.
+
+    Returns:
+        table, dataset, labels, method, variant, metric and published as in config/paper_values.csv; our_dataset, ours,
+        sd, n, difference (ours less published), tolerance, verdict and why.
+    """
+    rows: list[dict[str, Any]] = []
+    for number in TABLES:
+        name = f"table_{number}"
+        for printed in _printed(number):
+            own = _own(tables.get(name), number, printed, settings["datasets"].get(name, []))
+            rows.append({**printed, **_verdict(own, name in tables, number, printed, settings)})
+    return pd.DataFrame(rows)
+
+
+def _printed(number: int) -> Iterator[dict[str, Any]]:
+    for row in paper_values(number).to_dict("records"):
+        yield {
+            "table": number,
+            **{str(key): value for key, value in row.items() if key != "value"},
+            "published": row["value"],
+        }
+
+
+def _own(table: pd.DataFrame | None, number: int, printed: Mapping[str, Any], datasets: Sequence[str]) -> Own | None:
+    """Find our number: on the paper's dataset, or else with as many labels on the one that stands in for it."""
+    if table is None:
+        return None
+    rows = table[table["metric"] == OWN_NAMES[printed["metric"]]]
+    if number == 6:
+        rows = rows[(rows["t"] - float(printed["variant"].removeprefix("t_init="))).abs() < 1e-9]
+        if printed["metric"] == "fid_20k":
+            rows = rows[rows["arm"] == PRIORS[printed["method"]]]
+    else:
+        arms = dict(_arms(number, printed["metric"]))
+        arm = arms[printed["method"], printed["variant"]]
+        rows = rows[(rows["arm"] == arm) & (rows["labels"] == int(printed["labels"]))]
+    dataset = NAMES.get(printed["dataset"], "cifar10")
+    stand_ins = [name for name in datasets if name not in DATASETS]
+    for name in (dataset, *stand_ins):
+        for row in rows[rows["dataset"] == name].to_dict("records"):
+            return Own(name, float(row["mean"]), float(row["sd"]), int(row.get("n", row.get("n_seeds", 1))))
+    return None
+
+
+def _arms(number: int, metric: str) -> Iterator[tuple[tuple[str, str], str]]:
+    known = DIFFERENCES.get(number, {}) if metric == "improvement_pct_points" else ARMS[number]
+    yield from ((names, arm) for arm, names in known.items())
+
+
+def _verdict(
+    own: Own | None, made: bool, number: int, printed: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    empty = dict.fromkeys(("our_dataset", "ours", "sd", "n", "difference", "tolerance"))
+    if own is None:
+        return empty | {"verdict": NOT_RUN, "why": _why_not_run(made, number, settings)}
+    row = empty | {"our_dataset": own.dataset, "ours": own.mean, "sd": own.sd, "n": own.n}
+    if why := _incomparable(own, printed, settings):
+        return row | {"verdict": NOT_COMPARABLE, "why": why}
+    allowed = tolerance(own, printed, settings)
+    apart = own.mean - printed["published"]
+    verdict = AGREES if abs(apart) <= allowed else DIFFERS
+    return row | {"difference": apart, "tolerance": allowed, "verdict": verdict, "why": ""}
+
+
+def _why_not_run(made: bool, number: int, settings: Mapping[str, Any]) -> str:
+    if not made:
+        return f"Table {number} has not been made"
+    scale, shown = settings["scale"], ", ".join(settings["datasets"].get(f"table_{number}", []))
+    return f"at scale {scale} Table {number} is of {shown}, with other numbers of labels or fewer arms"
+
+
+def _incomparable(own: Own, printed: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Say why two numbers cannot be compared; empty if they can."""
+    if printed["metric"] == "sigma_t_init":
+        return ""  # a closed form
+    reasons = []
+    if own.dataset not in DATASETS:
+        reasons.append(f"{own.dataset} in place of {printed['dataset'] or 'CIFAR-10'}")
+    if settings["scale"] != "paper":
+        reasons.append(f"networks and steps of scale {settings['scale']}")
+    if printed["metric"] == "fid_20k":
+        if settings["extractor"] != "inception":
+            reasons.append("not Inception's features")
+        if settings["images"] != IMAGES:
+            reasons.append(f"{settings['images']} samples, not {IMAGES}")
+    return "; ".join(reasons)
+
+
+def tolerance(own: Own, printed: Mapping[str, Any], settings: Mapping[str, Any]) -> float:
+    """Return how far ours may lie from the paper's single run.
+
+    The configured tolerance; of several runs, what one more of them may give, where that is wider: Student's quantile
+    times the deviation times sqrt(1 + 1/n).
+    """
+    allowed = settings["tolerance"]
+    if printed["metric"] == "sigma_t_init":
+        return ROUNDING + 1e-9
+    if printed["metric"] == "fid_20k":
+        least = allowed["fid"] * printed["published"]
+    else:
+        few = int(printed["labels"]) <= allowed["few"]
+        least = allowed["few_labels"] if few else allowed["accuracy"]
+    if own.n < 2:
+        return float(least)
+    quantile = float(stats.t.ppf((1 + settings["confidence"]) / 2, own.n - 1))
+    return max(float(least), quantile * own.sd * math.sqrt(1 + 1 / own.n))

@@ -1,0 +1,108 @@
+"""Means over replicates, differences and confidence intervals: Student's t, or Welch's where they do not pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scipy import stats
+
+ALONE = "mean"  # the replicate of numbers that are known as mean, deviation and count alone
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was measured in one place.
+
+    Attributes:
+        mean: Over replicates.
+        sd: Deviation over replicates (ddof 1); 0 for a single one.
+        n: Number of replicates.
+        values: Each replicate's value; empty where only mean, deviation and count are known.
+    """
+
+    mean: float
+    sd: float
+    n: int
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, float]) -> Sample:
+        """Summarise replicates by their names."""
+        numbers = list(values.values())
+        mean = math.fsum(numbers) / len(numbers)
+        squares = math.fsum((value - mean) ** 2 for value in numbers)
+        return cls(mean, math.sqrt(squares / (len(numbers) - 1)) if len(numbers) > 1 else 0.0, len(numbers), values)
+
+    def estimate(self) -> Estimate:
+        """Return the mean as an estimate."""
+        return Estimate(self.mean, self.sd / math.sqrt(self.n), self.n - 1, self.n)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and how well it is known.
+
+    Attributes:
+        value: The number.
+        error: Its standard error; 0 where there is one replicate, whose error is not known.
+        df: Degrees of freedom of the error; 0: not known.
+        n: Replicates, the fewer of two sides.
+    """
+
+    value: float
+    error: float
+    df: float
+    n: int
+
+    def interval(self, confidence: float) -> tuple[float, float] | None:
+        """Return the two-sided confidence interval; None where the error is not known."""
+        if self.df <= 0:
+            return None
+        reach = float(stats.t.ppf((1 + confidence) / 2, self.df)) * self.error
+        return self.value - reach, self.value + reach
+
+
+def difference(first: Sample | None, second: Sample | None, paired: bool = False) -> Estimate | None:
+    """Return the mean of `first` less that of `second`; None if one was not measured.
+
+    Args:
+        first: What is subtracted from.
+        second: What is subtracted.
+        paired: Whether replicates of the same name belong together, such as one model read at two times. Without their
+            values, or with others on each side, they are taken as independent, which makes the interval wider.
+    """
+    if first is None or second is None:
+        return None
+    if paired and first.values and set(first.values) == set(second.values):
+        return Sample.of({name: value - second.values[name] for name, value in first.values.items()}).estimate()
+    errors = [sample.sd**2 / sample.n for sample in (first, second)]
+    return Estimate(
+        first.mean - second.mean, math.sqrt(sum(errors)), _welch(errors, (first, second)), _fewer(first, second)
+    )
+
+
+def ratio(first: Sample | None, second: Sample | None) -> Estimate | None:
+    """Return the mean of `first` over that of `second`, its error to first order (the delta method).
+
+    None if one was not measured.
+    """
+    if first is None or second is None:
+        return None
+    value = first.mean / second.mean
+    errors = [(sample.sd / sample.mean) ** 2 / sample.n for sample in (first, second)]
+    return Estimate(value, abs(value) * math.sqrt(sum(errors)), _welch(errors, (first, second)), _fewer(first, second))
+
+
+def _fewer(first: Sample, second: Sample) -> int:
+    return min(first.n, second.n)
+
+
+def _welch(errors: Sequence[float], samples: Sequence[Sample]) -> float:
+    """Return Welch and Satterthwaite's degrees of freedom; 0 where a side has one replicate."""
+    if min(sample.n for sample in samples) < 2:
+        return 0.0
+    parts = sum(error**2 / (sample.n - 1) for error, sample in zip(errors, samples, strict=True))
+    # No deviation at all: as many as there are.
+    return sum(errors) ** 2 / parts if parts else float(sum(sample.n - 1 for sample in samples))

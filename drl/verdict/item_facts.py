@@ -1,0 +1,110 @@
+"""What stands below an item's caption in the report: its numbers, claims, cost and run card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from drl.config.schema import Config
+from drl.costs.show import hours, size
+from drl.costs.spent import Spent
+from drl.errors import UserError
+from drl.items import ITEMS
+from drl.verdict.comparison import VERDICTS
+from drl.verdict.ledger_page import counts, summaries
+from drl.verdict.rst import escape, list_table
+
+
+def item_facts(item: str, results: Path, config: Config) -> str:
+    """Return the text in reStructuredText.
+
+    Args:
+        item: Name of the item.
+        results: results/<scale>.
+        config: The configuration.
+    """
+    return "\n".join(_facts(item, results, config)) + "\n"
+
+
+def _facts(item: str, results: Path, config: Config) -> Iterator[str]:
+    is_table = ITEMS[item].kind == "table"
+    file = results / (f"tables/{item}.csv" if is_table else f"figures/{item}.svg")
+    if is_table:
+        yield from _table(file.with_suffix(".md"))
+    yield from (f"**Published**: {_published(item, results)}", "")
+    yield from _claims(item, results)
+    yield from (f"**Cost**: {_cost(item, results, config)}", "")
+    yield f"**Run card**: `{file.name}.json`_. {_made(Path(f'{file}.json'))}"
+
+
+def _table(markdown: Path) -> Iterator[str]:
+    """Yield the table as it stands in its Markdown file; its caption says the same as the report's."""
+    if not markdown.is_file():
+        return
+    lines = [line for line in markdown.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    yield from list_table(head, rows, [round(100 / len(head))] * len(head))
+
+
+def _published(item: str, results: Path) -> str:
+    if ITEMS[item].kind == "diagnostic":
+        return "not in the paper."
+    if ITEMS[item].kind == "figure":
+        return "the paper prints no numbers for this figure."
+    path = results / "comparison.csv"
+    if not path.is_file():
+        return "not compared yet; `drl compare` does."
+    frame = pd.read_csv(path)
+    rows = frame[frame["table"] == int(item.removeprefix("table_"))]
+    return f"{len(rows)} numbers, each beside ours in comparison.csv: {counts(list(rows['verdict']), VERDICTS)}."
+
+
+def _claims(item: str, results: Path) -> Iterator[str]:
+    path = results / "claims.csv"
+    if not path.is_file():
+        return
+    frame = pd.read_csv(path)
+    rows = summaries(frame[[item in items.split() for items in frame["items"]]])
+    if rows:
+        yield from ("**Claims that rest on it**:", "")
+        yield from (f"- {escape(row['says'])} *{row['source']}* **{row['verdict']}**" for row in rows)
+        yield ""
+
+
+def _cost(item: str, results: Path, config: Config) -> str:
+    spent = _spent(results, config)
+    if spent is None or item not in spent.by_item:
+        return "not known."
+    total, own = spent.total(spent.by_item[item]), spent.own(item)
+    gpu = f", {hours(total.gpu_seconds)} of them on a GPU" if total.gpu_seconds else ""
+    return (
+        f"{hours(total.seconds)} hours of {total.jobs.total()} jobs{gpu}; {hours(own.seconds)} hours of these for this "
+        f"item alone. At most {size(max(total.memory, total.gpu_memory))} of memory."
+    )
+
+
+@cache
+def _spent_in(results: Path, config: str) -> Spent | None:
+    try:
+        return Spent.read(results, Config.model_validate_json(config))
+    except UserError:
+        return None
+
+
+def _spent(results: Path, config: Config) -> Spent | None:
+    # A configuration holds mappings, which cannot be keys.
+    return _spent_in(results, config.model_dump_json())
+
+
+def _made(card: Path) -> str:
+    try:
+        found: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    dirty = " with changes" if found["git"]["dirty"] else ""
+    return f"Drawn at commit {(found['git']['commit'] or 'not known')[:12]}{dirty}."

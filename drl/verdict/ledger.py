@@ -1,0 +1,191 @@
+"""`drl claims`: whether each claim of the paper holds in what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from drl.errors import UserError
+from drl.files import atomic
+from drl.inputs import check_inputs
+from drl.job_lock import job_lock
+from drl.provenance import write_card
+from drl.reporting.aggregate import read_all
+from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.claims.registry import CLAIMS
+from drl.verdict.evidence import Evidence
+from drl.verdict.ledger_page import counts, markdown, number
+from drl.verdict.of_paper import paper_evidence
+from drl.verdict.reading import from_item, from_metrics
+
+SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN = "supported", "not supported", "undecided", "not run"
+DEMO = "demo scale is a machinery check"
+
+
+def claims(metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: str, items: Path | None = None) -> str:
+    """Write `out` (claims.csv), and beside it claims.md and the run card.
+
+    Args:
+        metrics: CSV files of all studies; those that are not there were not run.
+        out: The CSV file.
+        settings: `scale`, `confidence`, and `items` with the settings of each item.
+        code: Digest of the code, for the card.
+        items: A folder with items' own CSV files, such as docs/results/lite, to be read in place of metrics.
+
+    Returns:
+        One line that counts the verdicts.
+
+    Raises:
+        UserError: If a file is cut off or changed, or nothing at all was measured.
+    """
+    started = time.monotonic()
+    there = [path for path in metrics if path.is_file()]
+    if items is not None:
+        there = [path for item in settings["items"] for path in [_file_of(items, item)] if path.is_file()]
+    if not there:
+        where = items or "the metrics files"
+        raise UserError(f"claims: {where}: nothing was measured yet; run an item first, such as `snakemake figure_4`")
+    inputs = check_inputs(there)
+    cells = _from_items(items, settings) if items is not None else _from_metrics(there, settings)
+    frame = ledger(Evidence(settings["scale"], settings["items"], cells), settings["confidence"])
+    with job_lock("claims", out):
+        with atomic(out) as csv, atomic(out.with_suffix(".md")) as page:
+            frame.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
+            page.write_text(markdown(frame, settings["scale"], settings["confidence"]), encoding="utf-8")
+        seconds = round(time.monotonic() - started, 2)
+        write_card("claims", [out, out.with_suffix(".md")], settings, code, inputs=inputs, seconds=seconds)
+    verdicts = list(frame.drop_duplicates("claim")["claim_verdict"])
+    return f"{out}: {len(verdicts)} claims: {counts(verdicts)}"
+
+
+def _from_metrics(paths: Sequence[Path], settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    frame = read_all(paths)
+    found = {item: from_metrics(frame, item, known) for item, known in settings["items"].items()}
+    return {item: cells for item, cells in found.items() if cells is not None}
+
+
+def _from_items(folder: Path, settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    files = {item: _file_of(folder, item) for item in settings["items"]}
+    return {item: from_item(path, item) for item, path in files.items() if path.is_file()}
+
+
+def _file_of(folder: Path, item: str) -> Path:
+    return folder / f"{item}.csv"
+
+
+def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] = CLAIMS) -> pd.DataFrame:
+    """Decide every claim.
+
+    Args:
+        evidence: What was measured.
+        confidence: Of the intervals.
+        registry: The claims.
+
+    Returns:
+        A row for each part of each claim: claim, says, source, items, scale, dataset, part, statistic, unit, wants,
+        estimate, low, high, n, verdict and why; paper (the same statistic of the paper's own printed numbers, where
+        they give it); and, the same in all rows of a claim, paper_tables (in how many comparisons of the paper's own
+        tables the claim holds) and claim_verdict.
+    """
+    printed = _printed(registry)
+    rows = []
+    for claim in registry.values():
+        parts = _parts(claim, evidence)
+        # Where one of several is enough, more of them make a chance hit likelier (Bonferroni).
+        level = 1 - (1 - confidence) / len(parts) if claim.holds == "some" else confidence
+        decided = [decide(claim, part, level, evidence.scale) for part in parts]
+        whole = together(claim, [row["verdict"] for row in decided])
+        about = {"claim": claim.name, "says": claim.says, "source": claim.source, "items": " ".join(claim.items)}
+        about["scale"] = evidence.scale
+        tables = _in_tables(claim, [value for (name, *_), value in printed.items() if name == claim.name])
+        for part, row in zip(parts, decided, strict=True):
+            paper = printed.get((claim.name, part.dataset, part.name))
+            rows.append({**about, **row, "paper": paper, "paper_tables": tables, "claim_verdict": whole})
+    return pd.DataFrame(rows)
+
+
+def _parts(claim: Claim, evidence: Evidence) -> list[Part]:
+    """Return a claim's parts; one that says so where its items are not in the configuration."""
+    lacking = [item for item in claim.items if item not in evidence.settings]
+    parts = [] if lacking else list(claim.parts(evidence))
+    return parts or [Part("", "", None, f"{', '.join(lacking or claim.items)} has no such part in the configuration")]
+
+
+def _printed(registry: Mapping[str, Claim]) -> dict[tuple[str, str, str], float]:
+    """Return the statistic of the paper's own tables for each part of the claims that rest on tables alone."""
+    evidence = paper_evidence()
+    found = {}
+    for claim in registry.values():
+        if all(evidence.has(item) for item in claim.items):
+            for part in claim.parts(evidence):
+                if part.estimate is not None:
+                    found[claim.name, part.dataset, part.name] = part.estimate.value
+    return found
+
+
+def _in_tables(claim: Claim, values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    holds = sum(_inside(claim, value, value) for value in values)
+    return f"{holds} of {len(values)} ({number(min(values))} to {number(max(values))})"
+
+
+def decide(claim: Claim, part: Part, confidence: float, scale: str) -> dict[str, Any]:
+    """Decide one part: by where its confidence interval lies.
+
+    Returns:
+        The row's cells from dataset to why.
+    """
+    row: dict[str, Any] = {"dataset": part.dataset, "part": part.name, "statistic": claim.statistic, "unit": claim.unit}
+    row |= {"wants": claim.wants, "estimate": None, "low": None, "high": None, "n": 0}
+    if part.estimate is None:
+        return row | {"verdict": NOT_RUN, "why": part.note or "not measured"}
+    interval = part.estimate.interval(confidence)
+    row |= {"estimate": part.estimate.value, "n": part.estimate.n}
+    if interval is not None:
+        row |= {"low": interval[0], "high": interval[1]}
+    verdict, why = _by_interval(claim, part.estimate.value, interval)
+    if scale == "demo":
+        verdict, why = UNDECIDED, DEMO
+    return row | {"verdict": verdict, "why": "; ".join(filter(None, (why, part.note)))}
+
+
+def _by_interval(claim: Claim, value: float, interval: tuple[float, float] | None) -> tuple[str, str]:
+    if interval is None:
+        way = "to it" if _inside(claim, value, value) else "against it"
+        return UNDECIDED, f"no interval; points {way}"
+    if _inside(claim, *interval):
+        return SUPPORTED, ""
+    if _outside(claim, *interval):
+        return NOT_SUPPORTED, ""
+    return UNDECIDED, "the interval holds the bound"
+
+
+def _inside(claim: Claim, low: float, high: float) -> bool:
+    """Whether all of an interval lies where the claim wants it."""
+    if claim.side == "within":
+        return -claim.bound <= low and high <= claim.bound
+    return low > claim.bound if claim.side == "above" else high < claim.bound
+
+
+def _outside(claim: Claim, low: float, high: float) -> bool:
+    """Whether nothing of an interval does."""
+    if claim.side == "within":
+        return high < -claim.bound or low > claim.bound
+    return high < claim.bound if claim.side == "above" else low > claim.bound
+
+
+def together(claim: Claim, verdicts: Sequence[str]) -> str:
+    """Return the verdict on a claim from those on its parts, of which some may not have been run."""
+    run = [verdict for verdict in verdicts if verdict != NOT_RUN]
+    if not run:
+        return NOT_RUN
+    good, bad = (SUPPORTED, NOT_SUPPORTED) if claim.holds == "every" else (NOT_SUPPORTED, SUPPORTED)
+    # `every` falls with one part that fails, `some` stands with one that holds.
+    if bad in run:
+        return bad
+    return good if all(verdict == good for verdict in run) and len(run) == len(verdicts) else UNDECIDED

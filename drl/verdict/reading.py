@@ -1,0 +1,190 @@
+"""From files to evidence: an item's metrics, or where those are gone the CSV of the item itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from drl.errors import UserError
+from drl.items import ITEMS
+from drl.reporting import few_shot_curves, probe_curves
+from drl.reporting.fine_tuning_runs import read_runs
+from drl.verdict.estimates import ALONE
+from drl.verdict.evidence import AXES, COLUMNS
+
+Settings = Mapping[str, Any]
+
+
+def from_metrics(frame: pd.DataFrame, item: str, settings: Settings) -> pd.DataFrame | None:
+    """Return an item's cells, a row a replicate, from rows of metrics files.
+
+    Args:
+        frame: Rows of any studies, as drl.reporting.aggregate.read_all gives them.
+        item: Name of the item.
+        settings: Of the item.
+
+    Returns:
+        A frame with columns COLUMNS; None if nothing of the item is among the rows.
+    """
+    rows = frame[frame["study"] == ITEMS[item].study]
+    rows = rows[rows["dataset"].isin([dataset for dataset, _ in settings.get("datasets", [])])]
+    # A study that no claim rests on is not read.
+    reader = READERS.get(item) or READERS.get(ITEMS[item].study)
+    if rows.empty or reader is None:
+        return None
+    cells = reader(rows, dict(settings))
+    return None if cells is None or cells.empty else _whole(cells.assign(sd=0.0, n=1))
+
+
+def from_item(path: Path, item: str) -> pd.DataFrame:
+    """Return an item's cells, one row each, from the CSV that was drawn or made: mean, deviation and count.
+
+    Raises:
+        UserError: If it is no such file.
+    """
+    try:
+        numbers = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as the numbers of {item} ({error}); make it again") from error
+    counts = "n" if "n" in numbers else "n_seeds"
+    if lacking := {"dataset", "metric", "mean", "sd", counts} - set(numbers):
+        raise UserError(f"{path}: has no column {min(lacking)!r}; give the CSV of {item} as this program made it")
+    if item == "t_trajectory":
+        numbers = _last_epoch(numbers, ["dataset", "arm", "metric"])
+    if "arm" in numbers and ITEMS[item].study in ("probe", "theory"):
+        # There t is a mean of chosen ones.
+        numbers["t"] = numbers["t"].where(numbers["arm"].isna())
+    cells = numbers.rename(columns={"mean": "value", counts: "n"})
+    return _whole(cells.assign(replicate=ALONE))
+
+
+def _whole(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return exactly COLUMNS; axes that an item does not have are empty."""
+    cells = cells.assign(**{axis: None for axis in AXES if axis not in cells})
+    cells = cells[COLUMNS].astype({"recipe": object, "arm": object})
+    return cells.fillna({"recipe": "", "arm": ""}).reset_index(drop=True)
+
+
+def _means(rows: pd.DataFrame, axes: Iterable[str], replicate: pd.Series[Any]) -> pd.DataFrame:
+    """Average what a replicate has several of, such as probe seeds."""
+    named = rows.assign(replicate=replicate.astype(str))
+    return named.groupby([*axes, "replicate"], sort=False, dropna=False)["value"].mean().reset_index()
+
+
+def _seeds(rows: pd.DataFrame) -> pd.Series[Any]:
+    return rows["seed"].astype(int)
+
+
+def _runs(rows: pd.DataFrame) -> pd.Series[Any]:
+    """Name each fine-tuning by its seed and split."""
+    return rows["seed"].astype(int).astype(str) + "/" + rows["split"].astype(int).astype(str)
+
+
+def _of_recipes(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """One number a recipe, metric and time; members of a sweep that is an axis become their recipe."""
+    members = settings.get("members", {})
+    base = {member: name for name, found in members.items() for member in found}
+    names = set(base) or {name for name, _ in settings["recipes"]}
+    rows = rows[rows["recipe"].isin(names)]
+    return _means(rows.assign(recipe=rows["recipe"].replace(base)), ["dataset", "recipe", "t", "metric"], _seeds(rows))
+
+
+def _probe(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    rows = rows[(rows["labels"] == rows["dataset"].map(settings["budgets"])) & (rows["metric"] == "test_accuracy")]
+    rows = rows[rows["recipe"].isin([name for name, _ in settings["recipes"]])]
+    # Seeds may have chosen different t for the arms of probe_curves.ARMS.
+    rows = rows.assign(t=rows["t"].where(~rows["arm"].isin(list(probe_curves.ARMS))))
+    return _means(rows, AXES, _seeds(rows))
+
+
+def _few_shot(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
+    found = set(zip(rows["dataset"], rows["recipe"], strict=True))
+    choices = settings.get("choices", {})
+    there = [
+        [name, label]
+        for name, label in settings["recipes"]
+        if all(
+            (dataset, member) in found for dataset, _ in settings["datasets"] for member in choices.get(name, [name])
+        )
+    ]
+    if not there:
+        return None
+    # Whichever member of a sweep the figure shows.
+    drawn = few_shot_curves.table(rows, {**settings, "recipes": there})
+    shown = drawn[["dataset", "recipe", "chosen_recipe", "labels"]].drop_duplicates()
+    kept = rows[rows["metric"] == "test_accuracy"].rename(columns={"recipe": "chosen_recipe"})
+    kept = kept.merge(shown, on=["dataset", "chosen_recipe", "labels"])
+    return _means(kept, ["dataset", "recipe", "labels", "t", "metric"], _seeds(kept))
+
+
+def _fid(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    rows = rows[(rows["metric"] == "fid") & rows["recipe"].isin([name for name, _ in settings["recipes"]])]
+    # As in the table: of one model, its disjoint sets of samples.
+    several = rows["seed"].nunique() > 1
+    return _means(
+        rows, ["dataset", "recipe", "arm", "t", "metric"], _seeds(rows) if several else rows["split"].fillna(0)
+    )
+
+
+def _table(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
+    """Accuracies as the table reads them, of the arms and settings that were run."""
+    wanted = {arm for arm, *_ in settings["arms"]} | {row["arm"] for row in settings["beyond"]}
+    rows = rows[rows["arm"].isin(wanted)]
+    parts = []
+    places = rows[["dataset", "arm", "labels"]].drop_duplicates()
+    for dataset, arm, labels in places.itertuples(index=False):
+        found = rows[(rows["dataset"] == dataset) & (rows["arm"] == arm) & (rows["labels"] == labels)]
+        one = {
+            **settings,
+            "datasets": [[dataset, dataset]],
+            "labels": [[dataset, [int(labels)]]],
+            "arms": [entry for entry in settings["arms"] if entry[0] == arm] or [[arm, arm, False]],
+            "seeds": sorted(found["seed"].astype(int).unique()),
+            "splits": sorted(found["split"].astype(int).unique()),
+            "beyond": [],
+        }
+        listed = dict(settings["labels"]).get(dataset, [])
+        if int(labels) in listed or any(row["arm"] == arm for row in settings["beyond"]):
+            parts.append(read_runs(found, one))
+    if not parts:
+        return None
+    runs = pd.concat(parts)
+    cells = _means(runs, ["dataset", "arm", "labels"], _runs(runs)).assign(metric="accuracy")
+    started = rows[rows["metric"] == "t_init"]
+    return pd.concat([cells, _means(started, ["dataset", "arm", "labels", "metric"], _runs(started))])
+
+
+def _theory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    # Seeds may have chosen different t, as for probes.
+    rows = rows.assign(arm=rows["arm"].fillna(""))
+    return _means(rows.assign(t=rows["t"].where(rows["arm"] == "")), AXES, _seeds(rows))
+
+
+def _trajectory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """The learned t at the end of each run, and what weight decay alone would have made of it."""
+    rows = rows[rows["arm"].isin([arm for arm, *_ in settings["arms"]])]
+    rows = rows[rows["metric"].isin(["t", "t_without_gradient"])]
+    rows = rows[rows["labels"] == rows["dataset"].map(settings["labels"])]
+    last = _last_epoch(rows, ["dataset", "arm", "metric", "seed", "split"])
+    return _means(last, ["dataset", "arm", "metric"], _runs(last))
+
+
+def _last_epoch(rows: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
+    return rows.sort_values("epoch").groupby(axes, sort=False, dropna=False).tail(1)
+
+
+READERS: Mapping[str, Callable[[pd.DataFrame, Settings], pd.DataFrame | None]] = {
+    "probe": _probe,
+    "few_shot": _few_shot,
+    "silhouettes": _of_recipes,
+    "latent_grid": _of_recipes,
+    "code_swap": _of_recipes,
+    "one_code": _of_recipes,
+    "fid": _fid,
+    "theory": _theory,
+    "t_trajectory": _trajectory,
+    **{f"table_{number}": _table for number in range(1, 6)},
+}

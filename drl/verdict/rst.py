@@ -1,0 +1,27 @@
+"""Tables in reStructuredText."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+
+def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
+    """Yield a table in reStructuredText, whatever stands in its cells."""
+    yield ".. list-table::"
+    yield f"   :widths: {' '.join(map(str, widths))}"
+    if head:
+        yield "   :header-rows: 1"
+    yield ""
+    for row in ([head] if head else []) + list(rows):
+        for k, cell in enumerate(row):
+            text = escape(cell)
+            yield f"   {'*' if k == 0 else ' '} - {text}".rstrip()
+    yield ""
+
+
+def escape(text: str) -> str:
+    """Keep docutils from reading characters of a text as markup, bold and italic aside; `…` becomes code."""
+    text = re.sub(r"([\\|_])", r"\\\1", text)
+    text = re.sub(r"`([^`]+)`|`", lambda found: f"``{found[1]}``" if found[1] else r"\`", text)
+    return text.replace("{{", "{ {").replace("{%", "{ %")

@@ -1,0 +1,289 @@
+"""A folder given as a dataset: its name, what is read from it, and what is wrong with bad ones."""
+
+import re
+from functools import cache as cache_of
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from drl.config import folder_facts, own_images, slices
+from drl.config.check import own_study_fits
+from drl.config.own_images import dataset_name, is_folder
+from drl.config.resolve import recipe, resolve
+from drl.data.prepare import prepare
+from drl.data.store import ImageStore
+from drl.errors import UserError
+from drl.study import PARTS
+
+SMALL = ["every_recipe.batch_size=8"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRL_DATA", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "folders"
+
+
+def save(path, mode="L", size=(9, 7), value=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(abs(hash(str(path))) % 1000)
+    pixels = noise.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8) if value is None else value
+    Image.fromarray(pixels).convert(mode).save(path)
+
+
+def folder(root, counts, mode="L"):
+    """Write a folder of so many images by name of their class."""
+    for name, count in counts.items():
+        for k in range(count):
+            save(root / name / f"{k:03d}.png", mode)
+    return root
+
+
+resolve_once = cache_of(lambda scale, sets=(): resolve(scale, sets=sets))
+
+
+def read(root, scale="demo", *sets):
+    """Return the configuration with the folder, as `dataset=<root>` gives it, and its dataset."""
+    config, name = own_images.with_folder(resolve_once(scale, (*SMALL, *sets)), str(root))
+    return config.model_copy(update={"dataset": name}), config.datasets[name]
+
+
+def test_a_folder_without_a_split_is_split_in_proportion(tmp_path):
+    config, found = read(folder(tmp_path / "My pets!", {"cat": 60, "dog": 30, "ant": 10}))
+    assert re.fullmatch(r"my_pets_[0-9a-f]{6}", config.dataset)
+    assert (found.title, found.source, found.classes, found.channels) == ("My pets!", "image_folder", 3, 1)
+    assert (found.train, found.test, found.smallest_class) == (80, 20, 8)
+    # A tenth of 80, as many of each class.
+    assert found.validation == 6
+    assert found.image_size == 16 == config.studies.study.image_size
+
+
+@pytest.mark.parametrize("counts", [{"a": 5, "b": 5}, {"a": 5, "b": 300}, {"a": 41, "b": 7, "c": 13}])
+def test_what_is_declared_is_what_prepare_finds(tmp_path, counts):
+    config, found = read(folder(tmp_path / "own", counts))
+    facts = prepare(config.dataset, found, tmp_path / "images.safetensors")
+    assert facts["classes"] == sorted(counts)
+    store = ImageStore.open(tmp_path / "images.safetensors")
+    of_train = np.bincount(store.labels[store.train], minlength=len(counts))
+    assert found.smallest_class <= of_train.min() <= found.smallest_class + 1
+    assert np.bincount(store.labels[store.val]).tolist() == [found.validation // len(counts)] * len(counts)
+    assert len(store.test) > len(counts), "or silhouettes cannot be measured"
+
+
+def test_a_given_split_is_kept_and_classes_come_from_it(tmp_path):
+    for part, counts in (("train", {"x": 10, "y": 4}), ("test", {"x": 2, "y": 1})):
+        folder(tmp_path / "own" / part, counts)
+    config, found = read(tmp_path / "own")
+    assert (found.train, found.test, found.smallest_class, found.validation) == (14, 3, 4, 2)
+    assert prepare(config.dataset, found, tmp_path / "images.safetensors")["n_test"] == 3
+
+
+@pytest.mark.parametrize(("modes", "channels"), [(("L", "1"), 1), (("L", "RGB"), 3), (("P",), 3), (("LA",), 1)])
+def test_grey_only_where_all_files_are(tmp_path, modes, channels):
+    for k in range(12):
+        save(tmp_path / "own" / f"c{k % 2}" / f"{k}.png", modes[k % len(modes)] if k > 5 else modes[0])
+    assert read(tmp_path / "own")[1].channels == channels
+
+
+def test_two_folders_of_one_name_differ_and_every_way_to_write_one_is_the_same(tmp_path, monkeypatch):
+    first, second = (folder(tmp_path / where / "pets", {"a": 5, "b": 5}) for where in ("one", "two"))
+    monkeypatch.chdir(tmp_path / "one")
+    names = {read(way)[0].dataset for way in (first, "pets", "./pets/", "../one/pets")}
+    assert len(names) == 1
+    assert names != {read(second)[0].dataset}
+    # Below the working directory it may be moved with it.
+    (tmp_path / "one").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "moved")
+    assert {read("pets")[0].dataset} == names
+    assert slices.prepare(read("pets")[0], read("pets")[0].dataset)["dataset"]["folder"] == "pets"
+
+
+@given(st.text(max_size=60))
+def test_every_name_becomes_one_that_datasets_may_have(name):
+    made = dataset_name(f"/images/{name.replace(chr(0), '')}")
+    assert re.fullmatch(r"[a-z0-9_]+_[0-9a-f]{6}", made)
+    assert len(made) <= 47
+
+
+def test_names_of_datasets_come_first_and_typing_errors_stay_such(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert resolve("demo", sets=["dataset=digits"]).datasets["digits"].source == "digits"
+    with pytest.raises(UserError, match="unknown dataset 'mnist5'; did you mean 'mnist5k'"):
+        resolve("demo", sets=["dataset=mnist5"])
+    with pytest.raises(UserError, match=r"pets/cats does not exist or is no folder: give one that holds a folder"):
+        resolve("demo", sets=["dataset=pets/cats"])
+    assert is_folder("digits", ())
+    assert not is_folder("digits", ("digits",))
+    assert not is_folder("", ())
+
+
+def test_a_changed_folder_is_prepared_anew_and_other_datasets_are_as_before(tmp_path):
+    root = folder(tmp_path / "own", {"a": 6, "b": 6})
+    config, _ = read(root)
+    before = slices.prepare(config, config.dataset)
+    save(root / "a" / "000.png", size=(30, 30))
+    after = slices.prepare(read(root)[0], config.dataset)
+    assert before["dataset"].pop("contents") != after["dataset"].pop("contents")
+    assert before == after
+    plain = slices.prepare(resolve_once("demo"), "digits")
+    assert plain == slices.prepare(config, "digits")
+    assert not {"contents", "smallest_class"} & set(plain["dataset"])
+
+
+def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatch, cache):
+    root = folder(tmp_path / "own", {"a": 6, "b": 6})
+    decoded = []
+    mode = folder_facts._mode
+    monkeypatch.setattr(folder_facts, "_mode", lambda path: decoded.append(path) or mode(path))
+    first = read(root)[1]
+    assert len(decoded) == 12
+    assert read(root)[1] == first
+    assert len(decoded) == 12
+    save(root / "b" / "more.png", "RGB")
+    assert read(root)[1].channels == 3
+    assert len(decoded) == 25
+    (note,) = cache.glob("*.json")
+    note.write_text("{")
+    assert read(root)[1].channels == 3
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DRL_DATA", str(tmp_path / "file"))
+    assert read(folder(tmp_path / "own", {"a": 5, "b": 5}))[1].classes == 2
+
+
+def spoil(root, what):
+    """Make a good folder bad; return the complaint."""
+    if what == "missing":
+        return root.parent / "none", "none does not exist or is no folder: give one that holds a folder for each class"
+    if what == "file":
+        return root / "a" / "000.png", "000.png does not exist or is no folder"
+    if what == "no class folders":
+        for path in [*root.glob("*/*"), *root.iterdir()]:
+            path.unlink() if path.is_file() else path.rmdir()
+        return root, "holds no class folders: put the images into one folder for each class"
+    if what == "one class":
+        for path in [*(root / "b").iterdir()]:
+            path.rename(root / "a" / f"b{path.name}")
+        (root / "b").rmdir()
+        return root, "holds only the folder 'a': it needs two class folders at least"
+    if what == "few":
+        for path in sorted((root / "b").iterdir())[4:]:
+            path.unlink()
+        return root, "own/b holds 4 images, and a class needs 5 at least; add images, or remove the folder"
+    if what == "half a split":
+        root.rename(root.with_name("inner"))
+        root.mkdir()
+        root.with_name("inner").rename(root / "train")
+        return root, "holds train/ but no test/: give it train/ and test/ with class folders in each"
+    if what == "no image":
+        (root / "b" / "Thumbs.db").write_bytes(b"no image")
+        return root, "b/Thumbs.db is not an image that can be read"
+    if what == "cut off":
+        (root / "b" / "003.png").write_bytes((root / "b" / "003.png").read_bytes()[:-40])
+        return root, "b/003.png is not an image that can be read"
+    (root / "b" / "inner").mkdir()
+    return root, "b/inner is not an image that can be read"
+
+
+BAD = ["missing", "file", "no class folders", "one class", "few", "half a split", "no image", "cut off", "inner"]
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_folders_are_one_line_each(tmp_path, what):
+    root, said = spoil(folder(tmp_path / "own", {"a": 6, "b": 6}), what)
+    with pytest.raises(UserError, match=re.escape(said)) as caught:
+        read(root)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_test_part_of_too_few_images_is_named(tmp_path):
+    for part, count in (("train", 5), ("test", 1)):
+        folder(tmp_path / "own" / part, {"x": count, "y": count})
+    with pytest.raises(UserError, match="own/test holds 2 images, and 2 classes need 3 at least; add images"):
+        read(tmp_path / "own")
+
+
+def test_label_budgets_fit_the_images(tmp_path):
+    root = folder(tmp_path / "own", {"a": 10, "b": 50})
+    config, found = read(root)
+    assert (found.train, found.smallest_class) == (48, 8)
+    # 16 labels are as many as can be, eight of each class.
+    assert slices.budgets(config, config.dataset) == [48]
+    assert slices.few_shot(config, config.dataset, "drl")["few_shot"]["labels"] == [16]
+    config, _ = read(root, "demo", "studies.probe.label_budgets=[10,16,20,30]", "studies.few_shot.labels=[10,100]")
+    assert slices.budgets(config, config.dataset) == [10, 16]
+    assert slices.few_shot(config, config.dataset, "drl")["few_shot"]["labels"] == [10, 16]
+    config, _ = read(root, "demo", "studies.probe.label_budgets=[20,40,60,80]")
+    assert slices.budgets(config, config.dataset) == [16]
+    validating = read(root, "demo", "studies.probe.select=best_val", "studies.probe.label_budgets=[15,16,20,30]")[0]
+    left = found.smallest_class - found.validation // 2
+    assert slices.budgets(validating, config.dataset) == [2 * left]
+
+
+@pytest.mark.parametrize("scale", ["demo", "lite", "paper"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_study_is_planned_at_every_scale(tmp_path, scale, mode):
+    root = folder(tmp_path / "own", {"a": 70, "b": 70}, mode)
+    config, name = own_images.with_folder(resolve_once(scale), str(root))
+    config = config.model_copy(update={"dataset": name})
+    own_study_fits(config, config.dataset, recipe)
+    for part in PARTS:
+        settings = slices.study(config, config.dataset, part)
+        assert [name for name, _ in settings["recipes"]] == ["drl", "vdrl", "ae"]
+        assert settings["datasets"] == [[config.dataset, "own"]]
+    for name in ("drl", "vdrl", "ae"):
+        slices.code_view(config, config.dataset, name)
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        ([], "dataset 'own' has 16 training images, and recipe 'drl' takes 64 a step; add images, or set every_recipe"),
+        ([*SMALL, "studies.study.recipes=[drl_8d]", "recipes.drl_8d.sweep.lambda=[0.1,1]"], "'drl_8d' is a sweep"),
+        ([*SMALL, "studies.study.recipes=[unconditional]"], "'unconditional' has no encoder"),
+        ([*SMALL, "studies.probe.trajectory=false"], "set it to true"),
+        ([*SMALL, "studies.study.image_size=15"], "15 pixels of dataset"),
+    ],
+)
+def test_what_a_study_cannot_do_is_one_line(tmp_path, sets, said):
+    root = folder(tmp_path / "own", {"a": 10, "b": 10})
+    config = resolve("demo", sets=[f"dataset={root}", *sets])
+    with pytest.raises(UserError, match=re.escape(said)):
+        slices.study(config, config.dataset, "few_shot")
+
+
+def test_an_unknown_recipe_is_named_at_once():
+    with pytest.raises(UserError, match=r"studies\.study\.recipes: unknown recipe 'drk'; did you mean 'drl'"):
+        resolve("demo", sets=["studies.study.recipes=[drk]"])
+
+
+def test_a_configured_dataset_can_be_studied_where_the_papers_items_do_not_fit_it():
+    config = resolve("paper", sets=["dataset=digits"])
+    assert slices.study(config, "digits", "probe_curve")["budgets"] == {"digits": 1297}
+    assert slices.budgets(config, "digits") == [1000, 1297]
+    with pytest.raises(UserError, match="5000 labels are more than the 1297 training images"):
+        slices.figure(config, "figure_4")
+    digits = resolve("demo", sets=["dataset=digits", "studies.few_shot.labels=[100,2000]"])
+    slices.figure(digits, "figure_4")
+    with pytest.raises(UserError, match="2000 labels are more"):
+        slices.figure(digits, "figure_8")
+
+
+def test_items_of_the_paper_are_still_checked_at_once_where_they_belong():
+    with pytest.raises(UserError, match="90000 labels are more than the 1297"):
+        resolve("demo", sets=["studies.probe.label_budgets=[100,300,1000,90000]"])
+
+
+def test_the_configuration_is_left_as_it_was(tmp_path):
+    root = folder(tmp_path / "own", {"a": 5, "b": 5})
+    other, name = own_images.with_folder(resolve_once("demo"), str(root))
+    assert name in other.datasets
+    assert name not in resolve_once("demo").datasets
+    assert resolve("demo", sets=[f"dataset={root}"]) == other.model_copy(update={"dataset": name})

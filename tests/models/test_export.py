@@ -1,0 +1,196 @@
+"""`drl export`: weights and a model card; its Python is run."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from drl.errors import UserError
+from drl.files import sha256
+from drl.metrics import write_metrics
+from drl.models.export import export
+from drl.models.model_file import load_model
+from drl.provenance import read_card, write_card
+from drl.training.pretrain import Name, pretrain
+from drl.training.run import Resources
+from tests import tiny
+
+SEED = 3
+KINDS = ("drl", "vdrl", "ae", "simclr", "unconditional", "supervised")
+
+
+@pytest.fixture(scope="module")
+def trained(stripes, tmp_path_factory):
+    """Trains a recipe of a few steps at its place in a folder of results."""
+    results, made = tmp_path_factory.mktemp("results") / "lite", {}
+
+    def make(kind="vdrl"):
+        if kind not in made:
+            made[kind] = results / "models" / "stripes" / kind / f"seed{SEED}" / "model.safetensors"
+            resources = Resources(device="cpu", precision="fp32", compile="off", threads=1)
+            name = Name("lite", "stripes", kind, SEED)
+            pretrain(name, tiny.settings(kind), stripes, made[kind], results / ".state", "code", resources)
+        return made[kind]
+
+    return make
+
+
+@pytest.fixture
+def probed(trained, request):
+    """The model with probe metrics and the images' run card at their places."""
+    model = trained()
+    results = model.parents[4]
+    probes = results / "metrics" / "probe" / "stripes" / "vdrl" / f"seed{SEED}.csv"
+    shared = {"scale": "lite", "study": "probe", "dataset": "stripes", "recipe": "vdrl", "seed": SEED, "labels": 30}
+    rows = [
+        {**shared, "t": t, "probe_seed": k, "metric": "test_accuracy", "value": 50 + 10 * t + k, "n": 6}
+        for t in (0.0, 0.4, 1.0)
+        for k in (0, 1)
+    ]
+    rows.append({**shared, "arm": "chosen", "t": 0.4, "metric": "val_accuracy", "value": 50, "n": 6})
+    write_metrics(probes, rows)
+    images = results / "data" / "stripes" / "images.safetensors"
+    images.parent.mkdir(parents=True, exist_ok=True)
+    images.touch()
+    facts = {"classes": ["a", "b", "c"], "n_train": 30, "n_val": 6, "n_test": 6, "origin": "a test"}
+    write_card("prepare", [images], {}, "code", dataset="stripes", facts=facts)
+    yield SimpleNamespace(model=model, probes=probes)
+    for path in (probes, images, images.with_suffix(".safetensors.json")):
+        path.unlink()
+
+
+def card_of(folder):
+    return (folder / "README.md").read_text()
+
+
+def snippet(folder):
+    (code,) = re.findall(r"```python\n(.*?)```", card_of(folder), re.DOTALL)
+    return code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("encoder_only", [False, True])
+def test_the_cards_python_works(kind, encoder_only, trained, tmp_path, monkeypatch):
+    if kind == "unconditional" and encoder_only:
+        with pytest.raises(UserError, match="has no encoder; leave --encoder-only out"):
+            export(trained(kind), tmp_path / "out", encoder_only)
+        return
+    export(trained(kind), tmp_path / "out", encoder_only)
+    monkeypatch.chdir(tmp_path / "out")
+    names: dict = {}
+    exec(snippet(tmp_path / "out"), names)
+    if kind == "unconditional":
+        assert names["model"].encoder is None
+        return
+    wanted = load_model(trained(kind)).encode(names["images"], torch.full((2,), 0.5))
+    assert torch.equal(names["codes"], wanted)
+    assert f"# [N, {wanted.shape[1]}]" in snippet(tmp_path / "out")
+
+
+def test_the_folder_is_whole(trained, tmp_path):
+    out = tmp_path / "deep" / "out"
+    export(trained(), out)
+    names = {"model.safetensors", "model.safetensors.json", "README.md", "training.json"}
+    assert {path.name for path in out.iterdir()} == names
+    assert not [path for path in out.parent.iterdir() if path != out]
+    assert (out / "model.safetensors").read_bytes() == trained().read_bytes()
+    assert json.loads((out / "training.json").read_text()) == read_card(trained().parent / f"{trained().name}.json")
+    card = read_card(out / "model.safetensors.json")
+    assert (card["command"], card["recipe"], card["seed"]) == ("export", "vdrl", SEED)
+    assert card["outputs"]["README.md"] == sha256(out / "README.md")
+    assert sha256(trained()) in card_of(out)
+
+
+def test_the_encoder_alone_is_smaller_and_said_to_be(trained, tmp_path):
+    export(trained(), tmp_path / "out", encoder_only=True)
+    assert (tmp_path / "out" / "encoder.safetensors").stat().st_size < trained().stat().st_size / 2
+    assert "`encoder.safetensors`: the encoder alone" in card_of(tmp_path / "out")
+    assert 'load_encoder("encoder.safetensors")' in snippet(tmp_path / "out")
+
+
+def test_what_was_measured_is_in_the_card(probed, tmp_path):
+    export(probed.model, tmp_path / "out")
+    card = card_of(tmp_path / "out")
+    assert "| labels | t = 0 | t = 0.4 | t = 1 |" in card
+    assert "| 30 | 50.5 | 54.5 | 60.5 |" in card
+    assert "Read them at *t* = 0.4" in card
+    assert "torch.full((len(images),), 0.4)" in snippet(tmp_path / "out")
+    assert "30 images for training, of which 6 are marked as validation; 6 for testing." in card
+    assert "Classes: a, b, c." in card
+    assert "12 steps of 8 images, 96 images in all" in card
+    assert "Code usage" in card
+
+
+def test_without_results_around_it_a_model_is_described_by_its_header(trained, tmp_path):
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(trained().read_bytes())
+    export(model, tmp_path / "out")
+    card = card_of(tmp_path / "out")
+    assert "No probe of this model was at hand." in card
+    assert "The training's run card was not at hand." in card
+    assert "0.5 is a guess" in card
+    assert not (tmp_path / "out" / "training.json").exists()
+
+
+def test_metrics_may_lie_elsewhere_but_must_be_of_the_model(probed, trained, tmp_path):
+    other = tmp_path / "mine.csv"
+    other.write_text(probed.probes.read_text())
+    export(probed.model, tmp_path / "out", metrics=[other])
+    assert "| 30 | 50.5 |" in card_of(tmp_path / "out")
+    other.write_text(other.read_text().replace(",vdrl,", ",drl,"))
+    with pytest.raises(UserError, match=r"mine\.csv: holds no probes of vdrl on stripes, seed 3, scale lite"):
+        export(probed.model, tmp_path / "again", metrics=[other])
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_card_has_gaps(kind, trained, tmp_path):
+    export(trained(kind), tmp_path / "out")
+    card = card_of(tmp_path / "out")
+    assert not re.search(r"None|nan|\{|\}|  \n", card.replace("**", "")), card
+    assert "Lite" not in card
+    assert "lite scale" in card
+    assert card.count("\n## ") >= 5
+
+
+def test_mistakes_are_one_line(trained, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    (tmp_path / "empty").mkdir()
+    for model, out, said in (
+        (trained(), tmp_path / "full", "is there and not empty; give a new folder"),
+        (trained(), tmp_path / "full" / "mine.txt", "is there and not empty"),
+        (tmp_path / "none.safetensors", tmp_path / "out", "there is no such model"),
+    ):
+        with pytest.raises(UserError, match=said):
+            export(model, out)
+    export(trained(), tmp_path / "empty")
+    assert (tmp_path / "empty" / "README.md").is_file()
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for path in (trained(), trained().with_name("model.safetensors.json")):
+        (damaged / path.name).write_bytes(path.read_bytes())
+    content = bytearray(trained().read_bytes())
+    content[-1] ^= 1
+    (damaged / "model.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match="is not as it was made"):
+        export(damaged / "model.safetensors", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_exported_weights_can_be_encoded_with(trained, tmp_path):
+    from PIL import Image
+
+    from drl.evaluation.encode import encode
+    from drl.evaluation.where import Where
+
+    export(trained(), tmp_path / "out", encoder_only=True)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "images" / "a.png")
+    where = Where(tmp_path, device="cpu", precision="fp32", threads=1)
+    for model, name in ((trained(), "whole"), (tmp_path / "out" / "encoder.safetensors", "alone")):
+        encode(model, tmp_path / "images", [0.5], tmp_path / f"{name}.npy", where)
+    assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "alone.npy"))

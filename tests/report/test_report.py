@@ -1,0 +1,97 @@
+"""The report as a reader opens it: on the verdict, offline, every figure there, no error in the browser's console."""
+
+import json
+import os
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from drl.items import ITEMS, section_of
+
+WHOLE = "DRL_REPORT" in os.environ
+SHOWN = list(ITEMS) if WHOLE else ["figure_6", "table_2"]
+MEGABYTES = 20
+
+
+@pytest.fixture
+def opened(chromium: Browser, report):
+    """The page, what went wrong in it, and what it asked the network for."""
+    context = chromium.new_context(viewport={"width": 1500, "height": 950}, offline=True)
+    page = context.new_page()
+    page.wrong, page.asked = [], []
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("console", lambda message: page.wrong.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(report.as_uri())
+    expect(page.get_by_role("heading", name="The verdict")).to_be_visible()
+    yield page
+    context.close()
+
+
+def results(page: Page) -> dict[str, dict]:
+    return page.evaluate("results")
+
+
+def test_it_opens_on_the_verdict(opened):
+    heading = opened.get_by_role("heading", name="The verdict")
+    expect(heading).to_be_in_viewport()
+    expect(opened.get_by_text("Machinery check, not evidence").first).to_be_in_viewport()
+    claims = opened.locator("table", has_text="DRL and VDRL, each at its best t, beat AE")
+    assert claims.locator("tr").count() > 30
+    assert not opened.wrong
+
+
+def test_it_is_small_and_needs_no_network(opened, report):
+    assert report.stat().st_size < MEGABYTES * 2**20
+    assert [url for url in opened.asked if not re.match("file:|data:|blob:", url)] == []
+
+
+def test_every_item_is_in_it(opened):
+    names = {os.path.basename(path) for path in results(opened)}
+    for item in SHOWN:
+        file = f"{item}.csv" if ITEMS[item].kind == "table" else f"{item}.svg"
+        assert {file, f"{file}.json"} <= names
+    if WHOLE:
+        assert {"comparison.csv", "claims.csv"} <= names
+        assert len([item for item in SHOWN if ITEMS[item].kind in ("figure", "table")]) == 18
+
+
+@pytest.mark.parametrize("item", SHOWN)
+def test_every_item_opens_with_its_caption(opened, item):
+    menu = opened.get_by_role("navigation")
+    menu.get_by_text(section_of(item), exact=True).click()
+    title = f"{item.replace('_', ' ').capitalize()}: {ITEMS[item].shows}"
+    row = menu.locator("tr", has_text=title).last
+    row.locator("a").last.click()
+    caption = menu.locator(".prose").first
+    for part in ("Scale demo", "Cost:", "Run card:", "Published:"):
+        expect(caption).to_contain_text(part)
+    expect(caption.get_by_role("link", name=f"{item}.", exact=False)).to_have_count(1)
+    if ITEMS[item].kind != "table":
+        menu.locator("a").filter(has=opened.locator("svg")).last.scroll_into_view_if_needed()
+    assert not opened.wrong
+
+
+def test_every_picture_loads(opened):
+    pictures = {path: entry for path, entry in results(opened).items() if path.endswith((".svg", ".png"))}
+    assert pictures
+    for path, entry in pictures.items():
+        width = opened.evaluate(
+            """async uri => {
+                const image = new Image();
+                image.src = uri;
+                await image.decode();
+                return image.naturalWidth;
+            }""",
+            entry["data_uri"],
+        )
+        assert width > 100, path
+    assert not opened.wrong
+
+
+def test_run_cards_are_whole(opened):
+    cards = {path: entry for path, entry in results(opened).items() if path.endswith(".json")}
+    for path, entry in cards.items():
+        text = opened.evaluate("async uri => await (await fetch(uri)).text()", entry["data_uri"])
+        assert json.loads(text)["command"] in ("figure", "table"), path

@@ -1,0 +1,139 @@
+"""The parts of a study, drawn from made-up numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from drl.errors import UserError
+from drl.metrics import write_metrics
+from drl.reporting import study_few_shot, study_scatter, study_silhouettes
+from drl.reporting.aggregate import read_all
+from drl.reporting.figure import figure
+from drl.reporting.table import table
+
+RECIPES = [["drl", "DRL"], ["ae", "AE"]]
+SETTINGS = {"scale": "demo", "datasets": [["pets_1", "Pets"]], "recipes": RECIPES}
+TIMES = (0.0, 0.5, 1.0)
+
+
+def row(study, recipe, seed, metric, value, **more):
+    shared = {"scale": "demo", "study": study, "dataset": "pets_1", "recipe": recipe, "seed": seed}
+    return {**shared, "metric": metric, "value": value, "n": 20, **more}
+
+
+@pytest.fixture
+def views(tmp_path):
+    """Metrics of drl code-view: silhouettes t + seed / 10 of drl and minus that of ae; codes of three classes."""
+    files = []
+    for recipe, sign in (("drl", 1), ("ae", -1)):
+        for seed in (0, 1):
+            path = tmp_path / recipe / f"seed{seed}.csv"
+            rows = [row("code_view", recipe, seed, "silhouette", sign * (t + seed / 10), t=t) for t in TIMES]
+            rows.append(row("code_view", recipe, seed, "explained_variance", 61.2, t=0.5))
+            write_metrics(path, rows)
+            codes = np.random.default_rng(seed).normal(size=(20, 2))
+            frame = pd.DataFrame(codes, columns=["z_1", "z_2"]).assign(**{"class": ["NA", "01", "dog", "dog"] * 5})
+            frame.to_csv(path.with_suffix(".codes.csv"), index=False)
+            files.append(path)
+    return files
+
+
+def test_silhouettes_are_means_over_seeds(views):
+    numbers = study_silhouettes.table(read_all(views), SETTINGS).set_index(["recipe", "t"])
+    assert numbers.loc[("drl", 0.5), "mean"] == pytest.approx(0.55)
+    assert numbers.loc[("ae", 1.0), "mean"] == pytest.approx(-1.05)
+    assert numbers.loc[("drl", 0.5), "sd"] == pytest.approx(np.std([0.5, 0.6], ddof=1))
+    panel = study_silhouettes.draw(numbers.reset_index(), SETTINGS).axes[0]
+    drawn = {line.get_label(): line.get_ydata() for line in panel.lines if line.get_label() in ("DRL", "AE")}
+    assert np.allclose(drawn["DRL"], [0.05, 0.55, 1.05])
+
+
+def test_the_scatter_shows_every_code_of_the_first_seed_in_the_colour_of_its_class(views):
+    numbers = study_scatter.table(read_all(views), SETTINGS)
+    assert numbers[["recipe", "seed", "t", "silhouette"]].to_numpy().tolist() == [
+        ["drl", 0, 0.5, 0.5],
+        ["ae", 0, 0.5, -0.5],
+    ]
+    files = {("pets_1", "drl"): views[0], ("pets_1", "ae"): views[2]}
+    drawing = study_scatter.draw(numbers, SETTINGS, files)
+    keys = study_scatter.class_keys(["NA", "01", "dog"])
+    assert list(keys) == ["NA", "dog", "01"], "numbers after words, 2 before 10"
+    wanted = pd.read_csv(views[0].with_suffix(".codes.csv"), dtype={"class": str}, na_filter=False)
+    points = {
+        (round(x, 6), round(y, 6)): to_hex(colour)
+        for part in drawing.axes[0].collections
+        if len(part.get_offsets())
+        for (x, y), colour in zip(np.asarray(part.get_offsets()), part.get_facecolors(), strict=True)
+    }
+    assert len(points) == 20
+    for first, second, name in wanted.itertuples(index=False):
+        assert points[round(first, 6), round(second, 6)] == keys[name].colour.lower()
+    assert drawing.axes[0].get_title() == "DRL, $t$ = 0.5\nsilhouette 0.50"
+    (legend,) = drawing.legends
+    assert {text.get_text() for text in legend.get_texts()} == {"NA", "01", "dog"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "colours", "markers"), [(10, 10, 1), (11, 10, 2), (30, 10, 3), (31, 10, 1), (200, 10, 1)]
+)
+def test_classes_stay_apart_however_many_there_are(classes, colours, markers):
+    # Class k has k + 1 images.
+    keys = study_scatter.class_keys([f"c{k}" for k in range(classes) for _ in range(k + 1)])
+    assert len({key.colour for key in keys.values()}) == colours
+    assert len({key.marker for key in keys.values()}) == markers
+    assert len(set(keys.values())) == len(keys) == min(classes, 30 if classes <= 30 else 10)
+    if classes > 30:
+        assert list(keys) == [f"c{k}" for k in range(classes - 10, classes)], "the most frequent, c9 before c10"
+
+
+def few_shot_files(folder, times=TIMES):
+    """Accuracy 10 t + 100 labels-th + seed; seed 0 chose t = 0.5, seed 1 chose t = 1."""
+    files = []
+    for recipe, _ in RECIPES:
+        for seed, chosen in ((0, 0.5), (1, 1.0)):
+            rows = [
+                row("few_shot", recipe, seed, "test_accuracy", 10 * t + labels / 10 + seed, t=t, labels=labels)
+                for labels in (20, 40)
+                for t in (times if recipe == "drl" else times[:1])
+            ]
+            write_metrics(folder / f"few_{recipe}{seed}.csv", rows)
+            rows = [row("probe", recipe, seed, "val_accuracy", 1.0, t=chosen, arm="chosen", labels=100)]
+            rows += [row("probe", recipe, seed, "test_accuracy", 99.0, t=t, labels=100) for t in TIMES]
+            write_metrics(folder / f"probe_{recipe}{seed}.csv", rows)
+            files += [folder / f"few_{recipe}{seed}.csv", folder / f"probe_{recipe}{seed}.csv"]
+    return files
+
+
+def test_few_shot_accuracy_is_read_at_each_seeds_chosen_t(tmp_path):
+    settings = SETTINGS | {"labels": [20, 40], "t": list(TIMES)}
+    numbers = study_few_shot.table(read_all(few_shot_files(tmp_path)), settings).set_index(["recipe", "labels"])
+    drl = numbers.loc[("DRL", 40)]
+    # Seed 0 at 0.5: 5 + 4; seed 1 at 1: 10 + 4 + 1.
+    assert (drl["chosen_t"], drl["mean"], drl["n_seeds"]) == (0.75, 12.0, 2)
+    assert drl["sd"] == pytest.approx(np.std([9, 15], ddof=1))
+    assert [drl[f"t={t:g}"] for t in TIMES] == [4.5, 9.5, 14.5]
+    # Codes without time were read at one t.
+    assert [numbers.loc[("AE", 20)][f"t={t:g}"] for t in TIMES] == [2.5, 2.5, 2.5]
+    sheet = study_few_shot.sheet(numbers.reset_index(), settings)
+    assert sheet.header == ["recipe", "labels", "chosen t", "at the chosen t", "t=0", "t=0.5", "t=1"]
+    assert sheet.rows[1] == ["DRL", "40", "0.75", "12.0 ± 4.2", "4.5", "9.5", "14.5"]
+
+
+def test_few_shot_files_that_lack_something_are_named(tmp_path):
+    settings, files = SETTINGS | {"labels": [20, 60], "t": list(TIMES)}, few_shot_files(tmp_path)
+    with pytest.raises(UserError, match="nothing of recipe 'drl' with 60 labels"):
+        study_few_shot.table(read_all(files), settings)
+    with pytest.raises(UserError, match="not at which t"):
+        study_few_shot.table(read_all(files[::2]), settings | {"labels": [20]})
+
+
+def test_parts_are_drawn_and_written_with_cards(views, tmp_path):
+    shared = SETTINGS | {"labels": [20, 40], "t": list(TIMES)}
+    for name in ("silhouettes", "scatter"):
+        figure(name, views, tmp_path / f"{name}.svg", shared | {"drawn_by": f"study_{name}"}, "code")
+        assert {path.suffix for path in tmp_path.glob(f"{name}.*")} == {".svg", ".png", ".csv", ".json"}
+    files = few_shot_files(tmp_path)
+    table("few_shot", files, tmp_path / "few_shot.csv", shared | {"drawn_by": "study_few_shot"}, "code")
+    assert "± 4.2" in (tmp_path / "few_shot.md").read_text()
+    assert pd.read_csv(tmp_path / "few_shot.csv").shape == (4, 6 + len(TIMES))

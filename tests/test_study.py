@@ -1,0 +1,48 @@
+import pytest
+
+from drl.config.resolve import resolve
+from drl.errors import UserError
+from drl.items import Model
+from drl.study import PARTS, shown, study_dataset, study_file, study_metrics, study_models, study_page
+
+
+@pytest.fixture(scope="module")
+def config():
+    return resolve("demo", sets=["dataset=digits", "seeds=[3,5]", "studies.study.recipes=[ae,drl]"])
+
+
+def test_models_are_recipes_times_seeds(config):
+    wanted = tuple(Model("digits", recipe, seed) for recipe in ("ae", "drl") for seed in (3, 5))
+    assert study_models(config, "digits") == wanted
+
+
+def test_each_part_has_its_files(config):
+    assert study_metrics(config, "digits", "few_shot")[::4] == (
+        "metrics/few_shot/digits/ae/seed3.csv",
+        "metrics/probe/digits/ae/seed3.csv",
+    )
+    assert study_file("digits", "probe_curve") == "study/digits/probe_curve.svg"
+    assert study_file("digits", "few_shot") == "study/digits/few_shot.csv"
+    assert {part.suffixes for part in PARTS.values()} == {(".svg", ".png", ".csv"), (".csv", ".md", ".tex")}
+
+
+def test_whose_images_must_be_said(config):
+    assert study_dataset(config) == "digits"
+    with pytest.raises(UserError, match=r"study: of which images\? Add --config dataset=path/to/folder"):
+        study_dataset(resolve("demo"))
+
+
+def test_names_are_shown_short_and_as_they_are():
+    assert shown("cats") == "cats"
+    assert shown("a$b$") == r"a\$b\$"
+    long = [shown("a rather long name of a folder or class, number " + str(k)) for k in (1, 2)]
+    assert all(28 < len(name) <= 32 for name in long)
+    assert long[0] != long[1]
+
+
+def test_the_page_names_all_parts(config):
+    page = study_page(config, "digits")
+    assert page.startswith("Study of Digits\n===============\n")
+    assert all(part.shows in page for part in PARTS.values())
+    assert "``ae``, ``drl``" in page
+    assert "2 times each" in page

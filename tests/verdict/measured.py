@@ -1,0 +1,31 @@
+"""Metrics as probes write them, made up."""
+
+from drl.metrics import COLUMNS
+
+TIMES = (0.0, 0.5, 1.0)
+PROBE_SETTINGS = {
+    "drawn_by": "probe_curves",
+    "datasets": [["digits", "Digits"]],
+    "recipes": [["drl", "DRL"], ["vdrl", "VDRL"], ["ae", "AE"]],
+    "budgets": {"digits": 100},
+    "trajectory": True,
+}
+
+
+def probe_rows(accuracies, chosen=None):
+    """Rows of a probe: a recipe's accuracies by seed, at every t the same, with two probe seeds around each."""
+    rows = []
+    for recipe, by_seed in accuracies.items():
+        for seed, value in enumerate(by_seed):
+            for t in TIMES:
+                for probe_seed, shift in enumerate((-0.5, 0.5)):
+                    rows.append(_row(recipe, seed, value + shift, t=t, probe_seed=probe_seed))
+            rows.append(_row(recipe, seed, 0.0, t=0.5, probe_seed=0, labels=50))
+    for recipe, by_seed in (chosen or {}).items():
+        rows += [_row(recipe, seed, value, t=0.5, arm="chosen") for seed, value in enumerate(by_seed)]
+    return rows
+
+
+def _row(recipe, seed, value, **more):
+    known = {"scale": "lite", "study": "probe", "dataset": "digits", "labels": 100, "metric": "test_accuracy", "n": 10}
+    return dict.fromkeys(COLUMNS, "") | known | {"recipe": recipe, "seed": seed, "value": value} | more

@@ -1,0 +1,96 @@
+import math
+
+import pandas as pd
+import pytest
+
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.reporting.paper_values import paper_values
+from drl.verdict.comparison import comparison
+
+PAPER = slices.compare(resolve("paper"))
+LITE = slices.compare(resolve("lite"))
+
+
+def table_1(rows):
+    return pd.DataFrame(rows, columns=["dataset", "labels", "arm", "metric", "mean", "sd", "n"])
+
+
+def found(frame, **where):
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1, frame
+    return frame.iloc[0]
+
+
+def test_every_printed_number_is_there_once():
+    frame = comparison({}, PAPER)
+    assert len(frame) == sum(len(paper_values(table)) for table in range(1, 7)) == 185
+    assert set(frame["verdict"]) == {"not run"}
+    assert set(frame["why"]) == {f"Table {table} has not been made" for table in range(1, 7)}
+
+
+@pytest.mark.parametrize(
+    ("labels", "mean", "tolerance", "verdict"),
+    [
+        (500, 92.0, 1.0, "agrees"),  # the paper has 92.70
+        (500, 91.6, 1.0, "differs"),
+        (100, 65.0, 10.0, "agrees"),  # 74.31, one run on one split
+    ],
+)
+def test_one_run_is_held_against_the_configured_tolerance(labels, mean, tolerance, verdict):
+    frame = comparison({"table_1": table_1([["cifar10", labels, "drl", "accuracy", mean, 0.0, 1]])}, PAPER)
+    row = found(frame, table=1, dataset="CIFAR-10", labels=str(labels), method="DRL", variant="mixup=no")
+    assert (row["ours"], row["tolerance"], row["verdict"]) == (mean, tolerance, verdict)
+    assert row["difference"] == pytest.approx(mean - row["published"])
+
+
+def test_runs_that_differ_widely_widen_the_tolerance():
+    """What one more run would give: Student's quantile, times the deviation, times sqrt(1 + 1/n)."""
+    frame = comparison({"table_1": table_1([["cifar10", 500, "drl", "accuracy", 90.0, 2.0, 3]])}, PAPER)
+    row = found(frame, table=1, dataset="CIFAR-10", labels="500", method="DRL", variant="mixup=no")
+    assert row["tolerance"] == pytest.approx(4.302653 * 2.0 * math.sqrt(4 / 3), rel=1e-6)
+    assert row["verdict"] == "agrees"
+
+
+def test_other_images_are_shown_but_not_compared():
+    frame = comparison({"table_1": table_1([["mnist5k", 100, "drl", "accuracy", 94.6, 0.4, 3]])}, LITE)
+    row = found(frame, table=1, dataset="CIFAR-10", labels="100", method="DRL", variant="mixup=no")
+    assert (row["our_dataset"], row["ours"], row["n"]) == ("mnist5k", 94.6, 3)
+    assert row["verdict"] == "not comparable at this scale"
+    assert "mnist5k in place of CIFAR-10" in row["why"]
+    assert pd.isna(row["difference"])
+    other = found(frame, table=1, dataset="CIFAR-10", labels="500", method="DRL", variant="mixup=no")
+    assert other["verdict"] == "not run"
+
+
+def test_a_table_s_arms_are_not_another_s():
+    """Table 2's DRL is read at epoch 100, and its improvement is a number of its own."""
+    rows = [["cifar10", 500, "drl", "accuracy", 88.0, 0.0, 1], ["cifar10", 500, "drl", "difference", 2.0, 0.0, 1]]
+    frame = comparison({"table_2": table_1(rows)}, PAPER)
+    about = {"table": 2, "dataset": "CIFAR-10", "labels": "500"}
+    assert found(frame, **about, method="DRL")["ours"] == 88.0
+    assert found(frame, **about, method="DRL-minus-none")["difference"] == pytest.approx(2.0 - 2.04)
+    assert found(frame, **about, method="none")["verdict"] == "not run"
+
+
+def table_6(mean, dataset="cifar10"):
+    columns = ["dataset", "arm", "t", "metric", "mean", "sd", "n_seeds"]
+    rows = [[dataset, None, 0.7, "sigma", 3.88399, 0.0, 1], [dataset, "gaussian", 0.7, "fid", mean, 0.0, 1]]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_an_fid_is_held_against_a_share_of_the_printed_one():
+    frame = comparison({"table_6": table_6(13.0)}, PAPER)
+    row = found(frame, table=6, method="gaussian", variant="t_init=0.7")
+    assert (row["verdict"], row["tolerance"]) == ("agrees", pytest.approx(1.257))
+    assert found(frame, table=6, metric="sigma_t_init", variant="t_init=0.7")["verdict"] == "agrees"
+
+
+def test_an_fid_of_other_features_or_fewer_samples_is_not_compared():
+    frame = comparison({"table_6": table_6(8.0, "mnist5k_16")}, LITE)
+    why = found(frame, table=6, method="gaussian", variant="t_init=0.7")["why"]
+    assert "not Inception's features" in why
+    assert "500 samples, not 20000" in why
+    # Sigma is a closed form at every scale.
+    assert found(frame, table=6, metric="sigma_t_init", variant="t_init=0.7")["verdict"] == "agrees"

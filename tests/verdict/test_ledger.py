@@ -1,0 +1,154 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.errors import UserError
+from drl.items import ITEMS
+from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.claims.registry import CLAIMS
+from drl.verdict.estimates import Estimate
+from drl.verdict.evidence import Evidence
+from drl.verdict.ledger import claims, decide, ledger, together
+from tests.verdict.measured import PROBE_SETTINGS, probe_rows
+
+LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
+VERDICTS = ["supported", "not supported", "undecided", "not run"]
+STATISTIC = ("says", "section", ("figure_4",), "statistic", "points")
+
+
+def claim(side, bound=0.0, holds="every", parts=lambda evidence: []):
+    return Claim("name", *STATISTIC, side, bound, parts, holds)
+
+
+def part(value, error=1.0, df=1000.0):
+    return Part("one", "digits", Estimate(value, error, df, 3))
+
+
+@pytest.mark.parametrize(
+    ("side", "bound", "value", "verdict"),
+    [
+        ("above", 0.0, 3.0, "supported"),
+        ("above", 0.0, 1.0, "undecided"),
+        ("above", 0.0, -3.0, "not supported"),
+        ("below", 2.0, -1.0, "supported"),
+        ("below", 2.0, 5.0, "not supported"),
+        ("within", 5.0, 0.0, "supported"),
+        ("within", 5.0, 4.0, "undecided"),
+        ("within", 5.0, -9.0, "not supported"),
+        ("within", 5.0, 9.0, "not supported"),
+    ],
+)
+def test_a_part_is_decided_by_where_its_interval_lies(side, bound, value, verdict):
+    """The interval reaches 1.96 to each side."""
+    assert decide(claim(side, bound), part(value), 0.95, "lite")["verdict"] == verdict
+
+
+def test_a_single_run_decides_nothing_but_says_where_it_points():
+    found = decide(claim("above"), part(3.0, df=0.0), 0.95, "lite")
+    assert (found["verdict"], found["low"]) == ("undecided", None)
+    assert "points to it" in found["why"]
+    assert "points against it" in decide(claim("below"), part(3.0, df=0.0), 0.95, "lite")["why"]
+
+
+def test_demo_decides_nothing():
+    found = decide(claim("above"), part(30.0), 0.95, "demo")
+    assert found["verdict"] == "undecided"
+    assert "machinery check" in found["why"]
+
+
+@given(st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=5))
+def test_every_part_must_hold_or_one_of_them(verdicts):
+    every, some = (together(claim("above", holds=holds), verdicts) for holds in ("every", "some"))
+    if set(verdicts) == {"not run"}:
+        assert every == some == "not run"
+        return
+    assert (every == "supported") == (set(verdicts) == {"supported"})
+    assert (every == "not supported") == ("not supported" in verdicts)
+    assert (some == "supported") == ("supported" in verdicts)
+    assert (some == "not supported") == (set(verdicts) == {"not supported"})
+
+
+def test_where_one_of_many_is_enough_each_must_be_surer():
+    parts = [part(2.2)] * 10
+    evidence = Evidence("lite", {"figure_4": {}}, {})
+    for holds, verdict in (("every", "supported"), ("some", "undecided")):
+        one = claim("above", holds=holds, parts=lambda _: parts)
+        assert ledger(evidence, 0.95, {"name": one})["claim_verdict"].unique() == [verdict]
+
+
+def test_every_claim_names_items_that_there_are_and_a_source():
+    for name, known in CLAIMS.items():
+        assert name == known.name
+        assert set(known.items) <= set(ITEMS)
+        assert known.source.startswith(("section", "App.", "Proposition"))
+        assert known.says.strip()
+        assert known.statistic.strip()
+
+
+@pytest.mark.parametrize("scale", ["demo", "lite", "paper"])
+def test_without_any_measurement_every_claim_was_not_run(scale):
+    settings = slices.claims(resolve(scale))
+    frame = ledger(Evidence(scale, settings["items"], {}), 0.95)
+    assert set(frame["claim"]) == set(CLAIMS)
+    assert set(frame["claim_verdict"]) == {"not run"}
+    assert frame["estimate"].isna().all()
+
+
+def test_the_paper_s_own_tables_are_read_beside_ours():
+    frame = ledger(Evidence("paper", slices.claims(resolve("paper"))["items"], {}), 0.95)
+    rows = frame[frame["claim"] == "drl_helps"].set_index(["dataset", "part"])
+    # Table 1: 74.31 with DRL, 73.68 without.
+    assert rows.loc[("cifar10", "100 labels"), "paper"] == pytest.approx(0.63)
+    assert rows["paper_tables"].unique() == ["11 of 11 (+0.020 to +1.39)"]
+    most = frame[frame["claim"] == "most_with_few_labels"]
+    assert most["paper_tables"].iloc[0].startswith("1 of 3")
+
+
+def test_measured_probes_decide(tmp_path):
+    """Ours beats the autoencoder in every seed, by more than the seeds differ."""
+    rows = probe_rows({"drl": [90.0, 91.0, 92.0], "vdrl": [91.0, 90.5, 91.0], "ae": [80.0, 80.5, 81.0]})
+    frame = read(tmp_path, rows)
+    beats = frame[(frame["claim"] == "drl_beats_autoencoders") & frame["estimate"].notna()]
+    assert list(beats["part"]) == ["DRL over AE", "VDRL over AE"]
+    assert list(beats["verdict"]) == ["supported"] * 2
+    assert beats["estimate"].iloc[0] == pytest.approx(10.5)
+    # Not all of its rivals were run.
+    assert beats["claim_verdict"].unique() == ["undecided"]
+    flat = frame[(frame["claim"] == "autoencoders_flat") & (frame["part"] == "AE")]
+    assert flat["verdict"].iloc[0] == "supported"
+
+
+def test_a_t_that_validation_chose_comes_before_the_best_on_test(tmp_path):
+    rows = probe_rows({"drl": [90.0, 91.0], "ae": [80.0, 81.0]}, chosen={"drl": [70.0, 71.0]})
+    frame = read(tmp_path, rows)
+    row = frame[frame["part"] == "DRL over AE"].iloc[0]
+    assert row["estimate"] == pytest.approx(-10.0)
+    assert "validation" in row["why"]
+
+
+def read(folder, rows):
+    metrics = folder / "probe.csv"
+    pd.DataFrame(rows).to_csv(metrics, index=False)
+    settings = {"scale": "lite", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
+    claims([metrics, folder / "not_run.csv"], folder / "claims.csv", settings, "code")
+    assert "Figure 4" in (folder / "claims.md").read_text()
+    return pd.read_csv(folder / "claims.csv", keep_default_na=True)
+
+
+def test_nothing_measured_is_one_line(tmp_path):
+    settings = {"scale": "lite", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
+    with pytest.raises(UserError, match="nothing was measured yet"):
+        claims([tmp_path / "a.csv"], tmp_path / "claims.csv", settings, "code")
+
+
+def test_the_ledger_of_the_lite_results_is_that_of_the_present_claims(tmp_path):
+    """It is made of the CSV files beside it: `drl claims --scale lite --items docs/results/lite --out …/claims.csv`."""
+    settings = slices.claims(resolve("lite"))
+    claims([], tmp_path / "claims.csv", settings, "code", items=LITE)
+    for name in ("claims.csv", "claims.md"):
+        assert (tmp_path / name).read_text() == (LITE / name).read_text()

@@ -1,0 +1,116 @@
+"""What the report says beyond its captions, as docutils reads it."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from docutils.core import publish_parts
+from docutils.utils import SystemMessage
+
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.items import BUILT, ITEMS
+from drl.verdict.comparison import comparison
+from drl.verdict.evidence import Evidence
+from drl.verdict.ledger import ledger
+from drl.verdict.ledger_page import number
+from drl.verdict.rst import escape, list_table
+from drl.verdict.shown import ItemFacts, ReportPage
+
+LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
+CONFIG = resolve("lite")
+
+
+def html(text):
+    """Render as Snakemake does, but stop at the first complaint. Links are to files of the report."""
+    links = "\n".join(f".. _{item}.{kind}.json: x" for item in BUILT for kind in ("svg", "csv"))
+    return publish_parts(f"{text}\n{links}\n", writer="html", settings_overrides={"halt_level": 2})["html_body"]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder of results with a ledger and a comparison."""
+    pages = slices.claims(CONFIG)
+    cells = {"figure_12": pd.read_csv(LITE / "figure_12.csv")}
+    found = cells["figure_12"].rename(columns={"mean": "value", "n_seeds": "n"})
+    cells["figure_12"] = found.assign(replicate="mean", arm="", labels=None)
+    ledger(Evidence("lite", pages["items"], cells), 0.95).to_csv(tmp_path / "claims.csv", index=False)
+    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, slices.compare(CONFIG)).to_csv(
+        tmp_path / "comparison.csv", index=False
+    )
+    (tmp_path / "figures").mkdir()
+    card = {"git": {"commit": "0123456789abcdef", "dirty": True}, "outputs": {}, "versions": {"torch": "2.13.0"}}
+    (tmp_path / "figures" / "figure_12.svg.json").write_text(json.dumps(card))
+    (tmp_path / "claims.csv.json").write_text(json.dumps(card))
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "table_1.md").write_text((LITE / "table_1.md").read_text())
+    return tmp_path
+
+
+def test_the_page_opens_on_the_verdict(results):
+    page = html(str(ReportPage(results, CONFIG)))
+    assert page.index("The verdict") < page.index("The paper's claims") < page.index("Printed numbers")
+    assert "3 supported" in page
+    assert "A model trained at a small t alone encodes almost no class." in page
+    assert "0123456789ab with changes" in page
+    assert "torch 2.13.0" in page
+
+
+def test_without_anything_the_page_says_what_to_do(tmp_path):
+    page = html(str(ReportPage(tmp_path, CONFIG)))
+    assert "drl claims" in page
+    assert "drl compare" in page
+
+
+def test_demo_is_called_a_machinery_check(tmp_path):
+    assert "Machinery check, not evidence" in html(str(ReportPage(tmp_path, resolve("demo"))))
+
+
+@pytest.mark.parametrize("item", BUILT)
+def test_every_item_says_its_claims_cost_and_card(results, item):
+    text = html(str(ItemFacts(item, results, CONFIG)))
+    assert "Cost" in text
+    assert f"{item}.{'csv' if ITEMS[item].kind == 'table' else 'svg'}.json" in text
+
+
+def test_a_figure_names_the_claims_that_rest_on_it(results):
+    text = html(str(ItemFacts("figure_12", results, CONFIG)))
+    assert "A model trained at a high t encodes less of the class again." in text
+    assert "Drawn at commit 0123456789ab with changes." in text
+    assert "prints no numbers" in text
+
+
+def test_a_table_is_shown_whole(results):
+    text = html(str(ItemFacts("table_1", results, CONFIG)))
+    assert "94.57 ± 0.40" in text
+    assert "55 numbers" in text
+
+
+def test_what_rules_carry_does_not_change_with_what_was_measured(results, tmp_path):
+    for carried in (ReportPage(results, CONFIG), ItemFacts("figure_4", results, CONFIG)):
+        before = repr(carried)
+        (results / "claims.csv").unlink(missing_ok=True)
+        assert repr(carried) == before
+        assert str(results) in before
+
+
+@pytest.mark.parametrize("text", ["a|b", "back\\slash", "name_", "`code", "x {{ y }} {% z %}", "3 * 4"])
+def test_any_text_stands_in_a_cell_as_it_is(text):
+    page = html("\n".join(list_table(["head"], [[text]], [100])))
+    assert "{{" not in escape(text)
+    assert text.replace("`", "").split()[0].replace("{{", "{") in page.replace("&quot;", '"')
+
+
+def test_docutils_would_complain_of_a_dangling_link():
+    """So that the tests above can fail."""
+    with pytest.raises(SystemMessage):
+        html("see `nothing`_")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-0.0001, "0"), (0.0312, "+0.031"), (-1.234, "−1.23"), (12.34, "+12.3"), (-123.4, "−123")],
+)
+def test_numbers_have_a_sign_and_three_digits(value, text):
+    assert number(value) == text

@@ -1,0 +1,158 @@
+"""Evidence read off metrics, replicate by replicate, has the means that the items themselves show."""
+
+import pandas as pd
+import pytest
+
+from drl.config import slices
+from drl.config.resolve import resolve
+from drl.errors import UserError
+from drl.metrics import COLUMNS
+from drl.reporting import few_shot_curves, fid_table, fine_tuning_tables, probe_curves, silhouette_curves
+from drl.verdict.evidence import Evidence
+from drl.verdict.reading import from_item, from_metrics
+from tests.verdict.measured import PROBE_SETTINGS, probe_rows
+
+
+def frame_of(rows):
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(object)
+    for column in ("seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"):
+        frame[column] = pd.to_numeric(frame[column].replace("", None))
+    return frame
+
+
+def row(study, **cells):
+    return dict.fromkeys(COLUMNS, "") | {"scale": "lite", "study": study, "dataset": "mnist5k", "n": 10} | cells
+
+
+def agree(item, frame, settings, module, folder, cells):
+    """Compare cells from metrics with those from the item's own CSV, which `module` makes of the same metrics."""
+    read = Evidence("lite", {item: settings}, {item: from_metrics(frame, item, settings)})
+    module.table(frame, settings).to_csv(folder / f"{item}.csv", index=False)
+    drawn = Evidence("lite", {item: settings}, {item: from_item(folder / f"{item}.csv", item)})
+    for where in cells:
+        first, second = read.sample(item, **where), drawn.sample(item, **where)
+        assert first.values
+        assert not second.values
+        assert (first.mean, first.sd, first.n) == pytest.approx((second.mean, second.sd, second.n))
+
+
+def test_probes(tmp_path):
+    rows = probe_rows({"drl": [90.0, 92.0], "vdrl": [1.0, 2.0], "ae": [80.0, 81.0]})
+    settings = PROBE_SETTINGS | {"trajectory": False}
+    cells = [{"dataset": "digits", "recipe": recipe, "arm": "", "t": 0.5} for recipe in ("drl", "ae")]
+    agree("figure_4", frame_of(rows), settings, probe_curves, tmp_path, cells)
+
+
+def test_few_shot_reads_the_member_of_a_sweep_that_the_figure_shows(tmp_path):
+    rows = []
+    for member, validation in (("drl_8d-lambda0.1", 50.0), ("drl_8d-lambda0.2", 60.0)):
+        for seed in (0, 1):
+            base = {"recipe": member, "seed": seed, "labels": 100, "t": 0.5, "split": 12}
+            rows.append(row("few_shot", **base, metric="val_accuracy", value=validation))
+            rows.append(row("few_shot", **base, metric="test_accuracy", value=validation + 10 + seed))
+    settings = {
+        "datasets": [["mnist5k", "MNIST-5k"]],
+        "recipes": [["drl_8d", "DRL"]],
+        "labels": [100],
+        "choices": {"drl_8d": ["drl_8d-lambda0.1", "drl_8d-lambda0.2"]},
+    }
+    frame = frame_of(rows)
+    where = {"dataset": "mnist5k", "recipe": "drl_8d", "labels": 100, "t": 0.5}
+    agree("figure_8", frame, settings, few_shot_curves, tmp_path, [where])
+    evidence = Evidence("lite", {"figure_8": settings}, {"figure_8": from_metrics(frame, "figure_8", settings)})
+    assert evidence.sample("figure_8", **where).values == {"0": 70.0, "1": 71.0}
+
+
+def test_silhouettes_of_a_sweep_are_one_curve(tmp_path):
+    members = ["drl_2d_single-t0.1", "drl_2d_single-t0.5"]
+    rows = [
+        row("silhouettes", recipe=member, seed=seed, t=t, metric="silhouette", value=t + seed / 10)
+        for member, t in zip(members, (0.1, 0.5), strict=True)
+        for seed in (0, 1, 2)
+    ]
+    settings = {
+        "datasets": [["mnist5k", "MNIST-5k"]],
+        "recipes": [["drl_2d_single", "DRL"]],
+        "members": {"drl_2d_single": members},
+    }
+    cells = [{"dataset": "mnist5k", "t": t, "metric": "silhouette"} for t in (0.1, 0.5)]
+    agree("figure_12", frame_of(rows), settings, silhouette_curves, tmp_path, cells)
+
+
+def test_disjoint_sets_of_samples_are_replicates_of_one_model(tmp_path):
+    rows = [
+        row("fid", recipe="unconditional", seed=0, split=split, arm=prior, t=t, metric="fid", value=value + split)
+        for prior, value in (("gaussian", 9.0), ("uniform_gaussian", 8.0))
+        for t in (0.7, 1.0)
+        for split in (0, 1)
+    ]
+    settings = {
+        "datasets": [["mnist5k", "MNIST-5k"]],
+        "recipes": [["unconditional", "Unconditional"]],
+        "priors": ["gaussian", "uniform_gaussian"],
+        "scale": "lite",
+    }
+    cells = [{"dataset": "mnist5k", "arm": "gaussian", "t": 0.7, "metric": "fid"}]
+    agree("table_6", frame_of(rows), settings, fid_table, tmp_path, cells)
+
+
+def fine_tuned(arms, epochs=(1, 2)):
+    return [
+        row("fine_tune", arm=arm, seed=k, split=12 + k, labels=100, epoch=epoch, metric="accuracy", value=value + epoch)
+        for arm, values in arms.items()
+        for k, value in enumerate(values)
+        for epoch in epochs
+    ]
+
+
+def table_settings(number):
+    return slices.table(resolve("lite"), f"table_{number}")
+
+
+def test_fine_tunings_are_paired_by_seed_and_split(tmp_path):
+    arms = {arm: [80.0, 82.0, 81.0] for arm in ("none", "none_mixup", "drl", "drl_mixup", "vdrl", "drl_official")}
+    frame = frame_of(fine_tuned(arms | {"drl": [81.0, 83.5, 82.0]}))
+    settings = table_settings(1)
+    cells = [{"dataset": "mnist5k", "arm": arm, "labels": 100, "metric": "accuracy"} for arm in ("none", "drl")]
+    agree("table_1", frame, settings, fine_tuning_tables, tmp_path, cells)
+    evidence = Evidence("lite", {"table_1": settings}, {"table_1": from_metrics(frame, "table_1", settings)})
+    assert evidence.sample("table_1", **cells[1]).values == {"0/12": 83.0, "1/13": 85.5, "2/14": 84.0}
+
+
+def test_arms_that_were_not_run_leave_the_others_readable():
+    cells = from_metrics(frame_of(fine_tuned({"none": [80.0], "drl": [81.0]})), "table_1", table_settings(1))
+    assert set(cells["arm"]) == {"none", "drl"}
+
+
+def test_a_run_that_ended_before_the_early_reading_is_one_line():
+    with pytest.raises(UserError, match="ends after outer epoch 2"):
+        from_metrics(frame_of(fine_tuned({"none": [80.0]})), "table_2", table_settings(2))
+
+
+def test_the_last_t_of_each_run_counts():
+    rows = [
+        row("fine_tune", arm="drl_t01", seed=0, split=12, labels=100, epoch=epoch, metric=metric, value=value)
+        for metric, values in (("t", (0.10, 0.12)), ("t_without_gradient", (0.10, 0.11)))
+        for epoch, value in enumerate(values)
+    ]
+    settings = slices.figure(resolve("lite"), "t_trajectory")
+    cells = from_metrics(frame_of(rows), "t_trajectory", settings)
+    assert dict(zip(cells["metric"], cells["value"], strict=True)) == {"t": 0.12, "t_without_gradient": 0.11}
+
+
+def test_other_datasets_are_not_an_item_s(tmp_path):
+    assert from_metrics(frame_of(probe_rows({"drl": [1.0]})), "figure_4", PROBE_SETTINGS | {"datasets": []}) is None
+
+
+def test_a_file_of_another_shape_is_refused(tmp_path):
+    (tmp_path / "figure_4.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="no column"):
+        from_item(tmp_path / "figure_4.csv", "figure_4")
+
+
+def test_an_ambiguous_cell_is_no_sample():
+    frame = frame_of(probe_rows({"drl": [1.0, 2.0]}))
+    evidence = Evidence("lite", {}, {"figure_4": from_metrics(frame, "figure_4", PROBE_SETTINGS)})
+    with pytest.raises(ValueError, match="more than one cell"):
+        evidence.sample("figure_4", recipe="drl")
+    assert evidence.sample("figure_4", recipe="ae") is None
