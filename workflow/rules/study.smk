@@ -54,7 +54,7 @@ for PART, ABOUT in PARTS.items():
             metrics=part_metrics(PART),
             codes=part_pictures if PART == "latent_scatter" else [],
         output:
-            report(
+            shown=report(
                 f"{RESULTS}/study/{{dataset}}/{PART}{ABOUT.suffixes[0]}",
                 caption=f"../report/study_{PART}.rst",
                 category=study_category,
@@ -63,7 +63,7 @@ for PART, ABOUT in PARTS.items():
                     "shows": ABOUT.shows,
                 },
             ),
-            [
+            beside=[
                 f"{RESULTS}/study/{{dataset}}/{PART}{suffix}"
                 for suffix in (*ABOUT.suffixes[1:], f"{ABOUT.suffixes[0]}.json")
             ],
@@ -92,7 +92,7 @@ for PART, ABOUT in PARTS.items():
             "python -m drl study {params.part} {input.metrics}"
             " --dataset {wildcards.dataset}"
             " --scale {params.scale}"
-            " --out {output[0]}"
+            " --out {output.shown}"
             " --settings {params.settings:q}"
             " --code {params.code}"
             " > {log} 2>&1"
