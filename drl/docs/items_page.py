@@ -28,6 +28,7 @@ with their reasons on [a page of their own](deviations.md).
 
 Without Snakemake, an item is made by the `drl` commands that `snakemake ITEM -np` prints.
 """
+BEYOND = "beyond the paper"
 # Of the sections that a study's settings stand in, where its name is another.
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "pretrain": ("code_usage",),
@@ -52,7 +53,7 @@ def page(config: Config, known: Mapping[str, Deviation]) -> str:
 
 
 def _section(config: Config, item: Item, known: Mapping[str, Deviation]) -> list[str]:
-    where = item.section if item.kind == "diagnostic" else f"Paper {_section_name(item.section)}"
+    where = item.section if item.section == BEYOND else f"Paper {_section_name(item.section)}"
     lines = [
         f"## {title(item.name)}",
         "",
@@ -74,7 +75,7 @@ def _section_name(section: str) -> str:
 def _facts(config: Config, item: Item) -> list[tuple[str, str]]:
     axes = config.items[item.name]
     datasets = ", ".join(config.datasets[name].title for name in config.item_datasets(item.name))
-    facts = [("Datasets", datasets)]
+    facts = [("Datasets", datasets or "its own")]
     if axes.recipes:
         facts.append(("Recipes", ", ".join(f"[{name}](#recipes)" for name in axes.recipes)))
     if axes.arms:
