@@ -16,6 +16,9 @@ from drl.files import fingerprint, sha256
 from drl.items import ITEMS
 from drl.study import PARTS, shown
 
+# Studies that no claim rests on; of the others, what says which of their numbers an item shows.
+WITHOUT_CLAIMS = ("later_start", "learning_speed", "pretrain")
+CHOOSING = ("number", "datasets", "recipes", "members", "choices", "budgets", "labels", "arms", "reading", "beyond")
 PAPER_VALUES = Path(__file__).resolve().parents[2] / "config" / "paper_values.csv"
 
 
@@ -368,6 +371,14 @@ def compare(config: Config) -> dict[str, Any]:
 
 
 def claims(config: Config) -> dict[str, Any]:
-    """Settings of `drl claims`: those of every item, and how sure a claim must be."""
-    items = {item: (table if ITEMS[item].kind == "table" else figure)(config, item) for item in config.items}
+    """Settings of `drl claims`: what chooses its numbers among those of each item, and how sure a claim must be."""
+    items = {}
+    for item in claimed(config):
+        whole = (table if ITEMS[item].kind == "table" else figure)(config, item)
+        items[item] = {key: whole[key] for key in CHOOSING if key in whole}
     return {"scale": config.scale, "confidence": config.verdict.confidence, "items": items}
+
+
+def claimed(config: Config) -> tuple[str, ...]:
+    """Return the items whose measurements claims rest on."""
+    return tuple(item for item in config.items if ITEMS[item].study not in WITHOUT_CLAIMS)

@@ -135,8 +135,9 @@ def test_logs_benchmarks_and_cards_stand_beside(made):
         assert (results / "logs" / f"{name}.log").is_file()
         assert (results / "benchmarks" / f"{name}.tsv").read_text().startswith("s\t")
     cards = list(results.rglob("*.json"))
-    # Of the images, the silhouettes, the theory, and each model, measurement, fine-tuning and item.
-    assert len(cards) == 3 + len(MODELS) + sum(map(len, MEASURED.values())) + len(ARMS) + len(BUILT)
+    # Of the images, the silhouettes, the theory, the comparison, the claims, and each model, measurement, fine-tuning
+    # and item.
+    assert len(cards) == 5 + len(MODELS) + sum(map(len, MEASURED.values())) + len(ARMS) + len(BUILT)
     for path in cards:
         card = json.loads(path.read_text())
         for name in card["outputs"]:
@@ -187,15 +188,37 @@ def test_a_setting_reruns_what_depends_on_it(after):
     [
         # Samples are there already: more of them are shown.
         ("later_start", "shown", 3, {"draw_figure_13": 1}),
-        ("later_start", "uniform", "per_image_channel", {"later_start": 1, "fid": 1, **drawn("figure_13", "table_6")}),
-        ("latent_grid", "cells", 3, {"latent_grid": 2, **drawn("figure_2", "figure_3")}),
-        ("code_swap", "t", 0.5, {"code_swap": 1, **drawn("figure_6")}),
-        ("one_code", "columns", 3, {"one_code": 2, **drawn("figure_7")}),
+        (
+            "later_start",
+            "uniform",
+            "per_image_channel",
+            {"later_start": 1, "fid": 1, **drawn("figure_13", "table_6"), "compare": 1, "claims": 1},
+        ),
+        ("latent_grid", "cells", 3, {"latent_grid": 2, **drawn("figure_2", "figure_3"), "claims": 1}),
+        ("code_swap", "t", 0.5, {"code_swap": 1, **drawn("figure_6"), "claims": 1}),
+        ("one_code", "columns", 3, {"one_code": 2, **drawn("figure_7"), "claims": 1}),
     ],
 )
 def test_a_setting_of_one_study_makes_its_items_again_and_no_others(after, section, key, value, expected):
     set_in(after, "studies", section, key, value=value)
     assert after.planned() == expected | {"all": 1}
+
+
+def test_how_sure_a_claim_must_be_decides_claims_again_and_nothing_else(after):
+    before = pd.read_csv(after.folder / "results/demo/claims.csv")
+    set_in(after, "verdict", "confidence", value=0.5)
+    assert after.planned() == {"compare": 1, "claims": 1, "all": 1}
+    # One row a part, and the same statistics from the items' own files.
+    folder = after.folder / "items"
+    folder.mkdir()
+    for path in (after.folder / "results" / "demo").glob("[ft][ia][gb]*/*.csv"):
+        shutil.copy2(path, folder / path.name)
+    run = after.drl("claims", "--configfile", "tiny.yaml", "--items", "items", "--out", "claims.csv")
+    assert run.returncode == 0, run.stderr
+    shown = pd.read_csv(after.folder / "claims.csv")
+    measured = before["estimate"].notna()
+    assert measured.sum() > 20
+    pd.testing.assert_series_equal(before["estimate"][measured], shown["estimate"][measured], rtol=1e-4, atol=1e-4)
 
 
 def test_where_a_job_runs_reruns_nothing(after):
@@ -213,7 +236,7 @@ def test_a_picture_that_is_gone_is_missed_and_made_again_before_it_is_drawn(afte
     assert run.returncode == 1
     assert "metrics/latent_grid/digits/vdrl_2d/seed0.png" in run.stdout
     (after.folder / "results/demo/figures/figure_3.svg").unlink()
-    assert after.planned() == {"latent_grid": 1, "draw_figure_3": 1, "all": 1}
+    assert after.planned() == {"latent_grid": 1, "draw_figure_3": 1, "claims": 1, "all": 1}
     run = after.snakemake("--cores", "1", "figure_3")
     assert run.returncode == 0, run.stdout + run.stderr
     assert picture.read_bytes() == before

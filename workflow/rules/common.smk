@@ -317,9 +317,10 @@ def about_theory():
     }
 
 
-def all_metrics():
-    """Return the metrics files of all items, each once."""
-    return list(dict.fromkeys(file for item in BUILT for file in item_metrics(item)))
+def claimed_metrics():
+    """Return the metrics files that claims rest on, each once."""
+    items = slices.claimed(CONFIG)
+    return list(dict.fromkeys(file for item in items for file in item_metrics(item)))
 
 
 def verdict_files():

@@ -39,7 +39,7 @@ rule compare:
 
 rule claims:
     input:
-        metrics=all_metrics(),
+        metrics=claimed_metrics(),
     output:
         csv=report(
             f"{RESULTS}/claims.csv",
