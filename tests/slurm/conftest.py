@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.slurm.cluster import Cluster, run
@@ -75,10 +77,14 @@ class Slice(Project):
         return self.running
 
     def end(self) -> None:
-        """End Snakemake if a test left it running."""
+        """End Snakemake if a test left it running, and what lived on from a node that was out of reach."""
         if self.running is not None:
             self.running.process.kill()
             self.running.process.wait()
+        for process in psutil.process_iter(["cwd"]):
+            if (process.info["cwd"] or "").startswith(str(self.folder)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def files(self) -> dict[str, bytes]:
         """Return what was made, by path: all that must not depend on where and how it was made."""
