@@ -216,7 +216,8 @@ def test_how_sure_a_claim_must_be_decides_claims_again_and_nothing_else(after):
     run = after.drl("claims", "--configfile", "tiny.yaml", "--items", "items", "--out", "claims.csv")
     assert run.returncode == 0, run.stderr
     shown = pd.read_csv(after.folder / "claims.csv")
-    measured = before["estimate"].notna()
+    # Which t a search picked stands in the metrics alone.
+    measured = before["estimate"].notna() & (before["claim"] != "search_picks_09")
     assert measured.sum() > 20
     pd.testing.assert_series_equal(before["estimate"][measured], shown["estimate"][measured], rtol=1e-4, atol=1e-4)
 
