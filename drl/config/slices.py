@@ -374,7 +374,12 @@ def claims(config: Config) -> dict[str, Any]:
     """Settings of `drl claims`: what chooses its numbers among those of each item, and how sure a claim must be."""
     items = {}
     for item in claimed(config):
-        whole = (table if ITEMS[item].kind == "table" else figure)(config, item)
+        try:
+            whole = (table if ITEMS[item].kind == "table" else figure)(config, item)
+        except UserError:
+            if config.dataset is None:
+                raise
+            continue  # an item that cannot be made of the one dataset that was asked for
         items[item] = {key: whole[key] for key in CHOOSING if key in whole}
     return {"scale": config.scale, "confidence": config.verdict.confidence, "items": items}
 

@@ -70,13 +70,18 @@ def difference(first: Sample | None, second: Sample | None, paired: bool = False
     Args:
         first: What is subtracted from.
         second: What is subtracted.
-        paired: Whether replicates of the same name belong together, such as one model read at two times. Without their
-            values, or with others on each side, they are taken as independent, which makes the interval wider.
+        paired: Whether replicates of the same name belong together, such as one model read at two times; those that
+            one side lacks are left out. Where their values are not known the error is the largest that any pairing
+            could give (a correlation of -1), so that the interval is never too narrow.
     """
     if first is None or second is None:
         return None
-    if paired and first.values and set(first.values) == set(second.values):
-        return Sample.of({name: value - second.values[name] for name, value in first.values.items()}).estimate()
+    common = [name for name in first.values if name in second.values]
+    if paired and common:
+        return Sample.of({name: first.values[name] - second.values[name] for name in common}).estimate()
+    if paired and not first.values and not second.values:
+        n = _fewer(first, second)
+        return Estimate(first.mean - second.mean, (first.sd + second.sd) / math.sqrt(n), n - 1, n)
     errors = [sample.sd**2 / sample.n for sample in (first, second)]
     return Estimate(
         first.mean - second.mean, math.sqrt(sum(errors)), _welch(errors, (first, second)), _fewer(first, second)
@@ -86,13 +91,18 @@ def difference(first: Sample | None, second: Sample | None, paired: bool = False
 def ratio(first: Sample | None, second: Sample | None) -> Estimate | None:
     """Return the mean of `first` over that of `second`, its error to first order (the delta method).
 
-    None if one was not measured.
+    None if one was not measured, or the second is 0.
     """
-    if first is None or second is None:
+    if first is None or second is None or not second.mean:
         return None
     value = first.mean / second.mean
     errors = [(sample.sd / sample.mean) ** 2 / sample.n for sample in (first, second)]
     return Estimate(value, abs(value) * math.sqrt(sum(errors)), _welch(errors, (first, second)), _fewer(first, second))
+
+
+def common_replicates(samples: Sequence[Sample]) -> list[str]:
+    """Return the names of the replicates that all samples have."""
+    return [name for name in samples[0].values if all(name in sample.values for sample in samples)]
 
 
 def _fewer(first: Sample, second: Sample) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,7 +66,13 @@ def claims(metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: s
 
 def _from_metrics(paths: Sequence[Path], settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     frame = read_all(paths)
-    found = {item: from_metrics(frame, item, known) for item, known in settings["items"].items()}
+    found = {}
+    for item, known in settings["items"].items():
+        try:
+            found[item] = from_metrics(frame, item, known)
+        except UserError as error:
+            # One item's incomplete runs are no reason to leave all other claims undecided.
+            print(f"claims: {item} is left out: {error}", file=sys.stderr)
     return {item: cells for item, cells in found.items() if cells is not None}
 
 
@@ -95,10 +103,11 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
     rows = []
     for claim in registry.values():
         parts = _parts(claim, evidence)
-        # Where one of several is enough, more of them make a chance hit likelier (Bonferroni).
-        level = 1 - (1 - confidence) / len(parts) if claim.holds == "some" else confidence
-        decided = [decide(claim, part, level, evidence.scale) for part in parts]
-        whole = together(claim, [row["verdict"] for row in decided])
+        decided = [decide(claim, part, confidence, evidence.scale) for part in parts]
+        # Where one of several decides, more of them make a chance hit likelier (Bonferroni).
+        level = 1 - (1 - confidence) / len(parts)
+        surely = [decide(claim, part, level, evidence.scale)["verdict"] for part in parts]
+        whole = together(claim, [row["verdict"] for row in decided], surely)
         about = {"claim": claim.name, "says": claim.says, "source": claim.source, "items": " ".join(claim.items)}
         about["scale"] = evidence.scale
         tables = _in_tables(claim, [value for (name, *_), value in printed.items() if name == claim.name])
@@ -142,7 +151,7 @@ def decide(claim: Claim, part: Part, confidence: float, scale: str) -> dict[str,
     """
     row: dict[str, Any] = {"dataset": part.dataset, "part": part.name, "statistic": claim.statistic, "unit": claim.unit}
     row |= {"wants": claim.wants, "estimate": None, "low": None, "high": None, "n": 0}
-    if part.estimate is None:
+    if part.estimate is None or not math.isfinite(part.estimate.value):
         return row | {"verdict": NOT_RUN, "why": part.note or "not measured"}
     interval = part.estimate.interval(confidence)
     row |= {"estimate": part.estimate.value, "n": part.estimate.n}
@@ -179,13 +188,22 @@ def _outside(claim: Claim, low: float, high: float) -> bool:
     return high < claim.bound if claim.side == "above" else low > claim.bound
 
 
-def together(claim: Claim, verdicts: Sequence[str]) -> str:
-    """Return the verdict on a claim from those on its parts, of which some may not have been run."""
+def together(claim: Claim, verdicts: Sequence[str], surely: Sequence[str]) -> str:
+    """Return the verdict on a claim from those on its parts, of which some may not have been run.
+
+    Args:
+        claim: The claim.
+        verdicts: On its parts.
+        surely: The same with intervals that are wide enough for one part to decide.
+    """
     run = [verdict for verdict in verdicts if verdict != NOT_RUN]
     if not run:
         return NOT_RUN
+    if claim.holds == "most":
+        share = {name: verdicts.count(name) / len(verdicts) for name in (SUPPORTED, NOT_SUPPORTED)}
+        return next((name for name, found in share.items() if found > 0.5), UNDECIDED)
     good, bad = (SUPPORTED, NOT_SUPPORTED) if claim.holds == "every" else (NOT_SUPPORTED, SUPPORTED)
     # `every` falls with one part that fails, `some` stands with one that holds.
-    if bad in run:
+    if bad in surely:
         return bad
     return good if all(verdict == good for verdict in run) and len(run) == len(verdicts) else UNDECIDED

@@ -91,11 +91,13 @@ def _markdown(frame: pd.DataFrame, scale: str, confidence: float) -> Iterator[st
 def explained(confidence: float) -> list[str]:
     """Say how claims are decided."""
     return [
-        "A claim is supported if its confidence interval over seeds "
-        f"({100 * confidence:g} %, Student's t) lies wholly where the claim wants it, and not supported if it lies "
-        "wholly elsewhere; otherwise it is undecided, as it is with a single run, which has no interval. A claim with "
-        "several comparisons is supported if all of them are. Where one is enough (claims that say *some* or *often*), "
-        "intervals are widened by their number (Bonferroni); for the number of claims nothing is corrected."
+        "A comparison supports a claim if its confidence interval over seeds "
+        f"({100 * confidence:g} %, Student's t) lies wholly where the claim wants it, and speaks against it if it "
+        "lies wholly elsewhere; otherwise it is undecided, as it is with a single run, which has no interval: most "
+        "tables and Figures 2, 3, 6 and 7 have one seed, as in the paper, unless *seeds* under the item says more. A "
+        "claim is supported if all of its comparisons support it, and not supported if one speaks against it in an "
+        "interval that is widened by their number (Bonferroni). For claims that say *some* it is the other way round, for *often* "
+        "more than half decide. For the number of claims nothing is corrected."
     ]
 
 

@@ -70,14 +70,14 @@ def _glance(results: Path, config: Config, claims: Any, comparison: Any) -> Iter
 
 def _count_claims(claims: pd.DataFrame | None) -> str:
     if claims is None:
-        return "not decided yet: `snakemake claims`, or `drl claims`"
+        return "not decided yet: `drl claims` does"
     verdicts = list(claims.drop_duplicates("claim")["claim_verdict"])
     return f"{len(verdicts)}: {counts(verdicts)}"
 
 
 def _count_numbers(comparison: pd.DataFrame | None) -> str:
     if comparison is None:
-        return "not compared yet: `snakemake compare`, or `drl compare`"
+        return "not compared yet: `drl compare` does"
     return f"{len(comparison)}: {counts(list(comparison['verdict']), VERDICTS)}"
 
 

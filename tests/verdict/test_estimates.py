@@ -53,12 +53,23 @@ def test_others_are_compared_as_welch_does(make):
     assert found.interval(0.95) == pytest.approx(tuple(test.confidence_interval(0.95)))
 
 
-def test_pairs_without_values_are_compared_as_independent():
-    paired, apart = [90.0, 80.0], [89.0, 79.0]
-    known = difference(named(paired), named(apart), paired=True)
-    unknown = difference(bare(paired), bare(apart), paired=True)
-    assert unknown.value == pytest.approx(known.value)
-    assert unknown.error > known.error == 0
+@given(VALUES, st.randoms())
+def test_pairs_without_values_are_given_the_widest_interval_that_any_pairing_has(values, random):
+    other = random.sample(values, len(values))
+    known = difference(named(values), named(other), paired=True)
+    unknown = difference(bare(values), bare(other), paired=True)
+    assert unknown.value == pytest.approx(known.value, abs=1e-9)
+    assert unknown.error >= known.error - 1e-9
+    assert unknown.df == known.df
+
+
+def test_replicates_that_one_side_lacks_are_left_out():
+    found = difference(named([3.0, 5.0, 100.0]), named([1.0, 2.0]), paired=True)
+    assert (found.value, found.n) == (2.5, 2)
+
+
+def test_a_ratio_to_nothing_is_none():
+    assert ratio(named([1.0]), named([0.0])) is None
 
 
 def test_a_single_run_has_no_interval():

@@ -63,7 +63,7 @@ def test_demo_decides_nothing():
 
 @given(st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=5))
 def test_every_part_must_hold_or_one_of_them(verdicts):
-    every, some = (together(claim("above", holds=holds), verdicts) for holds in ("every", "some"))
+    every, some = (together(claim("above", holds=holds), verdicts, verdicts) for holds in ("every", "some"))
     if set(verdicts) == {"not run"}:
         assert every == some == "not run"
         return
@@ -73,12 +73,32 @@ def test_every_part_must_hold_or_one_of_them(verdicts):
     assert (some == "not supported") == (set(verdicts) == {"not supported"})
 
 
-def test_where_one_of_many_is_enough_each_must_be_surer():
-    parts = [part(2.2)] * 10
+@pytest.mark.parametrize(
+    ("holds", "value", "verdict"),
+    [
+        ("every", 2.2, "supported"),
+        ("some", 2.2, "undecided"),
+        ("every", -2.2, "undecided"),
+        ("some", -2.2, "not supported"),
+        ("every", -3.2, "not supported"),
+        ("some", 3.2, "supported"),
+    ],
+)
+def test_where_one_of_many_decides_it_must_be_surer(holds, value, verdict):
+    """Ten parts: an interval of 95 % reaches 1.96 to each side, one of 99.5 % 2.81."""
+    one = claim("above", holds=holds, parts=lambda _: [part(value)] * 10)
     evidence = Evidence("lite", {"figure_4": {}}, {})
-    for holds, verdict in (("every", "supported"), ("some", "undecided")):
-        one = claim("above", holds=holds, parts=lambda _: parts)
-        assert ledger(evidence, 0.95, {"name": one})["claim_verdict"].unique() == [verdict]
+    assert ledger(evidence, 0.95, {"name": one})["claim_verdict"].unique() == [verdict]
+
+
+@pytest.mark.parametrize(("good", "verdict"), [(6, "supported"), (5, "undecided"), (4, "not supported")])
+def test_most_is_more_than_half(good, verdict):
+    verdicts = ["supported"] * good + ["not supported"] * (10 - good)
+    assert together(claim("above", holds="most"), verdicts, verdicts) == verdict
+
+
+def test_a_number_that_is_none_was_not_measured():
+    assert decide(claim("above"), part(float("nan")), 0.95, "lite")["verdict"] == "not run"
 
 
 def test_every_claim_names_items_that_there_are_and_a_source():
@@ -124,11 +144,13 @@ def test_measured_probes_decide(tmp_path):
 
 
 def test_a_t_that_validation_chose_comes_before_the_best_on_test(tmp_path):
-    rows = probe_rows({"drl": [90.0, 91.0], "ae": [80.0, 81.0]}, chosen={"drl": [70.0, 71.0]})
-    frame = read(tmp_path, rows)
-    row = frame[frame["part"] == "DRL over AE"].iloc[0]
-    assert row["estimate"] == pytest.approx(-10.0)
-    assert "validation" in row["why"]
+    both = {"drl": [70.0, 71.0], "ae": [80.0, 81.0]}
+    for chosen, expected, who in ((both, -10.0, "validation"), ({"drl": [70.0, 71.0]}, 10.0, "test images")):
+        frame = read(tmp_path, probe_rows({"drl": [90.0, 91.0], "ae": [80.0, 81.0]}, chosen=chosen))
+        row = frame[frame["part"] == "DRL over AE"].iloc[0]
+        # The same reading for both sides.
+        assert row["estimate"] == pytest.approx(expected)
+        assert who in row["why"]
 
 
 def read(folder, rows):
@@ -147,8 +169,8 @@ def test_nothing_measured_is_one_line(tmp_path):
 
 
 def test_the_ledger_of_the_lite_results_is_that_of_the_present_claims(tmp_path):
-    """It is made of the CSV files beside it: `drl claims --scale lite --items docs/results/lite --out …/claims.csv`."""
+    """It is made of the metrics beside it: `drl claims docs/results/lite/metrics/*/*/*/*.csv … --scale lite`."""
     settings = slices.claims(resolve("lite"))
-    claims([], tmp_path / "claims.csv", settings, "code", items=LITE)
+    claims(sorted((LITE / "metrics").rglob("*.csv")), tmp_path / "claims.csv", settings, "code")
     for name in ("claims.csv", "claims.md"):
         assert (tmp_path / name).read_text() == (LITE / name).read_text()

@@ -44,7 +44,7 @@ class Claim:
             of 0.
         bound: The bound.
         parts: Takes the evidence, gives the parts.
-        holds: With `every`, all parts must hold, with `some`, one is enough.
+        holds: With `every`, all parts must hold, with `most`, more than half of them, with `some`, one is enough.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Claim:
     side: Side
     bound: float
     parts: Callable[[Evidence], Iterable[Part]]
-    holds: Literal["every", "some"] = "every"
+    holds: Literal["every", "most", "some"] = "every"
 
     @property
     def wants(self) -> str:

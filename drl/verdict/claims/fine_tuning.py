@@ -145,7 +145,7 @@ CLAIMS = (
         "table_1",
         "drl",
         "none_mixup",
-        holds="some",
+        holds="most",
     ),
     Claim(
         "most_with_few_labels",

@@ -11,6 +11,7 @@ from drl.verdict.evidence import Evidence
 Parts = Callable[[Evidence], Iterator[Part]]
 NO_WORSE = 1.05  # times the FID of the whole chain
 NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "Uniform + Gaussian"}
+SETS = "n: disjoint sets of samples where there is one model"
 BELOW = 0.8  # the uniform image helps chains that begin before this t
 
 
@@ -22,7 +23,7 @@ def _no_worse(priors: Sequence[str], t: float) -> Parts:
             whole = evidence.sample("table_6", dataset=dataset, arm="gaussian", t=1.0, metric="fid")
             for prior in priors:
                 later = evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid")
-                yield Part(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole))
+                yield Part(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole), SETS)
 
     return parts
 
@@ -34,7 +35,7 @@ def _uniform(evidence: Evidence) -> Iterator[Part]:
             gaussian, uniform = (
                 evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid") for prior in NAMES
             )
-            yield Part(f"t_init = {t:g}", dataset, difference(gaussian, uniform))
+            yield Part(f"t_init = {t:g}", dataset, difference(gaussian, uniform), SETS)
         if not starts:
             yield Part(f"t_init below {BELOW:g}", dataset, None)
 
@@ -46,7 +47,7 @@ def _better_than_whole(evidence: Evidence) -> Iterator[Part]:
             for t in evidence.values("table_6", "t", dataset=dataset, arm=prior, metric="fid"):
                 later = evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid")
                 if t < 1:
-                    yield Part(f"{name}, t_init = {t:g}", dataset, difference(whole, later))
+                    yield Part(f"{name}, t_init = {t:g}", dataset, difference(whole, later), SETS)
             if whole is None:
                 yield Part(name, dataset, None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from drl.verdict.claims.claim import Claim, Part
-from drl.verdict.estimates import Estimate, Sample, difference
+from drl.verdict.estimates import Estimate, Sample, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
 FIGURE_4, FIGURE_5, FEWER_LABELS = ("figure_4",), ("figure_5",), ("figure_9", "figure_10", "figure_11")
@@ -24,6 +24,10 @@ def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Samp
     chosen = evidence.sample(item, dataset=dataset, recipe=recipe, arm="chosen")
     if chosen is not None:
         return chosen, BY_VALIDATION
+    return _best_by_figure(evidence, item, dataset, recipe)
+
+
+def _best_by_figure(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
     curve = [sample for _, sample in over_time(evidence, item, dataset, recipe)]
     return max(curve, key=lambda sample: sample.mean, default=None), BY_FIGURE
 
@@ -57,7 +61,11 @@ def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str)
     budget = evidence.settings[item].get("budgets", {}).get(dataset)
     labels = f", {budget} labels" if item in FEWER_LABELS else ""
     name = f"{_label(evidence, item, own)} over {_label(evidence, item, rival)}{labels}"
-    (mine, note), (theirs, _) = (best(evidence, item, dataset, recipe) for recipe in (own, rival))
+    both = [best(evidence, item, dataset, recipe) for recipe in (own, rival)]
+    if both[0][1] != both[1][1]:
+        # The same reading for both sides.
+        both = [_best_by_figure(evidence, item, dataset, recipe) for recipe in (own, rival)]
+    (mine, note), (theirs, _) = both
     return Part(name, dataset, difference(mine, theirs), note)
 
 
@@ -70,8 +78,7 @@ def _flat(evidence: Evidence) -> Iterator[Part]:
 
 def _range(curve: list[Sample]) -> Estimate:
     """Return how far a curve's highest and lowest values lie apart, within each replicate where those are known."""
-    if all(sample.values for sample in curve):
-        names = list(curve[0].values)
+    if names := common_replicates(curve):
         return Sample.of({name: _spread([sample.values[name] for sample in curve]) for name in names}).estimate()
     return Sample(_spread([sample.mean for sample in curve]), 0.0, 1).estimate()
 

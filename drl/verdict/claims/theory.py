@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from drl.verdict.claims.claim import Claim, Part
-from drl.verdict.estimates import Estimate, Sample, difference
+from drl.verdict.estimates import Estimate, Sample, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
 ITEM = ("theory",)
@@ -32,8 +32,7 @@ def _over_constant(
 
 
 def _share(pairs: list[tuple[Sample, Sample]], over: Callable[[list[float]], float]) -> Estimate:
-    if all(sample.values for pair in pairs for sample in pair):
-        seeds = pairs[0][0].values
+    if seeds := common_replicates([sample for pair in pairs for sample in pair]):
         shares = {k: over([100 * e.values[k] / c.values[k] for e, c in pairs]) for k in seeds}
         return Sample.of(shares).estimate()
     return Sample(over([100 * e.mean / c.mean for e, c in pairs]), 0.0, 1).estimate()
