@@ -96,8 +96,8 @@ def explained(confidence: float) -> list[str]:
         "lies wholly elsewhere; otherwise it is undecided, as it is with a single run, which has no interval: most "
         "tables and Figures 2, 3, 6 and 7 have one seed, as in the paper, unless *seeds* under the item says more. A "
         "claim is supported if all of its comparisons support it, and not supported if one speaks against it in an "
-        "interval that is widened by their number (Bonferroni). For claims that say *some* it is the other way round, for *often* "
-        "more than half decide. For the number of claims nothing is corrected."
+        "interval that is widened by their number (Bonferroni). For claims that say *some* it is the other way "
+        "round, for *often* more than half decide. For the number of claims nothing is corrected."
     ]
 
 
