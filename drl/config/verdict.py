@@ -8,7 +8,10 @@ from drl.config.base import Settings
 
 
 class ToleranceSettings(Settings):
-    """How far a number may lie from the paper's, which is one run on one split, where ours is one run as well."""
+    """How far a number may lie from the paper's, which is one run on one split, where ours is one run as well.
+
+    Several runs of ours that scatter may lie up to three times as far, differences of two runs sqrt(2) times.
+    """
 
     accuracy: float = Field(gt=0, description="Percentage points. Ours: 1.")
     few_labels: float = Field(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,8 +13,9 @@ from drl.costs.show import hours, size
 from drl.costs.spent import Spent
 from drl.errors import UserError
 from drl.items import ITEMS
-from drl.verdict.comparison import VERDICTS
-from drl.verdict.ledger_page import counts, summaries
+from drl.verdict.cards import card_of, commit
+from drl.verdict.comparison_page import counted
+from drl.verdict.ledger_page import summaries
 from drl.verdict.rst import escape, list_table
 
 
@@ -39,7 +38,7 @@ def _facts(item: str, results: Path, config: Config) -> Iterator[str]:
     yield from (f"**Published**: {_published(item, results)}", "")
     yield from _claims(item, results)
     yield from (f"**Cost**: {_cost(item, results, config)}", "")
-    yield f"**Run card**: `{file.name}.json`_. {_made(Path(f'{file}.json'))}"
+    yield f"**Run card**: `{file.name}.json`_. {_made(file)}"
 
 
 def _table(markdown: Path) -> Iterator[str]:
@@ -61,7 +60,7 @@ def _published(item: str, results: Path) -> str:
         return "not compared yet; `drl compare` does."
     frame = pd.read_csv(path)
     rows = frame[frame["table"] == int(item.removeprefix("table_"))]
-    return f"{len(rows)} numbers, each beside ours in comparison.csv: {counts(list(rows['verdict']), VERDICTS)}."
+    return f"{counted(rows)}. Each stands beside ours in comparison.csv."
 
 
 def _claims(item: str, results: Path) -> Iterator[str]:
@@ -101,10 +100,6 @@ def _spent(results: Path, config: Config) -> Spent | None:
     return _spent_in(results, config.model_dump_json())
 
 
-def _made(card: Path) -> str:
-    try:
-        found: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    dirty = " with changes" if found["git"]["dirty"] else ""
-    return f"Drawn at commit {(found['git']['commit'] or 'not known')[:12]}{dirty}."
+def _made(result: Path) -> str:
+    card = card_of(result)
+    return f"Drawn at commit {commit(card)}." if card else ""

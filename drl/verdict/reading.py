@@ -164,9 +164,9 @@ def _theory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def _trajectory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """The learned t at the end of each run, and what weight decay alone would have made of it."""
+    """The learned t at the end of each run, what weight decay alone would have made of it, and the accuracy."""
     rows = rows[rows["arm"].isin([arm for arm, *_ in settings["arms"]])]
-    rows = rows[rows["metric"].isin(["t", "t_without_gradient"])]
+    rows = rows[rows["metric"].isin(["t", "t_without_gradient", "accuracy"])]
     rows = rows[rows["labels"] == rows["dataset"].map(settings["labels"])]
     last = _last_epoch(rows, ["dataset", "arm", "metric", "seed", "split"])
     return _means(last, ["dataset", "arm", "metric"], _runs(last))

@@ -5,18 +5,20 @@ It is written when the report is, from what lies in the folder of results then.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from drl.config.schema import Config
+from drl.config.slices import claimed
 from drl.costs.show import hours
 from drl.costs.spent import Spent
 from drl.errors import UserError
-from drl.verdict.comparison import VERDICTS
+from drl.items import ITEMS, measurements
+from drl.verdict.cards import card_of, commit, newer
+from drl.verdict.comparison_page import counted, overview
 from drl.verdict.ledger_page import counts, explained, summaries
 from drl.verdict.rst import list_table
 
@@ -27,6 +29,8 @@ SCALES = {
     "show; absolute numbers do not compare with the paper's.",
     "paper": "Scale *paper*: the paper's data, networks and training lengths.",
 }
+
+Table = pd.DataFrame | None
 
 
 def page(results: Path, config: Config) -> str:
@@ -51,7 +55,7 @@ def _page(results: Path, config: Config) -> Iterator[str]:
     if comparison is not None:
         yield from _title("Printed numbers", "-")
         yield from ("Each number of Tables 1 to 6 beside ours: comparison.csv, in the category Verdict.", "")
-        yield from _tables(comparison)
+        yield from overview(comparison)
 
 
 def _title(text: str, line: str) -> list[str]:
@@ -62,23 +66,40 @@ def _read(path: Path) -> pd.DataFrame | None:
     return pd.read_csv(path) if path.is_file() else None
 
 
-def _glance(results: Path, config: Config, claims: Any, comparison: Any) -> Iterator[str]:
-    rows = [["claims", _count_claims(claims)], ["printed numbers", _count_numbers(comparison)]]
+def _glance(results: Path, config: Config, claims: Table, comparison: Table) -> Iterator[str]:
+    rows = [["claims", _claims_in_short(results, config, claims)]]
+    rows += [["printed numbers", _numbers_in_short(results, comparison)]]
     rows += [["cost", _cost(results, config)], *_made_with(results)]
     yield from list_table([], rows, [20, 80])
 
 
-def _count_claims(claims: pd.DataFrame | None) -> str:
+def _claims_in_short(results: Path, config: Config, claims: Table) -> str:
     if claims is None:
         return "not decided yet: `drl claims` does"
     verdicts = list(claims.drop_duplicates("claim")["claim_verdict"])
-    return f"{len(verdicts)}: {counts(verdicts)}"
+    behind = newer(results / "claims.csv", _measured(results, config))
+    return f"{len(verdicts)}: {counts(verdicts)}{_since(behind, 'claims')}"
 
 
-def _count_numbers(comparison: pd.DataFrame | None) -> str:
+def _numbers_in_short(results: Path, comparison: Table) -> str:
     if comparison is None:
         return "not compared yet: `drl compare` does"
-    return f"{len(comparison)}: {counts(list(comparison['verdict']), VERDICTS)}"
+    tables = [results / "tables" / f"{item}.csv" for item in ITEMS if ITEMS[item].kind == "table"]
+    return f"{counted(comparison)}{_since(newer(results / 'comparison.csv', tables), 'compare')}"
+
+
+def _since(files: int, command: str) -> str:
+    which = "a file that is" if files == 1 else f"{files} files that are"
+    return f". Without {which} newer: `drl {command}` decides anew" if files else ""
+
+
+def _measured(results: Path, config: Config) -> list[Path]:
+    """Return the files that claims rest on; none of items that cannot be made of the one dataset asked for."""
+    found: dict[str, None] = {}
+    for item in claimed(config):
+        with suppress(UserError):
+            found |= dict.fromkeys(measurements(config, item))
+    return [results / name for name in found]
 
 
 def _cost(results: Path, config: Config) -> str:
@@ -91,26 +112,15 @@ def _cost(results: Path, config: Config) -> str:
 
 
 def _made_with(results: Path) -> Iterator[list[str]]:
-    cards = [_card(path) for path in sorted(results.glob("models/*/*/*/model.safetensors.json"))]
+    cards = [card_of(path) for path in sorted(results.glob("models/*/*/*/model.safetensors"))]
     devices = sorted({card["device_name"] for card in cards if "device_name" in card})
     if devices:
         yield ["device", ", ".join(devices)]
-    newest = _card(results / "claims.csv.json") or (cards[-1] if cards else {})
+    newest = card_of(results / "claims.csv") or (cards[-1] if cards else {})
     if newest:
-        named = ("python", "torch", "snakemake", "scikit-learn")
-        yield [
-            "versions",
-            ", ".join(f"{name} {newest['versions'][name]}" for name in named if name in newest["versions"]),
-        ]
-        dirty = " with changes" if newest["git"]["dirty"] else ""
-        yield ["commit", f"{(newest['git']['commit'] or 'not known')[:12]}{dirty}"]
-
-
-def _card(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
+        named, versions = ("python", "torch", "snakemake", "scikit-learn"), newest.get("versions", {})
+        yield ["versions", ", ".join(f"{name} {versions[name]}" for name in named if name in versions) or "not known"]
+        yield ["commit", commit(newest)]
 
 
 def _claims(claims: pd.DataFrame) -> Iterator[str]:
@@ -120,19 +130,3 @@ def _claims(claims: pd.DataFrame) -> Iterator[str]:
         for row in summaries(claims)
     ]
     yield from list_table(head, rows, [46, 14, 24, 16])
-
-
-def _tables(comparison: pd.DataFrame) -> Iterator[str]:
-    rows = []
-    for number, found in comparison.groupby("table"):
-        verdicts = list(found["verdict"])
-        apart = found["difference"].abs().mean()
-        rows.append(
-            [f"Table {number}", str(len(found)), *(str(verdicts.count(name)) for name in VERDICTS), _rounded(apart)]
-        )
-    head = ["", "numbers", "agree", "differ", "not comparable", "not run", "mean distance"]
-    yield from list_table(head, rows, [16, 12, 12, 12, 18, 12, 18])
-
-
-def _rounded(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.2f}"

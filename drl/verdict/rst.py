@@ -21,7 +21,8 @@ def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Seque
 
 
 def escape(text: str) -> str:
-    """Keep docutils from reading characters of a text as markup, bold and italic aside; `…` becomes code."""
+    """Keep docutils from reading characters of a text as markup; **bold** and *italic* stay, `…` becomes code."""
     text = re.sub(r"([\\|_])", r"\\\1", text)
+    text = re.sub(r"(\*\*?)(?! )[^*]+(?<! )\1|\*", lambda found: found[0] if found[1] else r"\*", text)
     text = re.sub(r"`([^`]+)`|`", lambda found: f"``{found[1]}``" if found[1] else r"\`", text)
     return text.replace("{{", "{ {").replace("{%", "{ %")

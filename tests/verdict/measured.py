@@ -1,6 +1,11 @@
 """Metrics as probes write them, made up."""
 
+import pandas as pd
+
 from drl.metrics import COLUMNS
+from drl.verdict.claims.registry import CLAIMS
+from drl.verdict.evidence import COLUMNS as EVIDENCE
+from drl.verdict.evidence import Evidence
 
 TIMES = (0.0, 0.5, 1.0)
 PROBE_SETTINGS = {
@@ -29,3 +34,26 @@ def probe_rows(accuracies, chosen=None):
 def _row(recipe, seed, value, **more):
     known = {"scale": "lite", "study": "probe", "dataset": "digits", "labels": 100, "metric": "test_accuracy", "n": 10}
     return dict.fromkeys(COLUMNS, "") | known | {"recipe": recipe, "seed": seed, "value": value} | more
+
+
+def evidence(settings, cells):
+    """Evidence of made-up numbers.
+
+    Args:
+        settings: Of each item.
+        cells: For each item a list of pairs: axes, and the values of its replicates.
+    """
+    frames = {}
+    for item, found in cells.items():
+        rows = [
+            dict.fromkeys(("recipe", "arm"), "") | axes | {"replicate": str(name), "value": value, "sd": 0.0, "n": 1}
+            for axes, values in found
+            for name, value in enumerate(values)
+        ]
+        frames[item] = pd.DataFrame(rows, columns=EVIDENCE)
+    return Evidence("lite", settings, frames)
+
+
+def estimates(name, given):
+    """The estimate of each part of a claim, by the part's name."""
+    return {part.name: part.estimate and part.estimate.value for part in CLAIMS[name].parts(given)}

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from drl.config import slices
 from drl.config.resolve import resolve
 from drl.errors import UserError
+from drl.files import sha256
 from drl.items import ITEMS
 from drl.verdict.claims.claim import Claim, Part
 from drl.verdict.claims.registry import CLAIMS
@@ -174,3 +176,10 @@ def test_the_ledger_of_the_lite_results_is_that_of_the_present_claims(tmp_path):
     claims(sorted((LITE / "metrics").rglob("*.csv")), tmp_path / "claims.csv", settings, "code")
     for name in ("claims.csv", "claims.md"):
         assert (tmp_path / name).read_text() == (LITE / name).read_text()
+
+
+def test_the_card_of_the_lite_ledger_is_that_of_the_present_claims():
+    card = json.loads((LITE / "cards" / "claims.json").read_text())
+    assert card["settings"] == json.loads(json.dumps(slices.claims(resolve("lite"))))
+    assert card["outputs"] == {name: sha256(LITE / name) for name in ("claims.csv", "claims.md")}
+    assert card["git"]["dirty"] is False

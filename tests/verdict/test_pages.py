@@ -10,6 +10,7 @@ from docutils.utils import SystemMessage
 
 from drl.config import slices
 from drl.config.resolve import resolve
+from drl.files import sha256
 from drl.items import BUILT, ITEMS
 from drl.verdict.comparison import comparison
 from drl.verdict.evidence import Evidence
@@ -84,7 +85,37 @@ def test_a_figure_names_the_claims_that_rest_on_it(results):
 def test_a_table_is_shown_whole(results):
     text = html(str(ItemFacts("table_1", results, CONFIG)))
     assert "94.57 ± 0.40" in text
-    assert "55 numbers" in text
+    assert "55 numbers: 3 not comparable at this scale, 52 not run." in text
+
+
+def test_closed_forms_are_counted_apart(results):
+    page = html(str(ReportPage(results, CONFIG)))
+    assert "179 numbers: 3 not comparable at this scale, 176 not run; and 6 closed forms: 6 not run" in page
+    assert "Table 2: improvement, points" in page
+
+
+def test_the_page_says_what_was_measured_since(results):
+    """The card names no inputs, so Table 1 is newer than the comparison, and metrics than the claims."""
+    (results / "tables" / "table_1.csv").write_text("dataset\n")
+    page = html(str(ReportPage(results, CONFIG)))
+    assert "Without a file that is newer: <tt" in page
+    assert "drl claims" not in page
+    (results / "metrics" / "theory" / "mixture").mkdir(parents=True)
+    measured = results / "metrics" / "theory" / "mixture" / "seed0.csv"
+    measured.write_text("t\n")
+    assert "drl claims" in html(str(ReportPage(results, CONFIG)))
+    card = json.loads((results / "claims.csv.json").read_text())
+    card["inputs"] = {"metrics/theory/mixture/seed0.csv": sha256(measured)}
+    (results / "claims.csv.json").write_text(json.dumps(card))
+    assert "drl claims" not in html(str(ReportPage(results, CONFIG)))
+
+
+@pytest.mark.parametrize("card", ["{", "{}", '{"outputs": {}}'])
+def test_a_card_from_elsewhere_does_no_harm(results, card):
+    for name in ("claims.csv.json", "figures/figure_12.svg.json"):
+        (results / name).write_text(card)
+    assert "The verdict" in html(str(ReportPage(results, CONFIG)))
+    assert "Run card" in html(str(ItemFacts("figure_12", results, CONFIG)))
 
 
 def test_what_rules_carry_does_not_change_with_what_was_measured(results, tmp_path):
@@ -95,11 +126,16 @@ def test_what_rules_carry_does_not_change_with_what_was_measured(results, tmp_pa
         assert str(results) in before
 
 
-@pytest.mark.parametrize("text", ["a|b", "back\\slash", "name_", "`code", "x {{ y }} {% z %}", "3 * 4"])
+@pytest.mark.parametrize("text", ["a|b", "back\\slash", "name_", "`code", "x {{ y }} {% z %}", "3 * 4", "*.png", "**x"])
 def test_any_text_stands_in_a_cell_as_it_is(text):
     page = html("\n".join(list_table(["head"], [[text]], [100])))
     assert "{{" not in escape(text)
     assert text.replace("`", "").split()[0].replace("{{", "{") in page.replace("&quot;", '"')
+
+
+def test_bold_and_italic_stay_in_a_cell():
+    page = html("\n".join(list_table([], [["**95.1** of *3* runs, * 2"]], [100])))
+    assert "<strong>95.1</strong> of <em>3</em> runs, * 2" in page
 
 
 def test_docutils_would_complain_of_a_dangling_link():

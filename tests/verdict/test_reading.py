@@ -132,12 +132,16 @@ def test_a_run_that_ended_before_the_early_reading_is_one_line():
 def test_the_last_t_of_each_run_counts():
     rows = [
         row("fine_tune", arm="drl_t01", seed=0, split=12, labels=100, epoch=epoch, metric=metric, value=value)
-        for metric, values in (("t", (0.10, 0.12)), ("t_without_gradient", (0.10, 0.11)))
+        for metric, values in (("t", (0.10, 0.12)), ("t_without_gradient", (0.10, 0.11)), ("accuracy", (80, 90)))
         for epoch, value in enumerate(values)
     ]
     settings = slices.figure(resolve("lite"), "t_trajectory")
     cells = from_metrics(frame_of(rows), "t_trajectory", settings)
-    assert dict(zip(cells["metric"], cells["value"], strict=True)) == {"t": 0.12, "t_without_gradient": 0.11}
+    assert dict(zip(cells["metric"], cells["value"], strict=True)) == {
+        "t": 0.12,
+        "t_without_gradient": 0.11,
+        "accuracy": 90,
+    }
 
 
 def test_other_datasets_are_not_an_item_s(tmp_path):

@@ -1,0 +1,38 @@
+"""Run cards as the report quotes them: which commit made a result, and whether it is behind what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from drl.errors import UserError
+from drl.files import sha256
+from drl.provenance import read_card
+
+
+def card_of(result: Path) -> dict[str, Any]:
+    """Return a result's run card; empty where there is none that can be read, such as of results from elsewhere."""
+    try:
+        return read_card(Path(f"{result}.json"))
+    except UserError:
+        return {}
+
+
+def commit(card: Mapping[str, Any]) -> str:
+    """Return the commit that made a result: `0123456789ab`, with a remark if the code had changes."""
+    git = card.get("git") or {}
+    changed = " with changes" if git.get("dirty") else ""
+    return f"{(git.get('commit') or 'not known')[:12]}{changed}"
+
+
+def newer(result: Path, files: Iterable[Path]) -> int:
+    """Count the files that a result would be made of now and was not: measured since, or measured again.
+
+    Args:
+        result: Such as results/lite/claims.csv.
+        files: What it is made of; those that are not there do not count.
+    """
+    inputs = card_of(result).get("inputs", {})
+    known = {(result.parent / name).resolve(): digest for name, digest in inputs.items()}
+    return sum(path.is_file() and known.get(path.resolve()) != sha256(path) for path in files)

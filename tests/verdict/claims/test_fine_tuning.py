@@ -1,0 +1,92 @@
+"""Claims of Tables 1 to 5, on accuracies whose differences can be worked out in the head."""
+
+import pytest
+
+from drl.verdict.claims.registry import CLAIMS
+from tests.verdict.measured import estimates, evidence
+
+TWO_PLACES = {"datasets": [["cifar10", "CIFAR-10"]], "labels": [["cifar10", [100, 500]]]}
+ONE_PLACE = {"datasets": [["cifar10", "CIFAR-10"]], "labels": [["cifar10", [100]]]}
+ARMS = [
+    ["drl_t01", "from 0.1", 0.1, True],
+    ["drl", "from 0.5", 0.5, True],
+    ["drl_t09_free", "from 0.9, free", 0.9, False],
+    ["drl_t05_free", "from 0.5, free", 0.5, False],
+]
+TRAJECTORY = {"t_trajectory": {"datasets": [["cifar10", "CIFAR-10"]], "arms": ARMS}}
+
+
+def accuracy(arm, values, labels=100):
+    return {"dataset": "cifar10", "labels": labels, "arm": arm, "metric": "accuracy"}, values
+
+
+def learned(arm, metric, values):
+    return {"dataset": "cifar10", "arm": arm, "metric": metric}, values
+
+
+def test_a_gain_is_with_less_without():
+    given = evidence({"table_1": ONE_PLACE}, {"table_1": [accuracy("drl", [75, 77]), accuracy("none", [70, 71])]})
+    assert estimates("drl_helps", given) == {"100 labels": 5.5}
+    assert estimates("vdrl_helps", given) == {"100 labels": None}
+
+
+def test_runs_of_the_same_seed_and_split_are_paired():
+    """Both arms swing by 20 points, their difference does not."""
+    given = evidence({"table_1": ONE_PLACE}, {"table_1": [accuracy("drl", [60, 80]), accuracy("none", [55, 75])]})
+    (part,) = CLAIMS["drl_helps"].parts(given)
+    assert part.estimate.interval(0.95) == (5.0, 5.0)
+
+
+def test_most_with_few_labels_compares_the_ends():
+    cells = [accuracy("drl", [74]), accuracy("none", [70]), accuracy("drl", [92], 500), accuracy("none", [91], 500)]
+    given = evidence({"table_1": TWO_PLACES}, {"table_1": cells})
+    assert estimates("most_with_few_labels", given) == {"100 labels less 500": 3.0}
+
+
+def test_early_is_compared_with_the_end():
+    cells = {
+        "table_1": [accuracy("drl", [74]), accuracy("none", [73])],
+        "table_2": [accuracy("drl", [69]), accuracy("none", [64])],
+    }
+    given = evidence({"table_1": ONE_PLACE, "table_2": ONE_PLACE}, cells)
+    assert estimates("more_early_than_late", given) == {"100 labels": 4.0}
+
+
+@pytest.mark.parametrize("claim", ["drl_mixup_gains_somewhere", "drl_mixup_loses_somewhere"])
+def test_mixup_is_inconsistent_only_over_several_settings(claim):
+    cells = [accuracy("drl", [74]), accuracy("drl_mixup", [65]), accuracy("mixup_drl", [70])]
+    cells += [accuracy("drl", [94], 500), accuracy("drl_mixup", [95], 500)]
+    assert estimates(claim, evidence({"table_5": TWO_PLACES}, {"table_5": cells})) == {
+        "mixup in fine-tuning, 100 labels": -9.0,
+        "and in pretraining, 100 labels": -4.0,
+        "mixup in fine-tuning, 500 labels": 1.0,
+        "and in pretraining, 500 labels": None,
+    }
+    one = estimates(claim, evidence({"table_5": ONE_PLACE}, {"table_5": cells}))
+    assert set(one.values()) == {None}
+
+
+def test_what_the_search_picked_and_what_it_brought():
+    picked = {"dataset": "cifar10", "labels": 100, "arm": "drl_search", "metric": "t_init"}, [0.7, 0.9]
+    cells = [picked, accuracy("drl_search", [67, 68]), accuracy("drl", [70, 70])]
+    given = evidence({"table_3": ONE_PLACE}, {"table_3": cells})
+    assert estimates("search_picks_09", given) == {"100 labels": pytest.approx(-0.1)}
+    assert estimates("search_no_gain", given) == {"100 labels": -2.5}
+
+
+def test_each_start_is_held_against_the_middle_one_of_its_kind():
+    cells = [learned("drl_t01", "accuracy", [80]), learned("drl", "accuracy", [85])]
+    cells += [learned("drl_t09_free", "accuracy", [90]), learned("drl_t05_free", "accuracy", [89])]
+    given = evidence(TRAJECTORY, {"t_trajectory": cells})
+    assert estimates("robust_to_start", given) == {"from 0.1 less t = 0.5": -5.0, "from 0.9, free less t = 0.5": 1.0}
+
+
+def test_where_t_ends_and_what_moved_it():
+    cells = [learned("drl_t01", "t", [0.45]), learned("drl_t01", "t_without_gradient", [0.40])]
+    cells += [learned("drl_t09_free", "t", [0.85]), learned("drl_t09_free", "t_without_gradient", [0.90])]
+    given = evidence(TRAJECTORY, {"t_trajectory": cells})
+    assert estimates("t_ends_in_the_middle", given)["from 0.1"] == pytest.approx(-0.05)
+    assert estimates("t_ends_in_the_middle_without_decay", given)["from 0.9, free"] == pytest.approx(0.35)
+    moved = estimates("t_is_learned", given)
+    assert [moved[name] for name in ("from 0.1", "from 0.9, free")] == pytest.approx([0.05, 0.05])
+    assert moved["from 0.5"] is None

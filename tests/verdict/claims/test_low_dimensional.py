@@ -1,0 +1,85 @@
+"""Claims of Figures 2, 3, 6, 7, 8 and 12, on made-up numbers."""
+
+import pytest
+
+from tests.verdict.measured import estimates, evidence
+
+FEW_SHOT = {
+    "datasets": [["mnist", "MNIST"]],
+    "recipes": [["drl_8d", "DRL"], ["vdrl_8d", "VDRL"], ["ae_8d", "AE"], ["vae_8d", "VAE"]],
+    "labels": [100],
+}
+ONE = {"datasets": [["mnist", "MNIST"]]}
+
+
+def few_shot(recipe, *by_time):
+    times = zip((0.1, 0.4, 0.7, 1.0), by_time, strict=True)
+    return [({"dataset": "mnist", "recipe": recipe, "labels": 100, "t": t}, values) for t, values in times]
+
+
+def silhouettes(*values):
+    times = zip((0.1, 0.4, 0.7, 1.0), values, strict=True)
+    return [({"dataset": "mnist", "t": t, "metric": "silhouette"}, [value]) for t, value in times]
+
+
+def test_few_shot_at_the_last_and_at_the_best_t():
+    cells = few_shot("drl_8d", [50], [90], [80], [70]) + few_shot("ae_8d", [70], [71], [72], [73])
+    given = evidence({"figure_8": FEW_SHOT}, {"figure_8": cells})
+    assert estimates("few_shot_at_1", given)["DRL over AE, 100 labels"] == -3.0
+    assert estimates("few_shot_at_best", given)["DRL over AE, 100 labels"] == 17.0
+    assert estimates("few_shot_at_1", given)["VDRL over AE, 100 labels"] is None
+
+
+def test_the_shape_is_a_rank_correlation():
+    """Ranks 1, 4, 3, 2 in the first seed; the second swaps the last two: Spearman's coefficient is 1 and 0.8."""
+    cells = {
+        "figure_8": few_shot("drl_8d", [50, 50], [90, 90], [80, 70], [70, 80]),
+        "figure_12": silhouettes(-0.1, 0.4, 0.3, 0.2),
+    }
+    given = evidence({"figure_8": FEW_SHOT, "figure_12": ONE}, cells)
+    assert estimates("few_shot_shape", given)["DRL, 100 labels"] == pytest.approx(0.9)
+
+
+def test_silhouettes_at_the_ends_and_at_the_top():
+    given = evidence({"figure_12": ONE}, {"figure_12": silhouettes(-0.1, 0.4, 0.3, 0.2)})
+    found = {name: next(iter(estimates(name, given).values())) for name in ("small_t_no_classes", "middle_t_classes")}
+    assert found == {"small_t_no_classes": -0.1, "middle_t_classes": pytest.approx(0.5)}
+    assert next(iter(estimates("large_t_declines", given).values())) == pytest.approx(0.2)
+
+
+def grids(**by_dataset):
+    cells = []
+    for dataset, (uniform, focus) in by_dataset.items():
+        for recipe, value in (("drl_2d", uniform), ("drl_2d_focus", focus)):
+            for metric in ("ink_r2", "silhouette"):
+                cells.append(({"dataset": dataset, "recipe": recipe, "metric": metric}, [value]))
+    datasets = [[name, name] for name in by_dataset]
+    return evidence(
+        {"figure_2": {"datasets": datasets}, "figure_3": {"datasets": datasets}}, {"figure_2": cells, "figure_3": []}
+    )
+
+
+def test_what_codes_hold_is_told_apart_for_digits_and_photographs():
+    given = grids(mnist=(0.9, 0.2), cifar10=(0.8, 0.7))
+    assert estimates("uniform_t_strokes", given) == {"DRL, t uniform": 0.9, "VDRL, t uniform": None}
+    found = estimates("photographs_background", given)
+    assert (found["DRL, t uniform"], found["DRL, focus on high noise"]) == (0.8, 0.7)
+    for claim in ("high_noise_no_strokes", "high_noise_classes"):
+        assert estimates(claim, given)["DRL"] == pytest.approx(-0.7)
+
+
+def test_another_code_denoises_worse():
+    cells = [
+        ({"dataset": "mnist", "metric": f"error_{whose}_code"}, [v]) for whose, v in (("other", 0.5), ("own", 0.1))
+    ]
+    given = evidence({"figure_6": ONE}, {"figure_6": cells})
+    assert list(estimates("own_code_denoises", given).values()) == [0.4]
+
+
+def test_diversity_is_compared_from_size_to_size():
+    cells = []
+    for size, distance in ((2, 0.3), (8, 0.1), (4, 0.25)):
+        axes = {"dataset": "mnist", "recipe": f"d{size}"}
+        cells += [(axes | {"metric": "code_size"}, [size]), (axes | {"metric": "mean_pairwise_distance"}, [distance])]
+    found = estimates("diversity_falls", evidence({"figure_7": ONE}, {"figure_7": cells}))
+    assert found == {"4 entries less 2": pytest.approx(-0.05), "8 entries less 4": pytest.approx(-0.15)}
