@@ -164,10 +164,15 @@ def _theory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def _trajectory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """The learned t at the end of each run, what weight decay alone would have made of it, and the accuracy."""
+    """The learned t at the end of each run, what weight decay alone would have made of it, and the accuracy.
+
+    Accuracies are compared between runs, of which some end early: they are those of the last outer epoch that all have.
+    """
     rows = rows[rows["arm"].isin([arm for arm, *_ in settings["arms"]])]
-    rows = rows[rows["metric"].isin(["t", "t_without_gradient", "accuracy"])]
     rows = rows[rows["labels"] == rows["dataset"].map(settings["labels"])]
+    ends = rows.groupby(["dataset", "arm", "seed", "split"])["epoch"].max().groupby("dataset").min()
+    in_all = rows[(rows["metric"] == "accuracy") & (rows["epoch"] <= rows["dataset"].map(ends))]
+    rows = pd.concat([rows[rows["metric"].isin(["t", "t_without_gradient"])], in_all])
     last = _last_epoch(rows, ["dataset", "arm", "metric", "seed", "split"])
     return _means(last, ["dataset", "arm", "metric"], _runs(last))
 

@@ -144,6 +144,16 @@ def test_the_last_t_of_each_run_counts():
     }
 
 
+def test_accuracies_of_runs_of_different_lengths_are_those_of_one_epoch():
+    rows = [
+        row("fine_tune", arm=arm, seed=0, split=12, labels=100, epoch=epoch, metric="accuracy", value=10 * epoch)
+        for arm, last in (("drl", 4), ("drl_t01", 2))
+        for epoch in range(1, last + 1)
+    ]
+    cells = from_metrics(frame_of(rows), "t_trajectory", slices.figure(resolve("lite"), "t_trajectory"))
+    assert dict(zip(cells["arm"], cells["value"], strict=True)) == {"drl": 20, "drl_t01": 20}
+
+
 def test_other_datasets_are_not_an_item_s(tmp_path):
     assert from_metrics(frame_of(probe_rows({"drl": [1.0]})), "figure_4", PROBE_SETTINGS | {"datasets": []}) is None
 

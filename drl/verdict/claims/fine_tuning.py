@@ -101,7 +101,7 @@ def _less(sample: Sample | None, number: float) -> Estimate | None:
 
 
 def _robust(evidence: Evidence) -> Iterator[Part]:
-    """Last accuracy from each start of t less that from the middle one, with and without weight decay on t alike."""
+    """Accuracy from each start of t less that from the middle one, with and without weight decay on t alike."""
     for dataset in evidence.datasets("t_trajectory"):
         arms = evidence.settings["t_trajectory"]["arms"]
         middles = {decays: arm for arm, _, start, decays in arms if start == MIDDLE}
@@ -281,7 +281,7 @@ CLAIMS = (
         "Because t is learned, the classifier is robust to where it starts.",
         "App. G",
         ("t_trajectory",),
-        "test accuracy at the end less that of the run that started at t = 0.5",
+        "test accuracy at the last outer epoch that all have, less that of the run that started at t = 0.5",
         "points",
         "within",
         ROBUST,
