@@ -6,9 +6,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.workflow.conftest import Project
 
@@ -16,13 +16,14 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Any]:
     """The machine's Chromium, or the one that Playwright downloaded (tests/report/browser.sh)."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
+    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright, of the dev extra, opens the report")
+    with playwright_api.sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        except Error as error:
+        except playwright_api.Error as error:
             pytest.skip(
                 f"no Chromium to open the report in: tests/report/browser.sh installs one ({error.message[:80]})"
             )
