@@ -19,11 +19,12 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 def chromium() -> Iterator[Any]:
     """The machine's Chromium, or the one that Playwright downloaded (tests/report/browser.sh)."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright, of the dev extra, opens the report")
-    with playwright_api.sync_playwright() as playwright:
+    from playwright.sync_api import Error, sync_playwright  # test_report.py is skipped where there is none
+
+    with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        except playwright_api.Error as error:
+        except Error as error:
             pytest.skip(
                 f"no Chromium to open the report in: tests/report/browser.sh installs one ({error.message[:80]})"
             )

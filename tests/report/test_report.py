@@ -5,17 +5,17 @@ import os
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
 
 from drl.items import ITEMS, section_of
 
+expect = pytest.importorskip("playwright.sync_api", reason="playwright, of the dev extra, opens the report").expect
 WHOLE = "DRL_REPORT" in os.environ
 SHOWN = list(ITEMS) if WHOLE else ["figure_6", "table_2"]
 MEGABYTES = 20
 
 
 @pytest.fixture
-def opened(chromium: Browser, report):
+def opened(chromium, report):
     """The page, what went wrong in it, and what it asked the network for."""
     context = chromium.new_context(viewport={"width": 1500, "height": 950}, offline=True)
     page = context.new_page()
@@ -29,7 +29,7 @@ def opened(chromium: Browser, report):
     context.close()
 
 
-def results(page: Page) -> dict[str, dict]:
+def results(page) -> dict[str, dict]:
     return page.evaluate("results")
 
 
