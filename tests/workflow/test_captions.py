@@ -1,17 +1,15 @@
 """What the report's captions are told. Snakemake leaves blank what it is not told, so that nobody would notice."""
 
-import runpy
 from functools import cache
 from types import SimpleNamespace
 
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from drl import job_environment
 from drl.config.resolve import resolve
 from drl.config.schema import SCALES
 from drl.items import BUILT, ITEMS
-from tests.workflow.conftest import ROOT
+from tests.workflow.conftest import ROOT, rule_functions
 
 resolve_once = cache(lambda scale, sets=(): resolve(scale, sets=sets))
 CHANGES = {
@@ -31,13 +29,7 @@ CHANGES = {
 @pytest.fixture(scope="module")
 def about():
     """The function of the rules that says what captions are told, for a scale and --set."""
-    patch = pytest.MonkeyPatch()
-    # Else it would be this process whose PATH changes.
-    patch.setattr(job_environment, "use_this_python", lambda: None)
-    patch.syspath_prepend(str(ROOT))
-    rules = ROOT / "workflow" / "rules" / "common.smk"
-    names = runpy.run_path(str(rules), {"workflow": SimpleNamespace(basedir=str(ROOT))})
-    patch.undo()
+    names = rule_functions()
 
     def tell(item: str, scale: str, *sets: str) -> dict[str, object]:
         names["item_about"].__globals__.update(CONFIG=resolve_once(scale, sets), RESULTS=f"results/{scale}")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from drl.config.own_images import dataset_name
+from drl.config.resolve import resolve
 from drl.study import PARTS
-from tests.workflow.conftest import ROOT, TINY, Project
+from tests.workflow.conftest import ROOT, TINY, Project, rule_functions
 
 IMAGES = 300
 SETTINGS = TINY | {"studies": TINY["studies"] | {"study": {"recipes": ["drl"], "image_size": 8}}}
@@ -144,19 +146,7 @@ def test_every_caption_is_told_all_that_it_says(part, about_study):
 @pytest.fixture(scope="module")
 def about_study():
     """What rules tell captions of a study of scikit-learn's digits."""
-    import runpy
-    from types import SimpleNamespace
-
-    from drl import job_environment
-    from drl.config.resolve import resolve
-
-    patch = pytest.MonkeyPatch()
-    # Else it would be this process whose PATH changes.
-    patch.setattr(job_environment, "use_this_python", lambda: None)
-    patch.syspath_prepend(str(ROOT))
-    rules = ROOT / "workflow" / "rules" / "common.smk"
-    names = runpy.run_path(str(rules), {"workflow": SimpleNamespace(basedir=str(ROOT))})
-    patch.undo()
+    names = rule_functions()
 
     def tell(scale):
         names["part_about"].__globals__["CONFIG"] = resolve(scale, sets=["dataset=digits"])

@@ -13,7 +13,8 @@ BY_FIGURE = "best t read off the curve of test images, as the figure shows it"
 BY_VALIDATION = "t chosen on validation images"
 # Names under the VP SDE; AE, VAE and SimCLR do not use it.
 VP = {"drl": "drl_vp", "vdrl": "vdrl_vp", "dae": "dae_vp", "cdae": "cdae_vp"}
-OURS = ("drl", "vdrl")
+OURS, AUTOENCODERS = ("drl", "vdrl"), ("ae", "vae", "dae", "cdae")
+LEAD = "accuracy at the best t of the one less that of the other"
 FLAT = 2.0  # percentage points between the highest and the lowest t
 
 Parts = Callable[[Evidence], Iterator[Part]]
@@ -107,84 +108,68 @@ def _best_over_last(evidence: Evidence) -> Iterator[Part]:
             yield Part(_label(evidence, "figure_4", recipe), dataset, difference(chosen, last, paired=True), note)
 
 
-LEAD = "accuracy at the best t of the one less that of the other"
+def _lead_claim(
+    name: str, says: str, source: str, items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]
+) -> Claim:
+    return Claim(name, says, source, items, LEAD, "points", "above", 0.0, _lead(items, ours, rivals))
+
+
 CLAIMS = (
-    Claim(
+    _lead_claim(
         "drl_beats_autoencoders",
         "DRL and VDRL, each at its best t, beat AE, VAE, DAE and CDAE.",
         "section 3.1, Figure 4",
         FIGURE_4,
-        LEAD,
-        "points",
-        "above",
-        0.0,
-        _lead(FIGURE_4, OURS, ("ae", "vae", "dae", "cdae")),
+        OURS,
+        AUTOENCODERS,
     ),
-    Claim(
+    _lead_claim(
         "drl_beats_autoencoders_vp",
         "Under the variance preserving SDE, too, DRL and VDRL beat AE, VAE, DAE, CDAE and SimCLR-Gauss.",
         "section 3.1, Figure 5",
         FIGURE_5,
-        LEAD,
-        "points",
-        "above",
-        0.0,
-        _lead(FIGURE_5, OURS, ("ae", "vae", "dae", "cdae", "simclr_gauss")),
+        OURS,
+        (*AUTOENCODERS, "simclr_gauss"),
     ),
-    Claim(
+    _lead_claim(
         "drl_beats_autoencoders_few_labels",
         "DRL and VDRL beat AE and VAE also where the probe has few labels.",
         "App. F, Figures 9 to 11",
         FEWER_LABELS,
-        LEAD,
-        "points",
-        "above",
-        0.0,
-        _lead(FEWER_LABELS, OURS, ("ae", "vae")),
+        OURS,
+        ("ae", "vae"),
     ),
-    Claim(
+    _lead_claim(
         "simclr_beats_all",
         "SimCLR with its augmentations beats all other methods.",
         "section 3.1, Figure 4",
         FIGURE_4,
-        LEAD,
-        "points",
-        "above",
-        0.0,
-        _lead(FIGURE_4, ("simclr",), ("drl", "vdrl", "ae", "vae", "dae", "cdae", "simclr_gauss")),
+        ("simclr",),
+        (*OURS, *AUTOENCODERS, "simclr_gauss"),
     ),
-    Claim(
+    _lead_claim(
         "simclr_gauss_beaten",
         "SimCLR restricted to Gaussian noise does not beat all: DRL and VDRL are better.",
         "section 3.1, Figure 4",
         FIGURE_4,
-        LEAD,
-        "points",
-        "above",
-        0.0,
-        _lead(FIGURE_4, OURS, ("simclr_gauss",)),
+        OURS,
+        ("simclr_gauss",),
     ),
-    Claim(
+    _lead_claim(
         "simclr_beats_all_few_labels",
         "SimCLR beats all other methods also where the probe has few labels.",
         "App. F, Figures 9 to 11",
         FEWER_LABELS,
-        LEAD,
-        "points",
-        "above",
-        0.0,
-        _lead(FEWER_LABELS, ("simclr",), ("drl", "vdrl", "ae", "vae", "simclr_gauss")),
+        ("simclr",),
+        (*OURS, "ae", "vae", "simclr_gauss"),
     ),
-    Claim(
+    _lead_claim(
         "simclr_gauss_beaten_few_labels",
         "DRL and VDRL beat SimCLR restricted to Gaussian noise also where the probe has few labels.",
         "App. F, Figures 9 to 11",
         FEWER_LABELS,
-        LEAD,
-        "points",
-        "above",
-        0.0,
-        _lead(FEWER_LABELS, OURS, ("simclr_gauss",)),
+        OURS,
+        ("simclr_gauss",),
     ),
     Claim(
         "autoencoders_flat",
