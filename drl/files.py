@@ -98,6 +98,19 @@ def write_json(path: str | Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return the files in a folder and its folders, sorted, but hidden ones and those in hidden folders.
+
+    Those are of unfinished work: states, and what is just being written. They come and go while a job runs, which
+    Path.rglob does not bear.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in names if not name.startswith(".")]
+    return sorted(found)
+
+
 def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with Path(path).open("rb") as stream:

@@ -13,7 +13,7 @@ from typing import Any
 from drl.config import slices
 from drl.config.schema import Config
 from drl.errors import UserError
-from drl.files import canonical_json, sha256
+from drl.files import canonical_json, files_below, sha256
 from drl.inputs import RESULTS
 from drl.provenance import ENTRY_POINTS, command_digest, read_card
 from drl.study import PARTS
@@ -94,15 +94,10 @@ def remove_damaged(folder: Path) -> list[Path]:
 
 
 def _cards(folder: Path) -> list[Path]:
-    cards = [path for path in sorted(folder.rglob("*.json")) if not _hidden(path.relative_to(folder))]
+    cards = [path for path in files_below(folder) if path.suffix == ".json"]
     if not cards:
         raise UserError(f"{folder}: holds no run cards; give a folder of results, such as results/demo")
     return cards
-
-
-def _hidden(path: Path) -> bool:
-    """Whether a file belongs to unfinished work: to a state, or to what is just being written."""
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
@@ -112,9 +107,8 @@ def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
         with contextlib.suppress(UserError):
             known |= {path.parent / name for name in read_card(path)["outputs"]}
     for place in RESULTS:
-        for path in sorted((folder / place).rglob("*")):
-            unfinished = _hidden(path.relative_to(folder))
-            if path.is_file() and path.suffix in SUFFIXES and path not in known and not unfinished:
+        for path in files_below(folder / place):
+            if path.suffix in SUFFIXES and path not in known:
                 yield f"{path}: has no run card; make it again"
 
 

@@ -2,11 +2,12 @@ import errno
 import multiprocessing
 import os
 import re
+import threading
 
 import pytest
 
 from drl.errors import UserError
-from drl.files import atomic, canonical_json, sha256, write_json
+from drl.files import atomic, canonical_json, files_below, sha256, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -87,6 +88,27 @@ def test_files_are_as_readable_as_umask_says(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_files_are_found_while_others_are_written(tmp_path):
+    for name in ("b/two.csv", "a/one.csv", "a/.hidden", ".state/three.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    ended = threading.Event()
+
+    def write():
+        while not ended.is_set():
+            with atomic(tmp_path / "a" / ".new.csv") as path:
+                path.touch()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(500):
+            assert files_below(tmp_path) == [tmp_path / "a" / "one.csv", tmp_path / "b" / "two.csv"]
+    finally:
+        ended.set()
+        writer.join()
 
 
 def test_canonical_json_does_not_depend_on_key_order():

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drl.files import files_below
+
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
@@ -97,6 +99,10 @@ class Job:
         """Return the contents of its files."""
         return {name: (self.folder / name).read_bytes() for name in self.files}
 
+    def has_saved(self) -> bool:
+        """Say whether a state is there."""
+        return any(path.suffix == ".safetensors" for path in files_below(self.states))
+
     def clear(self) -> None:
         """Remove what it made and saved, so that it begins again."""
         for path in [*(self.folder / name for name in self.files), *self.states.rglob("*")]:
@@ -123,7 +129,7 @@ def kill_when_saved(work: Job, chance: random.Random) -> list[Path]:
     """Kill a job some time after it has saved a state, and return the states; one that ended before begins again."""
     for _ in range(10):
         process = work.start()
-        wait_for(lambda process=process: list(work.states.rglob("*.safetensors")) or process.exitcode is not None)
+        wait_for(lambda process=process: work.has_saved() or process.exitcode is not None)
         kill(process, chance.uniform(0, 0.5))
         states = [path for path in work.states.glob("*/*.safetensors") if "previous" not in path.name]
         if states:
