@@ -127,6 +127,9 @@ def test_the_paper_s_own_tables_are_read_beside_ours():
     # Table 1: 74.31 with DRL, 73.68 without.
     assert rows.loc[("cifar10", "100 labels"), "paper"] == pytest.approx(0.63)
     assert rows["paper_tables"].unique() == ["11 of 11 (+0.020 to +1.39)"]
+    fids = frame[(frame["claim"] == "skip_30_percent") & frame["paper"].notna()]
+    # Table 6: 2.98 from 0.7 on with Uniform + Gaussian, 3.01 of the whole Gaussian chain.
+    assert fids["paper"].tolist() == [pytest.approx(2.98 / 3.01)]
     most = frame[frame["claim"] == "most_with_few_labels"]
     assert most["paper_tables"].iloc[0].startswith("1 of 3")
 
