@@ -24,7 +24,7 @@ test: $(READY)  ## everything that CI checks
 	pytest -n auto --dist loadfile
 	@$(MAKE) --no-print-directory demo
 	DRL_REPORT=results/demo/report.html pytest tests/report
-	tests/slurm/inside.sh --if-possible pytest tests/slurm -k slice
+	tests/slurm/inside.sh --if-possible timeout --signal=INT --kill-after=60 480 pytest tests/slurm -k slice
 
 test-slurm: $(READY)  ## the workflow on a real SLURM of one node, left alone and disturbed; needs root on Debian
 	tests/slurm/inside.sh pytest tests/slurm
@@ -55,6 +55,7 @@ bench: $(READY)  ## what the hot paths cost, beside plain references
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { echo "This Python cannot make environments; on Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing the pinned packages into .venv: a few minutes, and some gigabytes where torch comes with CUDA"
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock

@@ -38,13 +38,13 @@ def ordered_by_snakemake() -> bool:
 
 
 def max_minutes() -> float:
-    """Return the longest that a job may ask a scheduler for, $DRL_MAX_MINUTES; without it there is no such limit.
+    """Return the longest that a job may ask a scheduler for, $DRL_MAX_MINUTES; unset or empty: no such limit.
 
     Raises:
         UserError: If it is no positive whole number.
     """
     given = os.environ.get("DRL_MAX_MINUTES")
-    if given is None:
+    if not given:
         return math.inf
     if not given.isdigit() or int(given) == 0:
         raise UserError(f"DRL_MAX_MINUTES is {given!r}; give the minutes that a job may ask for, such as 720")

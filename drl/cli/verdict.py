@@ -10,6 +10,7 @@ import click
 from drl.cli.group import cli
 from drl.cli.options import Job, configured, path, planned
 from drl.config import slices
+from drl.errors import UserError
 from drl.items import ITEMS, measurements
 
 
@@ -25,6 +26,7 @@ def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
     names = [item for item in ITEMS if ITEMS[item].kind == "table"]
     from drl.verdict.comparison import compare as run
 
+    _exist("compare", tables)
     summary = run(
         tables or tuple(job.results / "tables" / f"{name}.csv" for name in names),
         out or job.results / "comparison.csv",
@@ -34,9 +36,20 @@ def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
     click.echo(summary)
 
 
+def _exist(command: str, files: tuple[Path, ...]) -> None:
+    for file in files:
+        if not file.is_file():
+            raise UserError(
+                f"{command}: {file} is not there; leave it out, or give no files to take all that were made"
+            )
+
+
 @cli.command()
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
-@path("--items", help="Read the items' own CSV files in this folder instead of metrics, such as docs/results/lite.")
+@path(
+    "--items",
+    help="Read items' own CSV files in this folder, not metrics, such as docs/results/lite (of --scale lite).",
+)
 @path("--out", help="The CSV; a page in Markdown goes beside it. Default: results/<scale>/claims.csv.")
 @planned
 @configured
@@ -44,6 +57,7 @@ def claims(metrics: tuple[Path, ...], items: Path | None, out: Path | None, **sh
     """Decide the paper's claims from metrics files, by default from all that were measured."""
     job = Job(**shared)
     chosen, digest = job.plan("claims", lambda: slices.claims(job.config))
+    _exist("claims", metrics)
     if not metrics and items is None:
         known = dict.fromkeys(file for item in chosen["items"] for file in measurements(job.config, item))
         metrics = tuple(job.results / name for name in known)

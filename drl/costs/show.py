@@ -98,7 +98,8 @@ def _where(device: Device, cores: int, at_once: int, assumption: float | None) -
         )
     threads = f"{device.threads} CPU thread{'s' * (device.threads > 1)}"
     unit = "GPU-hours" if device.kind == "cuda" else f"Hours of a job on {threads}"
-    side = f"{at_once} jobs side by side on {cores} cores" if device.kind == "cpu" else "one job a GPU"
+    jobs = f"{at_once} job{'s side by side' * (at_once > 1)}"
+    side = f"{jobs} on {cores} cores" if device.kind == "cpu" else "one job a GPU"
     return f"{unit}: {device.name}, torch {device.torch}, precision {device.precision}; {side}."
 
 

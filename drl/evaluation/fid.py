@@ -62,18 +62,12 @@ def fid(
     reference = Statistics.of(found.features(store.images[store.train.to(store.images.device)], placement.device))
     cells = settings["cells"]
     total = cells["repeats"] * len(cells["priors"]) * len(cells["t_init"])
-    # So that the table needs no other file: what each t_init saves.
-    known = ("sigma", "steps_saved")
-    rows = [
-        {**about, "study": "fid", **{key: row[key] for key in ("t", "metric", "value", "n")}}
-        for row in read_metrics(samples.with_suffix(".csv"))
-        if row["metric"] in known
-    ]
+    rows = list(_starts(samples))
     with Reporter("fid", total, unit="sets") as reporter:
         for row in _rows(samples, store, found, reference, settings, placement.device):
-            rows.append({**about, "study": "fid", **row})
+            rows.append(row)
             reporter.advance()
-    write_metrics(out, rows)
+    write_metrics(out, [{**about, "study": "fid", **row} for row in rows])
     write_card(
         "fid",
         [out],
@@ -82,19 +76,31 @@ def fid(
         inputs=inputs,
         **about,
         **placement.describe(),
-        protocol={
-            "images": settings["images"],
-            "split": "train",
-            "resolution": store.images.shape[2],
-            "values": "bytes, 0 to 255",
-            "precision": placement.precision,
-            **found.describe(),
-            "reference_images": reference.n,
-            "reference_statistics_sha256": reference.sha256,
-        },
+        protocol=_protocol(settings, store, placement) | found.describe() | _described(reference),
         seconds=round(time.monotonic() - started, 2),
         **memory_used(placement.device),
     )
+
+
+def _protocol(settings: dict[str, Any], store: ImageStore, placement: Placement) -> dict[str, Any]:
+    return {
+        "images": settings["images"],
+        "split": "train",
+        "resolution": store.images.shape[2],
+        "values": "bytes, 0 to 255",
+        "precision": placement.precision,
+    }
+
+
+def _described(reference: Statistics) -> dict[str, Any]:
+    return {"reference_images": reference.n, "reference_statistics_sha256": reference.sha256}
+
+
+def _starts(samples: Path) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each t_init and what it saves, so that the table needs no other file."""
+    for row in read_metrics(samples.with_suffix(".csv")):
+        if row["metric"] in ("sigma", "steps_saved"):
+            yield {key: row[key] for key in ("t", "metric", "value", "n")}
 
 
 def _extractor(kind: str, model: Path | None, where: Where, placement: Placement, store: ImageStore) -> Extractor:

@@ -18,6 +18,8 @@ from drl.errors import UserError
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, sampler_of, steps_by_batch
 from drl.evaluation.where import Where
+from drl.files import sha256
+from drl.inputs import check_inputs
 from drl.methods.base import ImageFacts
 from drl.models.model_file import header, load_model
 from drl.progress import Reporter
@@ -51,12 +53,14 @@ def sample(
         where: Device and threads.
 
     Raises:
-        UserError: If the model has no encoder or no score network, the folder no images, or t_init is outside (0, 1].
+        UserError: If the model was changed after it was made, has no encoder or no score network, the folder no images,
+            or t_init is outside (0, 1].
     """
     started = time.monotonic()
     check_start(t_init)
     if out.suffix.lower() != ".png":
         raise UserError(f"{out}: the picture is a PNG; give a name that ends in .png")
+    inputs = check_inputs([model])
     found = header(model)
     facts = ImageFacts(**found["facts"])
     placement = place(where.device, where.precision, where.compile, where.threads, network_channels(found["recipe"]))
@@ -67,17 +71,15 @@ def sample(
     paths, images = read_images(folder, facts)
     with torch.inference_mode(), placement.autocast():
         codes = method.encode(images.to(placement.device), torch.full((len(images),), t, device=placement.device))
+    # By what an image shows, not by its place: another image in the folder changes no samples.
+    names = [f"sample {hashlib.sha256(image.numpy().tobytes()).hexdigest()}" for image in images]
     wanted = [
-        # By what an image shows, not by its place: another image in the folder changes no samples.
-        Wanted(image_seed(seed, f"sample {hashlib.sha256(image.numpy().tobytes()).hexdigest()}", k), row, t_init, prior)
-        for row, image in enumerate(images)
-        for k in range(columns)
+        Wanted(image_seed(seed, name, k), row, t_init, prior) for row, name in enumerate(names) for k in range(columns)
     ]
-    size = where.batch
-    steps = sum(steps_by_batch(method, settings, wanted, placement, size))
+    steps = sum(steps_by_batch(method, settings, wanted, placement, where.batch))
     with Reporter("samples", steps, unit="steps") as reporter:
         samples = draw(
-            method, settings, wanted, placement, codes.float(), advance=lambda: reporter.advance(), batch_size=size
+            method, settings, wanted, placement, codes.float(), advance=reporter.advance, batch_size=where.batch
         )
     rows = samples.reshape(len(images), columns, *samples.shape[1:])
     picture = torch.cat((images[:, None], rows), dim=1).flatten(0, 1)
@@ -87,7 +89,7 @@ def sample(
         [out],
         {"t": t, "t_init": t_init, "prior": prior, "columns": columns, "seed": seed, "sampler": settings},
         "",
-        inputs=[model, *paths],
+        inputs=inputs | {path: sha256(path) for path in paths},
         **placement.describe(),
         seconds=round(time.monotonic() - started, 2),
     )

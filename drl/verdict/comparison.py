@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
+from drl.errors import UserError
 from drl.files import atomic
 from drl.inputs import check_inputs
 from drl.job_lock import job_lock
@@ -57,9 +58,13 @@ def compare(tables: Sequence[Path], out: Path, settings: dict[str, Any], code: s
         One line that counts the verdicts.
 
     Raises:
-        UserError: If a file was changed.
+        UserError: If a file was changed or is not named after a table.
     """
     started = time.monotonic()
+    known = [f"table_{number}" for number in TABLES]
+    for path in tables:
+        if path.stem not in known:
+            raise UserError(f"compare: {path} is no table of the paper by its name; give table_1.csv to table_6.csv")
     there = [path for path in tables if path.is_file()]
     inputs = check_inputs(there)
     frame = comparison({path.stem: pd.read_csv(path) for path in there}, settings)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
+from drl.reporting.fine_tuning_paper import DATASETS
 from drl.verdict.ledger_page import counts
 from drl.verdict.rst import list_table
 
@@ -45,6 +47,29 @@ def overview(frame: pd.DataFrame) -> Iterator[str]:
         rows.append([name, *(str(verdicts.count(verdict)) for verdict in VERDICTS), _distance(found["difference"])])
     head = ["numbers", "agree", "differ", "not comparable", "not run", "mean distance"]
     yield from list_table(head, rows, [34, 12, 12, 16, 12, 14])
+
+
+def beside(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield a table in reStructuredText: each printed number, ours and the verdict.
+
+    Args:
+        frame: As `counted`.
+    """
+    rows = []
+    for row in frame.to_dict("records"):
+        setting = [str(row[key]) for key in ("dataset", "labels") if not pd.isna(row[key])]
+        about = f"{row['method']}, {row['variant'].replace(';', ', ')}"
+        kind = UNITS[row["metric"]] if row["metric"] != "accuracy_pct" else ""
+        rows.append([", ".join(setting), about, kind, f"{row['published']:g}", _ours(row), row["verdict"]])
+    yield from list_table(["setting", "method", "", "paper", "ours", ""], rows, [18, 32, 16, 8, 14, 12])
+
+
+def _ours(row: Any) -> str:
+    if pd.isna(row["ours"]):
+        return ""
+    spread = f" ± {row['sd']:.2f}" if row["n"] > 1 else ""
+    other = f" ({row['our_dataset']})" if row["our_dataset"] not in DATASETS else ""
+    return f"{row['ours']:.2f}{spread}{other}"
 
 
 def _distance(differences: pd.Series[float]) -> str:

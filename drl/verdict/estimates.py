@@ -100,6 +100,33 @@ def ratio(first: Sample | None, second: Sample | None) -> Estimate | None:
     return Estimate(value, abs(value) * math.sqrt(sum(errors)), _welch(errors, (first, second)), _fewer(first, second))
 
 
+def at_rank(curve: Mapping[float, Sample], place: int = 0) -> Sample | None:
+    """Return the values at the best t, for each replicate the one that the others have their highest mean at.
+
+    The highest of several means is too high by what chance adds to it, and its interval does not know of that. With one
+    replicate, or where values are not known, there is no interval.
+
+    Args:
+        curve: A sample for each t.
+        place: 0: the best t, 1: the second best and so on; -1: the worst.
+
+    Returns:
+        None if there are not so many t.
+    """
+    if not -len(curve) <= place < len(curve):
+        return None
+    samples = list(curve.values())
+    names = common_replicates(samples)
+    if len(names) < 2:
+        return Sample(sorted((sample.mean for sample in samples), reverse=True)[place], 0.0, 1)
+    found = {}
+    for name in names:
+        others = [other for other in names if other != name]
+        order = sorted(samples, key=lambda s: math.fsum(s.values[other] for other in others), reverse=True)
+        found[name] = order[place].values[name]
+    return Sample.of(found)
+
+
 def common_replicates(samples: Sequence[Sample]) -> list[str]:
     """Return the names of the replicates that all samples have."""
     return [name for name in samples[0].values if all(name in sample.values for sample in samples)]

@@ -14,7 +14,7 @@ from drl.costs.spent import Spent
 from drl.errors import UserError
 from drl.items import ITEMS
 from drl.verdict.cards import card_of, commit
-from drl.verdict.comparison_page import counted
+from drl.verdict.comparison_page import beside, counted
 from drl.verdict.ledger_page import summaries
 from drl.verdict.rst import escape, list_table
 
@@ -36,6 +36,8 @@ def _facts(item: str, results: Path, config: Config) -> Iterator[str]:
     if is_table:
         yield from _table(file.with_suffix(".md"))
     yield from (f"**Published**: {_published(item, results)}", "")
+    if is_table and (results / "comparison.csv").is_file():
+        yield from beside(_compared(item, results))
     yield from _claims(item, results)
     yield from (f"**Cost**: {_cost(item, results, config)}", "")
     yield f"**Run card**: `{file.name}.json`_. {_made(file)}"
@@ -55,12 +57,14 @@ def _published(item: str, results: Path) -> str:
         return "not in the paper."
     if ITEMS[item].kind == "figure":
         return "the paper prints no numbers for this figure."
-    path = results / "comparison.csv"
-    if not path.is_file():
+    if not (results / "comparison.csv").is_file():
         return "not compared yet; `drl compare` does."
-    frame = pd.read_csv(path)
-    rows = frame[frame["table"] == int(item.removeprefix("table_"))]
-    return f"{counted(rows)}. Each stands beside ours in comparison.csv."
+    return f"{counted(_compared(item, results))}. With tolerances and reasons: comparison.csv."
+
+
+def _compared(item: str, results: Path) -> pd.DataFrame:
+    frame = pd.read_csv(results / "comparison.csv", dtype={"labels": "string"})
+    return frame[frame["table"] == int(item.removeprefix("table_"))]
 
 
 def _claims(item: str, results: Path) -> Iterator[str]:

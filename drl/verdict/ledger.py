@@ -66,6 +66,10 @@ def claims(metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: s
 
 def _from_metrics(paths: Sequence[Path], settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     frame = read_all(paths)
+    if other := sorted(set(frame["scale"].dropna().astype(str)) - {settings["scale"]}):
+        raise UserError(
+            f"claims: the metrics are of scale {other[0]}, not {settings['scale']}; give --scale {other[0]}"
+        )
     found = {}
     for item, known in settings["items"].items():
         try:
@@ -78,7 +82,7 @@ def _from_metrics(paths: Sequence[Path], settings: Mapping[str, Any]) -> dict[st
 
 def _from_items(folder: Path, settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     files = {item: _file_of(folder, item) for item in settings["items"]}
-    return {item: from_item(path, item) for item, path in files.items() if path.is_file()}
+    return {item: from_item(path, item, settings["scale"]) for item, path in files.items() if path.is_file()}
 
 
 def _file_of(folder: Path, item: str) -> Path:

@@ -97,7 +97,9 @@ def explained(confidence: float) -> list[str]:
         "tables and Figures 2, 3, 6 and 7 have one seed, as in the paper, unless *seeds* under the item says more. A "
         "claim is supported if all of its comparisons support it, and not supported if one speaks against it in an "
         "interval that is widened by their number (Bonferroni). For claims that say *some* it is the other way "
-        "round, for *often* more than half decide. For the number of claims nothing is corrected."
+        "round, for *often* more than half decide. For the number of claims nothing is corrected. Where validation "
+        "images did not choose the best t, each seed is read at the t that is best for the others: the highest of "
+        "several numbers is partly chance."
     ]
 
 

@@ -39,11 +39,11 @@ def from_metrics(frame: pd.DataFrame, item: str, settings: Settings) -> pd.DataF
     return None if cells is None or cells.empty else _whole(cells.assign(sd=0.0, n=1))
 
 
-def from_item(path: Path, item: str) -> pd.DataFrame:
+def from_item(path: Path, item: str, scale: str) -> pd.DataFrame:
     """Return an item's cells, one row each, from the CSV that was drawn or made: mean, deviation and count.
 
     Raises:
-        UserError: If it is no such file.
+        UserError: If it is no such file, or says that it is of another scale.
     """
     try:
         numbers = pd.read_csv(path)
@@ -52,6 +52,8 @@ def from_item(path: Path, item: str) -> pd.DataFrame:
     counts = "n" if "n" in numbers else "n_seeds"
     if lacking := {"dataset", "metric", "mean", "sd", counts} - set(numbers):
         raise UserError(f"{path}: has no column {min(lacking)!r}; give the CSV of {item} as this program made it")
+    if other := sorted(set(numbers.get("scale", pd.Series(dtype=str)).dropna()) - {scale}):
+        raise UserError(f"{path}: is of scale {other[0]}, not {scale}; give --scale {other[0]}")
     if item == "t_trajectory":
         numbers = _last_epoch(numbers, ["dataset", "arm", "metric"])
     if "arm" in numbers and ITEMS[item].study in ("probe", "theory"):

@@ -5,7 +5,7 @@ It is written when the report is, from what lies in the folder of results then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +31,7 @@ SCALES = {
 }
 
 Table = pd.DataFrame | None
+VERSIONS = ("python", "torch", "snakemake", "scikit-learn")
 
 
 def page(results: Path, config: Config) -> str:
@@ -116,11 +117,18 @@ def _made_with(results: Path) -> Iterator[list[str]]:
     devices = sorted({card["device_name"] for card in cards if "device_name" in card})
     if devices:
         yield ["device", ", ".join(devices)]
-    newest = card_of(results / "claims.csv") or (cards[-1] if cards else {})
-    if newest:
-        named, versions = ("python", "torch", "snakemake", "scikit-learn"), newest.get("versions", {})
-        yield ["versions", ", ".join(f"{name} {versions[name]}" for name in named if name in versions) or "not known"]
-        yield ["commit", commit(newest)]
+    decided = card_of(results / "claims.csv")
+    known = [card.get("versions", {}) for card in cards] or [decided.get("versions", {})]
+    if found := [f"{name} {' and '.join(several)}" for name in VERSIONS if (several := _all(known, name))]:
+        yield ["versions", ", ".join(found)]
+    if commits := sorted({commit(card) for card in cards}):
+        yield ["models trained at", ", ".join(commits)]
+    if decided:
+        yield ["claims decided at", commit(decided)]
+
+
+def _all(cards: Sequence[Mapping[str, str]], name: str) -> list[str]:
+    return sorted({str(card[name]) for card in cards if name in card})
 
 
 def _claims(claims: pd.DataFrame) -> Iterator[str]:

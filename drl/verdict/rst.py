@@ -22,7 +22,12 @@ def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Seque
 
 def escape(text: str) -> str:
     """Keep docutils from reading characters of a text as markup; **bold** and *italic* stay, `…` becomes code."""
-    text = re.sub(r"([\\|_])", r"\\\1", text)
-    text = re.sub(r"(\*\*?)(?! )[^*]+(?<! )\1|\*", lambda found: found[0] if found[1] else r"\*", text)
-    text = re.sub(r"`([^`]+)`|`", lambda found: f"``{found[1]}``" if found[1] else r"\`", text)
-    return text.replace("{{", "{ {").replace("{%", "{ %")
+    parts = re.split(r"`([^`]+)`", text)
+    # Every second one stood between backticks.
+    text = "".join(f"``{part}``" if k % 2 else _plain(part) for k, part in enumerate(parts))
+    return re.sub(r"\{(?=[{%#])", "{ ", text)
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"([\\|_`])", r"\\\1", text)
+    return re.sub(r"(\*\*?)(?! )[^*]+(?<! )\1|\*", lambda found: found[0] if found[1] else r"\*", text)

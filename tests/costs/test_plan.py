@@ -3,6 +3,7 @@
 import io
 import math
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,9 @@ from drl.costs.plan import Plan, collect, job_threads, needed
 from drl.costs.rates import Device, Rate
 from drl.costs.show import hours, in_words, plan_parts, show, size, speed
 from drl.costs.work import Amounts
+from drl.items import BUILT
 
+ROOT = Path(__file__).resolve().parents[2]
 DEVICE = Device("a processor", "cpu", "2.13.0", 1, "auto", "auto")
 AMOUNTS = Amounts(resolve("demo"))
 
@@ -40,6 +43,14 @@ def test_the_total_counts_each_job_once():
     assert total.seconds == pytest.approx(sum(found.seconds for found in plan.by_kind().values()))
     assert total.seconds == pytest.approx(sum(plan.by_load().values()))
     assert sum(plan.alone(item).seconds for item in plan.items) > total.seconds
+
+
+def test_the_readme_counts_the_jobs_of_the_paper():
+    amounts = Amounts(resolve("paper"))
+    by_item, _ = collect(amounts, BUILT)
+    jobs = [job.kind for job in {name: job for found in by_item.values() for name, job in found.items()}.values()]
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"{len(jobs)} jobs, {jobs.count('pretrain')} of them pretrainings and {jobs.count('fine_tune')} fine" in text
 
 
 def test_own_and_shared_make_the_total():

@@ -35,8 +35,16 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "Installing slurmctld, slurmd, slurm-client and munge" >&2
     # A fresh machine has no list of packages yet.
     apt-get update -qq || cannot "apt-get update failed"
+    # Debian starts what it installs, unless this file says no; there may be one already.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' > $policy
+        chmod 755 $policy
+        trap 'rm -f $policy' EXIT
+    fi
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurmctld slurmd slurm-client munge \
         > /dev/null || cannot "the packages of SLURM could not be installed"
+    if [ -n "$(trap -p EXIT)" ]; then rm -f $policy; fi
 fi
 
 # Other builds read other folders than /etc/slurm, some of a real cluster.

@@ -99,6 +99,26 @@ def test_a_controller_that_restarts_is_not_missed(cluster, undisturbed, slice_of
     assert project.files() == undisturbed().files()
 
 
+def test_jobs_of_a_snakemake_that_is_killed_run_on_and_are_taken(cluster, undisturbed, slice_of):
+    project = slice_of()
+    running = project.submit()
+    running.in_training("vdrl")
+    job = running_job(cluster, "vdrl")
+    running.process.kill()
+    running.process.wait()
+    unlocked = project.snakemake("--unlock")
+    assert unlocked.returncode == 0, unlocked.stderr
+    again = project.submit()
+    again.ends()
+    assert project.files() == undisturbed().files()
+    assert state_of(cluster, job) == "COMPLETED"
+
+
+def state_of(cluster: Cluster, job: str) -> str:
+    """Return what became of a job."""
+    return next(state for number, state, _ in cluster.jobs() if number == job)
+
+
 def minutes_of_training(minutes: float, undisturbed) -> int:
     """Return how many steps take so long: a minute is the shortest limit that SLURM has."""
     card = undisturbed().folder / "results/demo/models/digits/vdrl/seed0/model.safetensors.json"

@@ -5,8 +5,9 @@ import pytest
 
 from drl.config import slices
 from drl.config.resolve import resolve
+from drl.errors import UserError
 from drl.reporting.paper_values import paper_values
-from drl.verdict.comparison import comparison
+from drl.verdict.comparison import compare, comparison
 
 PAPER = slices.compare(resolve("paper"))
 LITE = slices.compare(resolve("lite"))
@@ -61,6 +62,11 @@ def test_runs_that_differ_widen_the_tolerance_but_not_without_end(sd, n, toleran
     # The paper has 92.70.
     assert row["verdict"] == ("agrees" if tolerance > 2.7 else "differs")
     assert row["why"].startswith(why)
+
+
+def test_files_are_known_by_their_names(tmp_path):
+    with pytest.raises(UserError, match=r"best\.csv is no table of the paper by its name"):
+        compare([tmp_path / "best.csv"], tmp_path / "out.csv", PAPER, "code")
 
 
 def test_other_images_are_shown_but_not_compared():

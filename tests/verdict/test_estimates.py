@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from drl.verdict.estimates import Sample, difference, ratio
+from drl.verdict.estimates import Sample, at_rank, difference, ratio
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=6)
 
@@ -97,3 +97,29 @@ def test_a_ratio_s_interval_holds_the_truth_as_often_as_it_says():
         held += low < 0.8 < high
     assert 0.86 < held / 400 < 0.94
     assert math.isclose(ratio(named([2.0]), named([4.0])).value, 0.5)
+
+
+@pytest.mark.parametrize(("place", "expected"), [(0, [1.0, 5.0]), (1, [4.0, 2.0]), (-1, [3.0, 3.0])])
+def test_the_best_t_of_a_replicate_is_chosen_on_the_other(place, expected):
+    curve = {
+        0.0: Sample.of({"0": 1.0, "1": 7.0}),
+        0.5: Sample.of({"0": 4.0, "1": 5.0}),
+        0.7: Sample.of({"0": 3.0, "1": 2.0}),
+        1.0: Sample.of({"0": 0.0, "1": 3.0}),
+    }
+    assert list(at_rank(curve, place).values.values()) == expected
+
+
+def test_the_best_of_noise_is_no_better_than_the_rest():
+    """Read where it is highest itself, the best of ten would be 1.5 deviations above the mean."""
+    noise = np.random.default_rng(0).normal(size=(200, 3, 10))
+    best = [at_rank({t: named(row[:, t]) for t in range(10)}).mean for row in noise]
+    assert abs(np.mean(best)) < 0.15
+
+
+def test_the_best_of_a_single_replicate_has_no_interval():
+    for make in (lambda value: named([value]), lambda value: bare([value, value])):
+        best = at_rank({0.0: make(1.0), 1.0: make(3.0)})
+        assert (best.mean, best.estimate().interval(0.95)) == (3.0, None)
+    assert at_rank({0.0: named([1.0])}, 1) is None
+    assert at_rank({}) is None

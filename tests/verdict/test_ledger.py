@@ -173,6 +173,15 @@ def test_nothing_measured_is_one_line(tmp_path):
         claims([tmp_path / "a.csv"], tmp_path / "claims.csv", settings, "code")
 
 
+def test_another_scale_s_metrics_are_refused(tmp_path):
+    pd.DataFrame(probe_rows({"drl": [90.0]})).to_csv(tmp_path / "a.csv", index=False)
+    settings = {"scale": "paper", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
+    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
+        claims([tmp_path / "a.csv"], tmp_path / "claims.csv", settings, "code")
+    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
+        claims([], tmp_path / "claims.csv", settings, "code", LITE)
+
+
 def test_the_ledger_of_the_lite_results_is_that_of_the_present_claims(tmp_path):
     """It is made of the metrics beside it: `drl claims docs/results/lite/metrics/*/*/*/*.csv … --scale lite`."""
     settings = slices.claims(resolve("lite"))

@@ -28,7 +28,7 @@ def agree(item, frame, settings, module, folder, cells):
     """Compare cells from metrics with those from the item's own CSV, which `module` makes of the same metrics."""
     read = Evidence("lite", {item: settings}, {item: from_metrics(frame, item, settings)})
     module.table(frame, settings).to_csv(folder / f"{item}.csv", index=False)
-    drawn = Evidence("lite", {item: settings}, {item: from_item(folder / f"{item}.csv", item)})
+    drawn = Evidence("lite", {item: settings}, {item: from_item(folder / f"{item}.csv", item, "lite")})
     for where in cells:
         first, second = read.sample(item, **where), drawn.sample(item, **where)
         assert first.values
@@ -161,7 +161,7 @@ def test_other_datasets_are_not_an_item_s(tmp_path):
 def test_a_file_of_another_shape_is_refused(tmp_path):
     (tmp_path / "figure_4.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="no column"):
-        from_item(tmp_path / "figure_4.csv", "figure_4")
+        from_item(tmp_path / "figure_4.csv", "figure_4", "lite")
 
 
 def test_an_ambiguous_cell_is_no_sample():

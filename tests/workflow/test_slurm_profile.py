@@ -19,6 +19,7 @@ def profile(monkeypatch):
     """Return what reads the profile, with some of the environment set."""
     for name in ("ACCOUNT", "PARTITION", "GPU_PARTITION", "GPU"):
         monkeypatch.delenv(f"DRL_SLURM_{name}", raising=False)
+    monkeypatch.delenv("DRL_MAX_MINUTES", raising=False)
 
     def read(**environment: str):
         for name, value in environment.items():
@@ -81,6 +82,14 @@ def test_an_unknown_form_is_one_line(profile, capsys):
         assert stopped.value.code == 2
         valid = "gpus, gres, gres:TYPE (letters, digits, _ and .), none"
         assert capsys.readouterr().err == f"drl: DRL_SLURM_GPU is {form!r}; valid: {valid}\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "retries"), [("", 10), ("1440", 10), ("2880", 10), ("720", 20), ("50", 288), ("x", 10)]
+)
+def test_shorter_jobs_may_be_more(profile, monkeypatch, limit, retries):
+    monkeypatch.setenv("DRL_MAX_MINUTES", limit)
+    assert profile()["retries"] == retries
 
 
 def test_every_key_is_explained():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from drl.verdict.claims.claim import Claim, Part
-from drl.verdict.estimates import Estimate, Sample, difference
+from drl.verdict.estimates import Estimate, Sample, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
 Parts = Callable[[Evidence], Iterator[Part]]
@@ -81,9 +81,9 @@ def _paired_gain(evidence: Evidence, table: str, place: Place) -> Sample | None:
     drl, none = (_accuracy(evidence, table, arm, place) for arm in ("drl", "none"))
     if drl is None or none is None:
         return None
-    if drl.values and set(drl.values) == set(none.values):
-        return Sample.of({name: value - none.values[name] for name, value in drl.values.items()})
-    gain = difference(drl, none)
+    if common := common_replicates([drl, none]):
+        return Sample.of({name: drl.values[name] - none.values[name] for name in common})
+    gain = difference(drl, none, paired=True)
     assert gain is not None
     return Sample(gain.value, gain.error * gain.n**0.5, gain.n)
 
@@ -140,9 +140,9 @@ def _learned(evidence: Evidence) -> Iterator[Part]:
 def _distance(first: Sample | None, second: Sample | None) -> Estimate | None:
     if first is None or second is None:
         return None
-    if first.values and set(first.values) == set(second.values):
-        return Sample.of({name: abs(value - second.values[name]) for name, value in first.values.items()}).estimate()
-    estimate = difference(first, second)
+    if common := common_replicates([first, second]):
+        return Sample.of({name: abs(first.values[name] - second.values[name]) for name in common}).estimate()
+    estimate = difference(first, second, paired=True)
     assert estimate is not None
     return Estimate(abs(estimate.value), estimate.error, estimate.df, estimate.n)
 
@@ -278,7 +278,7 @@ CLAIMS = (
     ),
     Claim(
         "robust_to_start",
-        "Because t is learned, the classifier is robust to where it starts.",
+        "The classifier is robust to where its t starts.",
         "App. G",
         ("t_trajectory",),
         "test accuracy at the last outer epoch that all have, less that of the run that started at t = 0.5",

@@ -52,6 +52,17 @@ def test_early_is_compared_with_the_end():
     assert estimates("more_early_than_late", given) == {"100 labels": 4.0}
 
 
+def test_runs_that_one_side_lacks_are_left_out():
+    """No run of seed 2 without pretraining: only the common ones are compared, early and late."""
+    cells = {
+        "table_1": [accuracy("drl", [95, 85, 75]), accuracy("none", [94, 84])],
+        "table_2": [accuracy("drl", [65, 55, 45]), accuracy("none", [62, 52])],
+    }
+    given = evidence({"table_1": ONE_PLACE, "table_2": ONE_PLACE}, cells)
+    assert estimates("drl_helps", given) == {"100 labels": 1.0}
+    assert estimates("more_early_than_late", given) == {"100 labels": 2.0}
+
+
 @pytest.mark.parametrize("claim", ["drl_mixup_gains_somewhere", "drl_mixup_loses_somewhere"])
 def test_mixup_is_inconsistent_only_over_several_settings(claim):
     cells = [accuracy("drl", [74]), accuracy("drl_mixup", [65]), accuracy("mixup_drl", [70])]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from drl.verdict.claims.registry import CLAIMS
 from tests.verdict.measured import estimates, evidence
 
 FEW_SHOT = {
@@ -28,6 +29,8 @@ def test_few_shot_at_the_last_and_at_the_best_t():
     assert estimates("few_shot_at_1", given)["DRL over AE, 100 labels"] == -3.0
     assert estimates("few_shot_at_best", given)["DRL over AE, 100 labels"] == 17.0
     assert estimates("few_shot_at_1", given)["VDRL over AE, 100 labels"] is None
+    assert estimates("few_shot_at_several_t", given)["DRL over AE, 100 labels"] == -3.0
+    assert estimates("few_shot_depends_on_t", given) == {"DRL, 100 labels": 40.0, "VDRL, 100 labels": None}
 
 
 def test_the_shape_is_a_rank_correlation():
@@ -42,9 +45,18 @@ def test_the_shape_is_a_rank_correlation():
 
 def test_silhouettes_at_the_ends_and_at_the_top():
     given = evidence({"figure_12": ONE}, {"figure_12": silhouettes(-0.1, 0.4, 0.3, 0.2)})
-    found = {name: next(iter(estimates(name, given).values())) for name in ("small_t_no_classes", "middle_t_classes")}
-    assert found == {"small_t_no_classes": -0.1, "middle_t_classes": pytest.approx(0.5)}
+    found = [next(iter(estimates(name, given).values())) for name in ("small_t_no_classes", "middle_t_classes")]
+    assert found == [-0.1, 0.4]
     assert next(iter(estimates("large_t_declines", given).values())) == pytest.approx(0.2)
+
+
+def test_where_no_t_encodes_classes_none_declines():
+    times = zip((0.1, 0.5, 1.0), ([0.0, 0.0], [0.03, 0.04], [-0.2, -0.2]), strict=True)
+    cells = [({"dataset": "mnist", "t": t, "metric": "silhouette"}, values) for t, values in times]
+    (part,) = CLAIMS["large_t_declines"].parts(evidence({"figure_12": ONE}, {"figure_12": cells}))
+    assert part.estimate.value == pytest.approx(0.235)
+    assert part.estimate.interval(0.95) is None
+    assert "nothing can decline" in part.note
 
 
 def grids(**by_dataset):
@@ -60,7 +72,7 @@ def grids(**by_dataset):
 
 
 def test_what_codes_hold_is_told_apart_for_digits_and_photographs():
-    given = grids(mnist=(0.9, 0.2), cifar10=(0.8, 0.7))
+    given = grids(mnist=(0.9, 0.2), cifar10=(0.8, 0.7), pets=(0.1, 0.1))
     assert estimates("uniform_t_strokes", given) == {"DRL, t uniform": 0.9, "VDRL, t uniform": None}
     found = estimates("photographs_background", given)
     assert (found["DRL, t uniform"], found["DRL, focus on high noise"]) == (0.8, 0.7)

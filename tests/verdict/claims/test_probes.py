@@ -56,6 +56,11 @@ def test_simclr_with_noise_alone_is_beaten(claim, item):
     assert values == [25.0]
 
 
+def test_several_t_is_the_third_best():
+    found = given(curve("drl", [80], [95], [90]) + curve("dae", [75], [60], [50]))
+    assert estimates("drl_beats_autoencoders_at_several_t", found)["DRL over DAE"] == 5.0
+
+
 def test_flat_is_the_range_within_each_seed():
     """Seeds are 10 apart, but each curve is flat to within 1."""
     found = given(curve("ae", [80, 90], [81, 90], [80.5, 91]))

@@ -23,7 +23,7 @@ def given():
 
 
 def test_excess_is_in_percent_of_the_constant_at_each_t(given):
-    assert estimates("loss_has_a_floor", given) == {"unconditional": pytest.approx(0.25)}
+    assert estimates("loss_has_a_floor", given) == {"unconditional": pytest.approx(0.625)}
     assert estimates("code_goes_below", given) == {"DRL": pytest.approx(-62.5)}
 
 
