@@ -14,6 +14,7 @@ from drl.config.recipes import Recipe
 from drl.data.prepare import prepare
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
+from drl.provenance import write_card
 
 SIZE, CLASSES = 8, 3
 FACTS = ImageFacts(channels=1, image_size=SIZE, classes=CLASSES)
@@ -91,3 +92,14 @@ def images(folder: Path, per_class: int = 12) -> Path:
     out = folder / "prepared" / "images.safetensors"
     prepare("stripes", declared, out)
     return out
+
+
+def damaged(model: Path, folder: Path) -> Path:
+    """Copy a model into a folder, with a run card that tells that a bit of it was flipped since."""
+    copy = folder / "model.safetensors"
+    content = bytearray(model.read_bytes())
+    copy.write_bytes(content)
+    write_card("pretrain", [copy], {}, "code")
+    content[-1] ^= 1
+    copy.write_bytes(content)
+    return copy

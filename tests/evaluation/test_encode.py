@@ -101,6 +101,13 @@ def test_mistakes_are_one_line_and_leave_nothing(folder, model_file, where, tmp_
     refused(model_file(), folder, where, "b/notes.txt is not an image that can be read", out)
 
 
+def test_a_model_that_was_changed_is_refused(folder, model_file, where, tmp_path):
+    model = tiny.damaged(model_file(), tmp_path)
+    with pytest.raises(UserError, match="is not as it was made"):
+        encode(model, folder, [0.5], tmp_path / "codes.npy", where)
+    assert not (tmp_path / "codes.npy").exists()
+
+
 def test_an_old_file_stays_as_it_was_when_something_goes_wrong(folder, model_file, where, tmp_path):
     out = tmp_path / "codes.npy"
     encode(model_file(), folder, [0.3], out, where)

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,7 @@ from drl.evaluation.sample import read_images, sample
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.files import sha256
 from drl.models.model_file import load_model
-from drl.provenance import read_card, write_card
+from drl.provenance import read_card
 from tests import tiny
 
 T, T_INIT, COLUMNS, SEED = 0.3, 0.8, 3, 11
@@ -146,11 +145,7 @@ def refused(model, folder, where, message, **changes):
 
 
 def test_a_model_that_was_changed_is_refused(folder, model_file, where, tmp_path):
-    model = shutil.copy(model_file(), tmp_path / "model.safetensors")
-    write_card("pretrain", [model], {}, "code")
-    whole = bytearray(model.read_bytes())
-    whole[-1] ^= 1
-    model.write_bytes(whole)
+    model = tiny.damaged(model_file(), tmp_path)
     with pytest.raises(UserError, match="is not as it was made"):
         run(model, folder, where)
     assert not (tmp_path / "grid.png").exists()
