@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,8 @@ from drl.verdict.rst import list_table
 AGREES, DIFFERS, NOT_RUN, NOT_COMPARABLE = "agrees", "differs", "not run", "not comparable at this scale"
 VERDICTS = (AGREES, DIFFERS, NOT_COMPARABLE, NOT_RUN)
 CLOSED_FORM = "sigma_t_init"  # agrees at every scale, without a run
+SHORT = {"fid_20k": "FID", CLOSED_FORM: "σ"}
+PLURAL = {AGREES: "agree", DIFFERS: "differ"}
 UNITS = {
     "accuracy_pct": "accuracy, points",
     "improvement_pct_points": "improvement, points",
@@ -23,15 +25,16 @@ UNITS = {
 
 
 def counted(frame: pd.DataFrame) -> str:
-    """Count verdicts: `179 numbers: 2 agrees, 177 not run; and 6 closed forms: 6 agrees`.
+    """Count verdicts: `179 numbers: 2 agree, 177 not run; and 6 closed forms: 6 agree`.
 
     Args:
         frame: Rows of what drl.verdict.comparison.comparison gave.
     """
     closed = frame["metric"] == CLOSED_FORM
-    measured, forms = (list(frame.loc[rows, "verdict"]) for rows in (~closed, closed))
-    text = f"{len(measured)} numbers: {counts(measured, VERDICTS)}"
-    return f"{text}; and {len(forms)} closed forms: {counts(forms, VERDICTS)}" if forms else text
+    verdicts, order = frame["verdict"].replace(PLURAL), [PLURAL.get(verdict, verdict) for verdict in VERDICTS]
+    measured, forms = list(verdicts[~closed]), list(verdicts[closed])
+    text = f"{len(measured)} numbers: {counts(measured, order)}"
+    return f"{text}; and {len(forms)} closed forms: {counts(forms, order)}" if forms else text
 
 
 def overview(frame: pd.DataFrame) -> Iterator[str]:
@@ -50,26 +53,29 @@ def overview(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def beside(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield a table in reStructuredText: each printed number, ours and the verdict.
+    """Yield a table in reStructuredText: each printed number and ours, and whether they agree where they can.
 
     Args:
         frame: As `counted`.
     """
-    rows = []
-    for row in frame.to_dict("records"):
-        setting = [str(row[key]) for key in ("dataset", "labels") if not pd.isna(row[key])]
-        about = f"{row['method']}, {row['variant'].replace(';', ', ')}"
-        kind = UNITS[row["metric"]] if row["metric"] != "accuracy_pct" else ""
-        rows.append([", ".join(setting), about, kind, f"{row['published']:g}", _ours(row), row["verdict"]])
-    yield from list_table(["setting", "method", "", "paper", "ours", ""], rows, [18, 32, 16, 8, 14, 12])
+    rows = [[_name(row), f"{row['published']:g}", _ours(row)] for row in frame.to_dict("records")]
+    yield from list_table(["number", "paper", "ours"], rows, [56, 16, 28])
 
 
-def _ours(row: Any) -> str:
+def _name(row: Mapping[Hashable, Any]) -> str:
+    labels = "" if pd.isna(row["labels"]) else f", {row['labels']} labels"
+    about = [] if row["method"] == "none" and row["metric"] == CLOSED_FORM else [row["method"]]
+    about += [*row["variant"].split(";"), *([SHORT[row["metric"]]] if row["metric"] in SHORT else [])]
+    return f"{row['dataset']}{labels}: {', '.join(about)}"
+
+
+def _ours(row: Mapping[Hashable, Any]) -> str:
     if pd.isna(row["ours"]):
         return ""
     spread = f" ± {row['sd']:.2f}" if row["n"] > 1 else ""
-    other = f" ({row['our_dataset']})" if row["our_dataset"] not in DATASETS else ""
-    return f"{row['ours']:.2f}{spread}{other}"
+    other = f" ({row['our_dataset']})" if row["our_dataset"] not in DATASETS and row["metric"] != CLOSED_FORM else ""
+    verdict = f", {row['verdict']}" if row["verdict"] in (AGREES, DIFFERS) else ""
+    return f"{row['ours']:.2f}{spread}{other}{verdict}"
 
 
 def _distance(differences: pd.Series[float]) -> str:
