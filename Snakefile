@@ -12,7 +12,7 @@ include: "workflow/rules/slurm.smk"
 configfile: checked(scale_file, config)
 
 
-CONFIG = checked(load, config)
+CONFIG = checked(load, config, workflow.config_settings.overwrite_config)
 RESULTS = f"results/{CONFIG.scale}"
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(slices.origins(CONFIG)))
 limit_gpu_jobs()

@@ -48,7 +48,7 @@ def _exist(command: str, files: tuple[Path, ...]) -> None:
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
 @path(
     "--items",
-    help="Read items' own CSV files in this folder, not metrics, such as docs/results/lite (of --scale lite).",
+    help="Read items' own CSV files in this folder, not metrics: means alone, which decide fewer claims.",
 )
 @path("--out", help="The CSV; a page in Markdown goes beside it. Default: results/<scale>/claims.csv.")
 @planned

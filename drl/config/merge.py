@@ -58,5 +58,34 @@ def patch(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def within(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of `base` the settings that `settings` has too, whatever their values there."""
+    found: dict[str, Any] = {}
+    for key in base.keys() & settings.keys():
+        value, other = base[key], settings[key]
+        if not isinstance(value, Mapping) or not isinstance(other, Mapping):
+            found[key] = deepcopy(value)
+        elif inner := within(value, other):
+            found[key] = inner
+    return found
+
+
+def without(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` without the settings that `settings` has, whatever their values."""
+    left: dict[str, Any] = {}
+    for key, value in base.items():
+        other = settings.get(key)
+        if isinstance(value, Mapping) and isinstance(other, Mapping):
+            left[key] = without(value, other)
+        elif key not in settings:
+            left[key] = deepcopy(value)
+    return left
+
+
+def other_kind(below: Any, value: Any) -> bool:
+    """Say whether a section lies over one of another kind."""
+    return isinstance(below, Mapping) and isinstance(value, Mapping) and not _same_kind(below, value)
+
+
 def _same_kind(below: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
     return bool(value.get("kind", below.get("kind")) == below.get("kind"))

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 
 from drl.config.base import Settings
 from drl.config.check import check
-from drl.config.merge import overlay, patch, refine
+from drl.config.merge import other_kind, overlay, patch, refine, within, without
 from drl.config.own_images import is_folder, with_folder
 from drl.config.recipes import NAME_PATTERN, Recipe
 from drl.config.schema import SCALES, Config
 from drl.config.sweeps import sweep_settings
 from drl.errors import UserError, nearest
 
+OWN = "own"  # in a recipe: what the user says of it against the scale's `every_recipe`
 FOLDER = Path(__file__).resolve().parents[2] / "config"
 
 
@@ -94,16 +95,20 @@ def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence
         own["scale"] = scale
     config = overlay(read_yaml(FOLDER / "config.yaml"), own)
     layer = read_yaml(FOLDER.parent / scale_file(config))
-    return load(overlay(overlay(config, layer), own))
+    return load(overlay(overlay(config, layer), own), own)
 
 
-def load(raw: Mapping[str, Any]) -> Config:
+def load(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Config:
     """Check a merged mapping, every recipe in it included; a folder that `dataset` names becomes a dataset.
+
+    Args:
+        raw: config.yaml, the scale's overlay and the user's own settings.
+        own: The user's own once more, by themselves.
 
     Raises:
         UserError: As `resolve`.
     """
-    config = _validated(Config, dict(raw), "config")
+    config = _validated(Config, _with_own_recipes(raw, own or {}), "config")
     assert isinstance(config, Config)
     if config.dataset is not None and is_folder(config.dataset, config.datasets):
         config, name = with_folder(config, config.dataset)
@@ -116,8 +121,25 @@ def load(raw: Mapping[str, Any]) -> Config:
     return config
 
 
+def _with_own_recipes(raw: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Mark what the user says of single recipes, so that the scale's `every_recipe` does not undo it."""
+    every, recipes, said = (
+        _mapping(found) for found in (raw.get("every_recipe"), raw.get("recipes"), own.get("recipes"))
+    )
+    # What the user says of every recipe comes after what is said of one.
+    of_scale = without(every, _mapping(own.get("every_recipe")))
+    marks = {name: within(_mapping(recipe), of_scale) for name, recipe in said.items()}
+    marked = {name: {**recipes[name], OWN: mark} for name, mark in marks.items() if mark}
+    return {**raw, "recipes": {**recipes, **marked}} if marked else dict(raw)
+
+
+def _mapping(found: Any) -> Mapping[str, Any]:
+    """Return a section of a raw configuration; what is none is complained of elsewhere."""
+    return found if isinstance(found, Mapping) else {}
+
+
 def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
-    """Resolve a recipe: inherits <- its own keys <- for_dataset <- its place in a sweep <- every_recipe.
+    """Resolve a recipe: inherits <- its own keys <- for_dataset <- its place in a sweep <- every_recipe <- what is OWN.
 
     Args:
         config: The whole configuration.
@@ -129,7 +151,8 @@ def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
     """
     base, axes = _swept(config, name)
     merged = refine(_inherited(config, base, dataset, ()), axes)
-    merged = patch(merged, config.every_recipe)
+    above = merged.pop(OWN, {})
+    merged = refine(patch(merged, config.every_recipe), above)
     resolved = _validated(Recipe, merged, f"config: recipes.{base}")
     assert isinstance(resolved, Recipe)
     return resolved
@@ -167,7 +190,11 @@ def _inherited(config: Config, name: str, dataset: str | None, children: tuple[s
                 f"config: recipes.{name}.for_dataset: unknown dataset {known!r}; {nearest(known, config.datasets)}"
             )
     merged = _inherited(config, parent, dataset, (*children, name)) if parent is not None else {}
+    # What a recipe says itself comes before what the user says of the one that it inherits from.
+    of_parent = merged.pop(OWN, {}).items()
+    above = without({key: value for key, value in of_parent if not other_kind(merged.get(key), own.get(key))}, own)
     merged = refine(merged, own)
+    merged[OWN] = refine(above, own.get(OWN, {}))
     return refine(merged, for_dataset.get(dataset) or {})
 
 

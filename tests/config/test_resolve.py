@@ -362,3 +362,33 @@ def test_every_key_that_may_be_set_is_explained_in_config_yaml():
     keys = {key for part in [schema, *schema["$defs"].values()] for key in part.get("properties", {})}
     missing = sorted(key for key in keys if f"{key}:" not in text and f"{key}=" not in text)
     assert not missing
+
+
+@pytest.mark.parametrize("scale", ["demo", "lite", "paper"])
+def test_what_a_user_says_of_one_recipe_holds_at_every_scale(scale):
+    """128 is what the paper has: said by the user, it holds at small scales, too. Those that inherit follow."""
+    sets = ["recipes.drl.batch_size=128", "recipes.drl.encoder.width=3", "recipes.drl.score.nf=32"]
+    found = resolve(scale, sets=sets)
+    whole = resolve(scale)
+    for name in ("drl", "vdrl"):
+        resolved, before = recipe(found, name), recipe(whole, name)
+        assert (resolved.batch_size, resolved.encoder.width, resolved.score.nf) == (128, 3, 32)
+        assert resolved.optimiser == before.optimiser
+    # An encoder of another kind.
+    assert recipe(found, "drl_2d").encoder == recipe(whole, "drl_2d").encoder
+
+
+def test_what_a_user_says_of_every_recipe_comes_last():
+    sets = ["recipes.drl.batch_size=32", "every_recipe.batch_size=16"]
+    assert recipe(resolve("demo", sets=sets), "drl").batch_size == 16
+
+
+def test_a_bad_value_of_one_recipe_is_refused_though_the_scale_has_another():
+    with pytest.raises(UserError, match=r"recipes\.drl.*iterations"):
+        resolve("demo", sets=["recipes.drl.iterations=-4"])
+
+
+def test_an_inherited_setting_does_not_come_before_a_recipe_s_own():
+    sets = ["recipes.drl.iterations=9", "recipes.mine={inherits: drl, label: Mine, iterations: 7}"]
+    found = resolve("demo", sets=sets)
+    assert [recipe(found, name).iterations for name in ("drl", "vdrl", "mine")] == [9, 9, 7]
