@@ -110,7 +110,9 @@ class Config(Settings):
         description="Training set-ups by name; each resolves to drl.config.recipes.Recipe."
     )
     every_recipe: Annotated[dict[str, Any], AfterValidator(_sections_exist)] = Field(
-        default_factory=dict, description="Laid over every recipe last; sections that a recipe lacks are skipped."
+        default_factory=dict,
+        description="Laid over every recipe; sections that a recipe lacks are skipped. A scale's comes before what a "
+        "file of the user's says of one recipe.",
     )
     arms: dict[str, ArmSettings] = Field(description="Ways to fine-tune, by name.")
     studies: Studies
