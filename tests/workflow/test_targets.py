@@ -49,3 +49,12 @@ def test_a_failed_job_shows_its_one_line(project):
     assert run.returncode == 1
     assert "drl: " in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_what_a_file_says_of_one_recipe_reaches_the_jobs(project):
+    """Also where it is what the paper has and the scale has not, which the merged settings cannot tell."""
+    (project.folder / "own.yaml").write_text("recipes: {drl: {batch_size: 128}}\n")
+    target = "results/demo/models/digits/drl/seed0/model.safetensors"
+    run = project.snakemake(target, "-n", "-p", "--configfile", "own.yaml", tiny=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert '"batch_size":128' in run.stdout + run.stderr
