@@ -49,7 +49,7 @@ include: "workflow/rules/verdict.smk"
 report: "workflow/report/verdict.rst"
 
 
-# Jobs that Snakemake did not live to see finished are not lost (drl/finished.py); with it they end here.
+# Jobs that Snakemake did not live to see finished are not lost (drl/jobs/completion.py); with it they end here.
 onsuccess:
     forget(Path(RESULTS) / ".state")
 

@@ -25,16 +25,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.rand_augment import TransformedImages
 from benchmarks.training_step import synthetic_store
 from benchmarks.ways import WAYS, both
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.config.schema import Config
-from drl.device import peak_memory_bytes, place
-from drl.items import ITEMS, fine_tunings
+from drl.jobs.device import peak_memory_bytes, place
 from drl.laplacenet import fine_tuning
 from drl.laplacenet.classifier import build
 from drl.laplacenet.fine_tuning import FineTuning, Parts
 from drl.laplacenet.schedule import Schedule
 from drl.methods.base import ImageFacts
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import ITEMS, fine_tunings
 
 WARM_UP = 2
 

@@ -28,15 +28,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference.sequential_probe import train_sequentially
 from benchmarks.training_step import synthetic_store
-from drl.config import slices
 from drl.config.resolve import recipe as resolve_recipe
-from drl.config.resolve import resolve
 from drl.data.store import ImageStore
-from drl.device import Placement, network_channels, peak_memory_bytes, place
 from drl.evaluation.codes import CHUNKS, extract_codes
 from drl.evaluation.mlp_probe import ProbeOptions, train_probes
+from drl.jobs.device import Placement, network_channels, peak_memory_bytes, place
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
 
 TRAIN, TEST, CLASSES = 50_000, 10_000, 10
 PLAIN_BATCH = 100

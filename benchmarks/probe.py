@@ -17,8 +17,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference.sequential_probe import train_sequentially
-from drl.device import PAPER_SIZE_CHANNELS, place
 from drl.evaluation.mlp_probe import ProbeOptions, train_probes
+from drl.jobs.device import PAPER_SIZE_CHANNELS, place
 
 Precision = Literal["fp32", "bf16"]
 TIMES, FEATURES, CLASSES, SEEDS = 11, 128, 10, (0, 1, 2)

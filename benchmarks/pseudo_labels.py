@@ -24,7 +24,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from drl.device import place
+from drl.jobs.device import place
 from drl.laplacenet.pseudo_labels import pseudo_labels
 
 FEATURES, NEIGHBOURS, ALPHA, TOLERANCE, ITERATIONS, ROUNDS = 128, 50, 0.99, 1e-3, 30, 100

@@ -31,7 +31,7 @@ from drl.data.augment.cutout import FILL, LARGEST_SIDE
 from drl.data.augment.laplacenet import augment
 from drl.data.augment.rand_augment import OPERATIONS
 from drl.data.compatibility import make_torchvision_importable
-from drl.device import place
+from drl.jobs.device import place
 
 _operators = make_torchvision_importable()
 

@@ -27,16 +27,16 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ways import WAYS, both
-from drl.config import slices
-from drl.config.resolve import resolve
-from drl.device import network_channels, peak_memory_bytes, place
 from drl.diffusion.samplers.chain import run_chain
 from drl.diffusion.samplers.noise import ImageNoise
 from drl.evaluation.geometry import silhouette
 from drl.evaluation.sampling import BATCH, grid_of, options_of, score_function
+from drl.jobs.device import network_channels, peak_memory_bytes, place
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.score_matching import ScoreMatching
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
 
 PLAIN_BATCH = 50  # authors' code: eval batch
 CODES = 10_000

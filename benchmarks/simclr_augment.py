@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from drl.data.augment.simclr import BLUR_SIGMA, SimCLRAugmentation
 from drl.data.compatibility import make_torchvision_importable
-from drl.device import place
+from drl.jobs.device import place
 
 _operators = make_torchvision_importable()
 

@@ -22,12 +22,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ways import WAYS, both
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.data.store import ImageStore
-from drl.device import Placement, peak_memory_bytes, place
+from drl.jobs.device import Placement, peak_memory_bytes, place
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
 from drl.training.loop import Training
 
 WARM_UP = 3

@@ -14,7 +14,7 @@ from drl.config.recipes import Recipe
 from drl.data.prepare import prepare
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
-from drl.provenance import write_card
+from drl.records.run_card import write_card
 
 SIZE, CLASSES = 8, 3
 FACTS = ImageFacts(channels=1, image_size=SIZE, classes=CLASSES)

@@ -10,13 +10,13 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import Job, configured, path, placed
-from drl.config import slices
-from drl.config.own_images import with_folders_of_results
-from drl.config.resolve import resolve
 from drl.config.schema import SCALES
 from drl.errors import UserError
-from drl.gpu_slots import gpu_slot
-from drl.items import markdown_table
+from drl.jobs.gpu_slots import gpu_slot
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import markdown_table
+from drl.pipeline.own_images import with_folders_of_results
 
 
 @cli.command()
@@ -99,8 +99,8 @@ def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
 @configured
 def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
     """Check results against their run cards, the present code and the present configuration."""
-    from drl.verify import remove_damaged
-    from drl.verify import verify as run
+    from drl.records.verify import remove_damaged
+    from drl.records.verify import verify as run
 
     if remove:
         for path in remove_damaged(folder):

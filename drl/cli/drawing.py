@@ -9,8 +9,8 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import Job, configured, path, planned
-from drl.config import slices
-from drl.items import item_name, measurements
+from drl.pipeline import slices
+from drl.pipeline.items import item_name, measurements
 
 
 @cli.command()

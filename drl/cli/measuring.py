@@ -11,9 +11,9 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import Command, Job, configured, named, path, placed, planned
-from drl.config import slices
 from drl.config.theory import DATASET
-from drl.gpu_slots import gpu_slot
+from drl.jobs.gpu_slots import gpu_slot
+from drl.pipeline import slices
 
 
 def measured(command: Command) -> Command:

@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from drl import provenance
-from drl.config.own_images import is_folder, with_folder
-from drl.config.resolve import resolve
 from drl.config.schema import SCALES, Config
 from drl.errors import UserError
-from drl.time_limit import budget
+from drl.jobs.time_limit import budget
+from drl.pipeline.configuration import resolve
+from drl.pipeline.own_images import is_folder, with_folder
+from drl.records.code_digest import check_code
 
 Command = Callable[..., None]
 
@@ -77,7 +77,7 @@ class Job:
     def plan(self, command: str, otherwise: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
         """Return the job's settings and the digest of its code, both compared with what was planned."""
         chosen = read_json("--settings", self.settings, otherwise)
-        return chosen, provenance.check_code(command, chosen, self.code)
+        return chosen, check_code(command, chosen, self.code)
 
 
 def configured(command: Command) -> Command:

@@ -10,10 +10,10 @@ import click
 from drl.cli.group import cli
 from drl.cli.measuring import measured
 from drl.cli.options import Job, configured, path, placed, planned
-from drl.config import slices
 from drl.errors import UserError
-from drl.gpu_slots import gpu_slot
-from drl.study import PARTS, study_file, study_metrics
+from drl.jobs.gpu_slots import gpu_slot
+from drl.pipeline import slices
+from drl.pipeline.own_study import PARTS, study_file, study_metrics
 
 
 @cli.command()

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from drl import provenance
 from drl.cli.group import cli
 from drl.cli.options import Job, configured, named, path, placed, planned, read_json
-from drl.config import slices
 from drl.config.recipes import is_file
-from drl.gpu_slots import gpu_slot
-from drl.items import FineTuning
+from drl.jobs.gpu_slots import gpu_slot
+from drl.pipeline import slices
+from drl.pipeline.items import FineTuning
+from drl.records.run_card import write_card
 
 
 @cli.command()
@@ -39,7 +39,7 @@ def prepare(dataset: str, out: Path | None, origins: str | None, **shared: Any) 
     from drl.data.prepare import prepare as run
 
     facts = run(dataset, DatasetSettings(**{"title": dataset, **origin, **chosen["dataset"]}), out)
-    provenance.write_card(
+    write_card(
         "prepare",
         [out, out.parent / "files.csv"],
         chosen,

@@ -9,9 +9,9 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import Job, configured, path, planned
-from drl.config import slices
 from drl.errors import UserError
-from drl.items import ITEMS, measurements
+from drl.pipeline import slices
+from drl.pipeline.items import ITEMS, measurements
 
 
 @cli.command()

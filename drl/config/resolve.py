@@ -11,9 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from drl.config.base import Settings
-from drl.config.check import check
 from drl.config.merge import other_kind, overlay, patch, refine, within, without
-from drl.config.own_images import is_folder, with_folder
 from drl.config.recipes import NAME_PATTERN, Recipe
 from drl.config.schema import SCALES, Config
 from drl.config.sweeps import sweep_settings
@@ -76,52 +74,7 @@ def assignments(pairs: Sequence[str]) -> dict[str, Any]:
     return merged
 
 
-def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
-    """Read config.yaml, the scale's overlay, then the user's own files and `a.b=v` words, and check the whole.
-
-    Args:
-        scale: demo, lite or paper; None takes what the files say.
-        files: The user's own YAML files, later ones win.
-        sets: Single settings, `studies.probe.epochs=5`.
-
-    Raises:
-        UserError: One line that names the key, what was wrong and the nearest valid name.
-    """
-    own: dict[str, Any] = {}
-    for path in files:
-        own = overlay(own, read_yaml(path))
-    own = overlay(own, assignments(sets))
-    if scale is not None:
-        own["scale"] = scale
-    config = overlay(read_yaml(FOLDER / "config.yaml"), own)
-    layer = read_yaml(FOLDER.parent / scale_file(config))
-    return load(overlay(overlay(config, layer), own), own)
-
-
-def load(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Config:
-    """Check a merged mapping, every recipe in it included; a folder that `dataset` names becomes a dataset.
-
-    Args:
-        raw: config.yaml, the scale's overlay and the user's own settings.
-        own: The user's own once more, by themselves.
-
-    Raises:
-        UserError: As `resolve`.
-    """
-    config = _validated(Config, _with_own_recipes(raw, own or {}), "config")
-    assert isinstance(config, Config)
-    if config.dataset is not None and is_folder(config.dataset, config.datasets):
-        config, name = with_folder(config, config.dataset)
-        config = config.model_copy(update={"dataset": name})
-    for name in config.recipes:
-        for member in config.members(name):
-            for dataset in (None, *config.datasets):
-                recipe(config, member, dataset)
-    check(config, recipe)
-    return config
-
-
-def _with_own_recipes(raw: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def with_own_recipes(raw: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Mark what the user says of single recipes, so that the scale's `every_recipe` does not undo it."""
     every, recipes, said = (
         _mapping(found) for found in (raw.get("every_recipe"), raw.get("recipes"), own.get("recipes"))
@@ -153,7 +106,7 @@ def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
     merged = refine(_inherited(config, base, dataset, ()), axes)
     above = merged.pop(OWN, {})
     merged = refine(patch(merged, config.every_recipe), above)
-    resolved = _validated(Recipe, merged, f"config: recipes.{base}")
+    resolved = validated(Recipe, merged, f"config: recipes.{base}")
     assert isinstance(resolved, Recipe)
     return resolved
 
@@ -198,7 +151,7 @@ def _inherited(config: Config, name: str, dataset: str | None, children: tuple[s
     return refine(merged, for_dataset.get(dataset) or {})
 
 
-def _validated(model: type[Settings], raw: dict[str, Any], where: str) -> Settings:
+def validated(model: type[Settings], raw: dict[str, Any], where: str) -> Settings:
     """Build a model, turning the first of its complaints into one line."""
     try:
         return model.model_validate(raw)

@@ -16,7 +16,7 @@ from drl.config.studies import Seed, Studies
 from drl.config.sweeps import sweep_members, with_sweeps
 from drl.config.verdict import VerdictSettings
 from drl.errors import nearest
-from drl.items import ITEMS
+from drl.pipeline.items import ITEMS
 
 Scale = Literal["demo", "lite", "paper"]
 SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")

@@ -14,7 +14,7 @@ import torch
 from drl.costs.operations import operations_of
 from drl.costs.rates import Book, Device, Rate, assumed, by_operations, known_rates
 from drl.costs.work import HOST, NETWORK, Load
-from drl.device import place
+from drl.jobs.device import place
 
 BUSY = 0.5  # share of the cores that others may use before a measurement is not to be trusted
 

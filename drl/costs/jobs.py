@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from drl.config import slices
-from drl.config.check import own_study_fits
 from drl.config.recipes import is_file
 from drl.config.resolve import recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
-from drl.items import BUILT, ITEMS, FineTuning, Model, fine_tunings, measurements, models
-from drl.provenance import ENTRY_POINTS
-from drl.study import PARTS, study_dataset, study_file, study_models
+from drl.pipeline import slices
+from drl.pipeline.checks import own_study_fits
+from drl.pipeline.items import BUILT, ITEMS, FineTuning, Model, fine_tunings, measurements, models
+from drl.pipeline.own_study import PARTS, study_dataset, study_file, study_models
+from drl.records.code_digest import ENTRY_POINTS
 
 DRAW = "draw"
 STUDY = "study"

@@ -21,7 +21,6 @@ from torch import Tensor
 from drl.costs.work import Load
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
-from drl.device import Placement, network_channels, place
 from drl.diffusion.samplers.chain import run_chain
 from drl.diffusion.samplers.noise import ImageNoise
 from drl.diffusion.sde import make_sde
@@ -30,6 +29,7 @@ from drl.evaluation.codes import CHUNKS, extract_codes
 from drl.evaluation.frechet import Statistics, frechet_distance
 from drl.evaluation.geometry import silhouette
 from drl.evaluation.sampling import BATCH, grid_of, options_of, sampler_of, score_function
+from drl.jobs.device import Placement, network_channels, place
 from drl.laplacenet.classifier import build as build_classifier
 from drl.laplacenet.fine_tuning import FineTuning, Parts
 from drl.laplacenet.pseudo_labels import pseudo_labels

@@ -13,7 +13,7 @@ from drl.config.recipes import is_file
 from drl.costs.jobs import KINDS, Job, jobs_of, users
 from drl.costs.rates import Rate
 from drl.costs.work import Amounts, Load
-from drl.items import BUILT
+from drl.pipeline.items import BUILT
 
 PAPER_THREADS = 4  # of a job at scale paper; at other scales one (workflow/rules)
 

@@ -18,7 +18,7 @@ from drl.costs.plan import Plan, collect, job_threads, needed
 from drl.costs.rates import Book, Device
 from drl.costs.show import plan_parts, show
 from drl.costs.work import HOST, NETWORK, Amounts
-from drl.gpu_slots import visible_gpus
+from drl.jobs.gpu_slots import visible_gpus
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from drl.costs.jobs import DRAW, KINDS, Job, jobs_of, users
 from drl.costs.show import hours, in_words, size, table
 from drl.errors import UserError
 from drl.files import atomic
-from drl.items import BUILT
+from drl.pipeline.items import BUILT
 
 NAMED = 12  # missing jobs that are named; costs.csv counts them all
 SHARED_LINES = 14

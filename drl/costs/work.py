@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from drl.config import slices
 from drl.config.schema import Config
 from drl.costs.jobs import DRAW, Job
 from drl.files import fingerprint
-from drl.items import models
 from drl.laplacenet.schedule import Schedule
+from drl.pipeline import slices
+from drl.pipeline.items import models
 
 # What is done once, by unit; NETWORK units are counted in operations too, HOST units are the processor's on any device.
 NETWORK = {

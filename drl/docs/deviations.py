@@ -13,7 +13,7 @@ from drl.config.resolve import read_yaml, recipe
 from drl.config.schema import Config
 from drl.docs.markdown import anchor, code, shown, title
 from drl.errors import UserError, nearest
-from drl.items import ITEMS
+from drl.pipeline.items import ITEMS
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "deviations.yaml"
 KINDS = {

@@ -15,7 +15,7 @@ from drl.costs.jobs import jobs_of
 from drl.docs.deviations import Deviation, line, of_item
 from drl.docs.markdown import anchor, code, table, title
 from drl.docs.recipes_table import recipes_table
-from drl.items import ITEMS, Item, models
+from drl.pipeline.items import ITEMS, Item, models
 
 HEAD = """\
 # How each item is made

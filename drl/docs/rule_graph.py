@@ -13,7 +13,7 @@ from pathlib import Path
 
 from drl.docs.markdown import title
 from drl.errors import UserError
-from drl.items import ITEMS
+from drl.pipeline.items import ITEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 Graph = Mapping[str, frozenset[str]]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from drl.config.resolve import resolve
 from drl.config.schema import Config
 from drl.docs import configuration_page, deviations, items_page
 from drl.docs.rule_graph import drawings_as_one, printed_by_snakemake, read_dot, svg
 from drl.files import atomic
+from drl.pipeline.configuration import resolve
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MADE = "<!-- made by `python -m drl.docs` from {}; a test compares -->\n"
@@ -24,7 +24,7 @@ def paper() -> Config:
 
 def items() -> str:
     """Return the page of all items."""
-    made = MADE.format("drl/items.py, config/ and deviations.yaml")
+    made = MADE.format("drl/pipeline/items.py, config/ and deviations.yaml")
     return made + items_page.page(paper(), deviations.deviations())
 
 

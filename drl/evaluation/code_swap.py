@@ -34,7 +34,7 @@ def code_swap(
     The PNG has a row for each image and a column for each code; its top row shows the images whose codes they are, its
     left column x_t. Errors are root mean squared differences to x_0 of pixels in [0, 1].
 
-    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.config.slices.code_swap.
+    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.pipeline.slices.code_swap.
     """
     run = begin_generation("code_swap", model, images, settings, code, where, expected)
     run.write(out, _rows(run, out), [out.with_suffix(".png")])

@@ -16,10 +16,10 @@ from drl.evaluation.codes import extract_codes, passes
 from drl.evaluation.geometry import silhouette
 from drl.evaluation.measurement import Measurement, begin
 from drl.files import atomic
-from drl.inputs import check_inputs
-from drl.metrics import read_metrics
+from drl.jobs.progress import Reporter
 from drl.models.model_file import load_model
-from drl.progress import Reporter
+from drl.records.inputs import check_inputs
+from drl.records.metrics import read_metrics
 from drl.training.seeds import generator
 
 
@@ -45,7 +45,7 @@ def code_view(
         probes: Metrics of the model's probes, which name the chosen t.
         out: CSV with rows `silhouette` for each t, and at the chosen t `explained_variance`, the share of the codes'
             variance in percent that the two components hold. Beside it `<name>.codes.csv`: z_1, z_2, class.
-        settings: `code_view` section (drl.config.slices.code_view): t, and how many test images are read at most.
+        settings: `code_view` section (drl.pipeline.slices.code_view): t, and how many test images are read at most.
         code: Digest of the code, for the card.
         device: auto, cpu or cuda; of the encoder only.
         precision: Of the encoder.

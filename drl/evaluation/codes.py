@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from drl.data.store import ImageStore
-from drl.device import Placement
 from drl.errors import UserError
+from drl.jobs.device import Placement
+from drl.jobs.progress import Reporter
 from drl.methods.base import ImageFacts, Method
-from drl.progress import Reporter
 from drl.training.seeds import generator
 
 # Images a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from drl.data.sources.image_folder import load_image
-from drl.device import Placement, network_channels, place
 from drl.errors import UserError
 from drl.evaluation.codes import CHUNKS
 from drl.evaluation.where import Where
 from drl.files import atomic
-from drl.inputs import check_inputs
+from drl.jobs.device import Placement, network_channels, place
+from drl.jobs.progress import Reporter
 from drl.methods.base import Method
 from drl.models.encoder_file import load_encoder, read_encoder
-from drl.progress import Reporter
-from drl.provenance import write_card
+from drl.records.inputs import check_inputs
+from drl.records.run_card import write_card
 
 
 def encode(model: Path, folder: Path, times: Sequence[float], out: Path, where: Where) -> None:

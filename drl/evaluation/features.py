@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from drl.data.compatibility import make_torchvision_importable
-from drl.device import Placement
 from drl.errors import UserError
 from drl.files import sha256
+from drl.jobs.device import Placement
 from drl.models.model_file import header, load_model
 
 CHUNK = 250

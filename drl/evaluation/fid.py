@@ -12,16 +12,16 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from drl.data.store import ImageStore
-from drl.device import Placement, memory_used, place
 from drl.errors import UserError
 from drl.evaluation.features import Extractor, inception_extractor, supervised_extractor
 from drl.evaluation.frechet import Statistics, frechet_distance
+from drl.evaluation.sample_sets import sample_name
 from drl.evaluation.where import Where
-from drl.inputs import check_inputs
-from drl.metrics import read_metrics, write_metrics
-from drl.progress import Reporter
-from drl.provenance import read_card, write_card
-from drl.sample_sets import sample_name
+from drl.jobs.device import Placement, memory_used, place
+from drl.jobs.progress import Reporter
+from drl.records.inputs import check_inputs
+from drl.records.metrics import read_metrics, write_metrics
+from drl.records.run_card import read_card, write_card
 
 
 def fid(
@@ -42,7 +42,7 @@ def fid(
         samples: What drl later-start wrote, its card beside its numbers.
         images: The prepared images that the model was trained on.
         out: The CSV file.
-        settings: drl.config.slices.fid.
+        settings: drl.pipeline.slices.fid.
         code: Digest of the code, for the card.
         where: Device and threads.
         extractor: The supervised model, where the extractor is `supervised`.

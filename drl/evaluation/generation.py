@@ -10,15 +10,15 @@ from typing import Any
 
 from torch import Tensor
 
-from drl.device import network_channels, place
 from drl.evaluation.measurement import Measurement, begin
 from drl.evaluation.sampling import Wanted, draw, grid_of, sampler_of, steps_by_batch
 from drl.evaluation.saved_samples import SavedSamples, seconds_saved
 from drl.evaluation.where import Where
 from drl.files import fingerprint
+from drl.jobs.device import network_channels, place
+from drl.jobs.progress import Reporter
 from drl.methods.score_matching import ScoreMatching
 from drl.models.model_file import load_model
-from drl.progress import Reporter
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def latent_grid(
         model: Model file with 2-d codes.
         images: Prepared images it was trained on.
         out: CSV with rows `silhouette` and `ink_r2` of the test images' codes.
-        settings: drl.config.slices.latent_grid.
+        settings: drl.pipeline.slices.latent_grid.
         code: Digest of the code, for the card.
         where: Device, threads, states.
         expected: What the model's header must say, such as its recipe and seed.

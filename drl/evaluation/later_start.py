@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from drl.diffusion.samplers.chain import calls
 from drl.evaluation.generation import Generation, begin_generation
+from drl.evaluation.sample_sets import sample_name
 from drl.evaluation.sampling import Wanted, grid_of, image_seed, options_of
 from drl.evaluation.where import Where
 from drl.files import atomic
-from drl.sample_sets import sample_name
 
 
 def later_start(
@@ -30,9 +30,9 @@ def later_start(
     """Write `out` (rows `sigma`, `steps_saved`, `evaluations` for each t_init), the samples beside it, and the card.
 
     The samples are a safetensors file, one uint8 tensor [images, C, H, W] a repeat, prior and t_init, named as
-    drl.sample_sets.sample_name says.
+    drl.evaluation.sample_sets.sample_name says.
 
-    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.config.slices.later_start.
+    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.pipeline.slices.later_start.
     """
     run = begin_generation("later_start", model, images, settings, code, where, expected)
     run.write(out, _rows(run, out), [samples_file(out)])

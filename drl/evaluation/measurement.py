@@ -13,15 +13,15 @@ from torch import Tensor
 
 from drl.data.splits import label_subset
 from drl.data.store import FILES_CSV, ImageStore
-from drl.device import Placement, memory_used, network_channels, place
 from drl.errors import UserError
 from drl.evaluation.codes import check_images
-from drl.finished import Work, sole_job
-from drl.inputs import check_inputs
+from drl.jobs.completion import Work, sole_job
+from drl.jobs.device import Placement, memory_used, network_channels, place
 from drl.methods.base import ImageFacts
-from drl.metrics import write_metrics
 from drl.models.model_file import header
-from drl.provenance import write_card
+from drl.records.inputs import check_inputs
+from drl.records.metrics import write_metrics
+from drl.records.run_card import write_card
 from drl.training.state import belongs_to
 
 

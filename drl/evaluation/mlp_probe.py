@@ -16,7 +16,7 @@ from torch import Tensor
 
 from drl.errors import UserError
 from drl.evaluation.batched_mlp import BatchedMlp, ProbeStream, Weights, accuracy
-from drl.progress import Reporter
+from drl.jobs.progress import Reporter
 
 EvalSets = Mapping[str, tuple[Tensor, Tensor]]
 

@@ -25,7 +25,7 @@ def one_code(
 ) -> None:
     """Write `out` (rows `mean_pairwise_distance` and `code_size`), the samples as PNG beside it, and the run card.
 
-    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.config.slices.one_code.
+    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.pipeline.slices.one_code.
     """
     run = begin_generation("one_code", model, images, settings, code, where, expected)
     run.write(out, _rows(run, out), [out.with_suffix(".png")])

@@ -38,7 +38,7 @@ def probe(
         out: CSV with, for each label budget, probe seed and t: test accuracy in percent, the learning rate, and the
             validation accuracy where validation chooses. With the key `trajectory`, also the arms `concatenated` and
             `chosen` for the last budget (drl.evaluation.trajectory).
-        settings: `probe` and `label_list` sections (drl.config.slices.probe).
+        settings: `probe` and `label_list` sections (drl.pipeline.slices.probe).
         code: Digest of the code, for the card.
         device: auto, cpu or cuda.
         precision: Of the encoder, and of the probes' matrix products in training; their evaluation is in fp32.

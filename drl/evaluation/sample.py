@@ -12,18 +12,18 @@ from torch import Tensor
 
 from drl.config.sampling import SamplerSettings
 from drl.data.sources.image_folder import load_image
-from drl.device import network_channels, place
 from drl.diffusion.samplers.prior import Prior
 from drl.errors import UserError
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, sampler_of, steps_by_batch
 from drl.evaluation.where import Where
 from drl.files import sha256
-from drl.inputs import check_inputs
+from drl.jobs.device import network_channels, place
+from drl.jobs.progress import Reporter
 from drl.methods.base import ImageFacts
 from drl.models.model_file import header, load_model
-from drl.progress import Reporter
-from drl.provenance import write_card
+from drl.records.inputs import check_inputs
+from drl.records.run_card import write_card
 
 
 def sample(

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from drl.data.store import from_unit, to_unit
-from drl.device import Placement
 from drl.diffusion.samplers.chain import ChainOptions, ChainState, run_chain
 from drl.diffusion.samplers.noise import ImageNoise, image_uniform
 from drl.diffusion.samplers.prior import Prior, prior
 from drl.diffusion.samplers.steps import Grid
 from drl.diffusion.sde import VE
 from drl.errors import UserError
+from drl.jobs.device import Placement
 from drl.methods.base import Method
 from drl.methods.score_matching import ScoreMatching
 from drl.training.seeds import stream_seed

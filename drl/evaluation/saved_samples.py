@@ -9,11 +9,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from drl.device import Placement
 from drl.diffusion.samplers.chain import ChainState
 from drl.errors import Unfinished
 from drl.evaluation.sampling import Journal
 from drl.evaluation.where import Where
+from drl.jobs.device import Placement
 from drl.training.state import belongs_to, facts_of, load_state, save_state
 
 

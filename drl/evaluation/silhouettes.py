@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from drl.device import memory_used
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.geometry import silhouette
 from drl.evaluation.measurement import begin
 from drl.evaluation.where import Where
-from drl.metrics import write_metrics
+from drl.jobs.device import memory_used
+from drl.jobs.progress import Reporter
 from drl.models.model_file import load_model
-from drl.progress import Reporter
-from drl.provenance import write_card
+from drl.records.metrics import write_metrics
+from drl.records.run_card import write_card
 
 
 def silhouettes(
@@ -28,7 +28,7 @@ def silhouettes(
         models: Model files of one dataset, each trained at a single t.
         images: The prepared images.
         out: The CSV file.
-        settings: drl.config.slices.silhouettes.
+        settings: drl.pipeline.slices.silhouettes.
         code: Digest of the code, for the card.
         where: Device and threads.
 

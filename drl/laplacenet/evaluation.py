@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from drl.data.store import ImageStore
-from drl.device import Placement
+from drl.jobs.device import Placement
 from drl.laplacenet.classifier import inputs
 from drl.models.wide_resnet import WideResNet
 

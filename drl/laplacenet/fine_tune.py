@@ -11,16 +11,16 @@ import torch
 
 from drl.data.splits import label_subset
 from drl.data.store import FILES_CSV, ImageStore
-from drl.device import Placement, memory_used, place
 from drl.errors import UserError
 from drl.files import fingerprint
-from drl.finished import Work, sole_job
-from drl.inputs import check_inputs
+from drl.jobs.completion import Work, sole_job
+from drl.jobs.device import Placement, memory_used, place
 from drl.laplacenet.classifier import build, save_classifier, take_encoder
 from drl.laplacenet.fine_tuning import FineTuning, Parts
 from drl.methods.base import ImageFacts
-from drl.metrics import write_metrics
-from drl.provenance import write_card
+from drl.records.inputs import check_inputs
+from drl.records.metrics import write_metrics
+from drl.records.run_card import write_card
 from drl.training.run import Resources, run, stop_signals
 from drl.training.state import belongs_to
 
@@ -55,7 +55,7 @@ def fine_tune(
 
     Args:
         name: Which fine-tuning.
-        settings: drl.config.slices.fine_tune.
+        settings: drl.pipeline.slices.fine_tune.
         images: Prepared images.
         out: The CSV file, a row a metric and outer epoch.
         states: Folder of the states of unfinished jobs.
@@ -160,7 +160,7 @@ def split(store: ImageStore, settings: dict[str, Any], number: int) -> Parts:
 
     Args:
         store: The images.
-        settings: drl.config.slices.fine_tune.
+        settings: drl.pipeline.slices.fine_tune.
         number: The split: seed of the choice, or number of the label list.
 
     Raises:

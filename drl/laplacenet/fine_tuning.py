@@ -15,8 +15,8 @@ from drl.data.augment.host import to_device
 from drl.data.augment.laplacenet import augment
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
-from drl.device import Placement
 from drl.errors import UserError
+from drl.jobs.device import Placement
 from drl.laplacenet.classifier import inputs, set_t
 from drl.laplacenet.evaluation import Evaluation
 from drl.laplacenet.mixup import mixed_entropy, mixture
@@ -91,7 +91,7 @@ class FineTuning:
             store: The images, on the same device.
             parts: Which images are for what.
             placement: Device and precision.
-            settings: drl.config.slices.fine_tune.
+            settings: drl.pipeline.slices.fine_tune.
             seed: Decides order, augmentation, mixtures.
         """
         self.network, self.store, self.parts, self.placement = network, store, parts, placement

@@ -7,8 +7,8 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from drl.device import has_amx
 from drl.errors import UserError
+from drl.jobs.device import has_amx
 from drl.laplacenet.neighbours import nearest
 from drl.laplacenet.sparse import compressed_rows
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drl.device import has_amx
+from drl.jobs.device import has_amx
 from drl.laplacenet.sparse import compressed_rows
 
 FAST_FROM = 8000  # points; for fewer, measured, bfloat16 saves less than its larger error costs

@@ -15,7 +15,7 @@ from drl.methods.build import build_method
 from drl.models.model_file import save_model
 from drl.models.ncsnpp import NCSNpp
 from drl.models.song_checkpoint import learnt_names, load_song, song_tensors
-from drl.provenance import write_card
+from drl.records.run_card import write_card
 
 
 def convert(checkpoint: Path, out: Path, recipe: dict[str, Any], facts: ImageFacts, about: dict[str, Any]) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from drl.errors import UserError
 from drl.files import sha256
-from drl.inputs import check_inputs
 from drl.models.encoder_file import read_encoder, save_encoder
 from drl.models.model_card import Weights, model_card
 from drl.models.model_facts import ModelFacts
 from drl.models.model_file import header
-from drl.provenance import write_card
+from drl.records.inputs import check_inputs
+from drl.records.run_card import write_card
 
 CARD, TRAINING = "README.md", "training.json"
 

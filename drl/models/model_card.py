@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drl.models.model_facts import ModelFacts
-from drl.provenance import versions
+from drl.records.run_card import versions
 
 PAPER = (
     "Mittal, Abstreiter, Bauer, Schölkopf, Mehrjou: *Diffusion Based Representation Learning*, ICML 2023 "

@@ -15,8 +15,8 @@ from drl.errors import UserError
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.describe import parameters
-from drl.metrics import read_metrics
 from drl.models.model_file import header
+from drl.records.metrics import read_metrics
 
 
 @dataclass(frozen=True)

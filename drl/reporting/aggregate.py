@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from drl.errors import UserError
-from drl.metrics import COLUMNS, read_metrics
+from drl.records.metrics import COLUMNS, read_metrics
 
 NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
 

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from safetensors import SafetensorError, safe_open
 
 from drl.errors import UserError
+from drl.evaluation.sample_sets import sample_name
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 from drl.reporting.pictures import Files, beside, show_pixels
-from drl.sample_sets import sample_name
 
 PICTURES = (".safetensors",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]

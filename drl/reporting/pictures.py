@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from drl.errors import UserError
-from drl.metrics import read_metrics
+from drl.records.metrics import read_metrics
 
 # The metrics file of a recipe's first seed, by dataset and recipe.
 Files = Mapping[tuple[str, str], Path]

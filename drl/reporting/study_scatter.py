@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from drl.pipeline.own_study import shown
 from drl.reporting import style
 from drl.reporting.pictures import Files, beside
-from drl.study import shown
 
 PICTURES = (".codes.csv",)
 SIDE = 2.4  # inches

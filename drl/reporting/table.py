@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from drl.files import atomic
-from drl.inputs import check_inputs
-from drl.job_lock import job_lock
-from drl.provenance import write_card
+from drl.jobs.lock import job_lock
+from drl.records.inputs import check_inputs
+from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
 
 

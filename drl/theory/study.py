@@ -23,11 +23,11 @@ from typing import Any
 
 import torch
 
-from drl.device import memory_used, place
 from drl.diffusion.sde import SDE, make_sde
-from drl.finished import Work, sole_job
-from drl.metrics import write_metrics
-from drl.provenance import write_card
+from drl.jobs.completion import Work, sole_job
+from drl.jobs.device import memory_used, place
+from drl.records.metrics import write_metrics
+from drl.records.run_card import write_card
 from drl.theory.kernels import kernel_errors
 from drl.theory.measures import Mean, constant, constant_by_quadrature, losses
 from drl.theory.mixture import Mixture, make_mixture
@@ -50,7 +50,7 @@ def theory(
     Args:
         about: Scale, dataset and seed, which all rows share.
         out: The CSV file.
-        settings: drl.config.slices.theory.
+        settings: drl.pipeline.slices.theory.
         code: Digest of the code, for the card.
         threads: CPU threads.
     """

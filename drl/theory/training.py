@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from drl.diffusion.sde import SDE
-from drl.progress import Reporter
+from drl.jobs.progress import Reporter
 from drl.theory.mixture import Mixture
 from drl.theory.models import Autoencoder, ConditionalScoreModel, Model, ScoreModel
 from drl.training.optimiser import WarmedAdam

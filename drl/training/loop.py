@@ -19,8 +19,8 @@ from drl.data.sampling import EpochSampler
 from drl.data.seeds import Stream
 from drl.data.splits import balanced_subset, label_subset
 from drl.data.store import ImageStore
-from drl.device import Placement
 from drl.errors import UserError
+from drl.jobs.device import Placement
 from drl.methods.base import Method
 from drl.training.code_usage import code_usage
 from drl.training.ema import MovingAverage

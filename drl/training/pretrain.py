@@ -10,16 +10,16 @@ from typing import Any
 import torch
 
 from drl.data.store import ImageStore
-from drl.device import Placement, memory_used, network_channels, place
 from drl.errors import UserError
 from drl.files import fingerprint
-from drl.finished import Work, sole_job
-from drl.inputs import check_inputs
+from drl.jobs.completion import Work, sole_job
+from drl.jobs.device import Placement, memory_used, network_channels, place
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
-from drl.metrics import write_metrics
 from drl.models.model_file import save_model, save_snapshots, start_from
-from drl.provenance import write_card
+from drl.records.inputs import check_inputs
+from drl.records.metrics import write_metrics
+from drl.records.run_card import write_card
 from drl.training.loop import Training
 from drl.training.run import Resources, run, stop_signals
 from drl.training.seeds import stream_seed
@@ -54,7 +54,7 @@ def pretrain(
 
     Args:
         name: Which training.
-        settings: drl.config.slices.pretrain.
+        settings: drl.pipeline.slices.pretrain.
         images: Prepared images.
         out: The model file.
         states: Folder of the states of unfinished trainings.

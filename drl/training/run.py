@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from drl.errors import Unfinished
-from drl.progress import Reporter
+from drl.jobs.progress import Reporter
 from drl.training.state import load_state, save_state
 
 

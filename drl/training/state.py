@@ -19,10 +19,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from drl.device import Placement
 from drl.errors import UserError
 from drl.files import atomic, canonical_json
-from drl.provenance import versions
+from drl.jobs.device import Placement
+from drl.records.run_card import versions
 
 
 class _Damaged(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 from drl.errors import UserError
 from drl.files import sha256
-from drl.provenance import read_card
+from drl.records.run_card import read_card
 
 
 def card_of(result: Path) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from scipy import stats
 
 from drl.errors import UserError
 from drl.files import atomic
-from drl.inputs import check_inputs
-from drl.job_lock import job_lock
-from drl.provenance import write_card
+from drl.jobs.lock import job_lock
+from drl.records.inputs import check_inputs
+from drl.records.run_card import write_card
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS, DIFFERENCES
 from drl.reporting.paper_values import paper_values
 from drl.verdict.comparison_page import AGREES, CLOSED_FORM, DIFFERS, NOT_COMPARABLE, NOT_RUN, counted

@@ -12,7 +12,7 @@ from drl.config.schema import Config
 from drl.costs.show import hours, size
 from drl.costs.spent import Spent
 from drl.errors import UserError
-from drl.items import ITEMS
+from drl.pipeline.items import ITEMS
 from drl.verdict.cards import card_of, commit
 from drl.verdict.comparison_page import beside, counted
 from drl.verdict.ledger_page import summaries

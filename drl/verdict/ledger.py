@@ -13,9 +13,9 @@ import pandas as pd
 
 from drl.errors import UserError
 from drl.files import atomic
-from drl.inputs import check_inputs
-from drl.job_lock import job_lock
-from drl.provenance import write_card
+from drl.jobs.lock import job_lock
+from drl.records.inputs import check_inputs
+from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
 from drl.verdict.claims.claim import Claim, Part
 from drl.verdict.claims.registry import CLAIMS

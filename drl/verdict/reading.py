@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from drl.errors import UserError
-from drl.items import ITEMS
+from drl.pipeline.items import ITEMS
 from drl.reporting import few_shot_curves, probe_curves
 from drl.reporting.fine_tuning_runs import read_runs
 from drl.verdict.estimates import ALONE

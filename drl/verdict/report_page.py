@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from drl.config.schema import Config
-from drl.config.slices import claimed
 from drl.costs.show import hours
 from drl.costs.spent import Spent
 from drl.errors import UserError
-from drl.items import ITEMS, measurements
+from drl.pipeline.items import ITEMS, measurements
+from drl.pipeline.slices import claimed
 from drl.verdict.cards import card_of, commit, newer
 from drl.verdict.comparison_page import counted, overview
 from drl.verdict.ledger_page import counts, explained, summaries

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from drl.cli.own_images import _times
-from drl.config.own_images import dataset_name
 from drl.errors import UserError
+from drl.pipeline.own_images import dataset_name
 from tests.workflow.conftest import ROOT
 
 TINY = (

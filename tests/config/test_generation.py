@@ -5,14 +5,14 @@ from functools import cache
 
 import pytest
 
-from drl.config import slices
 from drl.config.generation import LaterStartSettings
 from drl.config.recipes import is_file
 from drl.config.resolve import recipe
-from drl.config.resolve import resolve as read
 from drl.config.schema import SCALES
 from drl.errors import UserError
-from drl.items import Model, measurements, models
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve as read
+from drl.pipeline.items import Model, measurements, models
 
 # Checking a configuration takes half a second, and most tests ask for one of three.
 resolve = cache(lambda scale, sets=(): read(scale, sets=sets))

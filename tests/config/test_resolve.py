@@ -6,14 +6,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drl.config import slices
 from drl.config.json_schema import json_schema
 from drl.config.recipes import Recipe
-from drl.config.resolve import FOLDER, recipe, resolve
+from drl.config.resolve import FOLDER, recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.files import canonical_json
-from drl.items import BUILT, models
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import BUILT, models
 
 
 @pytest.mark.parametrize("scale", SCALES)

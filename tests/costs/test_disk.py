@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.costs.disk import Disk
 from drl.costs.jobs import Job, jobs_of
 from drl.costs.operations import size_of
 from drl.costs.rates import Book
 from drl.costs.work import Amounts
 from drl.data.prepare import prepare
-from drl.items import Model
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import Model
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
 

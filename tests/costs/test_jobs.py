@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from drl.config.resolve import resolve
 from drl.costs.jobs import DRAW, STUDY, check_items, chosen_items, jobs_of, users
 from drl.errors import UserError
-from drl.items import BUILT, ITEMS
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import BUILT, ITEMS
 from tests.workflow.conftest import Project
 
 

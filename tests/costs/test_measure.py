@@ -6,7 +6,6 @@ from typing import ClassVar
 import pytest
 import torch
 
-from drl.config.resolve import resolve
 from drl.costs import calibrate, measure
 from drl.costs.calibrate import rates_of, this_device
 from drl.costs.jobs import Job, jobs_of
@@ -15,10 +14,11 @@ from drl.costs.operations import operations_of, size_of
 from drl.costs.plan import needed
 from drl.costs.rates import Book
 from drl.costs.work import HOST, NETWORK, Amounts, load
-from drl.items import Model
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.describe import operations
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import Model
 
 ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6", "theory")
 SKIPPED = ("start", "inception")  # seconds each

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from drl.config.resolve import resolve
 from drl.costs.jobs import jobs_of
 from drl.costs.spent import Spent, benchmark_file, job_cost, spent_parts, write_csv
 from drl.errors import UserError
+from drl.pipeline.configuration import resolve
 
 CONFIG = resolve("demo")
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"

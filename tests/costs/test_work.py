@@ -5,21 +5,21 @@ from functools import cache
 import pytest
 import torch
 
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.costs.jobs import DRAW, KINDS, STUDY, Job, jobs_of
 from drl.costs.measure import random_images
 from drl.costs.work import Amounts, code_size, sees_time
-from drl.device import place
 from drl.diffusion.samplers.chain import ChainOptions, calls
 from drl.diffusion.samplers.steps import Grid
 from drl.diffusion.sde import VE
-from drl.items import BUILT, FineTuning, Model
+from drl.jobs.device import place
 from drl.laplacenet.classifier import build
 from drl.laplacenet.fine_tuning import FineTuning as Training
 from drl.laplacenet.fine_tuning import Parts
 from drl.methods.base import ImageFacts
 from drl.models.build import build_encoder
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import BUILT, FineTuning, Model
 
 
 @cache

@@ -7,12 +7,12 @@ import pytest
 
 from drl.config.base import Settings
 from drl.config.recipes import Recipe
-from drl.config.resolve import resolve
 from drl.config.schema import Config
 from drl.docs import write
 from drl.docs.deviations import deviations, value
 from drl.errors import UserError
-from drl.items import ITEMS
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import ITEMS
 from tests.docs.conftest import DOCS
 
 

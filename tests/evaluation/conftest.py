@@ -9,9 +9,9 @@ from drl.config.datasets import DatasetSettings
 from drl.data.prepare import prepare
 from drl.evaluation.where import Where
 from drl.files import sha256
-from drl.metrics import read_metrics
 from drl.models.model_file import save_model
-from drl.provenance import read_card
+from drl.records.metrics import read_metrics
+from drl.records.run_card import read_card
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
 from tests import tiny

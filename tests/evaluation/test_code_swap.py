@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.diffusion.samplers.noise import ImageNoise
 from drl.diffusion.samplers.ode import solve_ode
 from drl.diffusion.sde import perturb
@@ -16,6 +15,7 @@ from drl.evaluation.code_swap import code_swap, first_of_classes
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.sampling import grid_of, image_seed, to_bytes
+from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
 

@@ -9,8 +9,8 @@ from sklearn.metrics import silhouette_score
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.code_view import code_view, some_of, two_dimensions
-from drl.metrics import write_metrics
 from drl.models.model_file import load_model
+from drl.records.metrics import write_metrics
 from tests.evaluation.conftest import SEED
 
 TIMES = [0.0, 0.4, 1.0]

@@ -15,7 +15,7 @@ from drl.evaluation import encode as module
 from drl.evaluation.encode import encode, images_below
 from drl.files import sha256
 from drl.models.model_file import load_model
-from drl.provenance import read_card
+from drl.records.run_card import read_card
 from tests import tiny
 
 NAMES = ["a.png", "b/c.jpg", "b/d.bmp", "b2.gif", "e.webp"]

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from drl.data.compatibility import make_torchvision_importable
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import features as module
 from drl.evaluation.features import inception_extractor, supervised_extractor
 from drl.files import sha256
+from drl.jobs.device import place
 from drl.models.model_file import load_model
 
 make_torchvision_importable()

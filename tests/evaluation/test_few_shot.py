@@ -8,14 +8,14 @@ from sklearn.svm import SVC
 
 from drl.data.splits import label_subset
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import few_shot as module
 from drl.evaluation.codes import CodeTable, extract_codes
 from drl.evaluation.few_shot import few_shot
 from drl.evaluation.measurement import Measurement
-from drl.metrics import read_metrics
+from drl.jobs.device import place
 from drl.models.model_file import load_model, save_model
+from drl.records.metrics import read_metrics
 from tests import tiny
 
 TIMES, LABELS, SPLIT = [0.0, 0.5, 1.0], [6, 21], 12

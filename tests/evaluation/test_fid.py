@@ -13,19 +13,19 @@ from safetensors.torch import load_file, save_file
 
 from drl.config.sampling import SamplerSettings
 from drl.data.store import ImageStore, content_sha256
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import fid as module
 from drl.evaluation.features import Extractor, supervised_extractor
 from drl.evaluation.fid import fid
 from drl.evaluation.frechet import Statistics, frechet_distance
 from drl.evaluation.later_start import later_start
+from drl.evaluation.sample_sets import sample_name
 from drl.evaluation.where import Where
 from drl.files import sha256
-from drl.metrics import read_metrics
+from drl.jobs.device import place
 from drl.models.model_file import load_model
-from drl.provenance import read_card
-from drl.sample_sets import sample_name
+from drl.records.metrics import read_metrics
+from drl.records.run_card import read_card
 from tests import tiny
 
 IMAGES, T_INIT, PRIORS, REPEATS = 9, [0.5, 1.0], ["gaussian", "uniform_gaussian"], 2

@@ -18,7 +18,7 @@ from drl.evaluation.code_swap import code_swap
 from drl.evaluation.latent_grid import latent_grid
 from drl.evaluation.later_start import later_start
 from drl.evaluation.one_code import one_code
-from drl.provenance import ENTRY_POINTS
+from drl.records.code_digest import ENTRY_POINTS
 
 SEED, BATCH = 3, 4
 SAMPLER = SamplerSettings(steps=6).slice()

@@ -9,12 +9,12 @@ from sklearn.metrics import silhouette_score
 
 from drl.config.sampling import SamplerSettings
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.latent_grid import latent_grid, square
 from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.sampling import Wanted, draw, image_seed
+from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
 

@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from drl.config.sampling import SamplerSettings
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation.later_start import later_start, samples_file
+from drl.evaluation.sample_sets import sample_name
 from drl.evaluation.sampling import Wanted, draw, image_seed
+from drl.jobs.device import place
 from drl.models.model_file import load_model
-from drl.sample_sets import sample_name
 from tests import tiny
 
 SEED, STEPS, IMAGES, REPEATS = 3, 6, 5, 2

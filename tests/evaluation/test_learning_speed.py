@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import learning_speed as module
 from drl.evaluation import mlp_probe
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.learning_speed import learning_speed
 from drl.evaluation.mlp_probe import ProbeOptions, train_probes
-from drl.metrics import read_metrics
+from drl.jobs.device import place
 from drl.models.model_file import load_model, load_snapshots
+from drl.records.metrics import read_metrics
 from tests import tiny
 
 STEPS, TIMES, SEEDS = [0, 6, 12], [0.2, 0.8], [0, 1]

@@ -5,9 +5,9 @@ import torch
 
 from benchmarks.model_evaluation import plain_codes, steps
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.mlp_probe import ProbeOptions
+from drl.jobs.device import place
 from drl.models.model_file import load_model
 
 

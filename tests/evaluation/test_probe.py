@@ -9,15 +9,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import codes as codes_module
 from drl.evaluation.codes import extract_codes, read_codes
 from drl.evaluation.measurement import Measurement
 from drl.evaluation.probe import probe
+from drl.jobs.device import place
 from drl.methods.base import ImageFacts
-from drl.metrics import read_metrics
 from drl.models.model_file import load_model, save_model
+from drl.records.metrics import read_metrics
 from tests import tiny
 
 SETTINGS = {

@@ -11,15 +11,15 @@ import torch
 from PIL import Image
 
 from drl.config.sampling import SamplerSettings
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import sampling
 from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.sample import read_images, sample
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.files import sha256
+from drl.jobs.device import place
 from drl.models.model_file import load_model
-from drl.provenance import read_card
+from drl.records.run_card import read_card
 from tests import tiny
 
 T, T_INIT, COLUMNS, SEED = 0.3, 0.8, 3, 11

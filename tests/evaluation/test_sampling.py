@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from drl.config.sampling import SamplerSettings
-from drl.device import place
 from drl.diffusion.samplers.noise import ImageNoise
 from drl.errors import UserError
 from drl.evaluation import sampling as module
 from drl.evaluation.sampling import Journal, Wanted, draw, image_seed, steps_by_batch
+from drl.jobs.device import place
 from tests import tiny
 
 CPU = place("cpu", "fp32", "off", 1)

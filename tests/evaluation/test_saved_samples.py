@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from drl import device
 from drl.config.sampling import SamplerSettings
-from drl.device import place
 from drl.diffusion.samplers.chain import ChainState
 from drl.errors import Unfinished, UserError
 from drl.evaluation import saved_samples
 from drl.evaluation.later_start import later_start
 from drl.evaluation.one_code import one_code
 from drl.evaluation.saved_samples import SavedSamples, seconds_saved
+from drl.jobs import device
+from drl.jobs.device import place
 from drl.methods.score_matching import ScoreMatching
 
 STEPS, MOMENT = 34, 1e-9

@@ -8,14 +8,14 @@ import pytest
 from sklearn.metrics import silhouette_score
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.silhouettes import silhouettes
 from drl.files import sha256
-from drl.metrics import read_metrics
+from drl.jobs.device import place
 from drl.models.model_file import load_model
-from drl.provenance import read_card
+from drl.records.metrics import read_metrics
+from drl.records.run_card import read_card
 
 CPU = place("cpu", "fp32", "off", 1)
 SETTINGS = {"methods": ["drl", "vdrl"]}

@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import UserError
 from drl.evaluation import mlp_probe as module
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.mlp_probe import ProbeOptions, train_probes
 from drl.evaluation.probe import probe
 from drl.evaluation.trajectory import best_time, held_out, side_by_side
-from drl.metrics import read_metrics
+from drl.jobs.device import place
 from drl.models.model_file import load_model
+from drl.records.metrics import read_metrics
 from tests import tiny
 
 TIMES, SEEDS = [0.0, 0.4, 1.0], [0, 1, 2]

@@ -62,7 +62,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = tiny.images(folder / "made", per_class=20)
     shutil.copytree(images.parent, folder / "data" / "stripes")
     settings = {"dataset": {"source": "image_folder"}}
-    from drl.provenance import write_card
+    from drl.records.run_card import write_card
 
     data = folder / "data" / "stripes"
     write_card("prepare", [data / "images.safetensors", data / "files.csv"], settings, "code", dataset="stripes")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import Unfinished, UserError
+from drl.jobs.device import place
 from drl.laplacenet import fine_tuning
 from drl.laplacenet.classifier import build, load_classifier
 from drl.laplacenet.evaluation import Evaluation

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drl.config.resolve import resolve
 from drl.errors import UserError
 from drl.laplacenet.schedule import Schedule
+from drl.pipeline.configuration import resolve
 
 PAPER = resolve("paper").studies.fine_tune.slice()
 

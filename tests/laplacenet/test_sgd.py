@@ -4,10 +4,10 @@ import math
 import pytest
 import torch
 
-from drl.config.resolve import resolve
 from drl.laplacenet.schedule import Schedule
 from drl.laplacenet.sgd import NesterovSGD
 from drl.models.wide_resnet import WideResNet
+from drl.pipeline.configuration import resolve
 
 STUDY = resolve("paper").studies.fine_tune.slice()
 

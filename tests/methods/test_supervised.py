@@ -6,8 +6,8 @@ from safetensors.torch import load_file
 
 from drl.data.batch import Batch
 from drl.data.store import ImageStore
-from drl.metrics import read_metrics
 from drl.models.model_file import load_model, save_model
+from drl.records.metrics import read_metrics
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
 from tests import tiny

@@ -12,7 +12,7 @@ from drl.files import sha256
 from drl.models.convert import convert
 from drl.models.model_file import load_model
 from drl.models.song_checkpoint import song_tensors
-from drl.provenance import read_card
+from drl.records.run_card import read_card
 from tests import tiny
 
 ABOUT = {"scale": "test", "dataset": "stripes", "recipe": "song", "seed": 0}

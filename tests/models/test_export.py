@@ -10,10 +10,10 @@ import torch
 
 from drl.errors import UserError
 from drl.files import sha256
-from drl.metrics import write_metrics
 from drl.models.export import export
 from drl.models.model_file import load_model
-from drl.provenance import read_card, write_card
+from drl.records.metrics import write_metrics
+from drl.records.run_card import read_card, write_card
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
 from tests import tiny

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from drl.items import ITEMS, section_of
+from drl.pipeline.items import ITEMS, section_of
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright, of the dev extra, opens the report").expect
 WHOLE = "DRL_REPORT" in os.environ

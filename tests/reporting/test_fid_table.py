@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from drl.errors import UserError
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.fid_table import sheet, table
 from drl.reporting.paper_values import paper_values

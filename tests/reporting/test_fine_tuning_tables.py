@@ -10,7 +10,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from drl.errors import UserError
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS, published
 from drl.reporting.fine_tuning_runs import Setting

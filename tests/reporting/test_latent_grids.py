@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 
 from drl.errors import UserError
 from drl.evaluation.montage import save_png
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure
 from drl.reporting.latent_grids import CLASSES, draw, table

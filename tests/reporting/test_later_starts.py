@@ -6,12 +6,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from drl.errors import UserError
-from drl.metrics import write_metrics
+from drl.evaluation.sample_sets import sample_name
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure
 from drl.reporting.later_starts import draw, table
 from drl.reporting.pictures import first_seeds
-from drl.sample_sets import sample_name
 
 STARTS = [1.0, 0.5, 0.7]
 SETTINGS = {

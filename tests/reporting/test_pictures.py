@@ -7,7 +7,7 @@ import torch
 
 from drl.errors import UserError
 from drl.evaluation.montage import save_png
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.pictures import beside, first_seeds, show
 
 

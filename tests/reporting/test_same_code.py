@@ -6,7 +6,7 @@ import torch
 
 from drl.errors import UserError
 from drl.evaluation.montage import save_png
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure
 from drl.reporting.pictures import first_seeds

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from drl.errors import UserError
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting import study_few_shot, study_scatter, study_silhouettes
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drl.errors import UserError
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import over_seeds
 from drl.reporting.table import Sheet, table
 

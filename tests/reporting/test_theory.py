@@ -5,7 +5,7 @@ import pytest
 
 from drl.config.theory import DATASET, RECIPES
 from drl.errors import UserError
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure
 from drl.reporting.style import STYLES

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from drl.errors import UserError
-from drl.metrics import write_metrics
+from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.figure import figure
 from drl.reporting.probe_curves import draw, table

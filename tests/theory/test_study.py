@@ -5,14 +5,15 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.diffusion.sde import VE, VP
 from drl.errors import UserError
 from drl.files import sha256
-from drl.items import measurements
-from drl.metrics import read_metrics
-from drl.provenance import ENTRY_POINTS, command_digest, reached, read_card
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import measurements
+from drl.records.code_digest import ENTRY_POINTS, command_digest, reached
+from drl.records.metrics import read_metrics
+from drl.records.run_card import read_card
 from drl.theory import study
 from drl.theory.measures import constant_by_quadrature
 from drl.theory.mixture import make_mixture

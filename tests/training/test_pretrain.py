@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import Unfinished, UserError
+from drl.jobs.device import place
 from drl.methods.build import build_method
-from drl.metrics import read_metrics
 from drl.models.model_file import load_model, load_snapshots
+from drl.records.metrics import read_metrics
 from drl.training.loop import Training, training_images
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources

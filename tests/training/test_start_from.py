@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from drl.data.store import ImageStore
-from drl.device import place
 from drl.errors import Unfinished, UserError
+from drl.jobs.device import place
 from drl.methods.base import ImageFacts
-from drl.metrics import read_metrics
 from drl.models.model_file import header, load_model, load_snapshots, save_model, start_from
+from drl.records.metrics import read_metrics
 from drl.training import pretrain as module
 from drl.training.loop import Training
 from drl.training.pretrain import Name, pretrain

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from drl import device
-from drl.device import place
 from drl.errors import UserError
-from drl.provenance import versions
+from drl.jobs import device
+from drl.jobs.device import place
+from drl.records.run_card import versions
 from drl.training.state import belongs_to, load_state, save_state
 
 CPU = place("cpu", "fp32", "off", 1)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from drl.metrics import COLUMNS
+from drl.records.metrics import COLUMNS
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.evidence import COLUMNS as EVIDENCE
 from drl.verdict.evidence import Evidence

@@ -3,9 +3,9 @@ import math
 import pandas as pd
 import pytest
 
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.errors import UserError
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
 from drl.reporting.paper_values import paper_values
 from drl.verdict.comparison import compare, comparison
 

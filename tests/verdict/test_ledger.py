@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.errors import UserError
 from drl.files import sha256
-from drl.items import ITEMS
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import ITEMS
 from drl.verdict.claims.claim import Claim, Part
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.estimates import Estimate

@@ -9,10 +9,10 @@ import pytest
 from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.files import sha256
-from drl.items import BUILT, ITEMS
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import BUILT, ITEMS
 from drl.verdict.comparison import comparison
 from drl.verdict.evidence import Evidence
 from drl.verdict.ledger import ledger

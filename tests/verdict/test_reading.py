@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.errors import UserError
-from drl.metrics import COLUMNS
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.records.metrics import COLUMNS
 from drl.reporting import few_shot_curves, fid_table, fine_tuning_tables, probe_curves, silhouette_curves
 from drl.verdict.evidence import Evidence
 from drl.verdict.reading import from_item, from_metrics

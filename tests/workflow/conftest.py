@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from drl import job_environment
+from drl.jobs import environment as job_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "drl", "config", "profiles", "envs")

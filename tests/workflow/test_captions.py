@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from drl.config.resolve import resolve
 from drl.config.schema import SCALES
-from drl.items import BUILT, ITEMS
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import BUILT, ITEMS
 from tests.workflow.conftest import ROOT, rule_functions
 
 resolve_once = cache(lambda scale, sets=(): resolve(scale, sets=sets))

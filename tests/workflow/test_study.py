@@ -12,9 +12,9 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from drl.config.own_images import dataset_name
-from drl.config.resolve import resolve
-from drl.study import PARTS
+from drl.pipeline.configuration import resolve
+from drl.pipeline.own_images import dataset_name
+from drl.pipeline.own_study import PARTS
 from tests.workflow.conftest import ROOT, TINY, Project, rule_functions
 
 IMAGES = 300

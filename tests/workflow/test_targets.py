@@ -3,7 +3,7 @@
 import pytest
 
 from drl.config.schema import SCALES
-from drl.items import BUILT
+from drl.pipeline.items import BUILT
 
 
 @pytest.mark.parametrize("scale", SCALES)

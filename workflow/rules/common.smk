@@ -7,17 +7,18 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
-from drl.config import slices
+from drl.pipeline import slices
 from drl.config.recipes import is_file
-from drl.config.resolve import load, scale_file
+from drl.config.resolve import scale_file
+from drl.pipeline.configuration import load
 from drl.errors import UserError
 from drl.files import canonical_json
-from drl.finished import forget
-from drl.gpu_slots import visible_gpus
-from drl.items import BUILT, ITEMS, measurements, models, section_of
-from drl.job_environment import hand_over, max_minutes, use_this_python
-from drl.provenance import command_digest
-from drl.study import PARTS, study_dataset, study_file, study_metrics, study_page
+from drl.jobs.completion import forget
+from drl.jobs.gpu_slots import visible_gpus
+from drl.pipeline.items import BUILT, ITEMS, measurements, models, section_of
+from drl.jobs.environment import hand_over, max_minutes, use_this_python
+from drl.records.code_digest import command_digest
+from drl.pipeline.own_study import PARTS, study_dataset, study_file, study_metrics, study_page
 from drl.verdict.shown import ItemFacts, ReportPage
 
 use_this_python()

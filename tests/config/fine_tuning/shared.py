@@ -4,11 +4,12 @@ from functools import cache
 
 import pytest
 
-from drl.config import slices
 from drl.config.merge import overlay
-from drl.config.resolve import FOLDER, assignments, load, read_yaml
-from drl.config.resolve import resolve as read
+from drl.config.resolve import FOLDER, assignments, read_yaml
 from drl.errors import UserError
+from drl.pipeline import slices
+from drl.pipeline.configuration import load
+from drl.pipeline.configuration import resolve as read
 
 TABLES = tuple(f"table_{k}" for k in range(1, 6))
 SETTINGS = [

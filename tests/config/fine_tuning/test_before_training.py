@@ -2,8 +2,8 @@
 
 import pytest
 
-from drl.config import slices
-from drl.items import fine_tunings, models
+from drl.pipeline import slices
+from drl.pipeline.items import fine_tunings, models
 from tests.config.fine_tuning.shared import complaint, small
 
 ROW = "items.table_1.beyond=[{{arm: {0}, in_place_of: none, dataset: digits, labels: 100}}]"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drl.config import slices
+from drl.pipeline import slices
 from tests.config.fine_tuning.shared import FEWEST, SETTINGS, TABLES, resolve, small
 
 

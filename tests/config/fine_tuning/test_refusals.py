@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drl.config import slices
 from drl.config.merge import overlay
-from drl.config.resolve import assignments, load
-from drl.items import ITEMS, Model, models
+from drl.config.resolve import assignments
+from drl.pipeline import slices
+from drl.pipeline.configuration import load
+from drl.pipeline.items import ITEMS, Model, models
 from tests.config.fine_tuning.shared import TABLES, complaint, part, planned, refused, resolve, small
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from drl import provenance
-from drl.config import slices
 from drl.config.fine_tuning import FineTuneSettings
+from drl.pipeline import slices
+from drl.records import code_digest
 from tests.config.fine_tuning.shared import planned, refused, resolve, small
 
 
@@ -173,8 +173,8 @@ def test_only_a_pretraining_that_augments_depends_on_the_code_of_augmentation():
     config = resolve("paper")
     for name in (member for base in config.recipes for member in config.members(base)):
         settings = slices.pretrain(config, "cifar10", name)
-        named = provenance.named_modules("pretrain", settings)
-        augments = "drl.data.augment.laplacenet" in provenance.reached(provenance.ENTRY_POINTS["pretrain"], *named)
+        named = code_digest.named_modules("pretrain", settings)
+        augments = "drl.data.augment.laplacenet" in code_digest.reached(code_digest.ENTRY_POINTS["pretrain"], *named)
         assert ("drl.data.augment.laplacenet" in named, augments) == (name == "drl_official",) * 2
-    assert provenance.named_modules("fine_tune", planned(config, dataset="cifar10")) == ()
-    assert "drl.data.augment.laplacenet" in provenance.reached(provenance.ENTRY_POINTS["fine_tune"])
+    assert code_digest.named_modules("fine_tune", planned(config, dataset="cifar10")) == ()
+    assert "drl.data.augment.laplacenet" in code_digest.reached(code_digest.ENTRY_POINTS["fine_tune"])

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from drl.config import slices
-from drl.config.check_arms import check_arms
 from drl.config.resolve import recipe
-from drl.config.resolve import resolve as read
 from drl.config.schema import SCALES
 from drl.files import canonical_json
-from drl.items import FineTuning, Model, fine_tunings, measurements, models
+from drl.pipeline import slices
+from drl.pipeline.arm_checks import check_arms
+from drl.pipeline.configuration import resolve as read
+from drl.pipeline.items import FineTuning, Model, fine_tunings, measurements, models
 from tests.config.fine_tuning.shared import EMBEDDED, FEWEST, SETTINGS, TABLES, planned, resolve, small
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from drl.config.resolve import recipe
 from drl.config.schema import SCALES
-from drl.items import fine_tunings
 from drl.laplacenet.schedule import Schedule
+from drl.pipeline.items import fine_tunings
 from tests.config.fine_tuning.shared import TABLES, resolve
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from drl import provenance
 from drl.config.merge import overlay
-from drl.config.resolve import load
-from drl.items import FineTuning
-from drl.verify import verify
+from drl.pipeline.configuration import load
+from drl.pipeline.items import FineTuning
+from drl.records import code_digest, run_card
+from drl.records.verify import verify
 from tests.config.fine_tuning.shared import part, planned, small
 
 
@@ -20,9 +20,9 @@ def made(tmp_path):
     outputs = [out, out.with_suffix(".safetensors")]
     for path in outputs:
         path.write_text("x")
-    code = provenance.command_digest("fine_tune", settings)
+    code = code_digest.command_digest("fine_tune", settings)
     facts = {"dataset": run.dataset, "arm": run.arm, "labels": run.labels, "split": run.split, "seed": run.seed}
-    provenance.write_card("fine_tune", outputs, settings, code, **facts)
+    run_card.write_card("fine_tune", outputs, settings, code, **facts)
     return tmp_path
 
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from drl import job_lock as module
 from drl.errors import Unfinished
-from drl.job_lock import job_lock
+from drl.jobs import lock as module
+from drl.jobs.lock import job_lock
 
 
 @pytest.fixture(autouse=True)

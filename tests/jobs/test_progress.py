@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from drl import progress
+from drl.jobs import progress
 
 
 @pytest.fixture

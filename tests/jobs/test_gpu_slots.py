@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drl import gpu_slots
 from drl.errors import UserError
-from drl.gpu_slots import gpu_slot, visible_gpus
+from drl.jobs import gpu_slots
+from drl.jobs.gpu_slots import gpu_slot, visible_gpus
 
 # Takes a slot so many times, holds it for about so many seconds, and writes when it came and went.
 JOB = """
 import os, random, sys, time
 from pathlib import Path
-from drl import gpu_slots
+from drl.jobs import gpu_slots
 if "FILES_ALONE" in os.environ:  # as between containers, which do not see each other's sockets
     gpu_slots.sys.platform = "other"
 folder, log, gpus, slots, rounds, seconds = sys.argv[1:7]

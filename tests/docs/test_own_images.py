@@ -8,8 +8,9 @@ import yaml
 
 from drl.cli.costs import axes
 from drl.cli.main import cli
-from drl.config.resolve import recipe, resolve
-from drl.study import PARTS
+from drl.config.resolve import recipe
+from drl.pipeline.configuration import resolve
+from drl.pipeline.own_study import PARTS
 from tests.workflow.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "own_images.md").read_text()

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from drl.config import slices
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import canonical_json, files_below, sha256
-from drl.inputs import RESULTS
-from drl.provenance import ENTRY_POINTS, command_digest, read_card
-from drl.study import PARTS
+from drl.pipeline import slices
+from drl.pipeline.own_study import PARTS
+from drl.records.code_digest import ENTRY_POINTS, command_digest
+from drl.records.inputs import RESULTS
+from drl.records.run_card import read_card
 
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
 # Commands whose settings are those of a dataset's recipe, of an arm, of a dataset, and of the study alone.

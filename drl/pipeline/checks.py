@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from drl.config.check_arms import check_arms
 from drl.config.datasets import DatasetSettings
 from drl.config.lists import known
 from drl.config.networks import UNet
 from drl.config.recipes import Recipe, is_file
 from drl.config.schema import Config
 from drl.errors import UserError
-from drl.items import ITEMS, models
+from drl.pipeline.arm_checks import check_arms
+from drl.pipeline.items import ITEMS, models
 
 DATASET_PATTERN = r"[a-z0-9_]+"
 

@@ -1,15 +1,10 @@
-"""What made a result: a digest of the code that a command runs, and the run card beside each output."""
+"""A digest of the code that a job runs: what decides, besides settings and inputs, whether it is made again."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import importlib
-import importlib.metadata
-import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -17,9 +12,8 @@ from typing import Any
 
 from drl.config.datasets import READERS
 from drl.errors import UserError
-from drl.files import sha256, write_json
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # The module that each command runs. Its digest covers all of drl that this module imports, directly or not.
 ENTRY_POINTS: Mapping[str, str] = {
@@ -48,30 +42,14 @@ MACHINERY = (
     "drl.cli",
     "drl.config",
     "drl.costs",
-    "drl.device",
     "drl.errors",
     "drl.files",
-    "drl.finished",
-    "drl.gpu_slots",
-    "drl.inputs",
-    "drl.items",
-    "drl.job_environment",
-    "drl.job_lock",
-    "drl.progress",
-    "drl.provenance",
-    "drl.study",
-    "drl.time_limit",
-)
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pandas",
-    "safetensors",
-    "snakemake",
-    "torch-fidelity",
+    "drl.jobs",
+    "drl.pipeline",
+    "drl.records.code_digest",
+    "drl.records.inputs",
+    "drl.records.run_card",
+    "drl.records.verify",
 )
 
 
@@ -139,7 +117,7 @@ def reached(*entries: str) -> set[str]:
 
 def is_machinery(module: str) -> bool:
     """Whether a module is one of those that change no result."""
-    return module == "drl" or any(module == name or module.startswith(f"{name}.") for name in MACHINERY)
+    return module in ("drl", "drl.records") or any(module == name or module.startswith(f"{name}.") for name in MACHINERY)
 
 
 def _file_of(module: str) -> Path | None:
@@ -154,7 +132,7 @@ def _file_of(module: str) -> Path | None:
 def _tree(module: str) -> ast.Module:
     file = _file_of(module)
     if file is None:
-        raise UserError(f"{module}: there is no such module; check the name in config or in drl/provenance.py")
+        raise UserError(f"{module}: there is no such module; check the name in config or in drl/records/code_digest.py")
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
@@ -214,80 +192,3 @@ def check_code(command: str, settings: Mapping[str, Any], expected: str | None) 
     if command_digest(command, settings) != digest:
         raise UserError(f"drl {command}: the code changed while this job was starting; start again")
     return digest
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results may depend on."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def write_card(
-    command: str,
-    outputs: Iterable[Path],
-    settings: Mapping[str, Any],
-    code: str,
-    inputs: Iterable[Path] | Mapping[Path, str] = (),
-    **facts: Any,
-) -> Path:
-    """Write the run card of a job beside its first output, as `<output>.json`.
-
-    Args:
-        command: The subcommand.
-        outputs: Files that the job made; the first names the card.
-        settings: The job's resolved settings.
-        code: Digest of its code.
-        inputs: Files that it read; with their SHA-256, where they were hashed before (drl.inputs.check_inputs).
-        facts: What else is worth knowing: seed, device, wall time, rates.
-    """
-    files = list(outputs)
-    hashed = inputs if isinstance(inputs, Mapping) else {path: sha256(path) for path in inputs}
-    target = Path(f"{files[0]}.json")
-    card = {
-        "command": command,
-        "settings": settings,
-        "code": code,
-        "git": _git(),
-        "versions": versions(),
-        # Relative to the card, so that a folder of results can be moved or copied as a whole.
-        "inputs": {os.path.relpath(path, target.parent): digest for path, digest in hashed.items()},
-        "outputs": {path.name: sha256(path) for path in files},
-        **facts,
-    }
-    write_json(target, card)
-    return target
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """Read a run card.
-
-    Raises:
-        UserError: If it is missing or is not a card.
-    """
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as a run card; make its output again") from error
-    if not isinstance(card, dict) or "outputs" not in card:
-        raise UserError(f"{path}: is not a run card")
-    return card
-
-
-@cache
-def _git() -> dict[str, Any]:
-    def ask(*words: str) -> str | None:
-        try:
-            run = subprocess.run(
-                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return run.stdout.strip()
-
-    status = ask("status", "--porcelain", "--", "drl")
-    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}

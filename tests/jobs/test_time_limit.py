@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from drl.time_limit import budget, minutes_left, parse
+from drl.jobs.time_limit import budget, minutes_left, parse
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 import pytest
 
-from drl.config.resolve import resolve
 from drl.errors import UserError
-from drl.items import Model
-from drl.study import PARTS, shown, study_dataset, study_file, study_metrics, study_models, study_page
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import Model
+from drl.pipeline.own_study import PARTS, shown, study_dataset, study_file, study_metrics, study_models, study_page
 
 
 @pytest.fixture(scope="module")

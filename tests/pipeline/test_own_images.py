@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from drl.config import folder_facts, own_images, slices
-from drl.config.check import own_study_fits
-from drl.config.own_images import dataset_name, is_folder
-from drl.config.resolve import recipe, resolve
+from drl.config.resolve import recipe
 from drl.data.prepare import prepare
 from drl.data.store import ImageStore
 from drl.errors import UserError
-from drl.study import PARTS
+from drl.pipeline import folder_facts, own_images, slices
+from drl.pipeline.checks import own_study_fits
+from drl.pipeline.configuration import resolve
+from drl.pipeline.own_images import dataset_name, is_folder
+from drl.pipeline.own_study import PARTS
 
 SMALL = ["every_recipe.batch_size=8"]
 

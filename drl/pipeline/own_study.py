@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drl.errors import UserError
-from drl.items import Model
+from drl.pipeline.items import Model
 
 if TYPE_CHECKING:
     from drl.config.schema import Config

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from drl import device
 from drl.errors import UserError
+from drl.jobs import device
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from typing import Any
 
 from drl.errors import UserError
 from drl.files import canonical_json, sha256
-from drl.job_environment import ordered_by_snakemake
-from drl.job_lock import job_lock
-from drl.provenance import read_card
+from drl.jobs.environment import ordered_by_snakemake
+from drl.jobs.lock import job_lock
+from drl.records.run_card import read_card
 
 KEPT = "finished"
 

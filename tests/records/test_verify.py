@@ -5,8 +5,8 @@ import json
 import pytest
 
 from drl.errors import UserError
-from drl.provenance import write_card
-from drl.verify import remove_damaged
+from drl.records.run_card import write_card
+from drl.records.verify import remove_damaged
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from drl.errors import UserError
 from drl.files import sha256
-from drl.inputs import check_inputs
-from drl.provenance import write_card
+from drl.records.inputs import check_inputs
+from drl.records.run_card import write_card
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from drl import finished
-from drl.finished import Work, forget, sole_job
-from drl.provenance import versions, write_card
+from drl.jobs import completion as finished
+from drl.jobs.completion import Work, forget, sole_job
+from drl.records.run_card import versions, write_card
 
 PLACED = {"device": "cpu", "precision": "fp32", "compile": False, "threads": 1}
 ABOUT = {"seed": 0}

@@ -59,7 +59,7 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
         UserError: One line that names the folder or file and the remedy.
     """
     # Pillow is imported for folders alone.
-    from drl.config.folder_facts import read_folder
+    from drl.pipeline.folder_facts import read_folder
 
     path = Path(folder).expanduser()
     # Beside what sources download (drl.data.sources.download).

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from drl.config.check import few_shot_fits, item_fits, learning_speed_fits, own_study_fits
-from drl.config.check_arms import fine_tuning_fits, networks_fit
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.config.theory import DATASET as MIXTURE
 from drl.config.theory import RECIPES as MIXTURE_RECIPES
 from drl.errors import UserError, nearest
 from drl.files import fingerprint, sha256
-from drl.items import ITEMS
-from drl.study import PARTS, shown
+from drl.pipeline.arm_checks import fine_tuning_fits, networks_fit
+from drl.pipeline.checks import few_shot_fits, item_fits, learning_speed_fits, own_study_fits
+from drl.pipeline.items import ITEMS
+from drl.pipeline.own_study import PARTS, shown
 
 # Studies that no claim rests on; of the others, what says which of their numbers an item shows.
 WITHOUT_CLAIMS = ("later_start", "learning_speed", "pretrain")

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from drl.config.resolve import resolve
 from drl.errors import UserError
-from drl.items import ITEMS, REGISTRY, Model, item_name, markdown_table, measurements, models
+from drl.pipeline.configuration import resolve
+from drl.pipeline.items import ITEMS, REGISTRY, Model, item_name, markdown_table, measurements, models
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_registry_knows_every_figure_and_table_of_the_paper():

@@ -10,8 +10,8 @@ from drl.config.networks import WideResNetSettings
 from drl.config.recipes import Recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
-from drl.items import ITEMS, fine_tunings
 from drl.laplacenet.schedule import Schedule
+from drl.pipeline.items import ITEMS, fine_tunings
 
 ARM_PATTERN = r"[a-z0-9_]+"
 Resolve = Callable[[Config, str, str], Recipe]

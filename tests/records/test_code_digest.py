@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from drl import provenance
-from drl.config import slices
-from drl.config.resolve import resolve
 from drl.errors import UserError
 from drl.files import fingerprint
+from drl.pipeline import slices
+from drl.pipeline.configuration import resolve
+from drl.records import code_digest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CONFIG = resolve("demo")
 JOBS = {
     "prepare": slices.prepare(CONFIG, "digits"),
@@ -42,7 +42,7 @@ def copy(tmp_path):
             assert old in text, f"{old!r} is not in {file}"
             path.write_text(text.replace(old, new, 1))
         code = (
-            "import json, sys; from drl.provenance import command_digest\n"
+            "import json, sys; from drl.records.code_digest import command_digest\n"
             "jobs, commands = json.load(sys.stdin)\n"
             "print(json.dumps({n: command_digest(commands[n], s) for n, s in jobs.items()}))"
         )
@@ -130,8 +130,8 @@ def test_edits_rerun_what_they_reach(copy):
         ("diffusion/losses.py", '"""L', '"""A loss: l', set()),
         ("training/loop.py", "    def advance", "    # a comment\n\n    def advance", set()),
         ("cli/main.py", "STOPPED = 75", "STOPPED = 76", set()),
-        ("progress.py", "LINE_SECONDS = 10.0", "LINE_SECONDS = 11.0", set()),
-        ("device.py", "PAPER_SIZE_CHANNELS = 16", "PAPER_SIZE_CHANNELS = 17", set()),
+        ("jobs/progress.py", "LINE_SECONDS = 10.0", "LINE_SECONDS = 11.0", set()),
+        ("jobs/device.py", "PAPER_SIZE_CHANNELS = 16", "PAPER_SIZE_CHANNELS = 17", set()),
         ("config/check.py", "levels - 1", "levels - 2 + 1", set()),
         ("reporting/style.py", "#D55E00", "#D55E01", {"figure", "usage"}),
         ("reporting/code_usage.py", "100 * line", "1e2 * line", {"usage"}),
@@ -162,11 +162,14 @@ def test_edits_rerun_what_they_reach(copy):
 @pytest.mark.parametrize("command", [*sorted(JOBS), "fine_tune", "theory"])
 def test_what_a_job_imports_while_it_runs_is_in_its_digest(command, made_by_hand):
     """Compare what a real run of the job imported with the modules found by reading."""
-    modules = [provenance.ENTRY_POINTS[command], *provenance.named_modules(command, made_by_hand["settings"][command])]
-    imported = {name for name in made_by_hand["imported"][command] if not provenance.is_machinery(name)}
-    assert provenance.ENTRY_POINTS[command] in imported
+    modules = [
+        code_digest.ENTRY_POINTS[command],
+        *code_digest.named_modules(command, made_by_hand["settings"][command]),
+    ]
+    imported = {name for name in made_by_hand["imported"][command] if not code_digest.is_machinery(name)}
+    assert code_digest.ENTRY_POINTS[command] in imported
     # Packages hold a docstring only, and being imported changes nothing.
-    found = provenance.reached(*modules)
+    found = code_digest.reached(*modules)
     # The configuration is checked with these; of a job that they decide they are found as well.
     imported -= {"drl.laplacenet", "drl.laplacenet.schedule", "drl.data", "drl.data.padding"}
     assert ("drl.laplacenet.schedule" in found) == (command == "fine_tune")
@@ -175,16 +178,16 @@ def test_what_a_job_imports_while_it_runs_is_in_its_digest(command, made_by_hand
 
 
 def test_machinery_exists():
-    for name in provenance.MACHINERY:
+    for name in code_digest.MACHINERY:
         path = ROOT.joinpath(*name.split("."))
         assert path.with_suffix(".py").is_file() or path.is_dir()
 
 
 def test_code_that_changed_under_a_job_stops_it():
-    good = provenance.command_digest("probe", JOBS["probe"])
-    assert provenance.check_code("probe", JOBS["probe"], good) == good
+    good = code_digest.command_digest("probe", JOBS["probe"])
+    assert code_digest.check_code("probe", JOBS["probe"], good) == good
     with pytest.raises(UserError, match="the code changed after this job was planned"):
-        provenance.check_code("probe", JOBS["probe"], "0" * 16)
+        code_digest.check_code("probe", JOBS["probe"], "0" * 16)
 
 
 def test_fingerprints_depend_on_every_part_and_not_on_key_order():
@@ -194,6 +197,8 @@ def test_fingerprints_depend_on_every_part_and_not_on_key_order():
 
 
 def test_importing_drl_and_its_configuration_needs_no_torch():
-    code = "import drl.config.resolve, drl.items, drl.provenance, drl.cli.main, sys; print('torch' in sys.modules)"
+    code = (
+        "import drl.pipeline.configuration, drl.records.code_digest, drl.cli.main, sys; print('torch' in sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == "False"

@@ -1,0 +1,1 @@
+"""Running one job: device, locks, time limits, progress, and what survives an interruption."""

@@ -1,0 +1,58 @@
+"""The whole configuration, read and checked: what every command and the Snakefile begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from drl.config.merge import overlay
+from drl.config.resolve import FOLDER, assignments, read_yaml, recipe, scale_file, validated, with_own_recipes
+from drl.config.schema import Config
+from drl.pipeline.checks import check
+from drl.pipeline.own_images import is_folder, with_folder
+
+
+def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
+    """Read config.yaml, the scale's overlay, then the user's own files and `a.b=v` words, and check the whole.
+
+    Args:
+        scale: demo, lite or paper; None takes what the files say.
+        files: The user's own YAML files, later ones win.
+        sets: Single settings, `studies.probe.epochs=5`.
+
+    Raises:
+        UserError: One line that names the key, what was wrong and the nearest valid name.
+    """
+    own: dict[str, Any] = {}
+    for path in files:
+        own = overlay(own, read_yaml(path))
+    own = overlay(own, assignments(sets))
+    if scale is not None:
+        own["scale"] = scale
+    config = overlay(read_yaml(FOLDER / "config.yaml"), own)
+    layer = read_yaml(FOLDER.parent / scale_file(config))
+    return load(overlay(overlay(config, layer), own), own)
+
+
+def load(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Config:
+    """Check a merged mapping, every recipe in it included; a folder that `dataset` names becomes a dataset.
+
+    Args:
+        raw: config.yaml, the scale's overlay and the user's own settings.
+        own: The user's own once more, by themselves.
+
+    Raises:
+        UserError: As `resolve`.
+    """
+    config = validated(Config, with_own_recipes(raw, own or {}), "config")
+    assert isinstance(config, Config)
+    if config.dataset is not None and is_folder(config.dataset, config.datasets):
+        config, name = with_folder(config, config.dataset)
+        config = config.model_copy(update={"dataset": name})
+    for name in config.recipes:
+        for member in config.members(name):
+            for dataset in (None, *config.datasets):
+                recipe(config, member, dataset)
+    check(config, recipe)
+    return config

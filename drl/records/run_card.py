@@ -1,0 +1,106 @@
+"""The run card beside each output: what made it, from which inputs, settings and code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from drl.errors import UserError
+from drl.files import sha256, write_json
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "safetensors",
+    "snakemake",
+    "torch-fidelity",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results may depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_card(
+    command: str,
+    outputs: Iterable[Path],
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path] | Mapping[Path, str] = (),
+    **facts: Any,
+) -> Path:
+    """Write the run card of a job beside its first output, as `<output>.json`.
+
+    Args:
+        command: The subcommand.
+        outputs: Files that the job made; the first names the card.
+        settings: The job's resolved settings.
+        code: Digest of its code.
+        inputs: Files that it read; with their SHA-256, where they were hashed before (drl.records.inputs.check_inputs).
+        facts: What else is worth knowing: seed, device, wall time, rates.
+    """
+    files = list(outputs)
+    hashed = inputs if isinstance(inputs, Mapping) else {path: sha256(path) for path in inputs}
+    target = Path(f"{files[0]}.json")
+    card = {
+        "command": command,
+        "settings": settings,
+        "code": code,
+        "git": _git(),
+        "versions": versions(),
+        # Relative to the card, so that a folder of results can be moved or copied as a whole.
+        "inputs": {os.path.relpath(path, target.parent): digest for path, digest in hashed.items()},
+        "outputs": {path.name: sha256(path) for path in files},
+        **facts,
+    }
+    write_json(target, card)
+    return target
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """Read a run card.
+
+    Raises:
+        UserError: If it is missing or is not a card.
+    """
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a run card; make its output again") from error
+    if not isinstance(card, dict) or "outputs" not in card:
+        raise UserError(f"{path}: is not a run card")
+    return card
+
+
+@cache
+def _git() -> dict[str, Any]:
+    def ask(*words: str) -> str | None:
+        try:
+            run = subprocess.run(
+                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return run.stdout.strip()
+
+    status = ask("status", "--porcelain", "--", "drl")
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
