@@ -117,7 +117,8 @@ def reached(*entries: str) -> set[str]:
 
 def is_machinery(module: str) -> bool:
     """Whether a module is one of those that change no result."""
-    return module in ("drl", "drl.records") or any(module == name or module.startswith(f"{name}.") for name in MACHINERY)
+    packages = module in ("drl", "drl.records")
+    return packages or any(module == name or module.startswith(f"{name}.") for name in MACHINERY)
 
 
 def _file_of(module: str) -> Path | None:

@@ -132,7 +132,7 @@ def test_edits_rerun_what_they_reach(copy):
         ("cli/main.py", "STOPPED = 75", "STOPPED = 76", set()),
         ("jobs/progress.py", "LINE_SECONDS = 10.0", "LINE_SECONDS = 11.0", set()),
         ("jobs/device.py", "PAPER_SIZE_CHANNELS = 16", "PAPER_SIZE_CHANNELS = 17", set()),
-        ("config/check.py", "levels - 1", "levels - 2 + 1", set()),
+        ("pipeline/checks.py", "levels - 1", "levels - 2 + 1", set()),
         ("reporting/style.py", "#D55E00", "#D55E01", {"figure", "usage"}),
         ("reporting/code_usage.py", "100 * line", "1e2 * line", {"usage"}),
         ("evaluation/batched_mlp.py", "2**16", "2 ** (8 + 8)", {"probe", "learning_speed"}),
