@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Job, configured, path, placed
+from drl.cli.options import Invocation, configured, path, placed
+from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
-from drl.jobs.gpu_slots import gpu_slot
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
 from drl.pipeline.items import markdown_table
 from drl.pipeline.own_images import with_folders_of_results
+from drl.pipeline.studies.training import dataset_known
 
 
 @cli.command()
@@ -47,15 +47,15 @@ def sample(
     from drl.evaluation.sample import sample as run
     from drl.models.model_file import header
 
-    about = header(model)["about"]
-    job = Job(**shared | {"scale": shared["scale"] or about["scale"]})
+    about = header(model).about
+    call = Invocation(**shared | {"scale": shared["scale"] or about.scale})
     try:
-        sampler = slices.sampler(job.config, about["dataset"], about["recipe"])
+        sampler = resolve_recipe(call.config, about.recipe, dataset_known(call.config, about.dataset)).sampler
     except UserError as error:
         raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
-    sampler |= {} if steps is None else {"steps": steps}
-    with gpu_slot(job.run["device"], job.run["gpu_slots"]):
-        run(model, images, out, t, t_init, prior, samples, seed, sampler, job.where(None))
+    sampler = sampler if steps is None else sampler.model_copy(update={"steps": steps})
+    with call.gpu():
+        run(model, images, out, t, t_init, prior, samples, seed, sampler, call.resources)
 
 
 @cli.command()
@@ -67,14 +67,14 @@ def sample(
 def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: Any) -> None:
     """Bring a published VE NCSN++ checkpoint of score_sde_pytorch into this project's form (Table 6)."""
     # Other scales make every network small, and published ones are not.
-    job = Job(**shared | {"scale": shared["scale"] or "paper"})
-    settings = slices.pretrain(job.config, dataset, recipe)["recipe"]
-    images = job.config.datasets[dataset]
+    config = Invocation(**shared | {"scale": shared["scale"] or "paper"}).config
+    settings = resolve_recipe(config, recipe, dataset_known(config, dataset))
+    images = config.datasets[dataset]
     from drl.methods.base import ImageFacts
     from drl.models.convert import convert as run
 
     facts = ImageFacts(images.channels, images.image_size, images.classes)
-    about = {"scale": job.config.scale, "dataset": dataset, "recipe": recipe, "seed": 0}
+    about = {"scale": config.scale, "dataset": dataset, "recipe": recipe, "seed": 0}
     run(checkpoint, out, settings, facts, about)
 
 
@@ -84,13 +84,13 @@ def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: An
 @configured
 def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
     """Print a resolved recipe, the parameters of each part, operations and memory."""
-    job = Job(**shared)
-    dataset = job.dataset(dataset) if dataset is not None else job.config.item_datasets("figure_4")[0]
-    config = job.config
-    chosen = slices.pretrain(config, dataset, recipe)
+    call = Invocation(**shared)
+    dataset = call.dataset(dataset) if dataset is not None else call.config.item_datasets("figure_4")[0]
+    config = call.config
+    chosen = resolve_recipe(config, recipe, dataset_known(config, dataset))
     from drl.methods.describe import describe as run
 
-    click.echo(run(recipe, dataset, config.datasets[dataset], chosen["recipe"]))
+    click.echo(run(recipe, dataset, config.datasets[dataset], chosen))
 
 
 @cli.command()
@@ -111,7 +111,11 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
     faults = run(folder, with_folders_of_results(config, folder))
     for line in faults:
         click.echo(line)
-    click.echo(f"{folder}: {len(faults)} faults" if faults else f"{folder}: all results are whole and up to date")
+    click.echo(
+        f"{folder}: {len(faults)} fault{'s' * (len(faults) != 1)}"
+        if faults
+        else f"{folder}: all results are whole and up to date"
+    )
     if faults:
         sys.exit(1)
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Job, configured
+from drl.cli.options import Invocation, configured
 from drl.config.schema import SCALES
 from drl.errors import UserError, nearest
 
@@ -78,11 +78,11 @@ def plan(
     scale, sets = axes([*pairs, *(word for word in targets if "=" in word)])
     if calibrate and no_calibration:
         raise UserError("plan: --calibrate and --no-calibration contradict each other; give one of them")
-    job = Job(**shared | {"scale": shared["scale"] or scale, "sets": (*shared["sets"], *sets)})
+    call = Invocation(**shared | {"scale": shared["scale"] or scale, "sets": (*shared["sets"], *sets)})
     from drl.costs.run import Options, run
 
     chosen = Options(threads, calibrate, not no_calibration, minutes, operations_per_second, as_json)
-    run(job.config, [word for word in targets if "=" not in word], job.results, chosen)
+    run(call.config, [word for word in targets if "=" not in word], call.results, chosen)
 
 
 @cli.command()
@@ -92,11 +92,11 @@ def plan(
 def costs(folder: Path | None, as_json: bool, **shared: Any) -> None:
     """Say what each item of a folder of results (default: results/<scale>) really cost; also writes its costs.csv."""
     scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
-    job = Job(**shared | {"scale": scale})
+    call = Invocation(**shared | {"scale": scale})
     from drl.costs.show import show
     from drl.costs.spent import Spent, spent_parts, write_csv
 
-    spent = Spent.read(folder or job.results, job.config)
+    spent = Spent.read(folder or call.results, call.config)
     file = write_csv(spent)
     if as_json:
         click.echo(json.dumps(spent.plain(), indent=2))

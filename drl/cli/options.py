@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
 
-from drl.config.schema import SCALES, Config
+from drl.config.base import Settings
+from drl.config.schema import SCALES, Config, RunSettings
 from drl.errors import UserError
+from drl.jobs.gpu_slots import gpu_slot
+from drl.jobs.job import Resources
 from drl.jobs.time_limit import budget
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import is_folder, with_folder
+from drl.pipeline.step import Axes, Step
 from drl.records.code_digest import check_code
 
+P = TypeVar("P")
+REMEDY = "leave it out to read the configuration"
 Command = Callable[..., None]
 
 
 @dataclass
-class Job:
+class Invocation:
     """The options that commands share. The configuration is read when it is first asked for: with --settings, never."""
 
     scale: str | None = None
@@ -45,39 +53,48 @@ class Job:
         return name
 
     @property
+    def scale_name(self) -> str:
+        """The scale that was given, or else the configuration's."""
+        return self.scale or self.config.scale
+
+    @property
     def results(self) -> Path:
         """results/<scale>."""
-        return Path("results") / (self.scale or self.config.scale)
+        return Path("results") / self.scale_name
+
+    @cached_property
+    def run(self) -> RunSettings:
+        """Where and how to run."""
+        if self.run_json is None:
+            return self.config.run
+        return parsed("--run", RunSettings.model_validate, read_json("--run", self.run_json))
 
     @property
-    def run(self) -> dict[str, Any]:
-        """Where and how to run."""
-        return read_json("--run", self.run_json, lambda: self.config.run.slice())
-
-    def where(self, states: Path | None) -> Any:
-        """Where a sampling job computes and keeps its state."""
-        from drl.evaluation.where import Where
-
+    def resources(self) -> Resources:
+        """What a job may use."""
         run = self.run
-        known = {key: run[key] for key in ("device", "precision", "compile", "save_minutes")}
-        more = {"batch": run["sampling_batch"], "inception_weights": run["inception_weights"]}
-        minutes = budget(run["wall_clock_minutes"])
-        return Where(
-            states or self.results / ".state", threads=self.threads, wall_clock_minutes=minutes, **known, **more
+        return Resources(
+            device=run.device,
+            precision=run.precision,
+            compile=run.compile,
+            threads=self.threads,
+            save_minutes=run.save_minutes,
+            wall_clock_minutes=budget(run.wall_clock_minutes),
+            sampling_batch=run.sampling_batch,
+            inception_weights=run.inception_weights,
         )
 
-    @property
-    def resources(self) -> Any:
-        """What a training may use."""
-        from drl.training.run import Resources
+    def gpu(self) -> AbstractContextManager[None]:
+        """Hold a slot of a GPU, where there is one."""
+        return gpu_slot(self.run.device, self.run.gpu_slots)
 
-        known = {key: self.run[key] for key in ("device", "precision", "compile", "save_minutes")}
-        return Resources(threads=self.threads, wall_clock_minutes=budget(self.run["wall_clock_minutes"]), **known)
-
-    def plan(self, command: str, otherwise: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], str]:
-        """Return the job's settings and the digest of its code, both compared with what was planned."""
-        chosen = read_json("--settings", self.settings, otherwise)
-        return chosen, check_code(command, chosen, self.code)
+    def planned(self, step: Step, axes: Axes) -> tuple[Settings, str]:
+        """Return a job's settings and the digest of its code, both compared with what was planned."""
+        if self.settings is None:
+            settings = step.settings_for(self.config, axes)
+        else:
+            settings = parsed("--settings", step.parsed, read_json("--settings", self.settings))
+        return settings, check_code(step.command, step.code(settings), self.code)
 
 
 def configured(command: Command) -> Command:
@@ -111,30 +128,35 @@ def placed(command: Command) -> Command:
     return click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's choice.")(command)
 
 
-def named(command: Command) -> Command:
-    """Add the options that name a model."""
-    command = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the pretraining.")(
-        command
-    )
-    command = click.option("--recipe", required=True, help="Name in the configuration's `recipes`.")(command)
-    said = "Name in the configuration's `datasets`, or a folder."
-    return click.option("--dataset", required=True, help=said)(command)
-
-
 def path(*names: str, **more: Any) -> Callable[[Command], Command]:
     """Return an option that takes a path."""
     return click.option(*names, type=click.Path(path_type=Path), **more)
 
 
-def read_json(option: str, given: str | None, otherwise: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Read an option's JSON object, or resolve the same from the configuration."""
-    if given is None:
-        return otherwise()
-    remedy = "leave it out to read the configuration"
+def read_json(option: str, given: str) -> dict[str, Any]:
+    """Read an option's JSON object.
+
+    Raises:
+        UserError: If it is none.
+    """
     try:
         value = json.loads(given)
     except ValueError as error:
-        raise UserError(f"{option}: is not JSON ({error}); {remedy}") from error
+        raise UserError(f"{option}: is not JSON ({error}); {REMEDY}") from error
     if not isinstance(value, dict) or not value:
-        raise UserError(f"{option}: must be a JSON object; {remedy}")
+        raise UserError(f"{option}: must be a JSON object; {REMEDY}")
     return value
+
+
+def parsed(option: str, parse: Callable[[Mapping[str, Any]], P], values: Mapping[str, Any]) -> P:
+    """Parse an option's values into settings.
+
+    Raises:
+        UserError: If a value is missing or wrong: the first complaint, in one line.
+    """
+    try:
+        return parse(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"{option}: {where}: {first['msg']}; {REMEDY}") from error

@@ -34,7 +34,7 @@ class Work:
         out: The first output, after which the run card is named.
         state: Folder of the state, of a name that all of the following decide; None: it keeps none.
         settings: The job's settings.
-        code: Digest of its code.
+        code_digest: Digest of its code.
         inputs: SHA-256 of the files that it reads.
         owner: Versions, device and so on, as drl.training.state.belongs_to says.
         about: Which job of several that share all this: seed and so on, as the run card has them.
@@ -44,7 +44,7 @@ class Work:
     out: Path
     state: Path | None
     settings: dict[str, Any]
-    code: str
+    code_digest: str
     inputs: Mapping[Path, str]
     owner: dict[str, Any]
     about: Mapping[str, Any]
@@ -65,7 +65,8 @@ class Work:
         try:
             found = read_card(card)
             return (
-                canonical_json([found["settings"], found["code"]]) == canonical_json([self.settings, self.code])
+                canonical_json([found["settings"], found["code_digest"]])
+                == canonical_json([self.settings, self.code_digest])
                 and all(found[key] == value for key, value in self.about.items())
                 and sorted(found["inputs"].values()) == sorted(self.inputs.values())
                 and all(found["versions"].get(name) == value for name, value in self.owner["versions"].items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from drl.config.lists import known
 from drl.config.networks import WideResNetSettings
@@ -11,18 +11,19 @@ from drl.config.recipes import Recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.laplacenet.schedule import Schedule
-from drl.pipeline.items import ITEMS, fine_tunings
+from drl.pipeline.study import Study
 
 ARM_PATTERN = r"[a-z0-9_]+"
 Resolve = Callable[[Config, str, str], Recipe]
 
 
-def check_arms(config: Config, recipe: Resolve) -> None:
+def check_arms(config: Config, recipe: Resolve, studies: Mapping[str, Study]) -> None:
     """Check arms, and the items that show them, so far as it does not depend on how many images a dataset has.
 
     Args:
         config: The whole configuration.
         recipe: Resolves a recipe's name for a dataset.
+        studies: All studies by name.
 
     Raises:
         UserError: One line that names the key and the remedy.
@@ -38,9 +39,11 @@ def check_arms(config: Config, recipe: Resolve) -> None:
     for dataset in config.studies.fine_tune.labels:
         known("studies.fine_tune.labels", dataset, "dataset", config.datasets)
     shown: dict[tuple[str, str], None] = {}
-    for item in [item for item in config.items if ITEMS[item].study == "fine_tune"]:
-        _item_fits(config, item)
-        shown |= {(run.arm, run.dataset): None for run in fine_tunings(config, item)}
+    for item, about in config.items.items():
+        study = studies[about.study]
+        if "arm" in study.axes:
+            runs = _item_fits(config, item, study)
+            shown |= dict.fromkeys((str(run["arm"]), str(run["dataset"])) for run in runs)
     for name, dataset in shown:
         networks_fit(config, recipe, name, dataset)
 
@@ -90,7 +93,8 @@ def fine_tuning_fits(config: Config, dataset: str, labels: int) -> None:
         )
 
 
-def _item_fits(config: Config, item: str) -> None:
+def _item_fits(config: Config, item: str, study: Study) -> list[dict[str, str | int]]:
+    """Check an item about fine-tuning, and return the axes of its runs."""
     axes = config.items[item]
     for name in axes.arms:
         known(f"items.{item}.arms", name, "arm", config.arms)
@@ -104,20 +108,20 @@ def _item_fits(config: Config, item: str) -> None:
                 f"config: items.{item}.beyond: {row.in_place_of!r} is no column of {item}; "
                 f"{nearest(row.in_place_of, axes.arms)}"
             )
-    if not ITEMS[item].settings:
-        for name in axes.arms:
-            if config.arms[name].t_init == "search":
-                raise UserError(
-                    f"config: items.{item}.arms: {name!r} searches its start of t, which differs from run to run; "
-                    "leave it out"
-                )
-    if not ITEMS[item].settings.get("early", True):
-        for run in fine_tunings(config, item):
-            if config.arms[run.arm].until == "early":
-                raise UserError(
-                    f"config: items.{item}.arms: {run.arm!r} stops early, and {item} reads runs at their end; "
-                    f"set arms.{run.arm}.until: end"
-                )
+    for name in axes.arms if axes.table is None else ():
+        if config.arms[name].t_init == "search":
+            raise UserError(
+                f"config: items.{item}.arms: {name!r} searches its start of t, which differs from run to run; "
+                "leave it out"
+            )
+    runs = [job.about for job in study.jobs_of_item(config, item)]
+    for run in runs if axes.table is not None and not axes.table.early else ():
+        if config.arms[str(run["arm"])].until == "early":
+            raise UserError(
+                f"config: items.{item}.arms: {run['arm']!r} stops early, and {item} reads runs at their end; "
+                f"set arms.{run['arm']}.until: end"
+            )
+    return runs
 
 
 def networks_fit(config: Config, recipe: Resolve, name: str, dataset: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from drl.config.datasets import DatasetSettings
 from drl.config.lists import known
@@ -12,17 +12,21 @@ from drl.config.recipes import Recipe, is_file
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.pipeline.arm_checks import check_arms
-from drl.pipeline.items import ITEMS, models
+from drl.pipeline.study import Study
 
 DATASET_PATTERN = r"[a-z0-9_]+"
 
 
-def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
+Resolve = Callable[[Config, str, str], Recipe]
+
+
+def check(config: Config, recipe: Resolve, studies: Mapping[str, Study]) -> None:
     """Check what no section can check alone.
 
     Args:
         config: The whole configuration.
         recipe: Resolves a recipe's name for a dataset.
+        studies: All studies by name.
 
     Raises:
         UserError: One line that names the key and the remedy.
@@ -32,18 +36,22 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
             raise UserError(f"config: datasets.{name}: use lower case letters, digits and _ in a dataset's name")
     if config.dataset is not None:
         known("dataset", config.dataset, "dataset", config.datasets)
-    for item in config.items:
-        known("items", item, "item", ITEMS)
-        for name in config.items[item].datasets:
+    for item, about in config.items.items():
+        known(f"items.{item}.study", about.study, "study", studies)
+        for name in about.datasets:
             known(f"items.{item}.datasets", name, "dataset", config.datasets)
-        for name in config.items[item].recipes:
+        for name in about.recipes:
             known(f"items.{item}.recipes", name, "recipe", config.recipes)
-        _axes_fit(config, item)
-        _sweeps_are_chosen_from(config, item)
-    check_arms(config, recipe)
+        _axes_fit(config, item, studies[about.study])
+        _sweeps_are_chosen_from(config, item, studies[about.study])
+    check_arms(config, recipe, studies)
     if config.dataset is None:
-        for item in config.items:
-            item_fits(config, item, recipe)
+        for item, about in config.items.items():
+            item_fits(config, item, studies[about.study], recipe)
+    _studies_fit(config, recipe)
+
+
+def _studies_fit(config: Config, recipe: Resolve) -> None:
     for name in config.studies.study.recipes:
         known("studies.study.recipes", name, "recipe", config.recipes)
     if config.studies.fid.extractor == "supervised":
@@ -60,7 +68,7 @@ def check(config: Config, recipe: Callable[[Config, str, str], Recipe]) -> None:
             )
 
 
-def item_fits(config: Config, item: str, recipe: Callable[[Config, str, str], Recipe]) -> None:
+def item_fits(config: Config, item: str, study: Study, recipe: Resolve) -> None:
     """Check that the datasets of an item fit its recipes and its study.
 
     With `dataset`, items are drawn from another dataset than they are meant for, and not each of them can be; so there
@@ -69,26 +77,33 @@ def item_fits(config: Config, item: str, recipe: Callable[[Config, str, str], Re
     Args:
         config: The whole configuration.
         item: Its name.
+        study: The study that it is drawn from.
         recipe: Resolves a recipe's name for a dataset.
 
     Raises:
         UserError: One line that names the key and the remedy.
     """
-    if ITEMS[item].study == "fine_tune":
-        for dataset, name in dict.fromkeys((model.dataset, model.recipe) for model in models(config, item)):
-            _starts_fit(config, recipe, name, dataset)
-            _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
-        return
     for dataset in config.item_datasets(item):
-        if ITEMS[item].study == "probe":
-            _probes_fit(config, item, dataset)
+        study.check_dataset(config, item, dataset)
         for name in config.item_models(item):
-            _study_fits(item, name, recipe(config, name, dataset))
-            _starts_fit(config, recipe, name, dataset)
-            _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
+            complaint = study.refuses(recipe(config, name, dataset))
+            if complaint is not None:
+                raise UserError(f"config: items.{item}.recipes: {name!r} {complaint.format(item=item)}")
+    for dataset, name in _models(config, item, study):
+        _starts_fit(config, recipe, name, dataset)
+        _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
 
 
-def own_study_fits(config: Config, dataset: str, recipe: Callable[[Config, str, str], Recipe]) -> None:
+def _models(config: Config, item: str, study: Study) -> dict[tuple[str, str], None]:
+    """Return the datasets and recipes whose models an item needs."""
+    if "arm" not in study.axes:
+        return {(dataset, name): None for dataset in config.item_datasets(item) for name in config.item_models(item)}
+    runs = [job.about for job in study.jobs_of_item(config, item)]
+    starts = [(str(run["dataset"]), config.arms[str(run["arm"])].model) for run in runs]
+    return {(dataset, name): None for dataset, name in starts if name is not None}
+
+
+def own_study_fits(config: Config, dataset: str, recipe: Resolve) -> None:
     """Check that a dataset has what a study of it alone needs.
 
     Args:
@@ -121,9 +136,9 @@ def own_study_fits(config: Config, dataset: str, recipe: Callable[[Config, str, 
     _has_validation(dataset, images, "study another dataset")
 
 
-def _axes_fit(config: Config, item: str) -> None:
-    axes, about_arms = config.items[item], ITEMS[item].study == "fine_tune"
-    if ITEMS[item].study == "theory":
+def _axes_fit(config: Config, item: str, study: Study) -> None:
+    axes, about_arms = config.items[item], "arm" in study.axes
+    if "dataset" not in study.axes:
         given = [name for name in ("datasets", "recipes", "arms", "labels", "beyond") if getattr(axes, name)]
         if given:
             raise UserError(f"config: items.{item}.{given[0]}: {item} makes its own data and models; leave it out")
@@ -137,8 +152,8 @@ def _axes_fit(config: Config, item: str) -> None:
         raise UserError(f"config: items.{item}: only items about fine-tuning have labels and beyond; leave them out")
 
 
-def _sweeps_are_chosen_from(config: Config, item: str) -> None:
-    if ITEMS[item].study in ("few_shot", "one_code", "silhouettes"):
+def _sweeps_are_chosen_from(config: Config, item: str, study: Study) -> None:
+    if study.chooses:
         return
     for name in config.items[item].recipes:
         if config.members(name) != (name,):
@@ -148,18 +163,23 @@ def _sweeps_are_chosen_from(config: Config, item: str) -> None:
             )
 
 
-def _probes_fit(config: Config, item: str, name: str) -> None:
-    probe, dataset = config.studies.probe, config.datasets[name]
+def probes_fit(config: Config, item: str, name: str) -> None:
+    """Check that a dataset has enough images for the probes that an item shows.
+
+    Raises:
+        UserError: One line that names the key and the remedy.
+    """
+    probe, dataset, budget = config.studies.probe, config.datasets[name], config.items[item].budget
     _budgets_fit("studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, name, dataset)
-    position = ITEMS[item].budget
-    if position is not None and position >= len(probe.label_budgets):
+    if budget is None or budget not in probe.label_budgets:
+        shown = ", ".join(map(str, probe.label_budgets))
         raise UserError(
-            f"config: studies.probe.label_budgets: {item} shows budget {position + 1} but there are only "
-            f"{len(probe.label_budgets)}; give more, or leave {item} out of items"
+            f"config: items.{item}.budget: {budget} is none of studies.probe.label_budgets ({shown}); give one of them, "
+            f"or leave {item} out of items"
         )
     if probe.uses_validation:
         _has_validation(name, dataset, "use select: last without learning_rates")
-    if probe.trajectory and ITEMS[item].trajectory:
+    if probe.trajectory and config.items[item].trajectory:
         _has_validation(name, dataset, "set studies.probe.trajectory: false")
 
 
@@ -187,28 +207,7 @@ def learning_speed_fits(config: Config, name: str) -> None:
     _has_validation(name, config.datasets[name], "leave the dataset out of items.learning_curve")
 
 
-def _study_fits(item: str, name: str, recipe: Recipe) -> None:
-    study = ITEMS[item].study
-    if recipe.encoder is None and study not in ("later_start", "fid", "pretrain"):
-        raise UserError(f"config: items.{item}.recipes: {name!r} has no encoder, and {item} is about codes")
-    if recipe.score is None and study in ("latent_grid", "code_swap", "one_code", "later_start", "fid"):
-        raise UserError(f"config: items.{item}.recipes: {name!r} has no score network, and {item} shows samples")
-    if recipe.method.kind == "cdae" and study in ("code_swap", "one_code"):
-        raise UserError(f"config: items.{item}.recipes: {name!r} predicts images, and {item} needs the score")
-    if study == "silhouettes" and recipe.times.kind != "single":
-        raise UserError(
-            f"config: items.{item}.recipes: {name!r} is not trained at a single t; give recipes with times: single"
-        )
-    if recipe.encoder is not None and study in ("later_start", "fid"):
-        raise UserError(f"config: items.{item}.recipes: {name!r} has an encoder, and {item} samples without codes")
-    if study == "latent_grid" and recipe.encoder is not None and recipe.encoder.code_size != 2:
-        raise UserError(
-            f"config: items.{item}.recipes: codes of {name!r} have {recipe.encoder.code_size} entries, and {item} "
-            "shows 2-d codes"
-        )
-
-
-def _starts_fit(config: Config, resolve: Callable[[Config, str, str], Recipe], name: str, dataset: str) -> None:
+def _starts_fit(config: Config, resolve: Resolve, name: str, dataset: str) -> None:
     """Follow `start_from` to its end."""
     chain = [name]
     while (before := resolve(config, chain[-1], dataset).start_from) is not None and not is_file(before):

@@ -11,6 +11,7 @@ from drl.config.resolve import FOLDER, assignments, read_yaml, recipe, scale_fil
 from drl.config.schema import Config
 from drl.pipeline.checks import check
 from drl.pipeline.own_images import is_folder, with_folder
+from drl.pipeline.studies import STUDIES
 
 
 def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
@@ -54,5 +55,10 @@ def load(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Config
         for member in config.members(name):
             for dataset in (None, *config.datasets):
                 recipe(config, member, dataset)
-    check(config, recipe)
+    check(config, recipe, STUDIES)
     return config
+
+
+def origins(config: Config) -> dict[str, dict[str, Any]]:
+    """Return where each dataset's files lie and whether they may be downloaded: handed to jobs outside their settings."""
+    return {name: {"folder": known.folder, "download": known.download} for name, known in config.datasets.items()}

@@ -1,48 +1,49 @@
-"""The parts of a study of one dataset, and what each is drawn from.
-
-Pure Python, so that the Snakefile can import it.
-"""
+"""A study of one dataset, mostly a folder of one's own images: its parts, and what each is drawn from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from drl.config.schema import Config
 from drl.errors import UserError
-from drl.pipeline.items import Model
-
-if TYPE_CHECKING:
-    from drl.config.schema import Config
+from drl.pipeline.step import ResultFile
+from drl.pipeline.studies.codes import CODE_VIEW, FEW_SHOT, PROBE
+from drl.pipeline.study import Study
 
 
 @dataclass(frozen=True)
-class Part:
-    """One figure or table of a study.
+class StudyPart:
+    """One figure or table.
 
     Attributes:
         kind: Whether it is drawn or written.
         shows: What it shows, in a few words.
-        measured_by: The measurements that it is drawn from, each of every model.
+        measured_by: The studies that it is drawn from, one job per model each; the first one gives its settings.
         drawn_by: Module of drl/reporting that draws it.
+        pictures: Whether it also shows what lies beside the first study's numbers.
     """
 
     kind: Literal["figure", "table"]
     shows: str
-    measured_by: tuple[str, ...]
+    measured_by: tuple[Study, ...]
     drawn_by: str
+    pictures: bool = False
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """Of its files, the one that stands for it first."""
+        """The suffixes of its files, the one that stands for it first."""
         return (".svg", ".png", ".csv") if self.kind == "figure" else (".csv", ".md", ".tex")
 
 
-PARTS: Mapping[str, Part] = {
-    "probe_curve": Part("figure", "accuracy of probes of the codes over t", ("probe",), "probe_curves"),
-    "few_shot": Part("table", "accuracy with few labels", ("few_shot", "probe"), "study_few_shot"),
-    "silhouettes": Part("figure", "how far classes part in the codes, over t", ("code_view",), "study_silhouettes"),
-    "latent_scatter": Part("figure", "codes of the test images in two dimensions", ("code_view",), "study_scatter"),
+PARTS: Mapping[str, StudyPart] = {
+    "probe_curve": StudyPart("figure", "accuracy of probes of the codes over t", (PROBE,), "probe_curves"),
+    "few_shot": StudyPart("table", "accuracy with few labels", (FEW_SHOT, PROBE), "study_few_shot"),
+    "silhouettes": StudyPart("figure", "how far classes part in the codes, over t", (CODE_VIEW,), "study_silhouettes"),
+    "latent_scatter": StudyPart(
+        "figure", "codes of the test images in two dimensions", (CODE_VIEW,), "study_scatter", pictures=True
+    ),
 }
 
 
@@ -60,23 +61,19 @@ def study_dataset(config: Config) -> str:
     return config.dataset
 
 
-def study_models(config: Config, dataset: str) -> tuple[Model, ...]:
-    """Return the pretrainings of a study, in the order of recipes and seeds."""
-    return tuple(Model(dataset, recipe, seed) for recipe in config.studies.study.recipes for seed in config.seeds)
-
-
-def study_metrics(config: Config, dataset: str, part: str) -> tuple[str, ...]:
-    """Return the CSV files below results/<scale>/ that a part of a study is drawn from."""
-    return tuple(
-        f"metrics/{study}/{model.folder}.csv"
-        for study in PARTS[part].measured_by
-        for model in study_models(config, dataset)
-    )
-
-
-def study_file(dataset: str, part: str) -> str:
-    """Return the file below results/<scale>/ that stands for a part of a study."""
-    return f"study/{dataset}/{part}{PARTS[part].suffixes[0]}"
+def part_files(config: Config, dataset: str, part: str) -> dict[str, list[ResultFile]]:
+    """Return the files that a part is drawn from: metrics, and pictures where it shows some."""
+    models = [
+        {"dataset": dataset, "recipe": recipe, "seed": seed}
+        for recipe in config.studies.study.recipes
+        for seed in config.seeds
+    ]
+    first = PARTS[part].measured_by[0]
+    pictures = first.pictures if PARTS[part].pictures else ()
+    return {
+        "metrics": [study.at(**model).file() for study in PARTS[part].measured_by for model in models],
+        "pictures": [first.at(**model).file(name) for name in pictures for model in models],
+    }
 
 
 def shown(name: str, most: int = 32) -> str:

@@ -63,3 +63,16 @@ def _named_by_cards(folder: Path) -> dict[str, tuple[str, Path]]:
         if isinstance(outputs, dict):
             found |= {name: (digest, path) for name, digest in outputs.items()}
     return found
+
+
+def must_exist(command: str, files: Iterable[Path]) -> None:
+    """Check files that were named on the command line.
+
+    Raises:
+        UserError: If one is missing.
+    """
+    for file in files:
+        if not file.is_file():
+            raise UserError(
+                f"{command}: {file} is not there; leave it out, or give no files to take all that were made"
+            )

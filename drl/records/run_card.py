@@ -44,7 +44,7 @@ def write_card(
     command: str,
     outputs: Iterable[Path],
     settings: Mapping[str, Any],
-    code: str,
+    code_digest: str,
     inputs: Iterable[Path] | Mapping[Path, str] = (),
     **facts: Any,
 ) -> Path:
@@ -54,7 +54,7 @@ def write_card(
         command: The subcommand.
         outputs: Files that the job made; the first names the card.
         settings: The job's resolved settings.
-        code: Digest of its code.
+        code_digest: Digest of its code.
         inputs: Files that it read; with their SHA-256, where they were hashed before (drl.records.inputs.check_inputs).
         facts: What else is worth knowing: seed, device, wall time, rates.
     """
@@ -64,7 +64,7 @@ def write_card(
     card = {
         "command": command,
         "settings": settings,
-        "code": code,
+        "code_digest": code_digest,
         "git": _git(),
         "versions": versions(),
         # Relative to the card, so that a folder of results can be moved or copied as a whole.

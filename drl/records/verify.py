@@ -13,31 +13,12 @@ from typing import Any
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import canonical_json, files_below, sha256
-from drl.pipeline import slices
-from drl.pipeline.own_study import PARTS
-from drl.records.code_digest import ENTRY_POINTS, command_digest
+from drl.pipeline.registry import STEPS
+from drl.records.code_digest import code_digest
 from drl.records.inputs import RESULTS
 from drl.records.run_card import read_card
 
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
-# Commands whose settings are those of a dataset's recipe, of an arm, of a dataset, and of the study alone.
-OF_RECIPES = (
-    "pretrain",
-    "probe",
-    "few_shot",
-    "code_view",
-    "learning_speed",
-    "latent_grid",
-    "code_swap",
-    "one_code",
-    "later_start",
-    "fid",
-)
-OF_ARMS = ("fine_tune",)
-OF_DATASETS = ("prepare", "silhouettes")
-# Of the whole configuration.
-OF_ALL = ("compare", "claims")
-OF_NOTHING = ("theory",)
 # What users make for themselves, with settings of their own.
 BY_HAND = ("convert", "sample", "encode", "export")
 
@@ -125,37 +106,23 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
         yield from _file(path.parent / name, digest, f"is not what {path} was made from; make that again")
     if card["command"] in BY_HAND:
         return
-    if card["command"] not in ENTRY_POINTS:
+    step = STEPS.get(card["command"])
+    if step is None:
         yield f"{path}: unknown command {card['command']!r}; made by another version"
         return
     try:
-        expected = _settings(card, config)
-        digest = command_digest(card["command"], card["settings"])
-    except UserError as error:
-        yield f"{path}: {error}"
+        expected = step.settings_for(config, {name: card[name] for name in step.settings_axes}).slice()
+        digest = code_digest(step.code(step.parsed(card["settings"])))
+    except KeyError as error:
+        yield f"{path}: does not say which {error.args[0]} it is of; made by another version"
+        return
+    except (UserError, ValueError) as error:
+        yield f"{path}: {str(error).splitlines()[0]}"
         return
     if canonical_json(expected) != canonical_json(card["settings"]):
         yield f"{path}: made with other settings ({_difference(expected, card['settings'])}); make it again"
-    if digest != card["code"]:
-        yield f"{path}: made by other code ({card['code']}, now {digest}); make it again"
-
-
-def _settings(card: dict[str, Any], config: Config) -> dict[str, Any]:
-    if card["command"] in OF_DATASETS:
-        return dict(getattr(slices, card["command"])(config, card["dataset"]))
-    if card["command"] in OF_NOTHING:
-        return dict(getattr(slices, card["command"])(config))
-    if card["command"] in OF_RECIPES:
-        return dict(getattr(slices, card["command"])(config, card["dataset"], card["recipe"]))
-    if card["command"] in OF_ALL:
-        return dict(getattr(slices, card["command"])(config))
-    if card["command"] in OF_ARMS:
-        return dict(slices.fine_tune(config, card["dataset"], card["arm"], card["labels"]))
-    if (part := card["item"].removeprefix("study_")) in PARTS:
-        return dict(slices.study(config, card["settings"]["datasets"][0][0], part))
-    if card["item"] not in config.items:
-        raise UserError(f"item {card['item']!r} is not in the configuration")
-    return dict(getattr(slices, card["command"])(config, card["item"]))
+    if digest != card["code_digest"]:
+        yield f"{path}: made by other code ({card['code_digest']}, now {digest}); make it again"
 
 
 def _file(path: Path, digest: str, trouble: str) -> Iterator[str]:

@@ -1,74 +1,42 @@
-# items and metrics -> results/<scale>/comparison.csv, claims.csv
+# Items and metrics -> results/<scale>/comparison.csv, claims.csv
 
+VERDICT = {
+    "compare": "Comparison: every printed number beside ours",
+    "claims": "Claims: each with the numbers that decide it",
+}
 
-rule compare:
-    input:
-        tables=[item_file(item) for item in BUILT if ITEMS[item].kind == "table"],
-    output:
-        csv=report(
-            f"{RESULTS}/comparison.csv",
-            caption="../report/comparison.rst",
-            category="Verdict",
-            labels={"item": "Comparison: every printed number beside ours"},
-        ),
-        card=f"{RESULTS}/comparison.csv.json",
-    log:
-        f"{RESULTS}/logs/compare.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/compare.tsv"
-    group:
-        "draw"
-    conda:
-        "../../envs/drl.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("draw"),
-        runtime=minutes("draw"),
-    params:
-        settings=item_settings("compare"),
-        code=item_code("compare"),
-    message:
-        "Comparing the tables with the paper's"
-    shell:
-        "python -m drl compare {input.tables}"
-        " --out {output.csv}"
-        " --settings {params.settings:q}"
-        " --code {params.code}"
-        " > {log} 2>&1"
+for STEP in (COMPARE, CLAIMS):
 
-
-rule claims:
-    input:
-        metrics=claimed_metrics(),
-    output:
-        csv=report(
-            f"{RESULTS}/claims.csv",
-            caption="../report/claims.rst",
-            category="Verdict",
-            labels={"item": "Claims: each with the numbers that decide it"},
-        ),
-        page=f"{RESULTS}/claims.md",
-        card=f"{RESULTS}/claims.csv.json",
-    log:
-        f"{RESULTS}/logs/claims.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/claims.tsv"
-    group:
-        "draw"
-    conda:
-        "../../envs/drl.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory("draw"),
-        runtime=minutes("draw"),
-    params:
-        settings=item_settings("claims"),
-        code=item_code("claims"),
-    message:
-        "Deciding the paper's claims"
-    shell:
-        "python -m drl claims {input.metrics}"
-        " --out {output.csv}"
-        " --settings {params.settings:q}"
-        " --code {params.code}"
-        " > {log} 2>&1"
+    rule:
+        name:
+            STEP.name
+        input:
+            asked(RULES.inputs(STEP)),
+        output:
+            shown=report(
+                RULES.outputs(STEP)[0],
+                caption=f"../report/{STEP.name}.rst",
+                category="Verdict",
+                labels={"item": VERDICT[STEP.name]},
+            ),
+            beside=RULES.outputs(STEP)[1:],
+        log:
+            RULES.results(f"logs/{STEP.name}.log"),
+        benchmark:
+            RULES.results(f"benchmarks/{STEP.name}.tsv")
+        group:
+            "draw"
+        conda:
+            "../../envs/drl.yaml"
+        threads: 1
+        resources:
+            **needs_of(STEP),
+        params:
+            **params_of(STEP),
+        message:
+            "drl {params.job}"
+        shell:
+            "python -m drl {params.job} {input}"
+            " --settings {params.settings:q}"
+            " --code {params.code}"
+            " > {log} 2>&1"

@@ -1,0 +1,177 @@
+"""One command for each step of the pipeline, made from its entry in drl/pipeline/registry.py."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drl.cli.group import cli
+from drl.cli.options import Command, Invocation, configured, path, placed, planned
+from drl.jobs.job import Job
+from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
+from drl.pipeline.items import item_name
+from drl.pipeline.own_study import PARTS
+from drl.pipeline.step import Axes, Inputs, ResultFile, Step
+from drl.pipeline.studies import STUDIES
+from drl.pipeline.studies.training import PREPARE
+from drl.records.inputs import must_exist
+
+AXES: Mapping[str, dict[str, Any]] = {
+    "dataset": {"required": True, "help": "Name in the configuration's `datasets`, or a folder."},
+    "recipe": {"required": True, "help": "Name in the configuration's `recipes`."},
+    "arm": {"required": True, "help": "Name in the configuration's `arms`."},
+    "labels": {"required": True, "type": click.IntRange(1), "help": "Images that keep their labels."},
+    "split": {"type": click.IntRange(0), "help": "Which images keep them. Default: the configured split of the seed."},
+    "seed": {"type": click.IntRange(0), "default": 0, "show_default": True, "help": "Seed of the job."},
+}
+
+
+def run_step(
+    call: Invocation,
+    step: Step,
+    axes: Axes,
+    given: Mapping[str, tuple[Path, ...]],
+    out: Path | None = None,
+    states: Path | None = None,
+) -> None:
+    """Run one job of a step.
+
+    Args:
+        call: The options that commands share.
+        step: The step.
+        axes: Which job.
+        given: Inputs that were named on the command line; others lie where the jobs that make them write them.
+        out: The first output; None: its place below results/<scale>.
+        states: Folder of the states of unfinished jobs; None: results/<scale>/.state.
+    """
+    settings, digest = call.planned(step, axes)
+    inputs = {**_usual_inputs(call, step, axes, settings, given), **given}
+    job = Job(
+        study=step.name,
+        about={"scale": call.scale_name, **axes},
+        settings=settings,
+        code_digest=digest,
+        inputs=inputs,
+        out=out or call.results / step.at(**axes).output,
+        states=states or call.results / ".state",
+        resources=call.resources,
+    )
+    if step.gpu:
+        with call.gpu():
+            said = importlib.import_module(step.module).run(job)
+    else:
+        said = importlib.import_module(step.module).run(job)
+    if said is not None:
+        click.echo(said)
+
+
+def _usual_inputs(
+    call: Invocation, step: Step, axes: Axes, settings: Any, given: Mapping[str, Any]
+) -> dict[str, tuple[Path, ...]]:
+    """Return where a job finds its inputs. Drawings know theirs from the configuration, which is read only if needed."""
+    if step.drawn_from is None:
+        found: Inputs = step.inputs(settings, axes)
+    else:
+        found = {} if given else step.drawn_from(call.config, axes)
+    return {name: tuple(_place(call, file) for file in files) for name, files in found.items()}
+
+
+def _place(call: Invocation, file: ResultFile) -> Path:
+    return Path(file.path) if file.job is None else call.results / file.path
+
+
+def _command_of(step: Step) -> Command:
+    """Return the command of a step that makes images, models or metrics."""
+
+    def command(out: Path | None, states: Path | None = None, **options: Any) -> None:
+        axes = {name: options.pop(name) for name in step.axes}
+        given = {name: value for name in step.reads if (value := options.pop(name))}
+        call = Invocation(**options)
+        if "dataset" in axes:
+            axes["dataset"] = call.dataset(axes["dataset"])
+        if axes.get("split", 0) is None:
+            axes["split"] = call.config.splits(axes["seed"])[0]
+        run_step(call, step, axes, given, out, states)
+
+    command.__doc__ = step.help
+    decorated: Command = configured(placed(planned(command)))
+    if step.minutes == "resumable":
+        decorated = path("--states", help="Folder of the states of unfinished jobs. Default: results/<scale>/.state.")(
+            decorated
+        )
+    decorated = path("--out", help=f"Default: results/<scale>/{_shown(step.output)}.")(decorated)
+    for name in step.reads:
+        said = f"The job's {name}. Default: where the step that makes them writes them."
+        decorated = path(f"--{name}", name, multiple=True, help=said)(decorated)
+    for name in reversed(step.axes):
+        decorated = click.option(f"--{name}", **AXES[name])(decorated)
+    return decorated
+
+
+def _shown(output: str) -> str:
+    return output.replace("{", "<").replace("}", ">")
+
+
+def _draw(step: Step) -> Command:
+    def command(item: str, metrics: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
+        given = {"metrics": metrics} if metrics else {}
+        run_step(Invocation(**shared), step, {"item": item_name(step.name, item)}, given, out)
+
+    command.__doc__ = step.help
+    decorated: Command = configured(planned(command))
+    decorated = path("--out", help=f"Default: results/<scale>/{_shown(step.output)}; other files go beside it.")(
+        decorated
+    )
+    decorated = click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))(decorated)
+    return click.argument("item", metavar="N")(decorated)
+
+
+for _step in (PREPARE, *STUDIES.values()):
+    cli.command(_step.command)(_command_of(_step))
+for _step in (FIGURE, TABLE):
+    cli.command(_step.command)(_draw(_step))
+
+
+@cli.command()
+@click.argument("part", type=click.Choice(list(PARTS)))
+@click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--dataset", required=True, help="A folder of class folders, or a name in `datasets`.")
+@path("--out", help="The SVG or CSV; other files go beside it. Default: results/<scale>/study/<dataset>/….")
+@planned
+@configured
+def study(part: str, metrics: tuple[Path, ...], dataset: str, out: Path | None, **shared: Any) -> None:
+    """Draw a part of the study of one dataset from its metrics files; `snakemake study` runs all that it needs."""
+    call = Invocation(**shared)
+    step = next(step for step in STUDY_PARTS if step.called == f"study {part}")
+    run_step(call, step, {"dataset": call.dataset(dataset)}, {"metrics": metrics} if metrics else {}, out)
+
+
+@cli.command()
+@click.argument("tables", nargs=-1, type=click.Path(path_type=Path))
+@path("--out", help="The CSV. Default: results/<scale>/comparison.csv.")
+@planned
+@configured
+def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
+    """Compare every number of the paper's tables with ours (CSV files of tables; by default all that were made)."""
+    must_exist("compare", tables)
+    run_step(Invocation(**shared), COMPARE, {}, {"tables": tables} if tables else {}, out)
+
+
+@cli.command()
+@click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
+@path(
+    "--items",
+    help="Read items' own CSV files in this folder, not metrics: means alone, which decide fewer claims.",
+)
+@path("--out", help="The CSV; a page in Markdown goes beside it. Default: results/<scale>/claims.csv.")
+@planned
+@configured
+def claims(metrics: tuple[Path, ...], items: Path | None, out: Path | None, **shared: Any) -> None:
+    """Decide the paper's claims from metrics files, by default from all that were measured."""
+    must_exist("claims", metrics)
+    given = {"metrics": metrics} if metrics else {}
+    run_step(Invocation(**shared), CLAIMS, {}, given | ({"items": (items,)} if items is not None else {}), out)

@@ -1,0 +1,222 @@
+"""Drawings: figures, tables, the parts of a study of one's own images, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from drl.config.drawings import ClaimsJob, CompareJob, ItemJob
+from drl.config.items import item_kind
+from drl.config.resolve import FOLDER
+from drl.config.resolve import recipe as resolve_recipe
+from drl.config.schema import Config
+from drl.errors import UserError
+from drl.files import sha256
+from drl.pipeline.checks import item_fits, own_study_fits
+from drl.pipeline.items import claimed, items_of_kind, known_item
+from drl.pipeline.label_budgets import budgets, few_shot_labels
+from drl.pipeline.own_study import PARTS, part_files, shown
+from drl.pipeline.step import Axes, Inputs, ResultFile, Step
+from drl.pipeline.studies import STUDIES
+from drl.pipeline.studies.training import dataset_known
+
+PAPER_VALUES = FOLDER / "paper_values.csv"
+
+
+def _parse(values: Mapping[str, Any]) -> ItemJob:
+    """Return settings as the model of the item's own study."""
+    study = values.get("study")
+    if study not in STUDIES:
+        raise UserError(f"--settings: no study {study!r}; leave --settings out to read the configuration")
+    return STUDIES[study].parse_item(values)
+
+
+def _item(config: Config, item: str) -> ItemJob:
+    """Names and numbers in the order of panels and lines."""
+    about = known_item(config, item)
+    study = STUDIES[about.study]
+    if config.dataset is not None:
+        item_fits(config, item, study, resolve_recipe)
+    settings: dict[str, Any] = {
+        "study": about.study,
+        "drawn_by": about.drawn_by,
+        "scale": config.scale,
+        "datasets": [(name, config.datasets[name].title) for name in config.item_datasets(item)],
+        "recipes": [
+            (name, resolve_recipe(config, config.members(name)[0]).label)
+            for recipe in about.recipes
+            # Figure 7 shows every member of a sweep; other figures one of them, or all in one line.
+            for name in (config.members(recipe) if study.name == "one_code" else [recipe])
+        ],
+    }
+    if item_kind(item) == "table":
+        settings["published"] = sha256(PAPER_VALUES)
+    return study.parse_item(settings | study.item_settings(config, item))
+
+
+def _item_inputs(config: Config, axes: Axes) -> Inputs:
+    item = str(axes["item"])
+    study = STUDIES[known_item(config, item).study]
+    pictures = [job.file(name) for job in study.jobs_of_item(config, item) for name in study.pictures]
+    return {"metrics": study.files_of_item(config, item), "pictures": pictures}
+
+
+def _drawn_by(settings: ItemJob) -> tuple[str, ...]:
+    return (f"drl.reporting.{settings.drawn_by}",)
+
+
+FIGURE = Step(
+    name="figure",
+    help="Draw a figure (4, figure_4 or code_usage) from its metrics files, by default those of its item.",
+    module="drl.reporting.figure",
+    axes=("item",),
+    job=ItemJob,
+    settings=_item,
+    parse=_parse,
+    output="figures/{item}.svg",
+    beside=(".png", ".csv"),
+    drawn_from=_item_inputs,
+    modules=_drawn_by,
+    minutes="draw",
+    gpu=False,
+)
+TABLE = Step(
+    name="table",
+    help="Make a table (6 or table_6) from its metrics files, by default those of its item.",
+    module="drl.reporting.table",
+    axes=("item",),
+    job=ItemJob,
+    settings=_item,
+    parse=_parse,
+    output="tables/{item}.csv",
+    beside=(".md", ".tex"),
+    drawn_from=_item_inputs,
+    modules=_drawn_by,
+    minutes="draw",
+    gpu=False,
+)
+
+
+def item_step(config: Config, item: str) -> Step:
+    """Return the step that draws an item."""
+    known_item(config, item)
+    return TABLE if item_kind(item) == "table" else FIGURE
+
+
+def _part(part: str, config: Config, dataset: str) -> ItemJob:
+    """Names in the order of lines, panels or rows.
+
+    Raises:
+        UserError: If the dataset is not known, or does not allow a study.
+    """
+    own_study_fits(config, dataset_known(config, dataset), resolve_recipe)
+    about, title = PARTS[part], config.datasets[dataset].title
+    study = about.measured_by[0]
+    settings: dict[str, Any] = {
+        "study": study.name,
+        "drawn_by": about.drawn_by,
+        "scale": config.scale,
+        "datasets": [(dataset, shown(title) if about.kind == "figure" else title)],
+        "recipes": [(name, resolve_recipe(config, name, dataset).label) for name in config.studies.study.recipes],
+    }
+    if part == "probe_curve":
+        settings |= {"budgets": {dataset: budgets(config, dataset)[-1]}, "trajectory": True}
+    if part == "few_shot":
+        settings |= {"labels": few_shot_labels(config, dataset), "t": config.studies.few_shot.t}
+    return study.parse_item(settings)
+
+
+def _part_settings(part: str) -> Any:
+    def settings(config: Config, dataset: str) -> ItemJob:
+        return _part(part, config, dataset)
+
+    return settings
+
+
+def _part_inputs(part: str, config: Config, axes: Axes) -> Inputs:
+    return part_files(config, str(axes["dataset"]), part)
+
+
+STUDY_PARTS = tuple(
+    Step(
+        name=f"study_{name}",
+        called=f"study {name}",
+        help=f"Draw a part of the study of one dataset: {part.shows}.",
+        module=f"drl.reporting.{part.kind}",
+        axes=("dataset",),
+        job=ItemJob,
+        settings=_part_settings(name),
+        parse=_parse,
+        output=f"study/{{dataset}}/{name}{part.suffixes[0]}",
+        beside=part.suffixes[1:],
+        drawn_from=partial(_part_inputs, name),
+        modules=_drawn_by,
+        minutes="draw",
+        gpu=False,
+    )
+    for name, part in PARTS.items()
+)
+
+
+def _compare(config: Config) -> CompareJob:
+    return CompareJob(
+        scale=config.scale,
+        datasets={item: config.item_datasets(item) for item in items_of_kind(config, "table")},
+        extractor=config.studies.fid.extractor,
+        images=config.studies.later_start.images,
+        published=sha256(PAPER_VALUES),
+        confidence=config.verdict.confidence,
+        tolerance=config.verdict.tolerance.model_dump(),
+    )
+
+
+def _compare_inputs(config: Config, axes: Axes) -> Inputs:
+    return {"tables": [TABLE.at(item=item).file() for item in items_of_kind(config, "table")]}
+
+
+def _claims(config: Config) -> ClaimsJob:
+    items: dict[str, Any] = {}
+    for item in claimed(config):
+        try:
+            items[item] = _item(config, item).choosing()
+        except UserError:
+            if config.dataset is None:
+                raise
+            # An item that cannot be made of the one dataset that was asked for.
+    return ClaimsJob(scale=config.scale, confidence=config.verdict.confidence, items=items)
+
+
+def _claims_inputs(config: Config, axes: Axes) -> Inputs:
+    files: dict[ResultFile, None] = {}
+    for item in claimed(config):
+        files |= dict.fromkeys(STUDIES[known_item(config, item).study].files_of_item(config, item))
+    return {"metrics": list(files)}
+
+
+COMPARE = Step(
+    name="compare",
+    help="Compare every number of the paper's tables with ours.",
+    module="drl.verdict.comparison",
+    axes=(),
+    job=CompareJob,
+    settings=_compare,
+    output="comparison.csv",
+    drawn_from=_compare_inputs,
+    minutes="draw",
+    gpu=False,
+)
+CLAIMS = Step(
+    name="claims",
+    help="Decide the paper's claims from metrics files, by default from all that were measured.",
+    module="drl.verdict.ledger",
+    axes=(),
+    job=ClaimsJob,
+    settings=_claims,
+    output="claims.csv",
+    beside=(".md",),
+    drawn_from=_claims_inputs,
+    minutes="draw",
+    gpu=False,
+)
+DRAWINGS = (FIGURE, TABLE, *STUDY_PARTS, COMPARE, CLAIMS)

@@ -1,0 +1,131 @@
+"""What workflow/rules/ asks: inputs, outputs, parameters and needs of each rule. Snakemake itself is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from drl.config.schema import Config
+from drl.files import canonical_json
+from drl.pipeline.drawing import item_step
+from drl.pipeline.items import known_item, section_of
+from drl.pipeline.own_study import study_dataset
+from drl.pipeline.registry import STEPS
+from drl.pipeline.step import PlannedJob, ResultFile, Step
+from drl.records.code_digest import code_digest
+
+# What a scheduler is asked for, by scale: megabytes and minutes of the first attempt. Measured peaks: 0.4 GB at demo,
+# 0.5 GB at lite and 2.4 GB at paper scale (a job that drives a GPU holds a few more); MiniImageNet's images are 1.3 GB,
+# and preparing them takes their files besides.
+MEMORY = {
+    "draw": {"demo": 1000, "lite": 1000, "paper": 1000},
+    "prepare": {"demo": 2000, "lite": 2000, "paper": 8000},
+    "measure": {"demo": 2000, "lite": 3000, "paper": 12000},
+}
+# Jobs that go on where they stopped need not finish at once; a day is what most clusters allow.
+MINUTES = {
+    "draw": {"demo": 10, "lite": 10, "paper": 30},
+    "prepare": {"demo": 10, "lite": 30, "paper": 240},
+    "measure": {"demo": 10, "lite": 60, "paper": 240},
+    "resumable": {"demo": 20, "lite": 240, "paper": 1440},
+}
+PAPER_THREADS = 4
+
+
+def threads(step: Step, scale: str) -> int:
+    """Return the CPU threads of a job. Small networks do not gain from a second one: two jobs side by side do."""
+    return PAPER_THREADS if step.gpu and scale == "paper" else 1
+
+
+class Rules:
+    """The rules of one configuration."""
+
+    def __init__(self, config: Config, most_minutes: float) -> None:
+        """Take the configuration, and what a cluster allows at most ($DRL_MAX_MINUTES)."""
+        self.config, self.most_minutes = config, most_minutes
+        self._planned = cache(self._plan)
+
+    def results(self, path: str) -> str:
+        """Return a path below results/<scale>/."""
+        return f"results/{self.config.scale}/{path}"
+
+    def paths(self, files: Iterable[ResultFile]) -> list[str]:
+        """Return the paths of files that jobs read or write."""
+        return [file.path if file.job is None else self.results(file.path) for file in files]
+
+    def name(self, step: Step) -> str:
+        """Return a rule's name; an item of the same name is the target, so the study's rule gets another."""
+        return f"measure_{step.name}" if step.name in self.config.items else step.name
+
+    def outputs(self, step: Step) -> list[str]:
+        """Return all outputs of a step with their wildcards, the first one first, the run card last."""
+        return [self.results(path) for path in (*step.outputs, f"{step.output}.json")]
+
+    def inputs(self, step: Step, *names: str, **axes: str) -> Callable[[Any], list[str]]:
+        """Return a function of wildcards that gives the files that a job reads, of all names or of these."""
+
+        def found(wildcards: Any) -> list[str]:
+            needs = self.job(step, {**dict(wildcards.items()), **axes}).needs(self.config)
+            return self.paths(file for name in names or needs for file in needs.get(name, ()))
+
+        return found
+
+    def job(self, step: Step, axes: dict[str, str]) -> PlannedJob:
+        """Return the job at some wildcards."""
+        return step.at(**{name: axes[name] for name in step.axes})
+
+    def settings(self, step: Step, **axes: str) -> Callable[[Any], str]:
+        """Return a function of wildcards that gives a job's settings as canonical JSON."""
+        return lambda wildcards: self._planned_at(step, wildcards, axes)[0]
+
+    def code_digest(self, step: Step, **axes: str) -> Callable[[Any], str]:
+        """Return a function of wildcards that gives the digest of a job's code."""
+        return lambda wildcards: self._planned_at(step, wildcards, axes)[1]
+
+    def words(self, step: Step, **axes: str) -> Callable[[Any], str]:
+        """Return a function of wildcards that gives what follows `drl` on the command line."""
+
+        def found(wildcards: Any) -> str:
+            about = self.job(step, {**dict(wildcards.items()), **axes}).about
+            options = [str(value) if name == "item" else f"--{name} {value}" for name, value in about.items()]
+            return " ".join([step.command, *options, f"--scale {self.config.scale}"])
+
+        return found
+
+    def memory(self, step: Step) -> Callable[..., int]:
+        """Return what a job may use, in MB: doubled from the second attempt on, since the first may have lacked it."""
+        first = MEMORY.get(step.minutes, MEMORY["measure"])[self.config.scale]
+        return lambda wildcards, attempt: first * min(attempt, 2)
+
+    def minutes(self, step: Step) -> Callable[..., float]:
+        """Return how long a job may take: longer with each attempt, unless it goes on where the last one stopped."""
+        first, grows = MINUTES[step.minutes][self.config.scale], step.minutes != "resumable"
+        return lambda wildcards, attempt: min(first * attempt if grows else first, self.most_minutes)
+
+    def item_file(self, item: str) -> str:
+        """Return the file that stands for an item."""
+        return self.results(item_step(self.config, item).at(item=item).output)
+
+    def item_label(self, item: str) -> dict[str, str]:
+        """Return how the report lists an item: one label, because it takes a second one with two values for a switch."""
+        title = item.replace("_", " ").capitalize()
+        return {"item": f"{title}: {known_item(self.config, item).shows}"}
+
+    def item_category(self, item: str) -> str:
+        """Return the heading under which the report lists an item."""
+        return section_of(self.config, item)
+
+    def study_parts(self) -> list[str]:
+        """Return the files of a study of the dataset that --config names."""
+        dataset = study_dataset(self.config)
+        parts = [step for name, step in STEPS.items() if name.startswith("study_")]
+        return [self.results(step.at(dataset=dataset).output) for step in parts]
+
+    def _planned_at(self, step: Step, wildcards: Any, axes: dict[str, str]) -> tuple[str, str]:
+        about = self.job(step, {**dict(wildcards.items()), **axes}).about
+        return self._planned(step, tuple((name, about[name]) for name in step.settings_axes))
+
+    def _plan(self, step: Step, axes: tuple[tuple[str, str | int], ...]) -> tuple[str, str]:
+        settings = step.settings_for(self.config, dict(axes))
+        return canonical_json(settings.slice()), code_digest(step.code(settings))

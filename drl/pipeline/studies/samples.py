@@ -1,0 +1,232 @@
+"""Studies that draw samples from a model, and FID, which measures samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from drl.config.drawings import FidItem, LatentGridItem, LaterStartItem
+from drl.config.jobs import CodeSwapJob, FidJob, LatentGridJob, LaterStartJob, OneCodeJob
+from drl.config.recipes import Recipe
+from drl.config.resolve import recipe as resolve_recipe
+from drl.config.schema import Config
+from drl.errors import UserError
+from drl.files import sha256
+from drl.pipeline.step import Axes, Inputs
+from drl.pipeline.studies.codes import module_of_method, needs_codes, reads_a_model
+from drl.pipeline.studies.training import PRETRAIN, dataset_known, images
+from drl.pipeline.study import Study
+
+MODEL_AXES = ("dataset", "recipe", "seed")
+SMALLEST_T = 1e-3  # at which a code swap still has noise to remove
+
+
+def _needs_score(recipe: Recipe) -> str | None:
+    return "has no score network, and {item} shows samples" if recipe.score is None else None
+
+
+def _needs_codes_and_score(recipe: Recipe) -> str | None:
+    if recipe.method.kind == "cdae":
+        return "predicts images, and {item} needs the score"
+    return needs_codes(recipe) or _needs_score(recipe)
+
+
+def _needs_two_dimensions(recipe: Recipe) -> str | None:
+    complaint = needs_codes(recipe) or _needs_score(recipe)
+    if complaint is None and recipe.encoder is not None and recipe.encoder.code_size != 2:
+        return f"has codes of {recipe.encoder.code_size} entries, and {{item}} shows 2-d codes"
+    return complaint
+
+
+def _needs_no_encoder(recipe: Recipe) -> str | None:
+    if recipe.encoder is not None:
+        return "has an encoder, and {item} samples without codes"
+    return _needs_score(recipe)
+
+
+def _of_recipe(config: Config, dataset: str, recipe: str) -> dict[str, Any]:
+    resolved = resolve_recipe(config, recipe, dataset_known(config, dataset))
+    return {"method": resolved.method.kind, "sampler": resolved.sampler}
+
+
+def _latent_grid(config: Config, dataset: str, recipe: str) -> LatentGridJob:
+    shared, study = _of_recipe(config, dataset, recipe), config.studies.latent_grid
+    if shared["method"] not in study.extent:
+        raise UserError(
+            f"config: studies.latent_grid.extent: says nothing about method {shared['method']!r}, which recipe "
+            f"{recipe!r} has; give half the side of its square"
+        )
+    square = study.model_dump() | {"extent": study.extent[shared["method"]]}
+    return LatentGridJob.model_validate({**shared, "latent_grid": square})
+
+
+def _latent_grid_item(config: Config, item: str) -> dict[str, Any]:
+    dataset, recipes = config.item_datasets(item)[0], config.items[item].recipes
+    return {"extents": {name: _latent_grid(config, dataset, name).latent_grid.extent for name in recipes}}
+
+
+LATENT_GRID = Study(
+    name="latent_grid",
+    help="Read the 2-d codes of the test images, and sample from codes over a square (Figures 2, 3).",
+    module="drl.evaluation.latent_grid",
+    axes=MODEL_AXES,
+    job=LatentGridJob,
+    settings=_latent_grid,
+    output="metrics/latent_grid/{dataset}/{recipe}/seed{seed}.csv",
+    beside=(".png", ".codes.csv"),
+    inputs=reads_a_model,
+    reads=("model", "images"),
+    modules=module_of_method,
+    minutes="resumable",
+    sections=("latent_grid",),
+    parse_item=LatentGridItem.model_validate,
+    item_settings=_latent_grid_item,
+    pictures=(".png", ".codes.csv"),
+    refuses=_needs_two_dimensions,
+)
+
+
+def _code_swap(config: Config, dataset: str, recipe: str) -> CodeSwapJob:
+    shared, study = _of_recipe(config, dataset, recipe), config.studies.code_swap
+    if study.t <= (shared["sampler"].epsilon or SMALLEST_T):
+        raise UserError(f"config: studies.code_swap.t: {study.t} leaves nothing to denoise; use a larger t")
+    classes = config.datasets[dataset].classes
+    if study.classes > classes:
+        raise UserError(
+            f"config: studies.code_swap.classes: {study.classes} are more than dataset {dataset!r} has; "
+            f"use at most {classes}"
+        )
+    grid = {"steps": shared["sampler"].steps, "epsilon": shared["sampler"].epsilon}
+    return CodeSwapJob.model_validate({**shared, "sampler": grid, "code_swap": study})
+
+
+CODE_SWAP = Study(
+    name="code_swap",
+    help="Denoise noisy images with other images' codes (Figure 6).",
+    module="drl.evaluation.code_swap",
+    axes=MODEL_AXES,
+    job=CodeSwapJob,
+    settings=_code_swap,
+    output="metrics/code_swap/{dataset}/{recipe}/seed{seed}.csv",
+    beside=(".png",),
+    inputs=reads_a_model,
+    reads=("model", "images"),
+    modules=module_of_method,
+    minutes="resumable",
+    sections=("code_swap",),
+    pictures=(".png",),
+    refuses=_needs_codes_and_score,
+)
+
+
+def _one_code(config: Config, dataset: str, recipe: str) -> OneCodeJob:
+    return OneCodeJob(**_of_recipe(config, dataset, recipe), one_code=config.studies.one_code)
+
+
+ONE_CODE = Study(
+    name="one_code",
+    help="Draw many samples from one code (Figure 7).",
+    module="drl.evaluation.one_code",
+    axes=MODEL_AXES,
+    job=OneCodeJob,
+    settings=_one_code,
+    output="metrics/one_code/{dataset}/{recipe}/seed{seed}.csv",
+    beside=(".png",),
+    inputs=reads_a_model,
+    reads=("model", "images"),
+    modules=module_of_method,
+    minutes="resumable",
+    sections=("one_code",),
+    pictures=(".png",),
+    refuses=_needs_codes_and_score,
+    chooses=True,
+)
+
+
+def _later_start(config: Config, dataset: str, recipe: str) -> LaterStartJob:
+    section = config.studies.later_start.model_dump(exclude={"shown"})
+    return LaterStartJob.model_validate({**_of_recipe(config, dataset, recipe), "later_start": section})
+
+
+def _later_start_item(config: Config, item: str) -> dict[str, Any]:
+    cells = config.studies.later_start
+    return {name: getattr(cells, name) for name in ("priors", "t_init", "images", "shown")}
+
+
+LATER_START = Study(
+    name="later_start",
+    help="Draw samples whose chains begin at t_init < 1 (Figure 13, Table 6).",
+    module="drl.evaluation.later_start",
+    axes=MODEL_AXES,
+    job=LaterStartJob,
+    settings=_later_start,
+    output="metrics/later_start/{dataset}/{recipe}/seed{seed}.csv",
+    beside=(".safetensors",),
+    inputs=reads_a_model,
+    reads=("model", "images"),
+    modules=module_of_method,
+    minutes="resumable",
+    sections=("later_start",),
+    parse_item=LaterStartItem.model_validate,
+    item_settings=_later_start_item,
+    pictures=(".safetensors",),
+    refuses=_needs_no_encoder,
+    claimed=False,
+)
+
+
+def _fid(config: Config, dataset: str, recipe: str) -> FidJob:
+    dataset_known(config, dataset)
+    study, cells = config.studies.fid, config.studies.later_start
+    protocol: dict[str, Any] = {"extractor": study.extractor}
+    if study.extractor == "supervised":
+        protocol["recipe"] = study.recipe
+    elif config.run.inception_weights is not None:
+        protocol["weights_sha256"] = _sha256_of_weights(Path(config.run.inception_weights))
+    shared = {"t_init": cells.t_init, "priors": cells.priors, "repeats": cells.repeats}
+    return FidJob.model_validate({"fid": protocol, "cells": shared, "images": cells.images})
+
+
+def _sha256_of_weights(file: Path) -> str:
+    """Digest a file of weights, so that another one measures again."""
+    if not file.is_file():
+        raise UserError(f"config: run.inception_weights: there is no {file}; give the file, or unset it to download it")
+    return sha256(file)
+
+
+def _fid_inputs(settings: FidJob, axes: Axes) -> Inputs:
+    drawn = LATER_START.at(**axes)
+    found = {
+        "samples": [drawn.file(".safetensors")],
+        "numbers": [drawn.file()],
+        "card": [drawn.file(".csv.json")],
+        **images(axes["dataset"]),
+    }
+    if settings.fid.recipe is not None:
+        found["extractor"] = [PRETRAIN.at(dataset=axes["dataset"], recipe=settings.fid.recipe, seed=0).file()]
+    return found
+
+
+def _fid_item(config: Config, item: str) -> dict[str, Any]:
+    cells = config.studies.later_start
+    shown = {name: getattr(cells, name) for name in ("priors", "t_init", "images", "repeats")}
+    return {**shown, "extractor": config.studies.fid.extractor}
+
+
+FID = Study(
+    name="fid",
+    help="Measure samples by the Fréchet distance of their features to the training images' (Table 6).",
+    module="drl.evaluation.fid",
+    axes=MODEL_AXES,
+    job=FidJob,
+    settings=_fid,
+    output="metrics/fid/{dataset}/{recipe}/seed{seed}.csv",
+    inputs=_fid_inputs,
+    reads=("samples", "images", "extractor"),
+    modules=lambda settings: ("drl.methods.supervised",) if settings.fid.extractor == "supervised" else (),
+    sections=("fid", "later_start"),
+    parse_item=FidItem.model_validate,
+    item_settings=_fid_item,
+    refuses=_needs_no_encoder,
+)
+SAMPLES = (LATENT_GRID, CODE_SWAP, ONE_CODE, LATER_START, FID)
