@@ -72,7 +72,7 @@ def run_step(
 def _usual_inputs(
     call: Invocation, step: Step, axes: Axes, settings: Any, given: Mapping[str, Any]
 ) -> dict[str, tuple[Path, ...]]:
-    """Return where a job finds its inputs. Drawings know theirs from the configuration, which is read only if needed."""
+    """Return where a job finds its inputs; drawings know theirs from the configuration alone."""
     if step.drawn_from is None:
         found: Inputs = step.inputs(settings, axes)
     else:

@@ -174,8 +174,8 @@ def probes_fit(config: Config, item: str, name: str) -> None:
     if budget is None or budget not in probe.label_budgets:
         shown = ", ".join(map(str, probe.label_budgets))
         raise UserError(
-            f"config: items.{item}.budget: {budget} is none of studies.probe.label_budgets ({shown}); give one of them, "
-            f"or leave {item} out of items"
+            f"config: items.{item}.budget: {budget} is none of studies.probe.label_budgets ({shown}); "
+            f"give one of them, or leave {item} out of items"
         )
     if probe.uses_validation:
         _has_validation(name, dataset, "use select: last without learning_rates")

@@ -60,5 +60,5 @@ def load(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Config
 
 
 def origins(config: Config) -> dict[str, dict[str, Any]]:
-    """Return where each dataset's files lie and whether they may be downloaded: handed to jobs outside their settings."""
+    """Return where each dataset's files lie, and whether they may be downloaded: no part of a job's settings."""
     return {name: {"folder": known.folder, "download": known.download} for name, known in config.datasets.items()}

@@ -108,7 +108,7 @@ class Rules:
         return self.results(item_step(self.config, item).at(item=item).output)
 
     def item_label(self, item: str) -> dict[str, str]:
-        """Return how the report lists an item: one label, because it takes a second one with two values for a switch."""
+        """Return how the report lists an item: by one label, because it takes a second one for a switch."""
         title = item.replace("_", " ").capitalize()
         return {"item": f"{title}: {known_item(self.config, item).shows}"}
 

@@ -99,7 +99,7 @@ class Step:
         return self.job.model_validate(values) if self.parse is None else self.parse(values)
 
     def code(self, settings: Settings) -> tuple[str, ...]:
-        """Return the modules that a job with these settings begins from; its code digest covers all that they import."""
+        """Return the modules that a job begins from; its code digest covers all that they import."""
         return (self.module, *self.modules(settings))
 
     def settings_for(self, config: Config, axes: Axes) -> Settings:

@@ -46,7 +46,7 @@ def code_digest(modules: Iterable[str]) -> str:
 
 
 def reached(*entries: str) -> set[str]:
-    """Return the drl modules that the given ones import, themselves included, modules that change no result left out."""
+    """Return the drl modules that the given ones import, and themselves, but none that changes no result."""
     found: set[str] = set()
     waiting = list(entries)
     while waiting:
