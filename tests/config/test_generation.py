@@ -10,9 +10,9 @@ from drl.config.recipes import is_file
 from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve as read
-from drl.pipeline.items import Model, measurements, models
+from drl.pipeline.items import measurements, models
+from tests.job_settings import settings_of, trained
 
 # Checking a configuration takes half a second, and most tests ask for one of three.
 resolve = cache(lambda scale, sets=(): read(scale, sets=sets))
@@ -108,7 +108,7 @@ def test_figure_7_has_a_model_a_code_size(scale):
     assert members == tuple(f"drl_nd-d{size}" for size in sizes)
     if scale == "paper":
         assert sizes == [2, 4, 8, 16]
-    assert slices.figure(config, "figure_7")["recipes"] == [[name, "DRL"] for name in members]
+    assert settings_of("figure", config, "figure_7")["recipes"] == [[name, "DRL"] for name in members]
     assert {model.recipe for model in models(config, "figure_7")} == set(members)
 
 
@@ -127,16 +127,16 @@ def test_figure_12_has_a_model_a_single_t_and_draws_one_line():
     assert [time.t for time in times] == [k / 10 for k in range(1, 11)]
     assert members[0] == "drl_2d_single-t0.1"
     assert members[-1] == "drl_2d_single-t1"
-    settings = slices.figure(config, "figure_12")
+    settings = settings_of("figure", config, "figure_12")
     assert settings["recipes"] == [["drl_2d_single", "DRL"]]
     assert settings["members"] == {"drl_2d_single": list(members)}
     assert measurements(config, "figure_12") == ("metrics/silhouettes/mnist.csv", "metrics/silhouettes/cifar10.csv")
-    assert slices.silhouettes(config, "mnist") == {"methods": ["drl"]}
+    assert settings_of("silhouettes", config, "mnist") == {"methods": ["drl"]}
 
 
 def test_what_is_read_of_an_item_is_one_file_a_model():
     config = resolve("demo")
-    assert models(config, "figure_2") == tuple(Model("digits", name, 0) for name in ("drl_2d", "drl_2d_focus"))
+    assert models(config, "figure_2") == tuple(trained("digits", name, 0) for name in ("drl_2d", "drl_2d_focus"))
     assert measurements(config, "figure_2")[1] == "metrics/latent_grid/digits/drl_2d_focus/seed0.csv"
     assert measurements(config, "figure_13") == ("metrics/later_start/digits/unconditional/seed0.csv",)
     assert measurements(config, "table_6") == ("metrics/fid/digits/unconditional/seed0.csv",)
@@ -149,27 +149,27 @@ def test_what_is_read_of_an_item_is_one_file_a_model():
 def test_how_samples_are_drawn_reruns_no_training(changed):
     config, other = resolve("demo"), resolve("demo", sets=(f"recipes.drl_2d.sampler.{changed}",))
     for name in ("drl_2d", "drl_2d_high", "drl_2d_focus"):
-        assert slices.pretrain(config, "digits", name) == slices.pretrain(other, "digits", name)
+        assert settings_of("pretrain", config, "digits", name) == settings_of("pretrain", other, "digits", name)
         for study in ("latent_grid", "one_code"):
-            assert getattr(slices, study)(config, "digits", name) != getattr(slices, study)(other, "digits", name)
+            assert settings_of(study, config, "digits", name) != settings_of(study, other, "digits", name)
         # The ODE's solver has neither predictor nor corrector, and ends where the grid ends.
-        swaps = [slices.code_swap(c, "digits", name) for c in (config, other)]
+        swaps = [settings_of("code_swap", c, "digits", name) for c in (config, other)]
         assert set(swaps[0]["sampler"]) == {"steps", "epsilon"}
         assert (swaps[0] != swaps[1]) == changed.startswith(("steps", "epsilon"))
-    assert slices.silhouettes(config, "digits") == slices.silhouettes(other, "digits")
-    assert slices.figure(config, "figure_2") == slices.figure(other, "figure_2")
-    assert slices.later_start(config, "digits", "unconditional") == slices.later_start(other, "digits", "unconditional")
+    assert settings_of("silhouettes", config, "digits") == settings_of("silhouettes", other, "digits")
+    assert settings_of("figure", config, "figure_2") == settings_of("figure", other, "figure_2")
+    assert settings_of("later_start", config, "digits", "unconditional") == settings_of("later_start", other, "digits", "unconditional")
 
 
 def test_what_a_recipe_goes_on_from_is_part_of_what_it_learns():
     config = resolve("demo")
     for changed in ("freeze=nothing", "start_from=drl_2d"):
         other = resolve("demo", sets=(f"recipes.drl_2d_focus.{changed}",))
-        one, two = (slices.pretrain(c, "digits", "drl_2d_focus") for c in (config, other))
+        one, two = (settings_of("pretrain", c, "digits", "drl_2d_focus") for c in (config, other))
         assert one != two
-    assert slices.starts_from(config, "digits", "drl_2d_focus") == "drl_2d_high"
-    assert slices.starts_from(config, "digits", "drl_2d") is None
-    assert slices.starts_from(config, "digits", "song_deep") == "data/song_ve_deep.safetensors"
+    assert recipe(config, "drl_2d_focus", "digits").start_from == "drl_2d_high"
+    assert recipe(config, "drl_2d", "digits").start_from is None
+    assert recipe(config, "song_deep", "digits").start_from == "data/song_ve_deep.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -187,21 +187,21 @@ def test_what_a_recipe_goes_on_from_is_part_of_what_it_learns():
 )
 def test_a_study_s_own_settings_rerun_it_and_no_other(study, recipe_name, key):
     config, other = resolve("demo"), resolve("demo", sets=(f"studies.{key}",))
-    assert getattr(slices, study)(config, "digits", recipe_name) != getattr(slices, study)(other, "digits", recipe_name)
+    assert settings_of(study, config, "digits", recipe_name) != settings_of(study, other, "digits", recipe_name)
     section = key.partition(".")[0]
     for name in {"latent_grid", "one_code", "code_swap", "later_start"} - {section}:
         which = "unconditional" if name == "later_start" else "drl_2d"
-        assert getattr(slices, name)(config, "digits", which) == getattr(slices, name)(other, "digits", which)
-    assert slices.pretrain(config, "digits", recipe_name) == slices.pretrain(other, "digits", recipe_name)
+        assert settings_of(name, config, "digits", which) == settings_of(name, other, "digits", which)
+    assert settings_of("pretrain", config, "digits", recipe_name) == settings_of("pretrain", other, "digits", recipe_name)
 
 
 def test_how_many_samples_are_shown_draws_figure_13_alone_again():
     config, other = resolve("demo"), resolve("demo", sets=("studies.later_start.shown=3",))
     for study in ("later_start", "fid"):
-        one, two = (getattr(slices, study)(c, "digits", "unconditional") for c in (config, other))
+        one, two = (settings_of(study, c, "digits", "unconditional") for c in (config, other))
         assert one == two
-    assert [slices.figure(c, "figure_13").pop("shown") for c in (config, other)] == [2, 3]
-    assert slices.table(config, "table_6") == slices.table(other, "table_6")
+    assert [settings_of("figure", c, "figure_13").pop("shown") for c in (config, other)] == [2, 3]
+    assert settings_of("table", config, "table_6") == settings_of("table", other, "table_6")
 
 
 def test_where_and_in_what_batches_samples_are_drawn_reruns_nothing():
@@ -210,13 +210,13 @@ def test_where_and_in_what_batches_samples_are_drawn_reruns_nothing():
     assert (config.run.sampling_batch, config.run.inception_weights) == (None, None)
     assert (other.run.sampling_batch, other.run.inception_weights) == (7, "nowhere.pth")
     for study in ("pretrain", "later_start", "fid"):
-        one, two = (getattr(slices, study)(c, "digits", "unconditional") for c in (config, other))
+        one, two = (settings_of(study, c, "digits", "unconditional") for c in (config, other))
         assert one == two
 
 
 def test_fid_is_measured_again_with_other_weights_and_not_where_they_lie(tmp_path):
     def measured(*sets):
-        return slices.fid(resolve("demo", ("studies.fid.extractor=inception", *sets)), "digits", "unconditional")["fid"]
+        return settings_of("fid", resolve("demo", ("studies.fid.extractor=inception", *sets)), "digits", "unconditional")["fid"]
 
     files = [tmp_path / name for name in ("one.pth", "same.pth", "other.pth")]
     for file, content in zip(files, (b"one", b"one", b"other"), strict=True):
@@ -235,21 +235,21 @@ def test_fid_is_measured_again_with_other_weights_and_not_where_they_lie(tmp_pat
 
 
 def test_a_classifier_measures_whatever_weights_there_are():
-    section = slices.fid(resolve("demo"), "digits", "unconditional")["fid"]
+    section = settings_of("fid", resolve("demo"), "digits", "unconditional")["fid"]
     assert section == {"extractor": "supervised", "recipe": "supervised"}
 
 
 def test_table_6_is_made_again_when_what_the_paper_prints_is_corrected(tmp_path, monkeypatch):
     config = resolve("demo")
-    before = slices.table(config, "table_6")
-    assert before["published"] == hashlib.sha256(slices.PAPER_VALUES.read_bytes()).hexdigest()
+    before = settings_of("table", config, "table_6")
+    assert before["published"] == hashlib.sha256(drawing.PAPER_VALUES.read_bytes()).hexdigest()
     corrected = tmp_path / "values.csv"
-    corrected.write_text(slices.PAPER_VALUES.read_text().replace("25.02", "25.03"))
-    monkeypatch.setattr(slices, "PAPER_VALUES", corrected)
-    after = slices.table(config, "table_6")
+    corrected.write_text(drawing.PAPER_VALUES.read_text().replace("25.02", "25.03"))
+    monkeypatch.setattr(drawing, "PAPER_VALUES", corrected)
+    after = settings_of("table", config, "table_6")
     assert after["published"] != before["published"]
     assert {**after, "published": None} == {**before, "published": None}
-    assert "published" not in slices.figure(config, "figure_13")
+    assert "published" not in settings_of("figure", config, "figure_13")
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "mnist", "fashion_mnist"])
@@ -260,19 +260,19 @@ def test_unconditional_models_see_natural_images_flipped_and_digits_as_they_are(
 
 def test_the_square_s_side_is_the_method_s():
     config = resolve("paper")
-    assert slices.latent_grid(config, "mnist", "drl_2d")["latent_grid"] == {"t": 0.5, "cells": 10, "extent": 1.0}
-    assert slices.latent_grid(config, "mnist", "vdrl_2d")["latent_grid"]["extent"] == 2.0
-    assert slices.figure(config, "figure_3")["extents"] == {"vdrl_2d": 2.0, "vdrl_2d_focus": 2.0}
+    assert settings_of("latent_grid", config, "mnist", "drl_2d")["latent_grid"] == {"t": 0.5, "cells": 10, "extent": 1.0}
+    assert settings_of("latent_grid", config, "mnist", "vdrl_2d")["latent_grid"]["extent"] == 2.0
+    assert settings_of("figure", config, "figure_3")["extents"] == {"vdrl_2d": 2.0, "vdrl_2d_focus": 2.0}
 
 
 def test_settings_of_figure_13_and_table_6_name_their_cells_in_order():
     config = resolve("demo", sets=("studies.later_start.t_init=[1.0,0.5]",))
     for item in ("figure_13", "table_6"):
-        settings = slices.figure(config, item)
+        settings = settings_of("figure", config, item)
         assert settings["t_init"] == [1.0, 0.5]
         assert settings["priors"] == ["gaussian", "uniform_gaussian"]
-    assert slices.table(config, "table_6")["extractor"] == "supervised"
-    assert slices.fid(config, "digits", "unconditional")["cells"]["t_init"] == [1.0, 0.5]
+    assert settings_of("table", config, "table_6")["extractor"] == "supervised"
+    assert settings_of("fid", config, "digits", "unconditional")["cells"]["t_init"] == [1.0, 0.5]
 
 
 # ------------------------------------------------------------------------------------------------------------ bad input
@@ -345,10 +345,10 @@ def test_what_is_swapped_at_has_noise_left_to_remove(t, epsilon, refused):
     end = "null" if epsilon is None else epsilon
     config = resolve("demo", sets=(f"studies.code_swap.t={t}", f"recipes.drl_2d.sampler.epsilon={end}"))
     if not refused:
-        assert slices.code_swap(config, "digits", "drl_2d")["code_swap"]["t"] == t
+        assert settings_of("code_swap", config, "digits", "drl_2d")["code_swap"]["t"] == t
         return
     with pytest.raises(UserError, match=rf"^config: studies\.code_swap\.t: {t} leaves nothing .*; use a larger t$"):
-        slices.code_swap(config, "digits", "drl_2d")
+        settings_of("code_swap", config, "digits", "drl_2d")
 
 
 def test_t_init_is_above_0_and_at_most_1():
@@ -380,7 +380,7 @@ def test_a_recipe_that_an_item_cannot_use_is_named(item, name, expected):
 def test_a_method_without_a_square_is_refused_when_its_figure_is_planned():
     sets = ("recipes.x={inherits: drl_2d, method: {kind: cdae}}", "items.figure_2.recipes=[x]")
     config = resolve("demo", sets=sets)
-    for plan in (lambda: slices.latent_grid(config, "digits", "x"), lambda: slices.figure(config, "figure_2")):
+    for plan in (lambda: settings_of("latent_grid", config, "digits", "x"), lambda: settings_of("figure", config, "figure_2")):
         with pytest.raises(UserError) as caught:
             plan()
         line = str(caught.value)
@@ -408,7 +408,7 @@ def test_the_extractor_must_be_a_supervised_recipe(name, word):
 def test_more_classes_than_a_dataset_has_are_refused_when_figure_6_is_planned():
     config = resolve("demo", sets=("studies.code_swap.classes=11",))
     with pytest.raises(UserError, match=r"^config: studies\.code_swap\.classes: 11 .* 'digits' has; use at most 10$"):
-        slices.code_swap(config, "digits", "drl_2d")
+        settings_of("code_swap", config, "digits", "drl_2d")
 
 
 @pytest.mark.parametrize(
@@ -479,7 +479,7 @@ def test_a_start_with_another_decoder_or_centre_is_refused(section, first, chang
 def test_a_start_may_differ_in_all_that_is_no_network():
     changes = "iterations: 7, batch_size: 3, times: {kind: sigma_uniform}, sampler: {steps: 3}"
     sets = ("recipes.x={inherits: drl_2d, " + changes + "}", "recipes.drl_2d_focus.start_from=x")
-    assert slices.starts_from(read("demo", sets=sets), "digits", "drl_2d_focus") == "x"
+    assert recipe(read("demo", sets=sets), "drl_2d_focus", "digits").start_from == "x"
 
 
 def test_chains_of_starts_may_be_long_end_in_a_file_or_in_a_sweep_s_member():
@@ -491,5 +491,5 @@ def test_chains_of_starts_may_be_long_end_in_a_file_or_in_a_sweep_s_member():
         "recipes.vdrl_2d_high.start_from=drl_nd-d2",
     ]
     config = read("demo", sets=sets)
-    assert slices.starts_from(config, "digits", "vdrl_2d_high") == "drl_nd-d2"
-    assert slices.starts_from(config, "digits", "a") == "b"
+    assert recipe(config, "vdrl_2d_high", "digits").start_from == "drl_nd-d2"
+    assert recipe(config, "a", "digits").start_from == "b"

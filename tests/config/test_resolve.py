@@ -12,9 +12,9 @@ from drl.config.resolve import FOLDER, recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.files import canonical_json
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT, models
+from drl.pipeline.items import models
+from tests.job_settings import BUILT, settings_of
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -84,10 +84,10 @@ def test_a_sweep_stands_for_one_recipe_a_value():
     assert members == tuple(f"drl_8d-lambda{v}" for v in ("0.000001", "0.00001", "0.0001", "0.001"))
     assert [recipe(config, name).method.l1_weight for name in members] == [1e-6, 1e-5, 1e-4, 1e-3]
     assert config.members("vdrl_8d") == ("vdrl_8d",), "a sweep is not inherited"
-    assert slices.figure(config, "figure_8")["choices"]["drl_8d"] == list(members)
+    assert settings_of("figure", config, "figure_8")["choices"]["drl_8d"] == list(members)
     assert len(models(config, "figure_8")) == 3 * (4 + 1 + 4 + 1)
-    assert slices.few_shot(config, "cifar10", "vae_8d")["few_shot"]["validation"] is True
-    assert slices.few_shot(resolve("lite"), "mnist5k", "drl_8d-lambda0.00001")["few_shot"]["validation"] is False
+    assert settings_of("few_shot", config, "cifar10", "vae_8d")["few_shot"]["validation"] is True
+    assert settings_of("few_shot", resolve("lite"), "mnist5k", "drl_8d-lambda0.00001")["few_shot"]["validation"] is False
     for name, said in (
         ("drl_8d", "is a sweep; name one of its members"),
         ("drl_8d-lambda0.5", "is no member of its sweep"),
@@ -108,9 +108,9 @@ def test_two_axes_make_a_grid_and_set_their_keys():
 def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
     config, clean = resolve("demo"), resolve("demo", sets=["studies.probe.dae_input=clean"])
     for name in ("drl", "ae", "dae"):
-        same = slices.probe(config, "digits", name) == slices.probe(clean, "digits", name)
+        same = settings_of("probe", config, "digits", name) == settings_of("probe", clean, "digits", name)
         assert same == (name != "dae")
-        assert slices.pretrain(config, "digits", name) == slices.pretrain(clean, "digits", name)
+        assert settings_of("pretrain", config, "digits", name) == settings_of("pretrain", clean, "digits", name)
 
 
 @pytest.mark.parametrize(
@@ -232,15 +232,15 @@ def test_bad_settings_give_one_line_that_names_key_and_remedy(sets, expected):
 def test_what_only_some_figures_ask_of_a_dataset_is_checked_when_they_are_planned(study, recipe_name, sets, expected):
     sweep = "recipes.drl_8d.sweep.lambda=[1.0e-6,1.0e-5]"
     config = resolve("demo", sets=["studies.probe.trajectory=false", sweep, *sets])
-    slices.probe(config, "digits", "drl")
+    settings_of("probe", config, "digits", "drl")
     with pytest.raises(UserError, match=expected):
-        getattr(slices, study)(config, "digits", recipe_name)
+        settings_of(study, config, "digits", recipe_name)
 
 
 def test_label_lists_and_a_sweep_do_not_go_together():
     sets = ["datasets.digits.label_list=lists", "recipes.drl_8d.sweep.lambda=[1.0e-6,1.0e-5]"]
     with pytest.raises(UserError, match="leave one value in each sweep, or unset label_list"):
-        slices.few_shot(resolve("demo", sets=sets), "digits", "vdrl_8d")
+        settings_of("few_shot", resolve("demo", sets=sets), "digits", "vdrl_8d")
 
 
 def test_unknown_scale_is_named():
@@ -288,10 +288,10 @@ def test_yaml_reads_on_and_off_as_booleans_and_so_do_we():
 
 def test_where_files_lie_reruns_nothing_but_an_image_folder_is_its_folder():
     moved = ["datasets.cifar10.folder=/elsewhere", "datasets.cifar10.download=false"]
-    assert slices.prepare(resolve("paper"), "cifar10") == slices.prepare(resolve("paper", sets=moved), "cifar10")
-    assert slices.origins(resolve("paper", sets=moved))["cifar10"] == {"folder": "/elsewhere", "download": False}
+    assert settings_of("prepare", resolve("paper"), "cifar10") == settings_of("prepare", resolve("paper", sets=moved), "cifar10")
+    assert origins(resolve("paper", sets=moved))["cifar10"] == {"folder": "/elsewhere", "download": False}
     other = resolve("paper", sets=["datasets.miniimagenet.folder=other"])
-    assert slices.prepare(resolve("paper"), "miniimagenet") != slices.prepare(other, "miniimagenet")
+    assert settings_of("prepare", resolve("paper"), "miniimagenet") != settings_of("prepare", other, "miniimagenet")
 
 
 def test_an_edited_label_list_changes_the_probe_and_a_missing_one_is_named(tmp_path):
@@ -299,11 +299,11 @@ def test_an_edited_label_list_changes_the_probe_and_a_missing_one_is_named(tmp_p
     lists.mkdir()
     config = resolve("demo", sets=[f"datasets.digits.label_list={tmp_path}"])
     with pytest.raises(UserError, match="holds no <n>_balanced_labels"):
-        slices.probe(config, "digits", "drl")
+        settings_of("probe", config, "digits", "drl")
     (lists / "00.txt").write_text("0_0.png 0\n")
-    before = slices.probe(config, "digits", "drl")
+    before = settings_of("probe", config, "digits", "drl")
     (lists / "00.txt").write_text("1_0.png 0\n")
-    assert slices.probe(config, "digits", "drl") != before
+    assert settings_of("probe", config, "digits", "drl") != before
 
 
 def test_the_readmes_own_dataset_example_works():
@@ -317,23 +317,23 @@ def test_the_readmes_own_dataset_example_works():
 
 
 def test_the_order_of_lines_survives_the_way_to_a_job():
-    planned = json.loads(canonical_json(slices.figure(resolve("demo"), "figure_4")))
+    planned = json.loads(canonical_json(settings_of("figure", resolve("demo"), "figure_4")))
     assert [name for name, _ in planned["recipes"]] == list(resolve("demo").items["figure_4"].recipes)
 
 
 def test_legend_names_and_titles_rerun_no_training():
     config, renamed = resolve("demo"), resolve("demo", sets=["recipes.drl.label=X", "datasets.digits.title=Y"])
-    assert slices.pretrain(config, "digits", "drl") == slices.pretrain(renamed, "digits", "drl")
-    assert slices.prepare(config, "digits") == slices.prepare(renamed, "digits")
-    assert slices.figure(config, "figure_4") != slices.figure(renamed, "figure_4")
+    assert settings_of("pretrain", config, "digits", "drl") == settings_of("pretrain", renamed, "digits", "drl")
+    assert settings_of("prepare", config, "digits") == settings_of("prepare", renamed, "digits")
+    assert settings_of("figure", config, "figure_4") != settings_of("figure", renamed, "figure_4")
 
 
 def test_budgets_are_resolved_to_numbers():
     config = resolve("demo")
-    assert slices.budgets(config, "digits") == [100, 300, 1000, config.datasets["digits"].train]
+    assert budgets(config, "digits") == [100, 300, 1000, config.datasets["digits"].train]
     held_out = resolve("demo", sets=["studies.probe.select=best_val"])
     expected = held_out.datasets["digits"].train - held_out.datasets["digits"].validation
-    assert slices.probe(held_out, "digits", "drl")["probe"]["label_budgets"][-1] == expected
+    assert settings_of("probe", held_out, "digits", "drl")["probe"]["label_budgets"][-1] == expected
 
 
 def test_schema_file_is_up_to_date_and_knows_every_key():

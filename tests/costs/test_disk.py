@@ -11,9 +11,8 @@ from drl.costs.operations import size_of
 from drl.costs.rates import Book
 from drl.costs.work import Amounts
 from drl.data.prepare import prepare
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import Model
+from tests.job_settings import settings_of, trained
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
 
@@ -48,11 +47,11 @@ def test_prepared_images(disk, images):
 @pytest.mark.parametrize("recipe", ["drl", "simclr", "ae_8d-lambda0.00001", "unconditional"])
 def test_models(disk, images, recipe, tmp_path):
     out = tmp_path / "model.safetensors"
-    settings = slices.pretrain(disk.config, "digits", recipe)
+    settings = settings_of("pretrain", disk.config, "digits", recipe)
     pretrain(
         Name("demo", "digits", recipe, 0), settings, images, out, tmp_path / "states", "code", Resources(threads=1)
     )
-    made = disk.of(Job("pretrain", "x", "digits", Model("digits", recipe, 0)))
+    made = disk.of(Job("pretrain", "x", "digits", trained("digits", recipe, 0)))
     assert made == pytest.approx(bytes_in(tmp_path), rel=0.15)
 
 
@@ -66,13 +65,13 @@ def test_every_job_of_every_item_takes_some(disk):
 def test_samples_are_bytes(disk):
     cells = disk.config.studies.later_start
     pixels = len(cells.t_init) * len(cells.priors) * cells.images * 64
-    made = disk.of(Job("later_start", "x", "digits", Model("digits", "unconditional", 0)))
+    made = disk.of(Job("later_start", "x", "digits", trained("digits", "unconditional", 0)))
     assert pixels < made < 1.1 * pixels + 5000
 
 
 def test_a_state_holds_weights_averages_and_moments(disk):
     size = disk.size_of("digits", "unconditional")
-    state = disk.state(Job("pretrain", "x", "digits", Model("digits", "unconditional", 0)))
+    state = disk.state(Job("pretrain", "x", "digits", trained("digits", "unconditional", 0)))
     assert state == 3 * (size.model + 3 * size.trained)
     assert size.trained > 4 * 1000
     assert torch.get_default_device().type == "cpu"

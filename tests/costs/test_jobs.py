@@ -7,7 +7,7 @@ import pytest
 from drl.costs.jobs import DRAW, STUDY, check_items, chosen_items, jobs_of, users
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT, ITEMS
+from tests.job_settings import BUILT, ITEMS
 from tests.workflow.conftest import Project
 
 

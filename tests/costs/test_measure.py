@@ -18,7 +18,7 @@ from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.describe import operations
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import Model
+from tests.job_settings import trained
 
 ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6", "theory")
 SKIPPED = ("start", "inception")  # seconds each
@@ -61,7 +61,7 @@ KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "u
 
 @pytest.mark.parametrize("recipe", [*KINDS, "drl_8d-lambda0.00001", "ae_8d-lambda0.00001", "drl_2d_focus", "drl_edm"])
 def test_operations_are_those_of_describe(recipe, tmp_path):
-    job = Job("pretrain", "x", "digits", Model("digits", recipe, 0))
+    job = Job("pretrain", "x", "digits", trained("digits", recipe, 0))
     known = next(work.load for work in AMOUNTS.of(job) if work.load.unit == "train")
     book = Book(tmp_path / "rates.json")
     resolved, facts = AMOUNTS.recipe("digits", recipe), ImageFacts(1, 8, 10)

@@ -12,7 +12,7 @@ from drl.costs.rates import Device, Rate
 from drl.costs.show import hours, in_words, plan_parts, show, size, speed
 from drl.costs.work import Amounts
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT
+from tests.job_settings import BUILT
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVICE = Device("a processor", "cpu", "2.13.0", 1, "auto", "auto")

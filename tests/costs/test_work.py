@@ -17,9 +17,8 @@ from drl.laplacenet.fine_tuning import FineTuning as Training
 from drl.laplacenet.fine_tuning import Parts
 from drl.methods.base import ImageFacts
 from drl.models.build import build_encoder
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT, FineTuning, Model
+from tests.job_settings import BUILT, fine_tuned, settings_of, trained
 
 
 @cache
@@ -32,7 +31,7 @@ def of_unit(works, unit):
 
 
 def model_job(kind, recipe, dataset="digits"):
-    model = Model(dataset, recipe, 0)
+    model = trained(dataset, recipe, 0)
     return Job(kind, f"{kind}/{recipe}", dataset, model)
 
 
@@ -79,13 +78,13 @@ def test_evaluations_are_those_of_the_chains():
 def test_fine_tuning_counts_the_steps_that_it_makes(arm):
     known = amounts("demo", "studies.fine_tune.epoch_steps=5")
     config = known.config
-    settings = slices.fine_tune(config, "digits", arm, 100)
+    settings = settings_of("fine_tune", config, "digits", arm, 100)
     images, facts = config.datasets["digits"], ImageFacts(1, 8, 10)
     store = random_images(facts, torch.device("cpu"))
     positions = torch.arange(images.train)
     parts = Parts(positions[:100], positions[100:], positions[:0], positions[:0])
     training = Training(build(settings["network"], facts, 0), store, parts, place("cpu"), settings, 0)
-    works = known.of(Job("fine_tune", "x", "digits", run=FineTuning("digits", arm, 100, 12, 0)))
+    works = known.of(Job("fine_tune", "x", "digits", run=fine_tuned("digits", arm, 100, 12, 0)))
     study = config.studies.fine_tune
     assert of_unit(works, "fine_tune") == training.total * study.batch_size * study.versions
     semi = training.epochs - study.supervised_epochs

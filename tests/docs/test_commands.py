@@ -7,7 +7,7 @@ import pytest
 from snakemake.cli import get_argument_parser
 
 from drl.cli.main import cli
-from drl.pipeline.items import BUILT
+from tests.job_settings import BUILT
 from tests.docs.conftest import DOCS, PAGES, ROOT, blocks
 
 RULES = {

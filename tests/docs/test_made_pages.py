@@ -12,7 +12,7 @@ from drl.docs import write
 from drl.docs.deviations import deviations, value
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import ITEMS
+from tests.job_settings import ITEMS
 from tests.docs.conftest import DOCS
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import ITEMS, REGISTRY, Model, item_name, markdown_table, measurements, models
+from drl.pipeline.items import item_name, measurements, models
+from tests.job_settings import ITEMS, trained
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +24,7 @@ def test_readme_holds_the_table():
 def test_models_of_an_item_are_the_product_of_its_axes():
     config = resolve("demo", sets=["seeds=[3,5]", "dataset=digits"])
     assert models(config, "figure_4") == tuple(
-        Model("digits", recipe, seed) for recipe in config.items["figure_4"].recipes for seed in (3, 5)
+        trained("digits", recipe, seed) for recipe in config.items["figure_4"].recipes for seed in (3, 5)
     )
     assert measurements(config, "figure_4")[0] == "metrics/probe/digits/vdrl/seed3.csv"
     assert measurements(config, "code_usage")[0] == "models/digits/vdrl/seed3/code_usage.csv"

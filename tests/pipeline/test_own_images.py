@@ -13,7 +13,8 @@ from drl.config.resolve import recipe
 from drl.data.prepare import prepare
 from drl.data.store import ImageStore
 from drl.errors import UserError
-from drl.pipeline import folder_facts, own_images, slices
+from drl.pipeline import folder_facts, own_images
+from tests.job_settings import settings_of
 from drl.pipeline.checks import own_study_fits
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import dataset_name, is_folder
@@ -99,7 +100,7 @@ def test_two_folders_of_one_name_differ_and_every_way_to_write_one_is_the_same(t
     (tmp_path / "one").rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path / "moved")
     assert {read("pets")[0].dataset} == names
-    assert slices.prepare(read("pets")[0], read("pets")[0].dataset)["dataset"]["folder"] == "pets"
+    assert settings_of("prepare", read("pets")[0], read("pets")[0].dataset)["dataset"]["folder"] == "pets"
 
 
 @given(st.text(max_size=60))
@@ -125,13 +126,13 @@ def test_names_of_datasets_come_first_and_typing_errors_stay_such(tmp_path, monk
 def test_a_changed_folder_is_prepared_anew_and_other_datasets_are_as_before(tmp_path):
     root = folder(tmp_path / "own", {"a": 6, "b": 6})
     config, _ = read(root)
-    before = slices.prepare(config, config.dataset)
+    before = settings_of("prepare", config, config.dataset)
     save(root / "a" / "000.png", size=(30, 30))
-    after = slices.prepare(read(root)[0], config.dataset)
+    after = settings_of("prepare", read(root)[0], config.dataset)
     assert before["dataset"].pop("contents") != after["dataset"].pop("contents")
     assert before == after
-    plain = slices.prepare(resolve_once("demo"), "digits")
-    assert plain == slices.prepare(config, "digits")
+    plain = settings_of("prepare", resolve_once("demo"), "digits")
+    assert plain == settings_of("prepare", config, "digits")
     assert not {"contents", "smallest_class"} & set(plain["dataset"])
 
 
@@ -216,16 +217,16 @@ def test_label_budgets_fit_the_images(tmp_path):
     config, found = read(root)
     assert (found.train, found.smallest_class) == (48, 8)
     # 16 labels are as many as can be, eight of each class.
-    assert slices.budgets(config, config.dataset) == [48]
-    assert slices.few_shot(config, config.dataset, "drl")["few_shot"]["labels"] == [16]
+    assert budgets(config, config.dataset) == [48]
+    assert settings_of("few_shot", config, config.dataset, "drl")["few_shot"]["labels"] == [16]
     config, _ = read(root, "demo", "studies.probe.label_budgets=[10,16,20,30]", "studies.few_shot.labels=[10,100]")
-    assert slices.budgets(config, config.dataset) == [10, 16]
-    assert slices.few_shot(config, config.dataset, "drl")["few_shot"]["labels"] == [10, 16]
+    assert budgets(config, config.dataset) == [10, 16]
+    assert settings_of("few_shot", config, config.dataset, "drl")["few_shot"]["labels"] == [10, 16]
     config, _ = read(root, "demo", "studies.probe.label_budgets=[20,40,60,80]")
-    assert slices.budgets(config, config.dataset) == [16]
+    assert budgets(config, config.dataset) == [16]
     validating = read(root, "demo", "studies.probe.select=best_val", "studies.probe.label_budgets=[15,16,20,30]")[0]
     left = found.smallest_class - found.validation // 2
-    assert slices.budgets(validating, config.dataset) == [2 * left]
+    assert budgets(validating, config.dataset) == [2 * left]
 
 
 @pytest.mark.parametrize("scale", ["demo", "lite", "paper"])
@@ -236,11 +237,11 @@ def test_a_study_is_planned_at_every_scale(tmp_path, scale, mode):
     config = config.model_copy(update={"dataset": name})
     own_study_fits(config, config.dataset, recipe)
     for part in PARTS:
-        settings = slices.study(config, config.dataset, part)
+        settings = settings_of(f"study_{part}", config, config.dataset)
         assert [name for name, _ in settings["recipes"]] == ["drl", "vdrl", "ae"]
         assert settings["datasets"] == [[config.dataset, "own"]]
     for name in ("drl", "vdrl", "ae"):
-        slices.code_view(config, config.dataset, name)
+        settings_of("code_view", config, config.dataset, name)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ def test_what_a_study_cannot_do_is_one_line(tmp_path, sets, said):
     root = folder(tmp_path / "own", {"a": 10, "b": 10})
     config = resolve("demo", sets=[f"dataset={root}", *sets])
     with pytest.raises(UserError, match=re.escape(said)):
-        slices.study(config, config.dataset, "few_shot")
+        settings_of("study_few_shot", config, config.dataset)
 
 
 def test_an_unknown_recipe_is_named_at_once():
@@ -267,14 +268,14 @@ def test_an_unknown_recipe_is_named_at_once():
 
 def test_a_configured_dataset_can_be_studied_where_the_papers_items_do_not_fit_it():
     config = resolve("paper", sets=["dataset=digits"])
-    assert slices.study(config, "digits", "probe_curve")["budgets"] == {"digits": 1297}
-    assert slices.budgets(config, "digits") == [1000, 1297]
+    assert settings_of("study_probe_curve", config, "digits")["budgets"] == {"digits": 1297}
+    assert budgets(config, "digits") == [1000, 1297]
     with pytest.raises(UserError, match="5000 labels are more than the 1297 training images"):
-        slices.figure(config, "figure_4")
+        settings_of("figure", config, "figure_4")
     digits = resolve("demo", sets=["dataset=digits", "studies.few_shot.labels=[100,2000]"])
-    slices.figure(digits, "figure_4")
+    settings_of("figure", digits, "figure_4")
     with pytest.raises(UserError, match="2000 labels are more"):
-        slices.figure(digits, "figure_8")
+        settings_of("figure", digits, "figure_8")
 
 
 def test_items_of_the_paper_are_still_checked_at_once_where_they_belong():

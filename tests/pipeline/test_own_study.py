@@ -2,7 +2,7 @@ import pytest
 
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import Model
+from tests.job_settings import trained
 from drl.pipeline.own_study import PARTS, shown, study_dataset, study_file, study_metrics, study_models, study_page
 
 
@@ -12,7 +12,7 @@ def config():
 
 
 def test_models_are_recipes_times_seeds(config):
-    wanted = tuple(Model("digits", recipe, seed) for recipe in ("ae", "drl") for seed in (3, 5))
+    wanted = tuple(trained("digits", recipe, seed) for recipe in ("ae", "drl") for seed in (3, 5))
     assert study_models(config, "digits") == wanted
 
 

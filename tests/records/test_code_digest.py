@@ -10,19 +10,19 @@ import pytest
 
 from drl.errors import UserError
 from drl.files import fingerprint
-from drl.pipeline import slices
+from tests.job_settings import settings_of
 from drl.pipeline.configuration import resolve
 from drl.records import code_digest
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = resolve("demo")
 JOBS = {
-    "prepare": slices.prepare(CONFIG, "digits"),
-    "pretrain": slices.pretrain(CONFIG, "digits", "drl"),
-    "probe": slices.probe(CONFIG, "digits", "drl"),
-    "few_shot": slices.few_shot(CONFIG, "digits", "vdrl_8d"),
-    "learning_speed": slices.learning_speed(CONFIG, "digits", "drl"),
-    "figure": slices.figure(CONFIG, "figure_4"),
+    "prepare": settings_of("prepare", CONFIG, "digits"),
+    "pretrain": settings_of("pretrain", CONFIG, "digits", "drl"),
+    "probe": settings_of("probe", CONFIG, "digits", "drl"),
+    "few_shot": settings_of("few_shot", CONFIG, "digits", "vdrl_8d"),
+    "learning_speed": settings_of("learning_speed", CONFIG, "digits", "drl"),
+    "figure": settings_of("figure", CONFIG, "figure_4"),
 }
 
 
@@ -31,8 +31,8 @@ def copy(tmp_path):
     """Return a function that edits a file of a copy of drl/ and returns all jobs' digests there."""
     shutil.copytree(ROOT / "drl", tmp_path / "drl", ignore=shutil.ignore_patterns("__pycache__"))
     others = ("vdrl", "ae", "simclr")
-    jobs = {**JOBS, **{name: slices.pretrain(CONFIG, "digits", name) for name in others}}
-    jobs["usage"] = slices.figure(CONFIG, "code_usage")
+    jobs = {**JOBS, **{name: settings_of("pretrain", CONFIG, "digits", name) for name in others}}
+    jobs["usage"] = settings_of("figure", CONFIG, "code_usage")
     commands = {name: {"usage": "figure", **dict.fromkeys(others, "pretrain")}.get(name, name) for name in jobs}
 
     def digests(file=None, old=None, new=None):
@@ -78,14 +78,14 @@ def made_by_hand(tmp_path_factory):
     ]
     config = resolve("demo", sets=small)
     settings = {
-        "prepare": slices.prepare(config, "digits"),
-        "pretrain": slices.pretrain(config, "digits", "drl"),
-        "probe": slices.probe(config, "digits", "drl"),
-        "few_shot": slices.few_shot(config, "digits", "drl"),
-        "learning_speed": slices.learning_speed(config, "digits", "drl"),
-        "figure": slices.figure(config, "figure_4"),
-        "fine_tune": slices.fine_tune(config, "digits", "none", 20),
-        "theory": slices.theory(config),
+        "prepare": settings_of("prepare", config, "digits"),
+        "pretrain": settings_of("pretrain", config, "digits", "drl"),
+        "probe": settings_of("probe", config, "digits", "drl"),
+        "few_shot": settings_of("few_shot", config, "digits", "drl"),
+        "learning_speed": settings_of("learning_speed", config, "digits", "drl"),
+        "figure": settings_of("figure", config, "figure_4"),
+        "fine_tune": settings_of("fine_tune", config, "digits", "none", 20),
+        "theory": settings_of("theory", config),
     }
     words = [word for setting in small for word in ("--set", setting)]
     model = ["--dataset", "digits", "--recipe", "drl", "--threads", "1"]

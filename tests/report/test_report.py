@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from drl.pipeline.items import ITEMS, section_of
+from drl.pipeline.items import section_of
+from tests.job_settings import ITEMS
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright, of the dev extra, opens the report").expect
 WHOLE = "DRL_REPORT" in os.environ

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import drl.reporting
-from drl.pipeline.items import BUILT, ITEMS
+from tests.job_settings import BUILT, ITEMS
 
 MODULES = sorted(f"drl.reporting.{path.stem}" for path in Path(drl.reporting.__file__).parent.glob("[!_]*.py"))
 

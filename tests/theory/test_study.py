@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from drl.diffusion.sde import VE, VP
 from drl.errors import UserError
 from drl.files import sha256
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
 from drl.pipeline.items import measurements
+from tests.job_settings import settings_of
 from drl.records.code_digest import ENTRY_POINTS, command_digest, reached
 from drl.records.metrics import read_metrics
 from drl.records.run_card import read_card
@@ -129,7 +129,7 @@ def test_the_study_is_one_job_a_seed():
     assert measurements(resolve("demo", sets=["dataset=mnist5k", "seeds=1"]), "theory") == (
         "metrics/theory/mixture/seed0.csv",
     )
-    assert slices.theory(config)["theory"]["code_size"] < 2 * len(slices.theory(config)["theory"]["mixture"]["planes"])
+    assert settings_of("theory", config)["theory"]["code_size"] < 2 * len(settings_of("theory", config)["theory"]["mixture"]["planes"])
 
 
 def test_its_code_is_followed():

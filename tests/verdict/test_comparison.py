@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 
 from drl.errors import UserError
-from drl.pipeline import slices
+from tests.job_settings import settings_of
 from drl.pipeline.configuration import resolve
 from drl.reporting.paper_values import paper_values
 from drl.verdict.comparison import compare, comparison
 
-PAPER = slices.compare(resolve("paper"))
-LITE = slices.compare(resolve("lite"))
+PAPER = settings_of("compare", resolve("paper"))
+LITE = settings_of("compare", resolve("lite"))
 
 
 def table_1(rows):

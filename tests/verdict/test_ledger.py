@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from drl.errors import UserError
 from drl.files import sha256
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import ITEMS
+from tests.job_settings import ITEMS, settings_of
 from drl.verdict.claims.claim import Claim, Part
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.estimates import Estimate
@@ -114,7 +113,7 @@ def test_every_claim_names_items_that_there_are_and_a_source():
 
 @pytest.mark.parametrize("scale", ["demo", "lite", "paper"])
 def test_without_any_measurement_every_claim_was_not_run(scale):
-    settings = slices.claims(resolve(scale))
+    settings = settings_of("claims", resolve(scale))
     frame = ledger(Evidence(scale, settings["items"], {}), 0.95)
     assert set(frame["claim"]) == set(CLAIMS)
     assert set(frame["claim_verdict"]) == {"not run"}
@@ -122,7 +121,7 @@ def test_without_any_measurement_every_claim_was_not_run(scale):
 
 
 def test_the_paper_s_own_tables_are_read_beside_ours():
-    frame = ledger(Evidence("paper", slices.claims(resolve("paper"))["items"], {}), 0.95)
+    frame = ledger(Evidence("paper", settings_of("claims", resolve("paper"))["items"], {}), 0.95)
     rows = frame[frame["claim"] == "drl_helps"].set_index(["dataset", "part"])
     # Table 1: 74.31 with DRL, 73.68 without.
     assert rows.loc[("cifar10", "100 labels"), "paper"] == pytest.approx(0.63)
@@ -184,7 +183,7 @@ def test_another_scale_s_metrics_are_refused(tmp_path):
 
 def test_the_ledger_of_the_lite_results_is_that_of_the_present_claims(tmp_path):
     """It is made of the metrics beside it: `drl claims docs/results/lite/metrics/*/*/*/*.csv … --scale lite`."""
-    settings = slices.claims(resolve("lite"))
+    settings = settings_of("claims", resolve("lite"))
     claims(sorted((LITE / "metrics").rglob("*.csv")), tmp_path / "claims.csv", settings, "code")
     for name in ("claims.csv", "claims.md"):
         assert (tmp_path / name).read_text() == (LITE / name).read_text()
@@ -192,6 +191,6 @@ def test_the_ledger_of_the_lite_results_is_that_of_the_present_claims(tmp_path):
 
 def test_the_card_of_the_lite_ledger_is_that_of_the_present_claims():
     card = json.loads((LITE / "cards" / "claims.json").read_text())
-    assert card["settings"] == json.loads(json.dumps(slices.claims(resolve("lite"))))
+    assert card["settings"] == json.loads(json.dumps(settings_of("claims", resolve("lite"))))
     assert card["outputs"] == {name: sha256(LITE / name) for name in ("claims.csv", "claims.md")}
     assert card["git"]["dirty"] is False

@@ -10,9 +10,8 @@ from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 
 from drl.files import sha256
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT, ITEMS
+from tests.job_settings import BUILT, ITEMS, settings_of
 from drl.verdict.comparison import comparison
 from drl.verdict.evidence import Evidence
 from drl.verdict.ledger import ledger
@@ -33,12 +32,12 @@ def html(text):
 @pytest.fixture
 def results(tmp_path):
     """A folder of results with a ledger and a comparison."""
-    pages = slices.claims(CONFIG)
+    pages = settings_of("claims", CONFIG)
     cells = {"figure_12": pd.read_csv(LITE / "figure_12.csv")}
     found = cells["figure_12"].rename(columns={"mean": "value", "n_seeds": "n"})
     cells["figure_12"] = found.assign(replicate="mean", arm="", labels=None)
     ledger(Evidence("lite", pages["items"], cells), 0.95).to_csv(tmp_path / "claims.csv", index=False)
-    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, slices.compare(CONFIG)).to_csv(
+    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, settings_of("compare", CONFIG)).to_csv(
         tmp_path / "comparison.csv", index=False
     )
     (tmp_path / "figures").mkdir()

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from drl.errors import UserError
-from drl.pipeline import slices
+from tests.job_settings import settings_of
 from drl.pipeline.configuration import resolve
 from drl.records.metrics import COLUMNS
 from drl.reporting import few_shot_curves, fid_table, fine_tuning_tables, probe_curves, silhouette_curves
@@ -106,7 +106,7 @@ def fine_tuned(arms, epochs=(1, 2)):
 
 
 def table_settings(number):
-    return slices.table(resolve("lite"), f"table_{number}")
+    return settings_of("table", resolve("lite"), f"table_{number}")
 
 
 def test_fine_tunings_are_paired_by_seed_and_split(tmp_path):
@@ -135,7 +135,7 @@ def test_the_last_t_of_each_run_counts():
         for metric, values in (("t", (0.10, 0.12)), ("t_without_gradient", (0.10, 0.11)), ("accuracy", (80, 90)))
         for epoch, value in enumerate(values)
     ]
-    settings = slices.figure(resolve("lite"), "t_trajectory")
+    settings = settings_of("figure", resolve("lite"), "t_trajectory")
     cells = from_metrics(frame_of(rows), "t_trajectory", settings)
     assert dict(zip(cells["metric"], cells["value"], strict=True)) == {
         "t": 0.12,
@@ -150,7 +150,7 @@ def test_accuracies_of_runs_of_different_lengths_are_those_of_one_epoch():
         for arm, last in (("drl", 4), ("drl_t01", 2))
         for epoch in range(1, last + 1)
     ]
-    cells = from_metrics(frame_of(rows), "t_trajectory", slices.figure(resolve("lite"), "t_trajectory"))
+    cells = from_metrics(frame_of(rows), "t_trajectory", settings_of("figure", resolve("lite"), "t_trajectory"))
     assert dict(zip(cells["arm"], cells["value"], strict=True)) == {"drl": 20, "drl_t01": 20}
 
 

@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from drl.config.schema import SCALES
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT, ITEMS
+from tests.job_settings import BUILT, ITEMS
 from tests.workflow.conftest import ROOT, rule_functions
 
 resolve_once = cache(lambda scale, sets=(): resolve(scale, sets=sets))

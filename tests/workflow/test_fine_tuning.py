@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drl.pipeline.items import ITEMS
+from tests.job_settings import ITEMS
 from tests.workflow.conftest import Project, job_counts
 
 TARGETS = ("table_1", "table_2", "table_3", "table_4", "table_5", "t_trajectory")

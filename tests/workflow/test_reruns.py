@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from safetensors import safe_open
 
 from drl.files import sha256
-from drl.pipeline.items import BUILT, ITEMS
+from tests.job_settings import BUILT, ITEMS
 from drl.records.metrics import read_metrics
 from tests.workflow.conftest import Project
 

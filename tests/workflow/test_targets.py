@@ -3,7 +3,7 @@
 import pytest
 
 from drl.config.schema import SCALES
-from drl.pipeline.items import BUILT
+from tests.job_settings import BUILT
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -7,7 +7,7 @@ import pytest
 from drl.config.merge import overlay
 from drl.config.resolve import FOLDER, assignments, read_yaml
 from drl.errors import UserError
-from drl.pipeline import slices
+from tests.job_settings import settings_of
 from drl.pipeline.configuration import load
 from drl.pipeline.configuration import resolve as read
 
@@ -59,7 +59,7 @@ def complaint(*sets: str) -> str:
 
 
 def planned(config, arm="drl", labels=100, dataset="digits"):
-    return slices.fine_tune(config, dataset, arm, labels)
+    return settings_of("fine_tune", config, dataset, arm, labels)
 
 
 def refused(config, arm="drl", labels=100, dataset="digits") -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from drl.pipeline import slices
-from drl.pipeline.items import fine_tunings, models
+from drl.pipeline.items import models
+from tests.job_settings import fine_tunings, settings_of
 from tests.config.fine_tuning.shared import complaint, small
 
 ROW = "items.table_1.beyond=[{{arm: {0}, in_place_of: none, dataset: digits, labels: 100}}]"
@@ -43,7 +43,7 @@ def test_a_row_beyond_the_paper_that_is_a_column_makes_no_run_twice():
 def test_the_trajectory_runs_only_what_it_draws():
     config = small("studies.fine_tune.labels.digits=[200,300]")
     assert {run.labels for run in fine_tunings(config, "t_trajectory")} == {200}
-    assert slices.figure(config, "t_trajectory")["labels"] == {"digits": 200}
+    assert settings_of("figure", config, "t_trajectory")["labels"] == {"digits": 200}
 
 
 def test_the_trajectory_has_one_start_an_arm():

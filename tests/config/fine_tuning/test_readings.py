@@ -2,14 +2,14 @@
 
 import pytest
 
-from drl.pipeline import slices
+from tests.job_settings import settings_of
 from tests.config.fine_tuning.shared import FEWEST, SETTINGS, TABLES, resolve, small
 
 
 def test_tables_2_and_3_read_the_runs_early_and_the_others_at_their_end():
     config = resolve("paper")
     for number, item in enumerate(TABLES, start=1):
-        settings = slices.table(config, item)
+        settings = settings_of("table", config, item)
         assert settings["number"] == number
         assert settings["reading"] == {"epoch": 100 if number in (2, 3) else None, "select": "last"}
         assert settings["arms"] == [[n, config.arms[n].label, n.startswith("none")] for n in config.items[item].arms]
@@ -17,10 +17,10 @@ def test_tables_2_and_3_read_the_runs_early_and_the_others_at_their_end():
         wanted = FEWEST if number in (3, 4) else SETTINGS
         assert [(name, n) for name, labels in settings["labels"] for n in labels] == wanted
         assert (settings["seeds"], settings["splits"]) == ([0], [12])
-    (row,) = slices.table(config, "table_1")["beyond"]
+    (row,) = settings_of("table", config, "table_1")["beyond"]
     assert (row["arm"], row["in_place_of"], row["dataset"], row["labels"]) == ("drl_official", "drl", "cifar10", 4000)
     assert row["label"] == config.arms["drl_official"].label
-    assert all(not slices.table(config, item)["beyond"] for item in TABLES[1:])
+    assert all(not settings_of("table", config, item)["beyond"] for item in TABLES[1:])
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_tables_2_and_3_read_the_runs_early_and_the_others_at_their_end():
 def test_a_table_is_made_again_when_what_it_shows_changes(changed, again):
     one, two = small(), small(changed)
     shown = (*TABLES, "t_trajectory")
-    assert {item for item in shown if slices.figure(one, item) != slices.figure(two, item)} == again
+    assert {item for item in shown if settings_of("figure", one, item) != settings_of("figure", two, item)} == again

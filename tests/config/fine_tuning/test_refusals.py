@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from drl.config.merge import overlay
 from drl.config.resolve import assignments
-from drl.pipeline import slices
 from drl.pipeline.configuration import load
-from drl.pipeline.items import ITEMS, Model, models
+from drl.pipeline.items import models
+from tests.job_settings import ITEMS, settings_of, trained
 from tests.config.fine_tuning.shared import TABLES, complaint, part, planned, refused, resolve, small
 
 
@@ -175,7 +175,7 @@ def test_a_model_that_is_a_sweep_is_refused():
 def test_a_model_may_differ_in_all_that_is_no_network_of_the_classifier():
     changes = "iterations: 7, batch_size: 3, score: {nf: 8}, times: {kind: sigma_uniform}"
     config = small("recipes.x={inherits: vdrl_70k, " + changes + "}", "arms.drl.model=x")
-    assert Model("digits", "x", 0) in models(config, "table_1")
+    assert trained("digits", "x", 0) in models(config, "table_1")
 
 
 LABELS = "studies.fine_tune.labels, dataset 'digits': "
@@ -241,7 +241,7 @@ def test_what_a_dataset_cannot_give_is_said_when_a_run_is_planned(sets, labels, 
     assert said in line
     assert "studies.fine_tune" in line
     # Who draws only figures that are not about fine-tuning need not care.
-    assert slices.pretrain(config, "digits", "drl")
+    assert settings_of("pretrain", config, "digits", "drl")
 
 
 @pytest.mark.parametrize(

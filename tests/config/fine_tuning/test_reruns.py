@@ -3,7 +3,7 @@
 import pytest
 
 from drl.config.fine_tuning import FineTuneSettings
-from drl.pipeline import slices
+from tests.job_settings import settings_of
 from drl.records import code_digest
 from tests.config.fine_tuning.shared import planned, refused, resolve, small
 
@@ -108,8 +108,8 @@ def test_every_setting_of_the_protocol_reruns_fine_tuning_and_nothing_before_it(
         assert {k: v for k, v in before["fine_tune"].items() if k != key} == {
             k: v for k, v in after["fine_tune"].items() if k != key
         }
-    assert slices.pretrain(one, "digits", "drl_70k") == slices.pretrain(two, "digits", "drl_70k")
-    assert slices.probe(one, "digits", "drl") == slices.probe(two, "digits", "drl")
+    assert settings_of("pretrain", one, "digits", "drl_70k") == settings_of("pretrain", two, "digits", "drl_70k")
+    assert settings_of("probe", one, "digits", "drl") == settings_of("probe", two, "digits", "drl")
 
 
 @pytest.mark.parametrize(
@@ -160,19 +160,19 @@ def test_an_edited_label_list_reruns_the_runs_of_its_dataset(tmp_path):
 
 def test_augmentation_and_number_of_images_rerun_a_pretraining():
     config = small()
-    before = slices.pretrain(config, "digits", "drl_official")
+    before = settings_of("pretrain", config, "digits", "drl_official")
     assert before["recipe"]["augmentation"] == {"operations": 1, "flip": 0.0}
-    assert slices.pretrain(config, "digits", "drl_70k")["recipe"]["augmentation"] is None
+    assert settings_of("pretrain", config, "digits", "drl_70k")["recipe"]["augmentation"] is None
     for change in ("augmentation.operations=2", "augmentation.flip=0.5", "augmentation=null", "train_images=300"):
         other = small(f"recipes.drl_official.{change}")
-        assert slices.pretrain(other, "digits", "drl_official") != before
-        assert slices.pretrain(other, "digits", "drl_70k") == slices.pretrain(config, "digits", "drl_70k")
+        assert settings_of("pretrain", other, "digits", "drl_official") != before
+        assert settings_of("pretrain", other, "digits", "drl_70k") == settings_of("pretrain", config, "digits", "drl_70k")
 
 
 def test_only_a_pretraining_that_augments_depends_on_the_code_of_augmentation():
     config = resolve("paper")
     for name in (member for base in config.recipes for member in config.members(base)):
-        settings = slices.pretrain(config, "cifar10", name)
+        settings = settings_of("pretrain", config, "cifar10", name)
         named = code_digest.named_modules("pretrain", settings)
         augments = "drl.data.augment.laplacenet" in code_digest.reached(code_digest.ENTRY_POINTS["pretrain"], *named)
         assert ("drl.data.augment.laplacenet" in named, augments) == (name == "drl_official",) * 2

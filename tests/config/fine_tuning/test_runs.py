@@ -7,10 +7,10 @@ import pytest
 from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.files import canonical_json
-from drl.pipeline import slices
 from drl.pipeline.arm_checks import check_arms
 from drl.pipeline.configuration import resolve as read
-from drl.pipeline.items import FineTuning, Model, fine_tunings, measurements, models
+from drl.pipeline.items import measurements, models
+from tests.job_settings import fine_tuned, fine_tunings, settings_of, trained
 from tests.config.fine_tuning.shared import EMBEDDED, FEWEST, SETTINGS, TABLES, planned, resolve, small
 
 
@@ -21,8 +21,8 @@ def runs(config, *numbers):
 def test_tables_1_2_and_5_are_77_runs():
     config = resolve("paper")
     arms = ["none", "none_mixup", "drl", "drl_mixup", "vdrl", "mixup_drl", "vdrl_mixup"]
-    expected = {FineTuning(dataset, arm, labels, 12, 0) for dataset, labels in SETTINGS for arm in arms}
-    beyond = FineTuning("cifar10", "drl_official", 4000, 12, 0)
+    expected = {fine_tuned(dataset, arm, labels, 12, 0) for dataset, labels in SETTINGS for arm in arms}
+    beyond = fine_tuned("cifar10", "drl_official", 4000, 12, 0)
     assert len(expected) == 77
     assert runs(config, 1, 2, 5) == expected | {beyond}
     assert runs(config, 2) <= runs(config, 1)
@@ -33,7 +33,7 @@ def test_tables_1_2_and_5_are_77_runs():
 def test_tables_3_and_4_add_three_autoencoders_and_three_searches():
     config = resolve("paper")
     added = runs(config, 3, 4) - runs(config, 1, 2, 5)
-    assert added == {FineTuning(dataset, arm, n, 12, 0) for dataset, n in FEWEST for arm in ("ae", "drl_search")}
+    assert added == {fine_tuned(dataset, arm, n, 12, 0) for dataset, n in FEWEST for arm in ("ae", "drl_search")}
     assert {run for run in runs(config, 4) if run.arm == "drl_search"} == set(), "it stops early"
     assert runs(config, 4) <= runs(config, 1, 3)
 
@@ -47,15 +47,15 @@ def test_no_run_is_made_twice():
     assert len(set().union(*files)) == len(everything), "each has a file of its own"
     for item in TABLES:
         assert len(fine_tunings(config, item)) == len(set(fine_tunings(config, item)))
-    assert FineTuning("cifar10", "drl", 100, 12, 0).name == "cifar10/drl/labels100_split12_seed0"
+    assert fine_tuned("cifar10", "drl", 100, 12, 0).name == "cifar10/drl/labels100_split12_seed0"
 
 
 def test_tables_need_twelve_pretrainings_and_one_of_the_authors_kind():
     config = resolve("paper")
     needed = {model for item in TABLES for model in models(config, item)}
     four = ("drl_70k", "vdrl_70k", "mixup_drl_70k", "ae_70k")
-    twelve = {Model(dataset, name, 0) for dataset in ("cifar10", "cifar100", "miniimagenet") for name in four}
-    assert needed == twelve | {Model("cifar10", "drl_official", 0)}
+    twelve = {trained(dataset, name, 0) for dataset in ("cifar10", "cifar100", "miniimagenet") for name in four}
+    assert needed == twelve | {trained("cifar10", "drl_official", 0)}
     for item in TABLES:
         assert len(models(config, item)) == len(set(models(config, item)))
 
@@ -64,10 +64,10 @@ def test_the_trajectory_of_t_adds_five_runs_and_no_model():
     config = resolve("paper")
     drawn = set(fine_tunings(config, "t_trajectory"))
     starts = {"drl": 0.5, "drl_t01": 0.1, "drl_t09": 0.9, "drl_t01_free": 0.1, "drl_t05_free": 0.5, "drl_t09_free": 0.9}
-    assert drawn == {FineTuning("cifar10", arm, 100, 12, 0) for arm in starts}
+    assert drawn == {fine_tuned("cifar10", arm, 100, 12, 0) for arm in starts}
     assert {run.arm for run in drawn - runs(config, 1)} == set(starts) - {"drl"}
-    assert models(config, "t_trajectory") == (Model("cifar10", "drl_70k", 0),)
-    shown = slices.figure(config, "t_trajectory")
+    assert models(config, "t_trajectory") == (trained("cifar10", "drl_70k", 0),)
+    shown = settings_of("figure", config, "t_trajectory")
     assert {name: (start, not name.endswith("_free")) for name, start in starts.items()} == {
         name: (start, decays) for name, _, start, decays in shown["arms"]
     }
@@ -87,7 +87,7 @@ def test_a_fine_tuning_starts_from_the_pretraining_of_its_own_seed():
     config = resolve("lite")
     for item in TABLES:
         needed = {
-            Model(run.dataset, config.arms[run.arm].model, run.seed)
+            trained(run.dataset, config.arms[run.arm].model, run.seed)
             for run in fine_tunings(config, item)
             if config.arms[run.arm].model
         }
@@ -108,7 +108,7 @@ def test_splits_and_seeds_are_axes(splits, pairs):
     drawn = fine_tunings(config, "table_2")
     assert {(run.seed, run.split) for run in drawn} == pairs
     assert len(drawn) == len(pairs) * len(config.items["table_2"].arms)
-    settings = slices.table(config, "table_2")
+    settings = settings_of("table", config, "table_2")
     assert settings["seeds"] == [0, 1]
     assert settings["splits"] == sorted({split for _, split in pairs})
 
@@ -151,5 +151,5 @@ def test_every_embedded_dataset_can_stand_in_for_the_others(scale, dataset):
 
 def test_another_dataset_is_one_word_on_the_command_line():
     config = read("demo", sets=["dataset=mnistm5k"])
-    assert fine_tunings(config, "table_2") == tuple(FineTuning("mnistm5k", arm, 100, 12, 0) for arm in ("none", "drl"))
-    assert slices.table(config, "table_2")["labels"] == [["mnistm5k", [100]]]
+    assert fine_tunings(config, "table_2") == tuple(fine_tuned("mnistm5k", arm, 100, 12, 0) for arm in ("none", "drl"))
+    assert settings_of("table", config, "table_2")["labels"] == [["mnistm5k", [100]]]

@@ -6,7 +6,7 @@ import pytest
 from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.laplacenet.schedule import Schedule
-from drl.pipeline.items import fine_tunings
+from tests.job_settings import fine_tunings
 from tests.config.fine_tuning.shared import TABLES, resolve
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from drl.config.merge import overlay
 from drl.pipeline.configuration import load
-from drl.pipeline.items import FineTuning
+from tests.job_settings import fine_tuned
 from drl.records import code_digest, run_card
 from drl.records.verify import verify
 from tests.config.fine_tuning.shared import part, planned, small
@@ -14,7 +14,7 @@ from tests.config.fine_tuning.shared import part, planned, small
 def made(tmp_path):
     """A folder with the files and the card of a fine-tuning."""
     settings = planned(small())
-    run = FineTuning("digits", "drl", 100, 12, 0)
+    run = fine_tuned("digits", "drl", 100, 12, 0)
     out = tmp_path / "metrics" / "fine_tune" / f"{run.name}.csv"
     out.parent.mkdir(parents=True)
     outputs = [out, out.with_suffix(".safetensors")]
