@@ -10,10 +10,13 @@ import torch
 from PIL import Image
 
 from drl.config.datasets import DatasetSettings
+from drl.config.jobs import PretrainJob
 from drl.config.recipes import Recipe
+from drl.config.studies import CodeUsageSettings
 from drl.data.prepare import prepare
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
+from drl.models.model_file import About
 from drl.records.run_card import write_card
 
 SIZE, CLASSES = 8, 3
@@ -25,7 +28,7 @@ DECODER = SCORE | {"kind": "unet"}
 KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "unconditional", "supervised")
 
 
-def recipe(kind: str = "drl", **changes: Any) -> dict[str, Any]:
+def recipe(kind: str = "drl", **changes: Any) -> Recipe:
     """Return a resolved recipe with networks as small as they get."""
     values: dict[str, Any] = {
         "label": kind.upper(),
@@ -37,19 +40,24 @@ def recipe(kind: str = "drl", **changes: Any) -> dict[str, Any]:
         "batch_size": 8,
         "iterations": 12,
     }
-    return Recipe.model_validate(values | changes).slice()
+    return Recipe.model_validate(values | changes)
 
 
-def settings(kind: str = "drl", **changes: Any) -> dict[str, Any]:
+def settings(kind: str = "drl", **changes: Any) -> PretrainJob:
     """Return the settings of `drl pretrain`."""
-    usage = {"times": 2, "images": 6, "t": [0.2, 0.8]}
-    return {"recipe": recipe(kind, **changes), "code_usage": usage, "snapshots": 2}
+    usage = CodeUsageSettings(times=2, images=6, t=(0.2, 0.8))
+    return PretrainJob(recipe=recipe(kind, **changes), code_usage=usage, snapshots=2)
 
 
-def build(recipe: dict[str, Any], facts: ImageFacts):
+def build(recipe: Recipe, facts: ImageFacts):
     """Return a method with fresh weights for images of other sizes."""
     neutral = torch.ones(1, facts.channels, 1, 1)
     return build_method(recipe, facts, 0 * neutral, neutral)
+
+
+def about(recipe: str = "r", seed: int = 0, dataset: str = "stripes", scale: str = "test") -> About:
+    """Return which model a file is said to hold."""
+    return About(scale, dataset, recipe, seed)
 
 
 def method(kind: str = "drl", seed: int = 0, **changes: Any):

@@ -1,4 +1,4 @@
-"""Settings of each method: the weights in its objective. One class a method, picked by `kind`.
+"""Settings of each method: the weights in its objective. Each method has one class, which `kind` selects.
 
 They live here and not beside the objectives, because reading the configuration must not import torch.
 """
@@ -14,50 +14,86 @@ from drl.config.diffusion import Time
 
 Network = Literal["score", "decoder"]
 Probability = Annotated[float, Field(ge=0, le=1)]
+PAPER = (
+    "Mittal, Abstreiter, Bauer, Schölkopf, Mehrjou: *Diffusion Based Representation Learning*, ICML 2023 "
+    "([arXiv:2105.14257](https://arxiv.org/abs/2105.14257))"
+)
+SIMCLR = (
+    "Chen, Kornblith, Norouzi, Hinton: *A Simple Framework for Contrastive Learning of Visual Representations*, "
+    "ICML 2020"
+)
 
 
-class Method(Settings):
-    """Base of the methods' settings: says which network a method has beside its encoder, and whether it has one."""
+class MethodBase(Settings):
+    """Base of the methods' settings.
+
+    Attributes:
+        network: Which network a method has besides its encoder.
+        encodes: Whether it has an encoder.
+        goal: What it is trained by, for model cards.
+        source: Where that is written.
+    """
 
     network: ClassVar[Network | None] = None
     encodes: ClassVar[bool] = True
+    goal: ClassVar[str] = "an objective of its own"
+    source: ClassVar[str] = "none is known"
 
 
-class DRLSettings(Method):
-    """Diffusion based representation learning with a deterministic code (paper Eq. 8)."""
+class DeterministicCodeSettings(MethodBase):
+    """What methods have in common whose code has an L1 penalty."""
 
-    network: ClassVar[Network | None] = "score"
-    kind: Literal["drl"] = "drl"
     l1_weight: float = Field(default=1e-5, ge=0, description="lambda of the L1 norm of z. Paper App. D: 1e-5.")
-    mixup: bool = Field(
-        default=False,
-        description="Mixup-DRL (Table 5): the encoder sees lam x0 + (1 - lam) x0', the image's loss is weighted 2 lam.",
-    )
 
 
-class VDRLSettings(Method):
-    """Variational DRL: a Gaussian code with a KL penalty (paper Eq. 8, section 2.1)."""
+class GaussianCodeSettings(MethodBase):
+    """What methods have in common whose code is Gaussian, with a KL penalty."""
 
-    network: ClassVar[Network | None] = "score"
-    kind: Literal["vdrl"] = "vdrl"
     kl_weight: float = Field(
         default=1e-5,
         ge=0,
         description="lambda of the KL divergence to N(0, I), per image. Authors' README: 1e-5 (paper App. D: 1e-7, "
         "for the 2-d models, whose KL was summed over the batch).",
     )
-    mixup: bool = Field(default=False, description="As in drl.")
 
 
-class CDAESettings(Method):
+class MixupSettings(MethodBase):
+    """What methods have in common that may mix the images that the encoder sees."""
+
+    mixup: bool = Field(
+        default=False,
+        description="Mixup-DRL (Table 5): the encoder sees lam x0 + (1 - lam) x0', the image's loss is weighted 2 lam.",
+    )
+
+
+class DRLSettings(MixupSettings, DeterministicCodeSettings):
+    """Diffusion based representation learning with a deterministic code (paper Eq. 8)."""
+
+    network: ClassVar[Network | None] = "score"
+    goal: ClassVar[str] = "conditional denoising score matching, with an L1 penalty on the code"
+    source: ClassVar[str] = f"{PAPER}, Eqs. 7 and 8"
+    kind: Literal["drl"] = "drl"
+
+
+class VDRLSettings(MixupSettings, GaussianCodeSettings):
+    """Variational DRL: a Gaussian code with a KL penalty (paper Eq. 8, section 2.1)."""
+
+    network: ClassVar[Network | None] = "score"
+    goal: ClassVar[str] = "conditional denoising score matching, with a Gaussian code and a KL penalty"
+    source: ClassVar[str] = f"{PAPER}, section 2.1"
+    kind: Literal["vdrl"] = "vdrl"
+
+
+class CDAESettings(DeterministicCodeSettings):
     """Conditional denoising autoencoder: the conditional network predicts x_0 in place of the score (paper App. F)."""
 
     network: ClassVar[Network | None] = "score"
+    goal: ClassVar[str] = "denoising of the image by a network that is told the code"
+    source: ClassVar[str] = f"{PAPER}, App. F"
     kind: Literal["cdae"] = "cdae"
-    l1_weight: float = Field(default=1e-5, ge=0, description="As in drl.")
 
 
-class Reconstruction(Method):
+class ReconstructionSettings(MethodBase):
     """What methods have in common whose decoder makes images from codes."""
 
     network: ClassVar[Network | None] = "decoder"
@@ -68,31 +104,41 @@ class Reconstruction(Method):
     )
 
 
-class AESettings(Reconstruction):
-    """Autoencoder: reconstructs x_0 from its code."""
+class AutoencoderSettings(ReconstructionSettings):
+    """What methods have in common that reconstruct images from codes of the images themselves."""
 
-    kind: Literal["ae"] = "ae"
-    l1_weight: float = Field(default=0.0, ge=0, description="Of the L1 norm of z. Successor: 0 (Fig. 8: 1e-5).")
     dequantise: bool = Field(
         default=False, description="Add U(0, 1) / 256 to pixels in [0, 1] (authors' stand-alone autoencoders)."
     )
 
 
-class VAESettings(Reconstruction):
+class AESettings(AutoencoderSettings, DeterministicCodeSettings):
+    """Autoencoder: reconstructs x_0 from its code."""
+
+    goal: ClassVar[str] = "reconstruction of the image from its code"
+    source: ClassVar[str] = f"{PAPER}, section 3.1"
+    kind: Literal["ae"] = "ae"
+    l1_weight: float = Field(default=0.0, ge=0, description="Of the L1 norm of z. Successor: 0 (Fig. 8: 1e-5).")
+
+
+class VAESettings(AutoencoderSettings, GaussianCodeSettings):
     """Variational autoencoder: a Gaussian code with a KL penalty."""
 
+    goal: ClassVar[str] = "reconstruction of the image from a Gaussian code, with a KL penalty"
+    source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["vae"] = "vae"
     kl_weight: float = Field(default=1.0, ge=0, description="Of the KL divergence, per image. Successor: 1.")
-    dequantise: bool = Field(default=False, description="As in ae.")
 
 
-class DAESettings(Reconstruction):
+class DAESettings(ReconstructionSettings):
     """Denoising autoencoder: reconstructs x_0 from the code of x_t, every t weighted alike (paper App. F)."""
 
+    goal: ClassVar[str] = "reconstruction of the image from the code of a noisy copy"
+    source: ClassVar[str] = f"{PAPER}, App. F"
     kind: Literal["dae"] = "dae"
 
 
-class Contrastive(Method):
+class ContrastiveSettings(MethodBase):
     """What the contrastive methods have in common (Chen et al. 2020)."""
 
     temperature: float = Field(default=0.5, gt=0, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
@@ -105,9 +151,11 @@ class Contrastive(Method):
     )
 
 
-class SimCLRSettings(Contrastive):
+class SimCLRSettings(ContrastiveSettings):
     """SimCLR: the code of an image is that of its augmented copies (Chen et al. 2020)."""
 
+    goal: ClassVar[str] = "agreement of the codes of augmented copies of an image"
+    source: ClassVar[str] = f"{SIMCLR}; {PAPER}, section 3.1"
     kind: Literal["simclr"] = "simclr"
     crop_scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] = Field(
         default=(0.08, 1.0), description="Area of the random crop, of the image's. Successor: 0.08 to 1."
@@ -133,9 +181,11 @@ class SimCLRSettings(Contrastive):
         return self
 
 
-class SimCLRGaussSettings(Contrastive):
+class SimCLRGaussSettings(ContrastiveSettings):
     """SimCLR whose only augmentation is Gaussian noise on the pixels (paper section 3.1)."""
 
+    goal: ClassVar[str] = "agreement of the codes of noisy copies of an image"
+    source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["simclr_gauss"] = "simclr_gauss"
     gauss_std: Annotated[float, Field(gt=0)] | Literal["schedule"] = Field(
         default="schedule",
@@ -143,17 +193,21 @@ class SimCLRGaussSettings(Contrastive):
     )
 
 
-class UnconditionalSettings(Method):
+class UnconditionalSettings(MethodBase):
     """Denoising score matching without an encoder (paper Eq. 5, App. I)."""
 
     network: ClassVar[Network | None] = "score"
     encodes: ClassVar[bool] = False
+    goal: ClassVar[str] = "denoising score matching, without a code"
+    source: ClassVar[str] = f"{PAPER}, Eq. 5"
     kind: Literal["unconditional"] = "unconditional"
 
 
-class SupervisedSettings(Method):
+class SupervisedSettings(MethodBase):
     """The encoder learns the classes, at t = 0; its codes measure samples where Inception's are not at hand."""
 
+    goal: ClassVar[str] = "cross-entropy of a linear layer on the code"
+    source: ClassVar[str] = "no paper; used here to measure samples"
     kind: Literal["supervised"] = "supervised"
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from drl.config.diffusion import SDESettings, VESettings
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,11 @@ class VP:
 SDE = VE | VP
 
 
-def make_sde(settings: dict[str, Any]) -> SDE:
-    """Build the SDE that a recipe's `sde` section names.
-
-    Args:
-        settings: `kind` (ve or vp) and that kind's own keys.
-    """
-    values = dict(settings)
-    kinds: dict[str, type[VE] | type[VP]] = {"ve": VE, "vp": VP}
-    return kinds[values.pop("kind")](**values)
+def make_sde(settings: SDESettings) -> SDE:
+    """Build the SDE that a recipe's `sde` section names."""
+    if isinstance(settings, VESettings):
+        return VE(settings.sigma_min, settings.sigma_max)
+    return VP(settings.beta_min, settings.beta_max)
 
 
 def per_image(values: Tensor, like: Tensor) -> Tensor:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from drl.config.diffusion import SigmaUniformTimes, SingleTime, TimesSettings
 from drl.diffusion.sde import SDE, VE
 
 
-def sample_times(settings: dict[str, Any], sde: SDE, n: int, generator: torch.Generator) -> Tensor:
+def sample_times(settings: TimesSettings, sde: SDE, n: int, generator: torch.Generator) -> Tensor:
     """Draw n times.
 
     Args:
@@ -24,11 +23,10 @@ def sample_times(settings: dict[str, Any], sde: SDE, n: int, generator: torch.Ge
     Returns:
         t [n] in [0, 1], float32.
     """
-    if settings["kind"] == "single":
-        return torch.full((n,), float(settings["t"]), device=generator.device)
+    if isinstance(settings, SingleTime):
+        return torch.full((n,), settings.t, device=generator.device)
     u = torch.rand(n, generator=generator, device=generator.device)
-    if settings["kind"] == "sigma_uniform":
+    if isinstance(settings, SigmaUniformTimes):
         assert isinstance(sde, VE)
         return sde.time_of_sigma(sde.sigma_min + u * (sde.sigma_max - sde.sigma_min)).clamp(0, 1)
-    epsilon = float(settings["epsilon"])
-    return epsilon + u * (1 - epsilon)
+    return settings.epsilon + u * (1 - settings.epsilon)

@@ -6,10 +6,12 @@ import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
+from drl.config.networks import UNet, WideResNetSettings
+from drl.config.recipes import Recipe
 from drl.errors import UserError
 
 # Networks with at least so many channels are of the paper's size: measured, smaller ones are slower in bf16 on a CPU.
@@ -77,13 +79,15 @@ def place(
     return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
 
 
-def network_channels(recipe: dict[str, Any]) -> int:
-    """Return the channels at full resolution of a resolved recipe's score network or decoder, to tell its size.
+def network_channels(recipe: Recipe) -> int:
+    """Return the channels at full resolution of a recipe's score network or decoder, to tell its size.
 
     A recipe without either counts half the channels of its WideResNet's first group: 16 for the paper's WRN-28-2.
     """
-    network = recipe["score"] or recipe["decoder"] or {}
-    return int(network.get("nf", 8 * (recipe["encoder"] or {}).get("width", 0)))
+    network = recipe.score or recipe.decoder
+    if isinstance(network, UNet):
+        return network.nf
+    return 8 * recipe.encoder.width if isinstance(recipe.encoder, WideResNetSettings) else 0
 
 
 def peak_memory_bytes(device: torch.device) -> int:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from drl.config.methods import MethodBase
+from drl.config.recipes import Recipe
 from drl.data.batch import Batch
 from drl.data.store import scale_pixels
+from drl.diffusion.sde import SDE, make_sde
 from drl.errors import UserError
+
+M = TypeVar("M", bound=MethodBase)
 
 
 @dataclass(frozen=True)
@@ -29,20 +34,22 @@ class Method(nn.Module, ABC):
     Its parts are modules called `encoder`, `score_network` and, where it reconstructs, `decoder`.
 
     Attributes:
-        recipe: The resolved recipe as plain values.
+        recipe: The resolved recipe.
         facts: Size of the images.
         encoder: None in an unconditional model.
+        sde: The perturbation kernel; methods whose images are never noisy draw t by it.
     """
 
     encoder: nn.Module | None
+    sde: SDE
     pixel_mean: Tensor
     pixel_std: Tensor
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Keep what all methods need.
 
         Args:
-            recipe: A resolved recipe (drl.config.recipes.Recipe.slice()).
+            recipe: A resolved recipe.
             facts: Size of the images.
             mean: Channel means [1, C, 1, 1] of pixels in [0, 1].
             std: Channel deviations, likewise.
@@ -50,15 +57,21 @@ class Method(nn.Module, ABC):
         super().__init__()
         self.recipe = recipe
         self.facts = facts
+        self.sde = make_sde(recipe.sde)
         self.register_buffer("pixel_mean", mean.clone(), persistent=False)
         self.register_buffer("pixel_std", std.clone(), persistent=False)
 
     def train(self, mode: bool = True) -> Self:
         """Switch between training and evaluation; a frozen encoder stays in evaluation mode."""
         super().train(mode)
-        if self.recipe["freeze"] == "encoder" and self.encoder is not None:
+        if self.recipe.freeze == "encoder" and self.encoder is not None:
             self.encoder.eval()
         return self
+
+    def settings(self, kind: type[M]) -> M:
+        """Return the recipe's `method` section as settings of the class that the objective needs."""
+        assert isinstance(self.recipe.method, kind)
+        return self.recipe.method
 
     def trained_encoder(self) -> nn.Module:
         """Return the encoder.
@@ -81,11 +94,11 @@ class Method(nn.Module, ABC):
 
     def scale(self, images: Tensor) -> Tensor:
         """uint8 images -> float32 in the recipe's range."""
-        return scale_pixels(images, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
+        return scale_pixels(images, self.recipe.pixels, self.pixel_mean, self.pixel_std)
 
     def seen(self, x: Tensor) -> Tensor:
         """Scaled pixels -> what networks are given: 2x - 1 where the recipe centres inputs."""
-        return 2 * x - 1 if self.recipe["centre_inputs"] else x
+        return 2 * x - 1 if self.recipe.centre_inputs else x
 
     def compile_parts(self) -> None:
         """Replace what training calls most by a compiled version; the base class leaves all as it is."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from drl.config.recipes import Recipe
 from drl.methods.base import ImageFacts, Method
 
 
-def build_method(recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> Method:
+def build_method(recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> Method:
     """Build the networks of a recipe with fresh weights from torch's default generator.
 
     The module is imported by name, so that a training's code digest covers one method's file and not all.
@@ -22,7 +22,7 @@ def build_method(recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: T
         mean: Channel means [1, C, 1, 1] of pixels in [0, 1].
         std: Channel deviations, likewise.
     """
-    module = importlib.import_module(f"drl.methods.{recipe['method']['kind']}")
+    module = importlib.import_module(f"drl.methods.{recipe.method.kind}")
     method: Method = module.Objective(recipe, facts, mean, std)
     method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
     return method

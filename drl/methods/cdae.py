@@ -16,7 +16,7 @@ class Objective(DeterministicCode, ConditionalScoreMatching):
     def prediction(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return D(x_t, t, z) [B, C, H, W], the estimate of x_0."""
         output = self.network(x_t, self.sde.noise_label(t), z).float()
-        return output / per_image(self.sde.std(t), x_t) if self.recipe["score"]["scale_by_sigma"] else output
+        return output / per_image(self.sde.std(t), x_t) if self.scale_by_sigma else output
 
     def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return the score that the prediction stands for, (m(t) D - x_t) / std(t)^2 [B, C, H, W]."""
@@ -26,4 +26,4 @@ class Objective(DeterministicCode, ConditionalScoreMatching):
     def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
         """Return each image's squared error [B] for given times, codes and noise."""
         prediction = self.prediction(perturb(self.sde, x_0, t, noise), t, z)
-        return reduce_entries((prediction - x_0) ** 2, self.recipe["objective"]["reduction"])
+        return reduce_entries((prediction - x_0) ** 2, self.recipe.objective.reduction)

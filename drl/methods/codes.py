@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from drl.config.methods import DeterministicCodeSettings, GaussianCodeSettings
+from drl.config.recipes import Recipe
 from drl.diffusion.losses import kl_penalty, l1_penalty
 from drl.methods.base import ImageFacts, Method
 from drl.models.build import build_encoder
@@ -20,10 +21,10 @@ class Coder(Method):
     probabilistic: bool = False
     encoder: Encoder
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build the encoder; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
-        self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=self.probabilistic)
+        self.encoder = build_encoder(recipe.encoder, facts, probabilistic=self.probabilistic)
 
     @abstractmethod
     def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -50,11 +51,16 @@ class Coder(Method):
 class DeterministicCode(Coder):
     """A code z = E(x, t) with an L1 penalty. A WideResNet's code is its pooled features, so no entry is negative."""
 
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+        """Keep the penalty's weight, 0 in a method without it; arguments as in Method."""
+        super().__init__(recipe, facts, mean, std)
+        self.l1_weight = recipe.method.l1_weight if isinstance(recipe.method, DeterministicCodeSettings) else 0.0
+
     def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return z and lambda |z|_1."""
         z, _ = self.encoder.latent(self.seen(x), t)
         z = z.float()
-        return z, self.recipe["method"].get("l1_weight", 0.0) * l1_penalty(z)
+        return z, self.l1_weight * l1_penalty(z)
 
 
 class GaussianCode(Coder):
@@ -62,12 +68,17 @@ class GaussianCode(Coder):
 
     probabilistic = True
 
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+        """Keep the penalty's weight; arguments as in Method."""
+        super().__init__(recipe, facts, mean, std)
+        self.kl_weight = self.settings(GaussianCodeSettings).kl_weight
+
     def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return a sample of z (the mean without noise) and lambda KL."""
         mean, log_variance = self.encoder.latent(self.seen(x), t)
         assert log_variance is not None  # the encoder was built probabilistic
         mean, log_variance = mean.float(), log_variance.float()
-        penalty = self.recipe["method"]["kl_weight"] * kl_penalty(mean, log_variance)
+        penalty = self.kl_weight * kl_penalty(mean, log_variance)
         if noise is None:
             return mean, penalty
         return mean + noise * torch.exp(0.5 * log_variance), penalty

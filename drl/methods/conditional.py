@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from drl.config.methods import MixupSettings
+from drl.config.recipes import Recipe
 from drl.data.batch import Batch
 from drl.diffusion.losses import mix
-from drl.diffusion.sde import make_sde
 from drl.diffusion.times import sample_times
 from drl.methods.base import ImageFacts
 from drl.methods.codes import Coder
@@ -20,19 +19,19 @@ from drl.models.build import build_score_network
 class ConditionalScoreMatching(Coder, ScoreMatching):
     """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build encoder and score network; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
-        self.sde = make_sde(recipe["sde"])
-        self.score_network = build_score_network(recipe["score"], facts, self.encoder)
+        self.score_network = build_score_network(recipe.score, facts, self.encoder)
+        self.mixup = isinstance(recipe.method, MixupSettings) and recipe.method.mixup
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return Eq. 8 averaged over the batch, and its two parts."""
         n, device = len(batch.images), batch.images.device
-        t = sample_times(self.recipe["times"], self.sde, n, generator)
+        t = sample_times(self.recipe.times, self.sde, n, generator)
         noise = torch.randn(batch.images.shape, generator=generator, device=device)
         lam = permutation = None
-        if self.recipe["method"].get("mixup", False):
+        if self.mixup:
             lam = torch.rand(n, generator=generator, device=device)
             permutation = torch.randperm(n, generator=generator, device=device)
         code_noise = self.code_noise(n, generator)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drl.config.methods import ContrastiveSettings
+from drl.config.recipes import Recipe
 from drl.data.batch import Batch
-from drl.diffusion.sde import make_sde
 from drl.diffusion.times import sample_times
 from drl.methods.base import ImageFacts, Method
 from drl.models.build import build_encoder
@@ -62,13 +62,13 @@ class Contrastive(Method):
 
     encoder: Encoder
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build encoder and head; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
-        # Only its times are used: where t is random, it is drawn as for the other methods.
-        self.sde = make_sde(recipe["sde"])
-        self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=False)
-        self.projection = projection_head(self.encoder.code_size, recipe["method"]["projection"])
+        self.encoder = build_encoder(recipe.encoder, facts, probabilistic=False)
+        method = self.settings(ContrastiveSettings)
+        self.projection = projection_head(self.encoder.code_size, method.projection)
+        self.temperature, self.t = method.temperature, method.t
 
     @abstractmethod
     def views(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -94,7 +94,7 @@ class Contrastive(Method):
         """Return NT-Xent and the mean cosine for given views [2B, C, H, W] and their times [2B]: what is compiled."""
         # Both views go through the encoder at once, so that batch normalisation cannot tell first from second.
         a, b = self.projection(self.code(views, t)).float().chunk(2)
-        contrastive = nt_xent(a, b, self.recipe["method"]["temperature"]).mean()
+        contrastive = nt_xent(a, b, self.temperature).mean()
         return contrastive, F.cosine_similarity(a.detach(), b.detach()).mean()
 
     def compile_parts(self) -> None:
@@ -103,10 +103,9 @@ class Contrastive(Method):
 
     def times(self, n: int, generator: torch.Generator) -> Tensor:
         """Return the t [n] at which the encoder is asked for n views."""
-        t = self.recipe["method"]["t"]
-        if t == "random":
-            return sample_times(self.recipe["times"], self.sde, n, generator)
-        return torch.full((n,), float(t), device=generator.device)
+        if self.t == "random":
+            return sample_times(self.recipe.times, self.sde, n, generator)
+        return torch.full((n,), self.t, device=generator.device)
 
     def code(self, x: Tensor, t: Tensor) -> Tensor:
         """Return codes [B, D] of scaled images [B, C, H, W] at t [B]."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import yaml
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drl.config.datasets import DatasetSettings
+from drl.config.recipes import Recipe
 from drl.data.batch import Batch
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
@@ -17,7 +16,7 @@ from drl.methods.build import build_method
 MIB = 2**20
 
 
-def describe(name: str, dataset: str, images: DatasetSettings, recipe: dict[str, Any]) -> str:
+def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe) -> str:
     """Return the resolved recipe, trainable parameters by part, operations per image and memory.
 
     Args:
@@ -29,7 +28,7 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: dict[str,
     facts = ImageFacts(images.channels, images.image_size, images.classes)
     neutral = torch.ones(1, images.channels, 1, 1)
     method = build_method(recipe, facts, 0 * neutral, neutral)
-    lines = [f"# recipe {name} on {dataset}", yaml.safe_dump(recipe, sort_keys=False).rstrip(), ""]
+    lines = [f"# recipe {name} on {dataset}", yaml.safe_dump(recipe.slice(), sort_keys=False).rstrip(), ""]
     lines += [f"{'trainable parameters':<54}{'':>12}"]
     lines += [f"  {part:<52}{count:>12,}" for part, count in parameters(method).items()]
     forward, training = operations(method, facts)
@@ -39,8 +38,8 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: dict[str,
         f"{'operations per image, forward':<54}{forward / 1e6:>12,.1f} M multiply-adds",
         f"{'operations per image, training step':<54}{training / 1e6:>12,.1f} M multiply-adds",
         f"{'memory: weights, gradients, Adam, EMA':<54}{5 * weights / MIB:>12,.1f} MiB",
-        f"{'memory: activations of a batch of ' + str(recipe['batch_size']):<54}"
-        f"{activations(method, facts) * recipe['batch_size'] / MIB:>12,.1f} MiB in fp32, at least",
+        f"{'memory: activations of a batch of ' + str(recipe.batch_size):<54}"
+        f"{activations(method, facts) * recipe.batch_size / MIB:>12,.1f} MiB in fp32, at least",
     ]
     return "\n".join(lines)
 

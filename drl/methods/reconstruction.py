@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from drl.config.methods import AutoencoderSettings, ReconstructionSettings
+from drl.config.recipes import Recipe
 from drl.data.batch import Batch
 from drl.data.store import from_unit
 from drl.diffusion.losses import reduce_entries
-from drl.diffusion.sde import make_sde
 from drl.diffusion.times import sample_times
 from drl.methods.base import ImageFacts
 from drl.methods.codes import Coder
@@ -25,11 +24,13 @@ class Reconstruction(Coder):
     them inside the score network's loop); so its probe curve is flat over t by construction.
     """
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build encoder and decoder; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
-        self.sde = make_sde(recipe["sde"])
-        self.decoder = build_decoder(recipe["decoder"], facts, self.encoder)
+        self.decoder = build_decoder(recipe.decoder, facts, self.encoder)
+        self.recon = self.settings(ReconstructionSettings).recon
+        self.dequantise = isinstance(recipe.method, AutoencoderSettings) and recipe.method.dequantise
+        self.gives_logits = recipe.decoder is not None and recipe.decoder.output == "sigmoid"
 
     def corrupt(self, x_0: Tensor, t: Tensor, noise: Tensor | None) -> Tensor:
         """Return what the encoder sees of scaled images [B, C, H, W]; here the images themselves."""
@@ -42,9 +43,9 @@ class Reconstruction(Coder):
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return reconstruction loss + penalty, averaged over the batch, and the two parts."""
         n, device = len(batch.images), batch.images.device
-        t = sample_times(self.recipe["times"], self.sde, n, generator)
+        t = sample_times(self.recipe.times, self.sde, n, generator)
         fractions = None
-        if self.recipe["method"].get("dequantise", False):
+        if self.dequantise:
             fractions = torch.rand(batch.images.shape, generator=generator, device=device)
         noise = self.input_noise(batch.images, generator)
         code_noise = self.code_noise(n, generator)
@@ -57,7 +58,7 @@ class Reconstruction(Coder):
     ) -> tuple[Tensor, Tensor]:
         """Return the two parts of the loss for given random numbers: all of the arithmetic, and what is compiled."""
         unit = images.float() / 255 if fractions is None else (images + fractions) / 256
-        x_0 = from_unit(unit, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
+        x_0 = from_unit(unit, self.recipe.pixels, self.pixel_mean, self.pixel_std)
         z, penalty = self.code(self.corrupt(x_0, t, noise), t, code_noise)
         output = self.decoder(z, self.sde.noise_label(t)).float()
         return self.reconstruction_loss(output, x_0, unit).mean(), penalty.mean()
@@ -70,14 +71,14 @@ class Reconstruction(Coder):
             x_0: Scaled images.
             unit: The same images in [0, 1].
         """
-        reduction = self.recipe["objective"]["reduction"]
-        if self.recipe["method"]["recon"] == "bce":
+        reduction = self.recipe.objective.reduction
+        if self.recon == "bce":
             return reduce_entries(F.binary_cross_entropy_with_logits(output, unit, reduction="none"), reduction)
         return reduce_entries((self.image(output) - x_0) ** 2, reduction)
 
     def image(self, output: Tensor) -> Tensor:
         """Turn the decoder's output into scaled pixels where `recon` is l2."""
-        return torch.sigmoid(output) if self.recipe["decoder"]["output"] == "sigmoid" else output
+        return torch.sigmoid(output) if self.gives_logits else output
 
     def compile_parts(self) -> None:
         """Compile the training objective."""

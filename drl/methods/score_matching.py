@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from drl.config.recipes import Recipe
 from drl.diffusion.losses import denoising_score_matching
 from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
-from drl.diffusion.sde import SDE, perturb
-from drl.methods.base import Denoiser
+from drl.diffusion.sde import perturb
+from drl.methods.base import Denoiser, ImageFacts
 
 
 class ScoreMatching(Denoiser):
     """A score network and its loss.
 
     Attributes:
-        sde: The perturbation kernel.
         score_network: F(x, noise label, z).
+        scale_by_sigma: Whether its output is divided by sigma(t).
     """
 
-    sde: SDE
     score_network: nn.Module
+
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+        """Keep how the network's output is scaled; arguments as in Method."""
+        super().__init__(recipe, facts, mean, std)
+        assert recipe.score is not None  # a recipe of such a method has one
+        self.scale_by_sigma = recipe.score.scale_by_sigma
 
     def network(self, x: Tensor, noise_label: Tensor, z: Tensor | None) -> Tensor:
         """Return the score network's raw output [B, C, H, W]."""
@@ -28,14 +34,14 @@ class ScoreMatching(Denoiser):
 
     def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return s(x_t, t, z) [B, C, H, W] for scaled noisy images, times [B] and codes [B, D] or None."""
-        objective = self.recipe["objective"]
-        if objective["preconditioning"] == "edm":
-            return edm_score(self.network, self.sde, x_t, t, z, objective["sigma_data"])
-        return paper_score(self.network, self.sde, x_t, t, z, self.recipe["score"]["scale_by_sigma"])
+        objective = self.recipe.objective
+        if objective.preconditioning == "edm":
+            return edm_score(self.network, self.sde, x_t, t, z, objective.sigma_data)
+        return paper_score(self.network, self.sde, x_t, t, z, self.scale_by_sigma)
 
     def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
         """Return each image's weighted denoising loss [B] for given times, codes (or None) and noise."""
-        objective = self.recipe["objective"]
+        objective = self.recipe.objective
         score = self.score(perturb(self.sde, x_0, t, noise), t, z)
-        losses = denoising_score_matching(score, noise, self.sde.std(t), objective["reduction"])
-        return loss_weight(objective["weighting"], self.sde, t, objective["sigma_data"]) * losses
+        losses = denoising_score_matching(score, noise, self.sde.std(t), objective.reduction)
+        return loss_weight(objective.weighting, self.sde, t, objective.sigma_data) * losses

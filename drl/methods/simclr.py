@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from drl.config.methods import SimCLRSettings
+from drl.config.recipes import Recipe
 from drl.data.augment.simclr import SimCLRAugmentation
 from drl.data.store import from_unit
 from drl.methods.base import ImageFacts
@@ -16,12 +16,13 @@ from drl.methods.contrastive import Contrastive
 class Objective(Contrastive):
     """Two augmentations of each image are its views (authors' augmentation option `simclr`)."""
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build the networks and the augmentation; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
-        self.augmentation = SimCLRAugmentation.from_settings(recipe["method"], facts.channels, facts.image_size)
+        method = self.settings(SimCLRSettings)
+        self.augmentation = SimCLRAugmentation.from_settings(method, facts.channels, facts.image_size)
 
     def views(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return two augmentations of each image [2B, C, H, W], scaled."""
         views = self.augmentation(images.repeat(2, 1, 1, 1), generator)
-        return from_unit(views, self.recipe["pixels"], self.pixel_mean, self.pixel_std)
+        return from_unit(views, self.recipe.pixels, self.pixel_mean, self.pixel_std)

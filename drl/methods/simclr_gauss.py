@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from drl.config.methods import SimCLRGaussSettings
 from drl.diffusion.sde import per_image
 from drl.methods.contrastive import Contrastive
 
@@ -25,8 +26,8 @@ class Objective(Contrastive):
 
     def noise_std(self, n: int, generator: torch.Generator) -> Tensor:
         """Return the deviation of each view's noise [n], in units of the scaled pixels."""
-        std = self.recipe["method"]["gauss_std"]
+        std = self.settings(SimCLRGaussSettings).gauss_std
         if std != "schedule":
-            return torch.full((n,), float(std), device=generator.device)
+            return torch.full((n,), std, device=generator.device)
         low, high = map(math.log, STD_RANGE)
         return torch.exp(low + (high - low) * torch.rand(n, generator=generator, device=generator.device))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drl.config.recipes import Recipe
 from drl.data.batch import Batch
 from drl.methods.base import ImageFacts, Method
 from drl.models.build import build_encoder
@@ -23,10 +22,10 @@ class Objective(Method):
 
     encoder: Encoder
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build encoder and head; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
-        self.encoder = build_encoder(recipe["encoder"], facts, probabilistic=False)
+        self.encoder = build_encoder(recipe.encoder, facts, probabilistic=False)
         self.head = nn.Linear(self.encoder.code_size, facts.classes)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from drl.config.recipes import Recipe
 from drl.data.batch import Batch
-from drl.diffusion.sde import make_sde
 from drl.diffusion.times import sample_times
 from drl.errors import UserError
 from drl.methods.base import ImageFacts
@@ -19,16 +17,15 @@ from drl.models.build import build_score_network
 class Objective(ScoreMatching):
     """L(t) = lambda(t) || s(x_t, t) - grad log p(x_t | x_0) ||^2 (paper Eq. 5)."""
 
-    def __init__(self, recipe: dict[str, Any], facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build the score network; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
         self.encoder = None
-        self.sde = make_sde(recipe["sde"])
-        self.score_network = build_score_network(recipe["score"], facts, None)
+        self.score_network = build_score_network(recipe.score, facts, None)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss averaged over the batch; it has no other parts."""
-        t = sample_times(self.recipe["times"], self.sde, len(batch.images), generator)
+        t = sample_times(self.recipe.times, self.sde, len(batch.images), generator)
         noise = torch.randn(batch.images.shape, generator=generator, device=batch.images.device)
         denoising = self._objective(batch.images, t, noise)
         return denoising, {"denoising": denoising.detach()}

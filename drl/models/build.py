@@ -6,6 +6,15 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from drl.config.base import Settings
+from drl.config.networks import (
+    DecoderSettings,
+    EncoderSettings,
+    NCSNppSettings,
+    UNetDecoderSettings,
+    UNetEncoderSettings,
+    WideResNetSettings,
+)
 from drl.models.conv_autoencoder import ConvDecoder, ConvEncoder
 from drl.models.decoder import UNetDecoder
 from drl.models.encoder import Encoder
@@ -33,54 +42,52 @@ class Facts(Protocol):
         ...
 
 
-def build_encoder(settings: dict[str, Any], facts: Facts, probabilistic: bool) -> Encoder:
+def build_encoder(settings: EncoderSettings | None, facts: Facts, probabilistic: bool) -> Encoder:
     """Build E(x, t).
 
     Args:
-        settings: A recipe's `encoder` section.
+        settings: A recipe's `encoder` section; a recipe of a method that encodes has one.
         facts: Size of the images.
         probabilistic: Whether the code is Gaussian.
     """
-    values = _without_kind(settings)
-    if settings["kind"] == "wide_resnet":
+    assert settings is not None
+    values = _arguments(settings)
+    if isinstance(settings, WideResNetSettings):
         return WideResNet(channels=facts.channels, classes=facts.classes, probabilistic=probabilistic, **values)
-    kind = {"unet": UNetEncoder, "convolutional": ConvEncoder}[settings["kind"]]
-    encoder: Encoder = kind(channels=facts.channels, image_size=facts.image_size, probabilistic=probabilistic, **values)
-    return encoder
+    values |= {"channels": facts.channels, "image_size": facts.image_size, "probabilistic": probabilistic}
+    return UNetEncoder(**values) if isinstance(settings, UNetEncoderSettings) else ConvEncoder(**values)
 
 
-def build_score_network(settings: dict[str, Any], facts: Facts, encoder: Encoder | None) -> NCSNpp:
+def build_score_network(settings: NCSNppSettings | None, facts: Facts, encoder: Encoder | None) -> NCSNpp:
     """Build the score network.
 
     Args:
-        settings: A recipe's `score` section.
+        settings: A recipe's `score` section; a recipe of a method that estimates scores has one.
         facts: Size of the images.
         encoder: Whose codes condition it; None builds an unconditional network.
     """
-    values = _without_kind(settings)
-    values.pop("scale_by_sigma")  # belongs to the preconditioning, outside the network
+    assert settings is not None
+    values = _arguments(settings, "scale_by_sigma")  # which belongs to the preconditioning, outside the network
     if encoder is not None:
         values |= {"code_time": encoder.time}
     code_size = None if encoder is None else encoder.code_size
     return NCSNpp(channels=facts.channels, image_size=facts.image_size, code_size=code_size, **values)
 
 
-def build_decoder(settings: dict[str, Any], facts: Facts, encoder: Encoder) -> nn.Module:
+def build_decoder(settings: DecoderSettings | None, facts: Facts, encoder: Encoder) -> nn.Module:
     """Build D(z, noise label), from codes [B, D] to images [B, C, H, W].
 
     Args:
-        settings: A recipe's `decoder` section.
+        settings: A recipe's `decoder` section; a recipe of a method that reconstructs has one.
         facts: Size of the images.
         encoder: Whose codes it decodes.
     """
-    values = _without_kind(settings)
-    values.pop("output")  # belongs to the loss
-    kind = {"unet": UNetDecoder, "convolutional": ConvDecoder}[settings["kind"]]
-    decoder: nn.Module = kind(
-        channels=facts.channels, image_size=facts.image_size, code_size=encoder.code_size, **values
-    )
-    return decoder
+    assert settings is not None
+    values = _arguments(settings, "output")  # which belongs to the loss
+    values |= {"channels": facts.channels, "image_size": facts.image_size, "code_size": encoder.code_size}
+    return UNetDecoder(**values) if isinstance(settings, UNetDecoderSettings) else ConvDecoder(**values)
 
 
-def _without_kind(settings: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key != "kind"}
+def _arguments(settings: Settings, *elsewhere: str) -> dict[str, Any]:
+    """Return a network's settings as the arguments of its class, which have the same names."""
+    return settings.model_dump(exclude={"kind", *elsewhere})

@@ -9,16 +9,17 @@ from typing import Any
 
 import torch
 
+from drl.config.recipes import Recipe
 from drl.errors import UserError
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
-from drl.models.model_file import save_model
+from drl.models.model_file import About, save_model
 from drl.models.ncsnpp import NCSNpp
 from drl.models.song_checkpoint import learnt_names, load_song, song_tensors
 from drl.records.run_card import write_card
 
 
-def convert(checkpoint: Path, out: Path, recipe: dict[str, Any], facts: ImageFacts, about: dict[str, Any]) -> None:
+def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, about: About) -> None:
     """Write `out` (a model.safetensors) and its run card.
 
     Args:
@@ -26,13 +27,13 @@ def convert(checkpoint: Path, out: Path, recipe: dict[str, Any], facts: ImageFac
         out: Where the model goes.
         recipe: The resolved recipe of the checkpoint's network, of method unconditional.
         facts: Size of the images that it was trained on.
-        about: Scale, dataset, recipe's name and seed, for the header.
+        about: Which model it becomes, for the header.
 
     Raises:
         UserError: If the file is missing, is not such a checkpoint, or does not fit the recipe.
     """
     started = time.monotonic()
-    if recipe["method"]["kind"] != "unconditional":
+    if recipe.method.encodes:
         raise UserError("convert: Song's checkpoints have no encoder; give a recipe of method unconditional")
     try:
         # Nothing but tensors and plain containers is unpickled.
@@ -56,10 +57,10 @@ def convert(checkpoint: Path, out: Path, recipe: dict[str, Any], facts: ImageFac
     write_card(
         "convert",
         [out],
-        {"recipe": recipe},
+        {"recipe": recipe.slice()},
         "",
         inputs=[checkpoint],
-        **about,
+        **vars(about),
         step=int(loaded.get("step", 0)),
         seconds=round(time.monotonic() - started, 2),
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,9 +12,8 @@ from torch import Tensor
 
 from drl.errors import UserError
 from drl.files import atomic
-from drl.methods.base import ImageFacts, Method
-from drl.methods.build import build_method
-from drl.models.model_file import PARTS, encoder_weights
+from drl.methods.base import Method
+from drl.models.model_file import PARTS, ModelHeader, encoder_weights
 
 # The header's key. A model's is another one, so that an encoder is not taken for a whole model.
 KEY = "encoder"
@@ -36,12 +33,10 @@ def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Method
         UserError: If the file is missing, damaged, of no model of this project, or of one without an encoder.
     """
     path = Path(path)
-    about, weights = read_encoder(path)
-    if about["recipe"]["encoder"] is None:
+    found, weights = read_encoder(path)
+    if found.recipe.encoder is None:
         raise UserError(f"{path}: is unconditional, so images have no codes; give a model with an encoder")
-    mean, std = (torch.tensor(about[name], dtype=torch.float32).reshape(1, -1, 1, 1) for name in ("mean", "std"))
-    with torch.random.fork_rng(devices=[]):
-        method = build_method(about["recipe"], ImageFacts(**about["facts"]), mean, std)
+    method = found.build()
     for module in PARTS:
         if module != "encoder" and hasattr(method, module):
             setattr(method, module, None)
@@ -52,7 +47,7 @@ def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Method
     return method.to(device).eval().requires_grad_(False)
 
 
-def read_encoder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_encoder(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     """Return the header of a model or an encoder file, and the encoder's weights by name.
 
     Raises:
@@ -62,7 +57,7 @@ def read_encoder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safe_open(str(path), framework="pt") as file:
             said = (file.metadata() or {}).get(KEY)
             if said is not None:
-                return json.loads(said), {name: file.get_tensor(name) for name in list(file.keys())}
+                return ModelHeader.parse(said, path), {name: file.get_tensor(name) for name in list(file.keys())}
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such model; give a model.safetensors of drl pretrain") from error
     except (SafetensorError, OSError, ValueError) as error:
@@ -72,17 +67,17 @@ def read_encoder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return encoder_weights(path)
 
 
-def save_encoder(path: Path, about: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+def save_encoder(path: Path, header: ModelHeader, weights: Mapping[str, Tensor]) -> None:
     """Write an encoder file.
 
     Args:
         path: The file.
-        about: A model's header.
+        header: Of the whole model.
         weights: The encoder's weights by name: those that codes are taken from.
     """
     with atomic(path) as temporary:
         save_file(
             {name: value.contiguous() for name, value in weights.items()},
             str(temporary),
-            metadata={KEY: json.dumps(about, sort_keys=True)},
+            metadata={KEY: header.json()},
         )

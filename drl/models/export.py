@@ -36,8 +36,8 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is there and not empty; give a new folder")
-    about, source = header(model), check_inputs([model])[model]
-    if encoder_only and about["recipe"]["encoder"] is None:
+    found, source = header(model), check_inputs([model])[model]
+    if encoder_only and found.recipe.encoder is None:
         raise UserError(f"{model}: has no encoder; leave --encoder-only out")
     facts = ModelFacts.read(model, metrics)
     out = Path(os.path.abspath(out))
@@ -55,7 +55,7 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
         if (training := Path(f"{model}.json")).is_file():
             outputs.append(folder / TRAINING)
             shutil.copyfile(training, outputs[-1])
-        write_card("export", outputs, {"encoder_only": encoder_only}, "", model_sha256=source, **about["about"])
+        write_card("export", outputs, {"encoder_only": encoder_only}, "", model_sha256=source, **vars(found.about))
         os.replace(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,30 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from drl.config.base import Settings
+from drl.config.methods import DAESettings, GaussianCodeSettings, SupervisedSettings
+from drl.config.recipes import Recipe
 from drl.models.model_facts import ModelFacts
 from drl.records.run_card import versions
 
-PAPER = (
-    "Mittal, Abstreiter, Bauer, Schölkopf, Mehrjou: *Diffusion Based Representation Learning*, ICML 2023 "
-    "([arXiv:2105.14257](https://arxiv.org/abs/2105.14257))"
-)
-SIMCLR = (
-    "Chen, Kornblith, Norouzi, Hinton: *A Simple Framework for Contrastive Learning of Visual Representations*, "
-    "ICML 2020"
-)
-# What each method optimises, and where that is written.
-METHODS = {
-    "drl": ("conditional denoising score matching, with an L1 penalty on the code", f"{PAPER}, Eqs. 7 and 8"),
-    "vdrl": ("conditional denoising score matching, with a Gaussian code and a KL penalty", f"{PAPER}, section 2.1"),
-    "cdae": ("denoising of the image by a network that is told the code", f"{PAPER}, App. F"),
-    "ae": ("reconstruction of the image from its code", f"{PAPER}, section 3.1"),
-    "vae": ("reconstruction of the image from a Gaussian code, with a KL penalty", f"{PAPER}, section 3.1"),
-    "dae": ("reconstruction of the image from the code of a noisy copy", f"{PAPER}, App. F"),
-    "simclr": ("agreement of the codes of augmented copies of an image", f"{SIMCLR}; {PAPER}, section 3.1"),
-    "simclr_gauss": ("agreement of the codes of noisy copies of an image", f"{PAPER}, section 3.1"),
-    "unconditional": ("denoising score matching, without a code", f"{PAPER}, Eq. 5"),
-    "supervised": ("cross-entropy of a linear layer on the code", "no paper; used here to measure samples"),
-}
 PIXELS = {
     "standardised": "(x / 255 - mean) / deviation, with the channels' own mean {mean} and deviation {std}",
     "unit": "x / 255, in [0, 1]",
@@ -57,13 +39,12 @@ class Weights:
 
 def model_card(facts: ModelFacts, weights: Weights) -> str:
     """Return the model card in Markdown, with the front matter that model hubs read."""
-    about, kind = facts.about, facts.recipe["method"]["kind"]
-    goal, source = METHODS[kind]
+    about, method = facts.header.about, facts.header.recipe.method
     parts = [
         "---\nlibrary_name: drl\ntags: [representation-learning, diffusion, image-feature-extraction]\n---",
-        f"# {about['recipe']} on {about['dataset']}, seed {about['seed']}",
-        f"{'The encoder' if weights.encoder_only else 'A model'} trained by {goal} "
-        f"(method `{kind}`, recipe `{about['recipe']}`, scale `{about['scale']}`).\n\nReference: {source}.",
+        f"# {about.recipe} on {about.dataset}, seed {about.seed}",
+        f"{'The encoder' if weights.encoder_only else 'A model'} trained by {method.goal} "
+        f"(method `{method.kind}`, recipe `{about.recipe}`, scale `{about.scale}`).\n\nReference: {method.source}.",
         _use(facts, weights),
         _codes(facts),
         _accuracies(facts),
@@ -81,7 +62,7 @@ def _use(facts: ModelFacts, weights: Weights) -> str:
             "## Use\n\n```python\nfrom drl.models.model_file import load_model\n\n"
             f'model = load_model("{weights.name}")\n```\n\nIt has no encoder, so images have no codes.'
         )
-    images, t = facts.images, suggested_t(facts)
+    images, t = facts.header.facts, suggested_t(facts)
     shape = f"2, {images.channels}, {images.image_size}, {images.image_size}"
     return f"""## Use
 
@@ -118,7 +99,7 @@ def _codes(facts: ModelFacts) -> str:
         lines.append("- Which *t* is best was not measured; 0.5 is a guess. Probe it (`drl probe`) on images of yours.")
     else:
         lines.append(f"- Read them at *t* = {facts.chosen_t:g}: probes were best there on validation images.")
-    if facts.recipe["method"]["kind"] in ("vdrl", "vae"):
+    if isinstance(facts.header.recipe.method, GaussianCodeSettings):
         lines.append("- They are Gaussian; `encode` gives the mean, or with a generator a sample.")
     if facts.code_usage:
         shares = ", ".join(f"{share:.3f} % at *t* = {t:g}" for t, share in facts.code_usage.items())
@@ -130,7 +111,7 @@ def _codes(facts: ModelFacts) -> str:
 
 
 def _which_weights(facts: ModelFacts) -> str:
-    return "averaged" if facts.recipe["codes_from"] == "ema" else "last"
+    return "averaged" if facts.header.recipe.codes_from == "ema" else "last"
 
 
 def _accuracies(facts: ModelFacts) -> str:
@@ -151,18 +132,18 @@ def _accuracies(facts: ModelFacts) -> str:
 
 
 def _training(facts: ModelFacts) -> str:
-    recipe, card = facts.recipe, facts.training
-    seen = recipe["iterations"] * recipe["batch_size"]
+    recipe, card = facts.header.recipe, facts.training
+    seen = recipe.iterations * recipe.batch_size
     networks = "; ".join(f"{name} {count:,}" for name, count in facts.parameters.items())
-    scaled = PIXELS[recipe["pixels"]].format(mean=_numbers(facts.mean), std=_numbers(facts.std))
+    scaled = PIXELS[recipe.pixels].format(mean=_numbers(facts.header.mean), std=_numbers(facts.header.std))
     lines = [
-        f"- Length: {recipe['iterations']:,} steps of {recipe['batch_size']} images, {seen:,} images in all.",
-        f"- Objective's settings: {_settings(recipe['method'])}; times {_settings(recipe['times'])}{_sde(recipe)}.",
+        f"- Length: {recipe.iterations:,} steps of {recipe.batch_size} images, {seen:,} images in all.",
+        f"- Objective's settings: {_section(recipe.method)}; times {_section(recipe.times)}{_sde(recipe)}.",
         f"- Trainable parameters: {networks}.",
         f"- Pixels x (0 to 255) are scaled by the model itself: {scaled}.",
     ]
-    if recipe["start_from"] is not None:
-        lines.append(f"- Went on from: {recipe['start_from']}.")
+    if recipe.start_from is not None:
+        lines.append(f"- Went on from: {recipe.start_from}.")
     if card:
         seconds = card.get("seconds")
         took = "" if seconds is None else f", {seconds:,.0f} s"
@@ -176,17 +157,17 @@ def _training(facts: ModelFacts) -> str:
     return "## Training\n\n" + "\n".join(lines)
 
 
-def _sde(recipe: Mapping[str, Any]) -> str:
+def _sde(recipe: Recipe) -> str:
     """Name the SDE, where a method uses it."""
-    used = recipe["method"]["kind"] in ("drl", "vdrl", "cdae", "dae", "unconditional")
-    return f"; SDE {_settings(recipe['sde'])}" if used else ""
+    used = recipe.method.network == "score" or isinstance(recipe.method, DAESettings)
+    return f"; SDE {_section(recipe.sde)}" if used else ""
 
 
 def _data(facts: ModelFacts) -> str:
-    images, known = facts.images, facts.data.get("facts", {})
+    images, known = facts.header.facts, facts.data.get("facts", {})
     colours = "grey" if images.channels == 1 else "colour"
     lines = [
-        f"- `{facts.about['dataset']}`: {images.image_size}x{images.image_size} pixels, {colours}, "
+        f"- `{facts.header.about.dataset}`: {images.image_size}x{images.image_size} pixels, {colours}, "
         f"{images.classes} classes."
     ]
     if known:
@@ -198,14 +179,16 @@ def _data(facts: ModelFacts) -> str:
             f"- Classes: {', '.join(names)}{more}.",
             f"- From: {known['origin']}.",
         ]
-    labels = "its labels were read" if facts.recipe["method"]["kind"] == "supervised" else "no label was read"
+    labels = (
+        "its labels were read" if isinstance(facts.header.recipe.method, SupervisedSettings) else "no label was read"
+    )
     return "## Data\n\n" + "\n".join([*lines, f"- In training {labels}."])
 
 
 def _limits(facts: ModelFacts) -> str:
-    size = facts.images.image_size
+    size = facts.header.facts.image_size
     lines = [
-        f"- {SCALES.get(facts.about['scale'], 'Its scale is none of the project.')}",
+        f"- {SCALES.get(facts.header.about.scale, 'Its scale is none of the project.')}",
         f"- It knows images of {size}x{size} pixels like those above. `drl encode` brings others to that size (short "
         "side, then the centre); what codes of other kinds of images are worth was not measured.",
         "- It was not examined for what its data may have brought with it, such as an imbalance between groups of "
@@ -228,6 +211,10 @@ def _files(facts: ModelFacts, weights: Weights) -> str:
 
 def _numbers(values: Any) -> str:
     return ", ".join(f"{value:.4f}" for value in values)
+
+
+def _section(settings: Settings) -> str:
+    return _settings(dict(sorted(settings.slice().items())))
 
 
 def _settings(values: Mapping[str, Any]) -> str:

@@ -9,13 +9,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
-
+from drl.config.methods import SupervisedSettings
 from drl.errors import UserError
-from drl.methods.base import ImageFacts
-from drl.methods.build import build_method
 from drl.methods.describe import parameters
-from drl.models.model_file import header
+from drl.models.model_file import About, ModelHeader, header
 from drl.records.metrics import read_metrics
 
 
@@ -24,11 +21,7 @@ class ModelFacts:
     """A model, and what lies around it in a folder of results.
 
     Attributes:
-        about: Scale, dataset, recipe and seed.
-        recipe: The resolved recipe.
-        images: Channels, size and classes.
-        mean: Of the training pixels in [0, 1], a channel each.
-        std: As mean.
+        header: What the model file says of itself.
         code_size: Entries of a code; None without an encoder.
         depends_on_t: Whether codes depend on t.
         parameters: Trainable parameters by part.
@@ -40,11 +33,7 @@ class ModelFacts:
             above that with the own one.
     """
 
-    about: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    images: ImageFacts
-    mean: Sequence[float]
-    std: Sequence[float]
+    header: ModelHeader
     code_size: int | None
     depends_on_t: bool
     parameters: Mapping[str, int]
@@ -66,25 +55,17 @@ class ModelFacts:
             UserError: If the file is no model, or metrics are of another model.
         """
         found = header(model)
-        images, about = ImageFacts(**found["facts"]), found["about"]
-        with torch.random.fork_rng(devices=[]):
-            neutral = torch.ones(1, images.channels, 1, 1)
-            method = build_method(found["recipe"], images, 0 * neutral, neutral)
-        results = _results_of(model)
-        usual = results / "metrics" / "probe" / about["dataset"] / about["recipe"] / f"seed{about['seed']}.csv"
+        about, method, results = found.about, found.build(), _results_of(model)
+        usual = results / "metrics" / "probe" / about.dataset / about.recipe / f"seed{about.seed}.csv"
         rows = _probes(metrics or ([usual] if usual.is_file() else []), about, needed=bool(metrics))
         encoder = method.encoder
         return cls(
-            about,
-            found["recipe"],
-            images,
-            found["mean"],
-            found["std"],
+            found,
             None if encoder is None else int(encoder.code_size),  # type: ignore[arg-type]
-            encoder is not None and bool(encoder.time) and found["recipe"]["method"]["kind"] != "supervised",
+            encoder is not None and bool(encoder.time) and not isinstance(found.recipe.method, SupervisedSettings),
             parameters(method),
-            _card(Path(f"{model}.json"), about),
-            _card(results / "data" / about["dataset"] / "images.safetensors.json", {"dataset": about["dataset"]}),
+            _card(Path(f"{model}.json"), vars(about)),
+            _card(results / "data" / about.dataset / "images.safetensors.json", {"dataset": about.dataset}),
             _accuracy(rows),
             _chosen(rows),
             _usage(model.parent / "code_usage.csv", about),
@@ -107,18 +88,18 @@ def _card(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     return card if fits else {}
 
 
-def _of(row: Mapping[str, str], about: Mapping[str, Any]) -> bool:
-    return all(row[key] == str(about[key]) for key in ("dataset", "recipe", "seed", "scale"))
+def _of(row: Mapping[str, str], about: About) -> bool:
+    return all(row[key] == str(value) for key, value in vars(about).items())
 
 
-def _probes(paths: Sequence[Path], about: Mapping[str, Any], needed: bool) -> list[dict[str, str]]:
+def _probes(paths: Sequence[Path], about: About, needed: bool) -> list[dict[str, str]]:
     rows = []
     for path in paths:
         own = [row for row in read_metrics(path) if row["study"] == "probe" and _of(row, about)]
         if needed and not own:
             raise UserError(
-                f"{path}: holds no probes of {about['recipe']} on {about['dataset']}, seed {about['seed']}, scale "
-                f"{about['scale']}; give those of this model"
+                f"{path}: holds no probes of {about.recipe} on {about.dataset}, seed {about.seed}, scale "
+                f"{about.scale}; give those of this model"
             )
         rows += own
     return rows
@@ -137,7 +118,7 @@ def _chosen(rows: Sequence[Mapping[str, str]]) -> float | None:
     return float(max(chosen, key=lambda row: int(row["labels"]))["t"]) if chosen else None
 
 
-def _usage(path: Path, about: Mapping[str, Any]) -> dict[float, float]:
+def _usage(path: Path, about: About) -> dict[float, float]:
     if not path.is_file():
         return {}
     rows = [row for row in read_metrics(path) if _of(row, about)]

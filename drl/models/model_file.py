@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from drl.config.recipes import Recipe
 from drl.errors import UserError
 from drl.files import atomic
 from drl.methods.base import ImageFacts, Method
@@ -21,14 +23,81 @@ from drl.methods.build import build_method
 PARTS = {"encoder": "encoder", "score_network": "score", "decoder": "decoder"}
 
 
-def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class About:
+    """Which model this is; `vars(about)` are the cells that rows about it share."""
+
+    scale: str
+    dataset: str
+    recipe: str
+    seed: int
+
+    @classmethod
+    def of(cls, cells: Mapping[str, str | int]) -> Self:
+        """Take the four out of the cells of a job."""
+        return cls(str(cells["scale"]), str(cells["dataset"]), str(cells["recipe"]), int(cells["seed"]))
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """What a model file says of itself.
+
+    Attributes:
+        about: Which model it is.
+        recipe: The resolved recipe, without its name in legends.
+        facts: Size of the images.
+        mean: Of the training pixels in [0, 1], one number per channel.
+        std: As mean.
+    """
+
+    about: About
+    recipe: Recipe
+    facts: ImageFacts
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, method: Method, about: About) -> Self:
+        """Describe a method."""
+        mean, std = (tuple(values.flatten().tolist()) for values in (method.pixel_mean, method.pixel_std))
+        return cls(about, method.recipe, method.facts, mean, std)
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> Self:
+        """Read what `json` gave.
+
+        Raises:
+            UserError: If it is something else; names the path.
+        """
+        try:
+            found = json.loads(text)
+            about, recipe = About(**found["about"]), Recipe.model_validate(found["recipe"])
+            return cls(about, recipe, ImageFacts(**found["facts"]), tuple(found["mean"]), tuple(found["std"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}: is not a model of this project; give a model.safetensors of drl pretrain"
+            ) from error
+
+    def json(self) -> str:
+        """Return the header as it stands in the file."""
+        plain = {"recipe": self.recipe.slice(), "about": vars(self.about), "facts": vars(self.facts)}
+        return json.dumps(plain | {"mean": self.mean, "std": self.std}, sort_keys=True)
+
+    def build(self) -> Method:
+        """Return the method with fresh weights; the default generator stays as it was."""
+        mean, std = (torch.tensor(v, dtype=torch.float32).reshape(1, -1, 1, 1) for v in (self.mean, self.std))
+        with torch.random.fork_rng(devices=[]):
+            return build_method(self.recipe, self.facts, mean, std)
+
+
+def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about: About) -> None:
     """Write `encoder.`, `encoder_ema.`, `score.`, `score_ema.`, `decoder.`, … whichever exist.
 
     Args:
         path: The file.
         method: The trained method.
         averages: Moving averages by the method's own parameter names.
-        about: Dataset, recipe's name, seed and so on, for the header.
+        about: Which model it is, for the header.
     """
     tensors: dict[str, Tensor] = {}
     for module, prefix in PARTS.items():
@@ -43,9 +112,7 @@ def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about
     _write(path, tensors, method, about)
 
 
-def save_snapshots(
-    path: Path, method: Method, snapshots: Mapping[int, Mapping[str, Tensor]], about: Mapping[str, Any]
-) -> None:
+def save_snapshots(path: Path, method: Method, snapshots: Mapping[int, Mapping[str, Tensor]], about: About) -> None:
     """Write encoders as they were at some steps of a training, `<step>/<name>`.
 
     Args:
@@ -73,12 +140,11 @@ def start_from(path: str | Path, method: Method) -> dict[str, Tensor]:
     """
     path = Path(path)
     found, tensors = _read(path)
-    facts = found.get("facts", {})
     for key in ("channels", "image_size"):
-        if facts.get(key) != getattr(method.facts, key):
+        theirs, ours = (getattr(facts, key) for facts in (found.facts, method.facts))
+        if theirs != ours:
             raise UserError(
-                f"{path}: is a model of images of {key} {facts.get(key)}, not {getattr(method.facts, key)}; "
-                "start from a model of the same images"
+                f"{path}: is a model of images of {key} {theirs}, not {ours}; start from a model of the same images"
             )
     averages: dict[str, Tensor] = {}
     for module, prefix in PARTS.items():
@@ -99,33 +165,16 @@ def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iter
     """
     path = Path(path)
     found, tensors = _read(path)
-    method = _build(path, found).to(device).eval().requires_grad_(False)
+    method = found.build().to(device).eval().requires_grad_(False)
     for step in sorted({int(name.partition("/")[0]) for name in tensors}):
         _fill(path, method.trained_encoder(), f"{step}/", tensors)
         yield step, method
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], method: Method, about: Mapping[str, Any]) -> None:
-    header = {
-        "recipe": method.recipe,
-        "facts": vars(method.facts),
-        "mean": method.pixel_mean.flatten().tolist(),
-        "std": method.pixel_std.flatten().tolist(),
-        "about": about,
-    }
+def _write(path: Path, tensors: Mapping[str, Tensor], method: Method, about: About) -> None:
     # One key only: safetensors writes several in random order, and equal models should be equal files.
     with atomic(path) as temporary:
-        save_file(dict(tensors), str(temporary), metadata={"model": json.dumps(header, sort_keys=True)})
-
-
-def _build(path: Path, found: Mapping[str, Any]) -> Method:
-    try:
-        recipe, facts = found["recipe"], ImageFacts(**found["facts"])
-        mean, std = (_channels(found[name]) for name in ("mean", "std"))
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: is not a model of this project; give a file that drl pretrain wrote") from error
-    with torch.random.fork_rng(devices=[]):
-        return build_method(recipe, facts, mean, std)
+        save_file(dict(tensors), str(temporary), metadata={"model": ModelHeader.of(method, about).json()})
 
 
 def load_model(path: str | Path, device: torch.device | str = "cpu", weights: str | None = None) -> Method:
@@ -145,52 +194,47 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
     """
     path = Path(path)
     found, tensors = _read(path)
-    method = _build(path, found)
-    recipe = method.recipe
+    method = found.build()
     for module, prefix in PARTS.items():
         part = getattr(method, module, None)
-        choice = weights or (recipe["codes_from"] if module == "encoder" else "ema")
+        choice = weights or (found.recipe.codes_from if module == "encoder" else "ema")
         suffix = "_ema" if choice == "ema" else ""
         if isinstance(part, nn.Module):
             _fill(path, part, f"{prefix}{suffix}.", tensors)
     return method.to(device).eval().requires_grad_(False)
 
 
-def encoder_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def encoder_weights(path: str | Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     """Return a model's header, and its encoder's weights by name: averaged or not, as the recipe takes codes from.
 
     Raises:
         UserError: As `load_model`.
     """
-    path = Path(path)
-    about = header(path)
-    _, tensors = _read(path)
-    prefix = "encoder_ema." if about["recipe"]["codes_from"] == "ema" else "encoder."
-    return about, {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    found, tensors = _read(Path(path))
+    prefix = "encoder_ema." if found.recipe.codes_from == "ema" else "encoder."
+    return found, {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def header(path: str | Path) -> dict[str, Any]:
-    """Return a model's header without reading its weights: `about` (dataset, recipe's name, seed), `recipe`, `facts`.
+def header(path: str | Path) -> ModelHeader:
+    """Return a model's header without reading its weights.
 
     Raises:
         UserError: As `load_model`.
     """
-    found, _ = _read(Path(path), names_only=True)
-    if "about" not in found:
-        raise UserError(f"{path}: is not a model of this project; give a model.safetensors of drl pretrain")
-    return found
+    return _read(Path(path), names_only=True)[0]
 
 
-def _read(path: Path, names_only: bool = False) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path, names_only: bool = False) -> tuple[ModelHeader, dict[str, Tensor]]:
     try:
         with safe_open(str(path), framework="pt") as file:
             names: Sequence[str] = [] if names_only else list(file.keys())
-            header = json.loads((file.metadata() or {}).get("model", "{}"))
-            return header, {name: file.get_tensor(name) for name in names}
+            said = (file.metadata() or {}).get("model", "{}")
+            tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such model; run drl pretrain first") from error
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: is damaged ({error}); remove it and run drl pretrain again") from error
+    return ModelHeader.parse(said, path), tensors
 
 
 def _fill(path: Path, part: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
@@ -200,7 +244,3 @@ def _fill(path: Path, part: nn.Module, prefix: str, tensors: Mapping[str, Tensor
         if name not in found or name not in wanted or found[name].shape != wanted[name].shape:
             raise UserError(f"{path}: {prefix}{name} does not fit the network of its recipe; pretrain it again")
     part.load_state_dict(found)
-
-
-def _channels(values: list[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32).reshape(1, -1, 1, 1)

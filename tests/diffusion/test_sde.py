@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drl.config.diffusion import VESettings, VPSettings
 from drl.diffusion.sde import VE, VP, make_sde, perturb
 
 TIMES = torch.linspace(0, 1, 101, dtype=torch.float64)
@@ -70,5 +71,5 @@ def test_perturbed_images_have_the_kernels_moments(sde):
 
 
 def test_settings_choose_the_sde():
-    assert make_sde({"kind": "ve", "sigma_min": 0.1, "sigma_max": 2.0}) == VE(0.1, 2.0)
-    assert make_sde({"kind": "vp", "beta_min": 0.2, "beta_max": 3.0}) == VP(0.2, 3.0)
+    assert make_sde(VESettings(sigma_min=0.1, sigma_max=2.0)) == VE(0.1, 2.0)
+    assert make_sde(VPSettings(beta_min=0.2, beta_max=3.0)) == VP(0.2, 3.0)

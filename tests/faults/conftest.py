@@ -67,9 +67,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = folder / "data" / "stripes"
     write_card("prepare", [data / "images.safetensors", data / "files.csv"], settings, "code", dataset="stripes")
     model = folder / "models" / "stripes" / "unconditional" / "seed0" / "model.safetensors"
-    about = {"scale": "demo", "dataset": "stripes", "recipe": "unconditional", "seed": 0}
+    about = tiny.about("unconditional", scale="demo")
     save_model(model, tiny.method("unconditional", objective={"preconditioning": "edm"}), {}, about)
-    write_card("pretrain", [model], {}, "code", **about)
+    write_card("pretrain", [model], {}, "code", **vars(about))
     shutil.rmtree(folder / "made")
     return folder
 

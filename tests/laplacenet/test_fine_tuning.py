@@ -68,7 +68,7 @@ def stripes(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save_model(path, tiny.method("drl"), {}, {"scale": "demo", "dataset": "stripes", "recipe": "drl", "seed": 0})
+    save_model(path, tiny.method("drl"), {}, tiny.about("drl", scale="demo"))
     return path
 
 

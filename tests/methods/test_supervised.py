@@ -89,7 +89,7 @@ def test_it_learns_stripes_and_its_head_is_in_no_file(stripes, tmp_path):
 def test_a_file_without_the_head_can_be_read_back(tmp_path):
     method = tiny.method("supervised")
     averages = {name: value.detach() for name, value in method.named_parameters()}
-    save_model(tmp_path / "model.safetensors", method, averages, {"dataset": "d", "seed": 0})
+    save_model(tmp_path / "model.safetensors", method, averages, tiny.about())
     loaded = load_model(tmp_path / "model.safetensors")
     for name, value in method.encoder.state_dict().items():
         assert torch.equal(loaded.encoder.state_dict()[name], value), name

@@ -120,7 +120,7 @@ def test_there_is_no_code_whose_use_could_be_measured():
 def test_the_model_file_holds_the_score_network_alone(tmp_path):
     method = tiny.method("unconditional")
     averages = {name: value.detach() + 1 for name, value in method.named_parameters()}
-    save_model(tmp_path / "model.safetensors", method, averages, {"dataset": "d", "seed": 0})
+    save_model(tmp_path / "model.safetensors", method, averages, tiny.about())
     tensors = load_file(tmp_path / "model.safetensors")
     assert {name.split(".")[0] for name in tensors} == {"score", "score_ema"}
     loaded = load_model(tmp_path / "model.safetensors")

@@ -10,7 +10,6 @@ from drl.models.model_file import load_model, save_model
 from tests import tiny
 
 KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "supervised")
-ABOUT = {"scale": "test", "dataset": "stripes", "recipe": "r", "seed": 0}
 IMAGES = torch.randint(
     0, 256, (5, 1, tiny.SIZE, tiny.SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
 )
@@ -20,7 +19,7 @@ T = torch.linspace(0, 1, 5)
 def model(tmp_path, kind="drl", **changes):
     method = tiny.method(kind, **changes)
     averages = {name: 1.1 * value.detach() for name, value in method.named_parameters()}
-    save_model(tmp_path / "model.safetensors", method, averages, ABOUT)
+    save_model(tmp_path / "model.safetensors", method, averages, tiny.about())
     return tmp_path / "model.safetensors"
 
 

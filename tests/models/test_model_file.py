@@ -16,7 +16,7 @@ from tests import tiny
 def saved(tmp_path):
     method = tiny.method("drl")
     averages = {name: value.detach() + 1 for name, value in method.named_parameters()}
-    save_model(tmp_path / "model.safetensors", method, averages, {"dataset": "d", "seed": 1})
+    save_model(tmp_path / "model.safetensors", method, averages, tiny.about())
     return tmp_path / "model.safetensors", method
 
 
@@ -36,7 +36,7 @@ def test_raw_and_averaged_weights_come_back(saved):
             assert torch.equal(loaded.get_parameter(name), value + shift), name
         for name, value in method.named_buffers():
             assert torch.equal(loaded.get_buffer(name), value), name
-    assert header(path)["about"] == {"dataset": "d", "seed": 1}
+    assert header(path).about == tiny.about()
 
 
 def test_codes_come_from_raw_weights_and_scores_from_averaged_ones(saved):
@@ -51,7 +51,7 @@ def test_equal_models_are_equal_files(saved, tmp_path):
     path, method = saved
     averages = {name: value.detach() + 1 for name, value in method.named_parameters()}
     for k in range(5):
-        save_model(tmp_path / f"{k}.safetensors", method, averages, {"seed": 1, "dataset": "d"})
+        save_model(tmp_path / f"{k}.safetensors", method, averages, tiny.about())
         assert (tmp_path / f"{k}.safetensors").read_bytes() == path.read_bytes()
 
 

@@ -21,7 +21,7 @@ SCORE = {
     "attention_resolutions": [8],
     "fir": True,
 }
-ABOUT = {"scale": "paper", "dataset": "cifar10", "recipe": "song_deep", "seed": 0}
+ABOUT = tiny.about("song_deep", 0, "cifar10", "paper")
 
 
 def recipe(**changes):
@@ -109,7 +109,7 @@ def test_names_shapes_and_order_are_songs():
 def test_raw_and_averaged_weights_arrive(tmp_path):
     model, shadow = checkpoint(tmp_path / "c.pth")
     convert(tmp_path / "c.pth", tmp_path / "model.safetensors", recipe(), FACTS, ABOUT)
-    assert header(tmp_path / "model.safetensors")["about"] == ABOUT
+    assert header(tmp_path / "model.safetensors").about == ABOUT
     raw, averaged = (load_model(tmp_path / "model.safetensors", weights=weights) for weights in ("raw", "ema"))
     for name, tensor in song_tensors(raw.score_network).items():
         assert torch.equal(tensor, model[f"module.{name}"]), name

@@ -251,7 +251,7 @@ def saved_for(facts, path, kind="drl"):
     """Write a model of the same recipe, for images of other facts."""
     method = tiny.build(tiny.recipe(kind), facts)
     averages = {name: value.detach() for name, value in method.named_parameters()}
-    save_model(path, method, averages, {"scale": "test", "dataset": "stripes", "recipe": "first", "seed": 0})
+    save_model(path, method, averages, tiny.about("first"))
     return path
 
 

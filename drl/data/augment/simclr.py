@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from drl.config.methods import SimCLRSettings
 from drl.data.augment.colour import Jitter, draw_jitter, jitter, make_grey
 from drl.data.augment.resample import along_axes, blur_matrices, crop_matrices, draw_crops
 from drl.errors import UserError
@@ -99,10 +99,18 @@ class SimCLRAugmentation:
         self.kernel = int(0.1 * size) // 2 * 2 + 1
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], channels: int, size: int) -> SimCLRAugmentation:
-        """Build it from a recipe's `method` section; the keys of the loss are left aside."""
-        others = ("kind", "temperature", "projection", "t")
-        return cls(channels, size, **{key: value for key, value in settings.items() if key not in others})
+    def from_settings(cls, settings: SimCLRSettings, channels: int, size: int) -> SimCLRAugmentation:
+        """Build it from a recipe's `method` section; the settings of the loss are left aside."""
+        return cls(
+            channels,
+            size,
+            crop_scale=settings.crop_scale,
+            flip=settings.flip,
+            jitter=settings.jitter,
+            jitter_probability=settings.jitter_probability,
+            grayscale_probability=settings.grayscale_probability,
+            blur_probability=settings.blur_probability,
+        )
 
     def draw(self, n: int, generator: torch.Generator) -> Draws:
         """Draw the choices for n images, on the generator's device."""
