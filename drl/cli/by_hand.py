@@ -10,6 +10,9 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import Job, configured, path, placed
+from drl.config.layers import layers, own_layers
+from drl.config.origins import origins
+from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.jobs.gpu_slots import gpu_slot
@@ -83,14 +86,15 @@ def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: An
 @click.option("--dataset", help="Whose image size to build for. Default: the first dataset of the scale's figure 4.")
 @configured
 def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
-    """Print a resolved recipe, the parameters of each part, operations and memory."""
+    """Print a resolved recipe with the file and key that set each value, and how large it is."""
     job = Job(**shared)
     dataset = job.dataset(dataset) if dataset is not None else job.config.item_datasets("figure_4")[0]
-    config = job.config
-    chosen = slices.pretrain(config, dataset, recipe)
+    images = job.config.datasets[slices.dataset_known(job.config, dataset)]
+    settings = resolve_recipe(job.config, recipe, dataset).model_dump(mode="json")
+    found = origins(job.config, layers(own_layers(job.scale, job.files, job.sets)), recipe, dataset)
     from drl.methods.describe import describe as run
 
-    click.echo(run(recipe, dataset, config.datasets[dataset], chosen["recipe"]))
+    click.echo(run(recipe, dataset, images, settings, found))
 
 
 @cli.command()

@@ -31,8 +31,7 @@ class ProbeSettings(Settings):
     )
     label_budgets: tuple[Budget, ...] = Field(
         min_length=1,
-        description="Labelled training images; `all` is the whole training set. Figures 9, 10 and 11 show positions "
-        "0, 1 and 2, Figures 4 and 5 the last one.",
+        description="Labelled training images; `all` is the whole training set. An item's `budget` names the one it shows.",
     )
     seeds: Annotated[tuple[Seed, ...], AfterValidator(unique)] = Field(
         min_length=1, description="Probes a model. Successor code: 3."

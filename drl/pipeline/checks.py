@@ -109,7 +109,7 @@ def own_study_fits(config: Config, dataset: str, recipe: Callable[[Config, str, 
         if resolved.train_images is None and resolved.batch_size > images.train:
             raise UserError(
                 f"dataset {images.title!r} has {images.train} training images, and recipe {name!r} takes "
-                f"{resolved.batch_size} a step; add images, or set every_recipe.batch_size in a --configfile"
+                f"{resolved.batch_size} a step; add images, or set recipes.{name}.batch_size"
             )
         _starts_fit(config, recipe, name, dataset)
         _recipe_fits(name, resolved, dataset, images)
@@ -151,11 +151,11 @@ def _sweeps_are_chosen_from(config: Config, item: str) -> None:
 def _probes_fit(config: Config, item: str, name: str) -> None:
     probe, dataset = config.studies.probe, config.datasets[name]
     _budgets_fit("studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, name, dataset)
-    position = ITEMS[item].budget
-    if position is not None and position >= len(probe.label_budgets):
+    budget = config.items[item].budget
+    if budget is not None and budget not in probe.label_budgets:
+        budgets = ", ".join(map(str, probe.label_budgets))
         raise UserError(
-            f"config: studies.probe.label_budgets: {item} shows budget {position + 1} but there are only "
-            f"{len(probe.label_budgets)}; give more, or leave {item} out of items"
+            f"config: items.{item}.budget: {budget} is none of studies.probe.label_budgets; give one of {budgets}"
         )
     if probe.uses_validation:
         _has_validation(name, dataset, "use select: last without learning_rates")

@@ -27,7 +27,6 @@ class Item:
         study: The measurement it is drawn from.
         needs: Models and data at paper scale.
         drawn_by: Module of drl/reporting that draws it.
-        budget: Which of the probe's label budgets it shows, by position.
         trajectory: Whether it also shows probes of all t together and of the t chosen on validation images.
         settings: What else its module wants to know of it.
         cost: Measured cost for each scale where it has been run; else estimated, and then it says so.
@@ -40,7 +39,6 @@ class Item:
     study: str
     needs: str
     drawn_by: str
-    budget: int | None = None
     trajectory: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, str] = field(default_factory=dict)
@@ -121,7 +119,6 @@ REGISTRY = (
         "probe",
         "3 datasets x 8 recipes x 3 seeds",
         drawn_by="probe_curves",
-        budget=-1,
         trajectory=True,
         cost={"demo": "2 min", "lite": "1 h 50 min (without EDM 80 min)", "paper": "not run"},
     ),
@@ -133,7 +130,6 @@ REGISTRY = (
         "probe",
         "4 VP recipes, and 4 of Figure 4",
         drawn_by="probe_curves",
-        budget=-1,
         trajectory=True,
         cost={"demo": "2 min, with Figure 4 one", "lite": "not run", "paper": "not run"},
     ),
@@ -170,34 +166,31 @@ REGISTRY = (
     Item(
         "figure_9",
         "figure",
-        "probe accuracy over t, first label budget",
+        "probe accuracy over t, 1,000 labels at paper scale",
         "App. F",
         "probe",
         "models of Figure 4",
         drawn_by="probe_curves",
-        budget=0,
         cost=WITH_FIGURE_4,
     ),
     Item(
         "figure_10",
         "figure",
-        "probe accuracy over t, second label budget",
+        "probe accuracy over t, 5,000 labels at paper scale",
         "App. F",
         "probe",
         "models of Figure 4",
         drawn_by="probe_curves",
-        budget=1,
         cost=WITH_FIGURE_4,
     ),
     Item(
         "figure_11",
         "figure",
-        "probe accuracy over t, third label budget",
+        "probe accuracy over t, 10,000 labels at paper scale",
         "App. F",
         "probe",
         "models of Figure 4",
         drawn_by="probe_curves",
-        budget=2,
         cost=WITH_FIGURE_4,
     ),
     Item(

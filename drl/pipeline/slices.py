@@ -305,9 +305,10 @@ def figure(config: Config, item: str) -> dict[str, Any]:
         return settings | _fine_tuning_item(config, item)
     if ITEMS[item].study == "theory":
         return settings | {"datasets": [list(MIXTURE)], "recipes": [list(pair) for pair in MIXTURE_RECIPES]}
-    position = ITEMS[item].budget
-    if position is not None:
-        settings["budgets"] = {name: budgets(config, name)[position] for name in datasets}
+    budget = config.items[item].budget
+    if budget is not None:
+        # `all` is the last of a dataset's budgets.
+        settings["budgets"] = {name: budgets(config, name)[-1] if budget == "all" else budget for name in datasets}
         settings["trajectory"] = config.studies.probe.trajectory and ITEMS[item].trajectory
     if ITEMS[item].study == "few_shot":
         settings["labels"] = list(config.studies.few_shot.labels)

@@ -9,8 +9,7 @@ sys.path.insert(0, workflow.basedir)
 
 from drl.pipeline import slices
 from drl.config.recipes import is_file
-from drl.config.resolve import scale_file
-from drl.pipeline.configuration import load
+from drl.pipeline.configuration import resolve_over
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
