@@ -1,18 +1,13 @@
 # Every figure and table of the paper. `snakemake --cores all` makes all that this version builds, `snakemake figure_4` one.
 
 
-configfile: "config/config.yaml"
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/slurm.smk"
 
 
-# The overlay's name comes from the file above, or from --config scale=…; Snakemake lays --config over both.
-configfile: checked(scale_file, config)
-
-
-CONFIG = checked(load, config, workflow.config_settings.overwrite_config)
+# `config` holds what the user said, --configfile and then --config. It is laid over config/ and the scale's file, as `drl` does it:
+# there is no `configfile:` statement, by which Snakemake would merge them in a way of its own.
+CONFIG = checked(resolve_over, config)
 RESULTS = f"results/{CONFIG.scale}"
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(slices.origins(CONFIG)))
 limit_gpu_jobs()

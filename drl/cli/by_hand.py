@@ -10,6 +10,8 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import Invocation, configured, path, placed
+from drl.config.layers import layers, own_layers
+from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
@@ -83,14 +85,15 @@ def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: An
 @click.option("--dataset", help="Whose image size to build for. Default: the first dataset of the scale's figure 4.")
 @configured
 def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
-    """Print a resolved recipe, the parameters of each part, operations and memory."""
+    """Print a resolved recipe with the file and key that set each value, and how large it is."""
     call = Invocation(**shared)
     dataset = call.dataset(dataset) if dataset is not None else call.config.item_datasets("figure_4")[0]
-    config = call.config
-    chosen = resolve_recipe(config, recipe, dataset_known(config, dataset))
+    images = call.config.datasets[dataset_known(call.config, dataset)]
+    settings = resolve_recipe(call.config, recipe, dataset)
+    found = origins(call.config, layers(own_layers(call.scale, call.files, call.sets)), recipe, dataset)
     from drl.methods.describe import describe as run
 
-    click.echo(run(recipe, dataset, config.datasets[dataset], chosen))
+    click.echo(run(recipe, dataset, images, settings, found))
 
 
 @cli.command()

@@ -106,7 +106,7 @@ def configured(command: Command) -> Command:
             "files",
             multiple=True,
             type=click.Path(path_type=Path),
-            help="Your own YAML file, laid over config.yaml and the scale; may be repeated.",
+            help="Your own YAML file, laid over config/ and the scale's file; may be repeated.",
         ),
         click.option("--scale", type=click.Choice(SCALES), help="How much compute. Default: what config.yaml says."),
     ):

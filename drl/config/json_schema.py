@@ -1,8 +1,9 @@
-"""The configuration's JSON schema, by which editors complete and check config.yaml."""
+"""The configuration's JSON schema, by which editors complete and check the files in config/."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from drl.config.recipes import Recipe
 from drl.config.schema import Config
@@ -11,14 +12,8 @@ from drl.config.schema import Config
 def json_schema() -> str:
     """Return the schema as JSON text; config/config.schema.json is a copy that a test compares."""
     schema = Config.model_json_schema()
-    # A recipe in the file may leave out what it inherits, so its keys are known but none is required.
     recipe = Recipe.model_json_schema()
-    definitions = {**schema.get("$defs", {}), **recipe.pop("$defs", {})}
-    for name, definition in definitions.items():
-        if not name.endswith("Settings") or name in schema["$defs"]:
-            continue
-        definition.pop("required", None)
-    recipe.pop("required", None)
+    definitions = schema["$defs"] | recipe.pop("$defs")
     recipe["properties"] |= {
         "inherits": {"type": "string", "description": "The recipe that this one starts from."},
         "sweep": {
@@ -27,7 +22,25 @@ def json_schema() -> str:
         },
         "for_dataset": {"type": "object", "description": "Dataset name to keys that differ there."},
     }
-    definitions["Recipe"] = recipe
+    schema["$defs"] = definitions | {"Recipe": recipe}
     schema["properties"]["recipes"]["additionalProperties"] = {"$ref": "#/$defs/Recipe"}
-    schema["$defs"] = definitions
+    schema["properties"]["every_item"] = {
+        "$ref": "#/$defs/ItemSettings",
+        "description": "In a scale's file: what differs there for all items that have datasets.",
+    }
+    _loosen(schema)
     return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+def _loosen(schema: Any) -> None:
+    """Let each file say a part of what another one says: no key is required, and a section's `kind` may be left out."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("required"), list):
+            del schema["required"]
+        if "oneOf" in schema:  # without a kind, a section may be of several
+            schema["anyOf"] = schema.pop("oneOf")
+        for part in schema.values():
+            _loosen(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _loosen(part)

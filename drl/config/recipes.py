@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -157,11 +157,3 @@ class Recipe(Settings):
 def is_file(start_from: str) -> bool:
     """Whether a recipe's `start_from` is a model file and not another recipe."""
     return start_from.endswith(".safetensors")
-
-
-def known_kinds(annotation: Any) -> list[str]:
-    """Return the values that the `kind` of a section may have, given the type of its field."""
-    fields = getattr(annotation, "model_fields", {})
-    if "kind" in fields:
-        return [str(fields["kind"].default)]
-    return [kind for part in get_args(annotation) for kind in known_kinds(part)]

@@ -1,98 +1,27 @@
-"""From YAML files to a checked configuration, and from a recipe's name to the recipe."""
+"""From a recipe's name to the recipe, and from raw settings to a checked model."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from drl.config.base import Settings
-from drl.config.merge import other_kind, overlay, patch, refine, within, without
+from drl.config.merge import merge
 from drl.config.recipes import NAME_PATTERN, Recipe
-from drl.config.schema import SCALES, Config
+from drl.config.schema import Config
 from drl.config.sweeps import sweep_settings
 from drl.errors import UserError, nearest
 
-OWN = "own"  # in a recipe: what the user says of it against the scale's `every_recipe`
-FOLDER = Path(__file__).resolve().parents[2] / "config"
-
-
-def scale_file(config: Mapping[str, Any]) -> str:
-    """Return the overlay's path, relative to the project, after checking the scale's name.
-
-    Raises:
-        UserError: If `scale` is missing or not one of demo, lite, paper.
-    """
-    scale = config.get("scale")
-    if scale not in SCALES:
-        raise UserError(f"config: unknown scale {scale!r}; {nearest(str(scale), SCALES)}")
-    return f"config/scales/{scale}.yaml"
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping; an empty file is an empty mapping.
-
-    Raises:
-        UserError: If the file is missing, is not YAML or not a mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        place = " ".join(str(error).split())
-        raise UserError(f"{path}: is not YAML in UTF-8: {place}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: must hold 'key: value' lines at the top level")
-    return content
-
-
-def assignments(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn `a.b=v` words of a command line into a nested mapping; v is read as YAML.
-
-    Raises:
-        UserError: If a word has no `=`.
-    """
-    merged: dict[str, Any] = {}
-    for pair in pairs:
-        path, sign, text = pair.partition("=")
-        if not sign or not path:
-            raise UserError(f"--set {pair}: write key.subkey=value")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UserError(f"--set {pair}: the value is not YAML; quote it or mend its brackets") from error
-        for key in reversed(path.split(".")):
-            value = {key: value}
-        merged = overlay(merged, value)
-    return merged
-
-
-def with_own_recipes(raw: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Mark what the user says of single recipes, so that the scale's `every_recipe` does not undo it."""
-    every, recipes, said = (
-        _mapping(found) for found in (raw.get("every_recipe"), raw.get("recipes"), own.get("recipes"))
-    )
-    # What the user says of every recipe comes after what is said of one.
-    of_scale = without(every, _mapping(own.get("every_recipe")))
-    marks = {name: within(_mapping(recipe), of_scale) for name, recipe in said.items()}
-    marked = {name: {**recipes[name], OWN: mark} for name, mark in marks.items() if mark}
-    return {**raw, "recipes": {**recipes, **marked}} if marked else dict(raw)
-
-
-def _mapping(found: Any) -> Mapping[str, Any]:
-    """Return a section of a raw configuration; what is none is complained of elsewhere."""
-    return found if isinstance(found, Mapping) else {}
+STRUCTURE = ("inherits", "sweep", "for_dataset")
+Keys = tuple[str, ...]  # keys, from the outside to the inside
 
 
 def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
-    """Resolve a recipe: inherits <- its own keys <- for_dataset <- its place in a sweep <- every_recipe <- what is OWN.
+    """Resolve a recipe: its parent's keys, then its own, then those under for_dataset, then its place in a sweep.
 
     Args:
         config: The whole configuration.
@@ -102,19 +31,21 @@ def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
     Raises:
         UserError: If the name is unknown or malformed, a parent is missing or circular, or a key is wrong.
     """
-    base, axes = _swept(config, name)
-    merged = refine(_inherited(config, base, dataset, ()), axes)
-    above = merged.pop(OWN, {})
-    merged = refine(patch(merged, config.every_recipe), above)
-    resolved = validated(Recipe, merged, f"config: recipes.{base}")
+    base, of_sweep = member(config, name)
+    parts = [section(config.recipes, path) for path in paths(config, base, dataset)]
+    resolved = validated(Recipe, reduce(merge, [*parts, of_sweep], {}), f"config: recipes.{base}")
     assert isinstance(resolved, Recipe)
     if not resolved.label:
         raise UserError(f"config: recipes.{base}.label: field required")
     return resolved
 
 
-def _swept(config: Config, name: str) -> tuple[str, dict[str, Any]]:
-    """Split the name of a sweep's member into the recipe and the settings that the member stands for."""
+def member(config: Config, name: str) -> tuple[str, dict[str, Any]]:
+    """Split the name of a sweep's member into the recipe and the settings that this member has.
+
+    Raises:
+        UserError: If the name is a sweep's own, or no member of it.
+    """
     base = str(name).partition("-")[0]
     if base not in config.recipes or "sweep" not in config.recipes[base]:
         return name, {}
@@ -125,7 +56,21 @@ def _swept(config: Config, name: str) -> tuple[str, dict[str, Any]]:
     return base, sweep_settings(base, sweep, name)
 
 
-def _inherited(config: Config, name: str, dataset: str | None, children: tuple[str, ...]) -> dict[str, Any]:
+def paths(config: Config, name: str, dataset: str | None) -> list[Keys]:
+    """Return the sections of `recipes` that a recipe is merged from, lowest first.
+
+    Args:
+        config: The whole configuration.
+        name: The recipe; no member of a sweep.
+        dataset: Whose `for_dataset` sections apply; None: none.
+
+    Raises:
+        UserError: As `recipe`.
+    """
+    return list(_paths(config, name, dataset, ()))
+
+
+def _paths(config: Config, name: str, dataset: str | None, children: tuple[str, ...]) -> Iterator[Keys]:
     if not isinstance(name, str) or name not in config.recipes:
         where = f"recipes.{children[-1]}.inherits: " if children else ""
         raise UserError(f"config: {where}unknown recipe {name!r}; {nearest(str(name), config.recipes)}")
@@ -133,10 +78,7 @@ def _inherited(config: Config, name: str, dataset: str | None, children: tuple[s
         raise UserError(f"config: recipes.{name}: use lower case letters, digits and _ in a recipe's name")
     if name in children:
         raise UserError(f"config: recipes.{name}: inherits from itself through {' -> '.join((*children, name))}")
-    own = dict(config.recipes[name])
-    own.pop("sweep", None)
-    parent = own.pop("inherits", None)
-    for_dataset = own.pop("for_dataset", {})
+    parent, for_dataset = config.recipes[name].get("inherits"), config.recipes[name].get("for_dataset", {})
     if not isinstance(for_dataset, dict) or not all(isinstance(v, dict) for v in for_dataset.values()):
         raise UserError(f"config: recipes.{name}.for_dataset: must hold dataset names, and keys under each")
     for known in for_dataset:
@@ -144,13 +86,17 @@ def _inherited(config: Config, name: str, dataset: str | None, children: tuple[s
             raise UserError(
                 f"config: recipes.{name}.for_dataset: unknown dataset {known!r}; {nearest(known, config.datasets)}"
             )
-    merged = _inherited(config, parent, dataset, (*children, name)) if parent is not None else {}
-    # What a recipe says itself comes before what the user says of the one that it inherits from.
-    of_parent = merged.pop(OWN, {}).items()
-    above = without({key: value for key, value in of_parent if not other_kind(merged.get(key), own.get(key))}, own)
-    merged = refine(merged, own)
-    merged[OWN] = refine(above, own.get(OWN, {}))
-    return refine(merged, for_dataset.get(dataset) or {})
+    if parent is not None:
+        yield from _paths(config, parent, dataset, (*children, name))
+    yield (name,)
+    if dataset is not None and dataset in for_dataset:
+        yield (name, "for_dataset", dataset)
+
+
+def section(recipes: Mapping[str, Any], path: Keys) -> dict[str, Any]:
+    """Return the settings of one section, without what says how a recipe is put together."""
+    found = reduce(lambda part, key: part[key], path, recipes)
+    return {key: value for key, value in found.items() if len(path) > 1 or key not in STRUCTURE}
 
 
 def validated(model: type[Settings], raw: dict[str, Any], where: str) -> Settings:

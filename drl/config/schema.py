@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
 
 from drl.config.base import Settings
 from drl.config.datasets import DatasetSettings
-from drl.config.fine_tuning import ArmSettings, Beyond, Labels
+from drl.config.fine_tuning import ArmSettings, Beyond
+from drl.config.items import ItemSettings, known_items
 from drl.config.lists import unique
-from drl.config.recipes import Recipe, known_kinds
 from drl.config.studies import Seed, Studies
 from drl.config.sweeps import sweep_members, with_sweeps
 from drl.config.verdict import VerdictSettings
-from drl.errors import nearest
-from drl.pipeline.items import ITEMS
 
 Scale = Literal["demo", "lite", "paper"]
 SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
@@ -58,44 +55,8 @@ class RunSettings(Settings):
     )
 
 
-def _sections_exist(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse a key that no recipe has: a section that a recipe lacks is skipped, and a typo would be too."""
-    for key, section in value.items():
-        if key not in Recipe.model_fields:
-            hint = nearest(key, Recipe.model_fields)
-            raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": key, "hint": hint})
-        kinds = known_kinds(Recipe.model_fields[key].annotation)
-        kind = section.get("kind") if isinstance(section, dict) else None
-        if kind is not None and kind not in kinds:
-            raise PydanticCustomError(
-                "unknown_kind",
-                "{key} has no kind '{kind}'; {hint}",
-                {"key": key, "kind": kind, "hint": nearest(str(kind), kinds)},
-            )
-    return value
-
-
-class ItemSettings(Settings):
-    """The axes of a figure or table."""
-
-    datasets: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        default=(), description="One panel or column group each; only theory, which makes its own data, has none."
-    )
-    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(default=(), description="One line or row each.")
-    arms: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        default=(), description="Ways to fine-tune, one column or row each: of Tables 1 to 5, in place of recipes."
-    )
-    labels: dict[str, Labels] | None = Field(
-        default=None, description="By dataset, where they are not those of studies.fine_tune.labels."
-    )
-    beyond: tuple[Beyond, ...] = Field(default=(), description="Rows that the paper's table does not have.")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)] | None = Field(
-        default=None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
-    )
-
-
 class Config(Settings):
-    """Everything in config/config.yaml, after the scale's overlay."""
+    """Everything in config/, with the scale's file and the user's own settings."""
 
     scale: Scale
     dataset: str | None = Field(
@@ -109,14 +70,11 @@ class Config(Settings):
     recipes: Annotated[dict[str, dict[str, Any]], AfterValidator(with_sweeps)] = Field(
         description="Training set-ups by name; each resolves to drl.config.recipes.Recipe."
     )
-    every_recipe: Annotated[dict[str, Any], AfterValidator(_sections_exist)] = Field(
-        default_factory=dict,
-        description="Laid over every recipe; sections that a recipe lacks are skipped. A scale's comes before what a "
-        "file of the user's says of one recipe.",
-    )
     arms: dict[str, ArmSettings] = Field(description="Ways to fine-tune, by name.")
     studies: Studies
-    items: dict[str, ItemSettings]
+    items: Annotated[dict[str, ItemSettings], BeforeValidator(known_items)] = Field(
+        description="Figures and tables, by name: figure_N, table_N, else a diagnostic beyond the paper."
+    )
     verdict: VerdictSettings
 
     def members(self, recipe: str) -> tuple[str, ...]:
@@ -130,15 +88,15 @@ class Config(Settings):
     @property
     def few_shot_validates(self) -> bool:
         """Whether a few-shot item chooses among the members of a sweep, on validation images."""
-        names = [name for item in self.items if ITEMS[item].study == "few_shot" for name in self.items[item].recipes]
+        names = [name for item in self.items.values() if item.study == "few_shot" for name in item.recipes]
         return any(len(self.members(name)) > 1 for name in names)
 
     def item_labels(self, item: str, dataset: str) -> tuple[int, ...]:
-        """Label budgets of an item about fine-tuning, on a dataset; t_trajectory shows the first alone."""
+        """Numbers of labels of an item about fine-tuning, on a dataset; what is no table shows the first alone."""
         study, known = self.studies.fine_tune, self.datasets[dataset]
         given = {**study.labels, **(self.items[item].labels or {})}
         labels = given.get(dataset, (max(10 * known.classes, study.batch_size),))
-        return labels if ITEMS[item].settings else labels[:1]
+        return labels if self.items[item].table is not None else labels[:1]
 
     def item_beyond(self, item: str) -> tuple[Beyond, ...]:
         """Rows of an item that the paper does not have, on the datasets that are drawn."""

@@ -1,4 +1,4 @@
-"""Sweeps: a recipe that stands for one recipe a value of one of its settings."""
+"""Sweeps: a recipe that expands to one recipe per value of one of its settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from drl.config.merge import overlay
+from drl.config.merge import merge
 from drl.errors import nearest
 
 # Axes, and what a value of each sets in the recipe.
@@ -30,7 +30,7 @@ def sweep_settings(recipe: str, sweep: Mapping[str, Sequence[float]], member: st
     values = list(product(*sweep.values()))[sweep_members(recipe, sweep).index(member)]
     settings: dict[str, Any] = {}
     for axis, value in zip(sweep, values, strict=True):
-        settings = overlay(settings, SWEEPS[axis](value))
+        settings = merge(settings, SWEEPS[axis](value))
     return settings
 
 

@@ -20,20 +20,22 @@ from drl.docs.types import in_words
 HEAD = """\
 # Configuration
 
-Every key of [`config/config.yaml`](../config/config.yaml), made from the models that check it (`drl/config`). *Value*
-is that at scale `paper`, or a default, which stands in brackets; NAME stands for a name of yours or of config.yaml.
+Every key of the files in [`config/`](../config/config.yaml), made from the models that check them (`drl/config`). *Value*
+is that at scale `paper`, or a default, which stands in brackets; NAME is a name of yours or of these files.
 
-`config/scales/<scale>.yaml` is laid over config.yaml, and your own file over both (`snakemake figure_4 --configfile
-my.yaml`): mappings merge, all else replaces. `--config` takes `scale=`, `dataset=` and `seeds=` only. `drl` has
-`--scale`, `--configfile` and `--set studies.probe.epochs=5`. A wrong key or value is one line, before any job starts.
-Editors complete and check keys with `config/config.schema.json`.
+Later files win: `config/`, then `config/scales/<scale>.yaml`, then your `--configfile`, then `--set`; in the result a recipe
+takes its parent's keys, then its own, then those under `for_dataset` for the dataset. Mappings merge, everything else
+replaces, and a section whose `kind` changes starts empty. Snakemake's `--config` takes `scale=`, `dataset=` and `seeds=`
+only; `drl` has `--scale`, `--configfile` and `--set studies.probe.epochs=5`. A scale's file may have `every_item`: what
+differs there for all items that have datasets. A wrong key or value is one line, before any job starts.
+`drl describe RECIPE` shows which file set each value. Editors complete and check keys with `config/config.schema.json`.
 """
 RECIPE_KEYS = """\
 A recipe may leave out what it inherits. Besides the keys below it takes
 
-- `inherits`: the recipe that it starts from; a section whose `kind` changes starts empty,
+- `inherits`: the recipe that it starts from,
 - `for_dataset`: dataset names, and under each the keys that differ there,
-- `sweep`: `t` (`times.t`), `lambda` (`method.l1_weight`) or `d` (`encoder.code_size`) and a list: one recipe a value,
+- `sweep`: `t` (`times.t`), `lambda` (`method.l1_weight`) or `d` (`encoder.code_size`) and a list: one recipe per value,
   named `drl_8d-lambda0.00001` and so on.
 """
 # Letters; longer values are plain text, whose lines break.
@@ -83,7 +85,7 @@ def page(config: Config) -> str:
 
 
 def _sections(config: Config) -> Iterator[Section]:
-    """The sections in the order of config.yaml; of a mapping of names, the section of one name."""
+    """The sections in the order of the model; of a mapping of names, the section of one name."""
     plain = config.model_dump(mode="json")
     yield Section("Top level", Config, {key: value for key, value in plain.items() if not isinstance(value, dict)})
     for key, field in Config.model_fields.items():
@@ -149,8 +151,8 @@ def _section(section: Section, links: Mapping[str, str]) -> list[str]:
 
 
 def _type(section: Section, key: str, schema: Mapping[str, Any], links: Mapping[str, str]) -> str:
-    if section.model is Config and key in ("recipes", "every_recipe"):
-        return links["Recipe"] if key == "every_recipe" else f"mapping of names to {links['Recipe']}"
+    if section.model is Config and key == "recipes":
+        return f"mapping of names to {links['Recipe']}"
     return in_words(schema, links)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from drl.config.base import Settings
-from drl.config.resolve import read_yaml, recipe
+from drl.config.layers import read_yaml
+from drl.config.resolve import recipe
 from drl.config.schema import Config
 from drl.docs.markdown import anchor, code, shown, title
 from drl.errors import UserError, nearest

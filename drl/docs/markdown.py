@@ -26,7 +26,7 @@ def code(text: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes floats as config.yaml does: 1.0e-5, where YAML takes 1e-05 for text."""
+    """Writes floats as the files in config/ do: 1.0e-5, where YAML takes 1e-05 for text."""
 
 
 def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:

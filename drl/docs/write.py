@@ -35,7 +35,7 @@ def decisions() -> str:
 
 def configuration() -> str:
     """Return the reference of the configuration."""
-    return MADE.format("drl/config and config/config.yaml") + configuration_page.page(paper())
+    return MADE.format("drl/config and config/") + configuration_page.page(paper())
 
 
 def rule_graph() -> str:

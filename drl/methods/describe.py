@@ -1,6 +1,9 @@
-"""`drl describe`: what a recipe resolves to, and how large it is."""
+"""`drl describe`: what a recipe resolves to, where its values were set, and how large it is."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import yaml
@@ -8,15 +11,17 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drl.config.datasets import DatasetSettings
+from drl.config.origins import flat
 from drl.config.recipes import Recipe
 from drl.data.batch import Batch
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 
 MIB = 2**20
+WIDEST_VALUE = 20
 
 
-def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe) -> str:
+def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe, origins: Mapping[str, str]) -> str:
     """Return the resolved recipe, trainable parameters by part, operations per image and memory.
 
     Args:
@@ -24,11 +29,13 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe) -
         dataset: The dataset's name.
         images: Its settings.
         recipe: The resolved recipe.
+        origins: Where its settings come from, by keys with dots; those that are not there are defaults.
     """
     facts = ImageFacts(images.channels, images.image_size, images.classes)
     neutral = torch.ones(1, images.channels, 1, 1)
     method = build_method(recipe, facts, 0 * neutral, neutral)
-    lines = [f"# recipe {name} on {dataset}", yaml.safe_dump(recipe.slice(), sort_keys=False).rstrip(), ""]
+    values = recipe.model_dump(mode="json")
+    lines = [f"recipe {name} on {dataset}", "", *settings_lines(values, origins), ""]
     lines += [f"{'trainable parameters':<54}{'':>12}"]
     lines += [f"  {part:<52}{count:>12,}" for part, count in parameters(method).items()]
     forward, training = operations(method, facts)
@@ -42,6 +49,28 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe) -
         f"{activations(method, facts) * recipe.batch_size / MIB:>12,.1f} MiB in fp32, at least",
     ]
     return "\n".join(lines)
+
+
+def settings_lines(recipe: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
+    """Return a line for each setting: its key, its value, and the file and the section that set it.
+
+    A section is the recipe, or its `for_dataset` section: the key in the line is the rest of the key in the file.
+
+    Args:
+        recipe: The resolved recipe.
+        origins: Where its settings come from, by keys with dots.
+    """
+    rows = []
+    for key, value in flat(recipe).items():
+        rows.append((key, _as_yaml(value), origins.get(key, "default").removesuffix(f".{key}")))
+    keys, values = (max(len(row[column]) for row in rows) for column in (0, 1))
+    # A path of a model file does not move the other lines.
+    return [f"{key:<{keys}}  {value:<{min(values, WIDEST_VALUE)}}  {origin}" for key, value, origin in rows]
+
+
+def _as_yaml(value: Any) -> str:
+    text = str(yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6))
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def parameters(method: Method) -> dict[str, int]:

@@ -124,7 +124,7 @@ def own_study_fits(config: Config, dataset: str, recipe: Resolve) -> None:
         if resolved.train_images is None and resolved.batch_size > images.train:
             raise UserError(
                 f"dataset {images.title!r} has {images.train} training images, and recipe {name!r} takes "
-                f"{resolved.batch_size} a step; add images, or set every_recipe.batch_size in a --configfile"
+                f"{resolved.batch_size} a step; add images, or set recipes.{name}.batch_size"
             )
         _starts_fit(config, recipe, name, dataset)
         _recipe_fits(name, resolved, dataset, images)

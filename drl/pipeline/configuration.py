@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drl.config.merge import overlay
-from drl.config.resolve import FOLDER, assignments, read_yaml, recipe, scale_file, validated, with_own_recipes
+from drl.config.layers import Layer, layers, merged, own_layers
+from drl.config.resolve import recipe, validated
 from drl.config.schema import Config
 from drl.pipeline.checks import check
 from drl.pipeline.own_images import is_folder, with_folder
@@ -15,7 +15,7 @@ from drl.pipeline.studies import STUDIES
 
 
 def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
-    """Read config.yaml, the scale's overlay, then the user's own files and `a.b=v` words, and check the whole.
+    """Read config/, the scale's file, the user's own files and `a.b=v` words, and check the whole.
 
     Args:
         scale: demo, lite or paper; None takes what the files say.
@@ -25,28 +25,31 @@ def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence
     Raises:
         UserError: One line that names the key, what was wrong and the nearest valid name.
     """
-    own: dict[str, Any] = {}
-    for path in files:
-        own = overlay(own, read_yaml(path))
-    own = overlay(own, assignments(sets))
-    if scale is not None:
-        own["scale"] = scale
-    config = overlay(read_yaml(FOLDER / "config.yaml"), own)
-    layer = read_yaml(FOLDER.parent / scale_file(config))
-    return load(overlay(overlay(config, layer), own), own)
+    return load(merged(layers(own_layers(scale, files, sets))))
 
 
-def load(raw: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Config:
-    """Check a merged mapping, every recipe in it included; a folder that `dataset` names becomes a dataset.
+def resolve_over(own: Mapping[str, Any]) -> Config:
+    """Read config/ and the scale's file, lay over them what the user said to Snakemake, and check the whole.
 
     Args:
-        raw: config.yaml, the scale's overlay and the user's own settings.
-        own: The user's own once more, by themselves.
+        own: The user's --configfile with --config laid over it, as Snakemake does.
 
     Raises:
         UserError: As `resolve`.
     """
-    config = validated(Config, with_own_recipes(raw, own or {}), "config")
+    return load(merged(layers([Layer("--configfile", own)])))
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """Check a merged mapping, every recipe in it included; a folder that `dataset` names becomes a dataset.
+
+    Args:
+        raw: All layers of the configuration, merged.
+
+    Raises:
+        UserError: As `resolve`.
+    """
+    config = validated(Config, dict(raw), "config")
     assert isinstance(config, Config)
     if config.dataset is not None and is_folder(config.dataset, config.datasets):
         config, name = with_folder(config, config.dataset)

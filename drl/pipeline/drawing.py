@@ -8,7 +8,7 @@ from typing import Any
 
 from drl.config.drawings import ClaimsJob, CompareJob, ItemJob
 from drl.config.items import item_kind
-from drl.config.resolve import FOLDER
+from drl.config.layers import FOLDER
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError

@@ -1,6 +1,7 @@
 """The command line as a user types it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def test_describe_prints_the_papers_sizes():
     assert code == 0
     for number in ("831,571", "107,328", "1,567,179"):
         assert number in out
-    assert "kl_weight: 1.0e-05" in out
+    assert re.search(r"^method\.kl_weight +1\.0e-05 +config/recipes/codes_128d\.yaml: vdrl$", out, flags=re.M)
     assert "353,907" in drl("describe", "ae", "--scale", "paper")[1]
 
 
@@ -86,7 +87,7 @@ def test_the_corridor_by_hand(tmp_path):
                 "validation": 6,
             }
         },
-        "every_recipe": {"iterations": 3, "batch_size": 8},
+        "recipes": {"drl": {"iterations": 3, "batch_size": 8}},
         "studies": {"probe": {"t": [0.0, 1.0], "label_budgets": [6, 9, 12, "all"], "epochs": 1, "seeds": [0]}},
         "items": {"figure_4": {"recipes": ["drl"]}, "code_usage": {"recipes": ["drl"]}},
     }

@@ -11,10 +11,11 @@ from PIL import Image
 from drl.cli.own_images import _times
 from drl.errors import UserError
 from drl.pipeline.own_images import dataset_name
+from tests.recipes import recipes_set
 from tests.workflow.conftest import ROOT
 
 TINY = (
-    "every_recipe={iterations: 2, batch_size: 8, score: {nf: 4, channel_multipliers: [1, 1]}}",
+    recipes_set({"drl": {"score": {"nf": 4, "channel_multipliers": [1, 1]}}}, iterations=2, batch_size=8),
     "studies.code_usage={images: 4, times: 1}",
     "studies.study.image_size=8",
 )

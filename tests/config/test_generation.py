@@ -317,7 +317,7 @@ def test_settings_of_figure_13_and_table_6_name_their_cells_in_order():
         ("recipes.drl_nd.sweep.d=[2,2]", "drl_nd.sweep.d must be a list of different numbers"),
         ("recipes.drl_nd.sweep.d=[2.5]", "recipes.drl_nd.encoder.code_size"),
         ("recipes.drl_2d_single.sweep.t=[1.5]", "recipes.drl_2d_single.times.t"),
-        ("every_recipe.iterations=0", "recipes.drl: iterations 0 trains nothing; give at least 1, or start_from"),
+        ("recipes.drl.iterations=0", "recipes.drl: iterations 0 trains nothing; give at least 1, or start_from"),
         ("recipes.drl.freeze=encoder", "recipes.drl: freeze: encoder needs an encoder that was trained; give start"),
         ("recipes.drl.freeze=score", "recipes.drl.freeze: input should be 'nothing' or 'encoder'"),
         ("recipes.song_deep.freeze=encoder", "recipes.song_deep: freeze: encoder needs an encoder"),

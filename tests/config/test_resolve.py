@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 import yaml
@@ -7,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drl.config.json_schema import json_schema
+from drl.config.layers import FILES, FOLDER, Layer, merged, read_yaml
 from drl.config.recipes import Recipe
-from drl.config.resolve import FOLDER, recipe
+from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.files import canonical_json
@@ -78,7 +78,7 @@ def test_edm_recipes_differ_from_the_papers_in_the_objective_only():
         assert paper == edm
 
 
-def test_a_sweep_stands_for_one_recipe_a_value():
+def test_a_sweep_expands_to_one_recipe_per_value():
     config = resolve("paper")
     members = config.members("drl_8d")
     assert members == tuple(f"drl_8d-lambda{v}" for v in ("0.000001", "0.00001", "0.0001", "0.001"))
@@ -141,17 +141,18 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         (["recipes.x={inherits: drl, sde: {kind: vp}}"], "recipes.x: score.scale_by_sigma must be false under sde vp"),
         (["datasets.cifar10.mean=[1,2]"], "datasets.cifar10: mean has 2 values"),
         (["studies.probe.learning_rates=[1.0e-3]", "datasets.digits.validation=0"], "datasets.digits.validation is 0"),
-        (["every_recipe.batch_size=5000"], "5000 is more than the 1297 training images"),
-        (["every_recipe.score.channel_multipliers=[1,1,1,1,1,1]"], "6 levels halve 5 times"),
+        (["recipes.drl.batch_size=5000"], "5000 is more than the 1297 training images"),
+        (["recipes.drl.score.channel_multipliers=[1,1,1,1,1,1]"], "6 levels halve 5 times"),
         (["nonsense"], "write key.subkey=value"),
         (["a=["], "the value is not YAML"),
         (["studies.probe.epochs=yes"], "epochs must be a number, not a yes or no"),
         (["run.compile=maybe"], "run.compile: input should be 'auto', 'on' or 'off'"),
         (
-            ["every_recipe.optimizer={learning_rate: 5}"],
-            "unknown key 'optimizer'; did you mean 'optimiser'?",
+            ["recipes.drl.optimizer={learning_rate: 5}"],
+            "recipes.drl: unknown key 'optimizer'; did you mean 'optimiser'?",
         ),
-        (["every_recipe.score={kind: ncsnp}"], "score has no kind 'ncsnp'; did you mean 'ncsnpp'?"),
+        (["recipes.drl.score={kind: ncsnp}"], "recipes.drl.score.kind: input should be 'ncsnpp' (found 'ncsnp')"),
+        (["every_item.datasets=[digits]"], "unknown key 'every_item'"),
         (["recipes.drl.score=null"], "method drl needs a score network"),
         (["recipes.ae.decoder=null"], "recipes.ae: method ae needs a decoder network"),
         (
@@ -181,7 +182,14 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
             ["recipes.drl.sweep={lambda: [1.0e-5]}"],
             "items.figure_4.recipes: 'drl' is a sweep, and figure_4 does not choose",
         ),
-        (["studies.probe.label_budgets=[100,all]"], "figure_11 shows budget 3 but there are only 2"),
+        (
+            ["studies.probe.label_budgets=[100,300,all]"],
+            "items.figure_11.budget: 1000 is none of studies.probe.label_budgets; give one of 100, 300, all",
+        ),
+        (["studies.probe.label_budgets=[100,300,1000]"], "items.figure_4.budget: all is none of studies.probe.label"),
+        (["items.figure_9.budget=few"], "items.figure_9.budget: input should be a valid integer"),
+        (["items.mine={shows: this, section: beyond the paper}"], "items.mine.study: field required"),
+        (["items.table_1.table.layout=across"], "items.table_1.table.layout: input should be 'settings_down' or 'arms"),
         (["recipes.ae_8d.pixels=standardised"], "decoder.output sigmoid makes pixels in [0, 1]"),
         (["recipes.drl_vp.score.embedding=fourier"], "recipes.drl_vp: score.embedding must be positional under sde vp"),
         (["recipes.dae_vp.decoder.embedding=fourier"], "decoder.embedding must be positional under sde vp"),
@@ -193,8 +201,8 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         (["recipes.drl_vp.sde.sigma_min=0.01"], "recipes.drl_vp.sde: unknown key 'sigma_min'"),
         (["studies.code_usage.t=[0.0]"], "studies.code_usage.t.0: input should be greater than 0"),
         (["recipes.drl.optimiser.betas=[0.9,1.5]"], "recipes.drl.optimiser.betas.1"),
-        (["every_recipe.encoder.depth=12"], "depth must be 6 n + 4"),
-        (["every_recipe.score.nf=6"], "6 channels, which normalisation cannot group"),
+        (["recipes.drl.encoder.depth=12"], "depth must be 6 n + 4"),
+        (["recipes.drl.score.nf=6"], "6 channels, which normalisation cannot group"),
         (["seeds=[0,0]"], "seeds: 0 stands twice"),
         (["studies.probe.seeds=[1,1]"], "studies.probe.seeds: 1 stands twice"),
         (["items.figure_4.recipes=[drl,drl]"], "'drl' stands twice"),
@@ -243,15 +251,10 @@ def test_label_lists_and_a_sweep_do_not_go_together():
         settings_of("few_shot", resolve("demo", sets=sets), "digits", "vdrl_8d")
 
 
-def test_unknown_scale_is_named():
-    with pytest.raises(UserError, match="unknown scale 'papr'; did you mean 'paper'"):
-        resolve("papr")
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.text(st.characters(categories=["Ll"]), min_size=1, max_size=12))
 def test_no_unknown_top_level_key_passes(word):
-    known = {"scale", "dataset", "seeds", "run", "datasets", "recipes", "every_recipe", "studies", "items"}
+    known = {"scale", "dataset", "seeds", "run", "datasets", "recipes", "studies", "items"}
     if word in known:
         return
     with pytest.raises(UserError, match="unknown key"):
@@ -261,24 +264,6 @@ def test_no_unknown_top_level_key_passes(word):
 def test_numeric_strings_are_numbers_as_snakemake_hands_them_over():
     config = resolve("demo", sets=["studies.probe.epochs='7'", "seeds='3'"])
     assert (config.studies.probe.epochs, config.seeds) == (7, (0, 1, 2))
-
-
-def test_users_file_wins_over_the_scale(tmp_path):
-    own = tmp_path / "own.yaml"
-    own.write_text("seeds: [7]\nevery_recipe: {iterations: 3}\n")
-    config = resolve("demo", files=[own])
-    assert config.seeds == (7,)
-    assert recipe(config, "drl").iterations == 3
-    assert recipe(config, "drl").batch_size == 64  # the scale's
-
-
-def test_broken_files_are_named(tmp_path):
-    broken = tmp_path / "broken.yaml"
-    broken.write_text("a: [1")
-    for path, word in ((broken, "is not YAML"), (tmp_path / "none.yaml", "cannot be read")):
-        with pytest.raises(UserError, match=word) as caught:
-            resolve("demo", files=[path])
-        assert str(path) in str(caught.value)
 
 
 def test_yaml_reads_on_and_off_as_booleans_and_so_do_we():
@@ -347,8 +332,8 @@ def test_every_built_item_has_axes_and_a_caption():
         assert (FOLDER.parent / "workflow" / "report" / f"{name}.rst").is_file()
 
 
-def test_every_knob_stands_in_config_yaml_with_the_value_that_the_models_assume():
-    written = yaml.safe_load(Path(FOLDER / "config.yaml").read_text())
+def test_every_knob_stands_in_config_with_the_value_that_the_models_assume():
+    written = merged([Layer(name, read_yaml(FOLDER / name)) for name in FILES])
     config = resolve("paper")
     drl = dict(written["recipes"]["drl"])
     drl.pop("for_dataset")
@@ -357,8 +342,8 @@ def test_every_knob_stands_in_config_yaml_with_the_value_that_the_models_assume(
     assert written["studies"]["probe"] == config.studies.probe.model_dump(mode="json")
 
 
-def test_every_key_that_may_be_set_is_explained_in_config_yaml():
-    text = (FOLDER / "config.yaml").read_text()
+def test_every_key_that_may_be_set_is_explained_in_config():
+    text = "".join((FOLDER / name).read_text() for name in FILES)
     schema = json.loads(json_schema())
     keys = {key for part in [schema, *schema["$defs"].values()] for key in part.get("properties", {})}
     missing = sorted(key for key in keys if f"{key}:" not in text and f"{key}=" not in text)
@@ -377,16 +362,6 @@ def test_what_a_user_says_of_one_recipe_holds_at_every_scale(scale):
         assert resolved.optimiser == before.optimiser
     # An encoder of another kind.
     assert recipe(found, "drl_2d").encoder == recipe(whole, "drl_2d").encoder
-
-
-def test_what_a_user_says_of_every_recipe_comes_last():
-    sets = ["recipes.drl.batch_size=32", "every_recipe.batch_size=16"]
-    assert recipe(resolve("demo", sets=sets), "drl").batch_size == 16
-
-
-def test_a_bad_value_of_one_recipe_is_refused_though_the_scale_has_another():
-    with pytest.raises(UserError, match=r"recipes\.drl.*iterations"):
-        resolve("demo", sets=["recipes.drl.iterations=-4"])
 
 
 def test_an_inherited_setting_does_not_come_before_a_recipe_s_own():

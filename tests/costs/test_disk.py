@@ -15,8 +15,9 @@ from drl.pipeline.configuration import resolve
 from tests.job_settings import settings_of, trained
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
+from tests.recipes import recipes_set
 
-TINY = ("every_recipe.iterations=4", "every_recipe.batch_size=8", "studies.code_usage.images=4")
+TINY = (recipes_set(iterations=4, batch_size=8), "studies.code_usage.images=4")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.faults.processes import wait_for
-from tests.workflow.conftest import TINY, Project
+from tests.workflow.conftest import TINY, Project, short_recipes
 
 MODEL = "results/demo/models/digits/drl/seed0"
 FIGURE = "results/demo/figures/code_usage"
@@ -24,8 +24,8 @@ FILES = tuple(
 )
 LOG = "results/demo/logs/pretrain/digits/drl/seed0.log"
 CHANGES: dict[str, Any] = {
-    "every_recipe": TINY["every_recipe"] | {"iterations": 60},  # type: ignore[operator]
-    "items": TINY["items"] | {"code_usage": {"datasets": ["digits"], "recipes": ["drl"]}},  # type: ignore[operator]
+    "recipes": short_recipes(60),
+    "items": TINY["items"] | {"code_usage": {"datasets": ["digits"], "recipes": ["drl"]}},
     "run": {"device": "cpu", "precision": "fp32", "compile": "off", "save_minutes": 1 / 120},
 }
 

@@ -19,8 +19,9 @@ from drl.pipeline.checks import own_study_fits
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import dataset_name, is_folder
 from drl.pipeline.own_study import PARTS
+from tests.recipes import recipes_set
 
-SMALL = ["every_recipe.batch_size=8"]
+SMALL = [recipes_set(batch_size=8)]
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +213,13 @@ def test_a_test_part_of_too_few_images_is_named(tmp_path):
         read(tmp_path / "own")
 
 
+def set_budgets(*labels):
+    """Probes with these numbers of labels, and the figures with each of the first three and with the last."""
+    shown = {4: -1, 5: -1, 9: 0, 10: 1, 11: 2}
+    items = ", ".join(f"figure_{number}: {{budget: {labels[k]}}}" for number, k in shown.items())
+    return f"studies.probe.label_budgets={list(labels)}", f"items={{{items}}}"
+
+
 def test_label_budgets_fit_the_images(tmp_path):
     root = folder(tmp_path / "own", {"a": 10, "b": 50})
     config, found = read(root)
@@ -219,12 +227,12 @@ def test_label_budgets_fit_the_images(tmp_path):
     # 16 labels are as many as can be, eight of each class.
     assert budgets(config, config.dataset) == [48]
     assert settings_of("few_shot", config, config.dataset, "drl")["few_shot"]["labels"] == [16]
-    config, _ = read(root, "demo", "studies.probe.label_budgets=[10,16,20,30]", "studies.few_shot.labels=[10,100]")
+    config, _ = read(root, "demo", *set_budgets(10, 16, 20, 30), "studies.few_shot.labels=[10,100]")
     assert budgets(config, config.dataset) == [10, 16]
     assert settings_of("few_shot", config, config.dataset, "drl")["few_shot"]["labels"] == [10, 16]
-    config, _ = read(root, "demo", "studies.probe.label_budgets=[20,40,60,80]")
+    config, _ = read(root, "demo", *set_budgets(20, 40, 60, 80))
     assert budgets(config, config.dataset) == [16]
-    validating = read(root, "demo", "studies.probe.select=best_val", "studies.probe.label_budgets=[15,16,20,30]")[0]
+    validating = read(root, "demo", "studies.probe.select=best_val", *set_budgets(15, 16, 20, 30))[0]
     left = found.smallest_class - found.validation // 2
     assert budgets(validating, config.dataset) == [2 * left]
 
@@ -247,7 +255,10 @@ def test_a_study_is_planned_at_every_scale(tmp_path, scale, mode):
 @pytest.mark.parametrize(
     ("sets", "said"),
     [
-        ([], "dataset 'own' has 16 training images, and recipe 'drl' takes 64 a step; add images, or set every_recipe"),
+        (
+            [],
+            "dataset 'own' has 16 training images, and recipe 'drl' takes 64 a step; add images, or set recipes.drl.",
+        ),
         ([*SMALL, "studies.study.recipes=[drl_8d]", "recipes.drl_8d.sweep.lambda=[0.1,1]"], "'drl_8d' is a sweep"),
         ([*SMALL, "studies.study.recipes=[unconditional]"], "'unconditional' has no encoder"),
         ([*SMALL, "studies.probe.trajectory=false"], "set it to true"),

@@ -13,6 +13,7 @@ from drl.files import fingerprint
 from tests.job_settings import settings_of
 from drl.pipeline.configuration import resolve
 from drl.records import code_digest
+from tests.recipes import recipes_set
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = resolve("demo")
@@ -68,8 +69,9 @@ def made_by_hand(tmp_path_factory):
         "items.table_1.beyond=[]",
         "studies.fine_tune={steps: 37, batch_size: 10, labelled_batch: 5, supervised_epochs: 1, passes: 1}",
         "studies.fine_tune.early_epoch=2",
-        "every_recipe={iterations: 2, batch_size: 8}",
+        recipes_set(iterations=2, batch_size=8),
         "studies.probe={label_budgets: [20, 30, 50, all], epochs: 1, t: [0.5], seeds: [0]}",
+        "items={figure_9: {budget: 20}, figure_10: {budget: 30}, figure_11: {budget: 50}}",
         "studies.code_usage={images: 8, times: 1}",
         "studies.few_shot={labels: [20]}",
         "studies.theory={steps: 2, t: [1.0], draws: 20, nodes: 3, paths: 20, path_steps: 5, train: 20}",

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.slurm.cluster import Cluster, run
-from tests.workflow.conftest import TINY, Project
+from tests.workflow.conftest import TINY, Project, short_recipes
 
 # Figure 4 with two recipes of one seed, and what else is drawn from them; trainings long enough to be disturbed.
 STEPS = 300
@@ -59,7 +59,7 @@ class Slice(Project):
         self.running: Running | None = None
         settings = TINY | {
             "run": {"device": "cpu", "precision": "fp32", "save_minutes": SAVE_MINUTES} | run,
-            "every_recipe": TINY["every_recipe"] | {"iterations": steps},
+            "recipes": short_recipes(steps),
             "items": TINY["items"] | {item: {"datasets": ["digits"], "recipes": RECIPES} for item in ITEMS},
         }
         (folder / "tiny.yaml").write_text(json.dumps(settings))

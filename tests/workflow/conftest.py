@@ -15,27 +15,35 @@ from typing import Any
 
 import pytest
 
+from drl.config.merge import merge
 from drl.jobs import environment as job_environment
+from tests.recipes import every_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "drl", "config", "profiles", "envs")
-TINY = {
-    "scale": "demo",
-    "seeds": [0],
-    "datasets": {"digits": {"train": 100, "test": 60, "validation": 20}},
-    "every_recipe": {
-        "iterations": 4,
-        "batch_size": 8,
-        "score": {"nf": 4, "channel_multipliers": [1, 1]},
-        "optimiser": {"warmup_steps": 2},
-    },
-    "recipes": {
-        "drl_8d": {"sweep": {"lambda": [1e-5, 1e-3]}, "encoder": {"nf": 4, "channel_multipliers": [1, 1]}},
-        "drl_2d": {"encoder": {"nf": 4, "channel_multipliers": [1, 1]}, "sampler": {"steps": 4}},
+SMALL_NETWORK = {"nf": 4, "channel_multipliers": [1, 1]}
+
+
+def short_recipes(iterations: int) -> dict[str, Any]:
+    """Return recipes that train small networks for a number of steps."""
+    everywhere = every_recipe(iterations=iterations, batch_size=8, optimiser={"warmup_steps": 2})
+    some = {
+        "drl": {"score": SMALL_NETWORK},
+        "drl_8d": {"sweep": {"lambda": [1e-5, 1e-3]}, "encoder": SMALL_NETWORK},
+        "drl_2d": {"encoder": SMALL_NETWORK, "score": SMALL_NETWORK, "sampler": {"steps": 4}},
         "drl_2d_single": {"sweep": {"t": [0.5, 0.9]}},
         "drl_nd": {"sweep": {"d": [2, 3]}},
         "unconditional": {"sampler": {"steps": 4}},
-    },
+        "song_deep": {"score": {"nf": 4}},
+    }
+    return merge(everywhere, some)
+
+
+TINY: dict[str, Any] = {
+    "scale": "demo",
+    "seeds": [0],
+    "datasets": {"digits": {"train": 100, "test": 60, "validation": 20}},
+    "recipes": short_recipes(4),
     "studies": {
         "probe": {"t": [0.0, 0.5, 1.0], "label_budgets": [20, 30, 50, "all"], "epochs": 2, "hidden": 8, "seeds": [0]},
         "few_shot": {"t": [0.0, 1.0], "labels": [20, 40]},
@@ -56,7 +64,7 @@ TINY = {
         "figure_4": {"datasets": ["digits"], "recipes": ["drl", "vdrl", "simclr"]},
         "figure_5": {"datasets": ["digits"], "recipes": ["drl_vp", "simclr"]},
         "figure_8": {"datasets": ["digits"], "recipes": ["drl_8d"]},
-        **{f"figure_{n}": {"datasets": ["digits"], "recipes": ["drl", "vdrl"]} for n in (9, 10, 11)},
+        **{f"figure_{n}": {"recipes": ["drl", "vdrl"], "budget": k} for n, k in ((9, 20), (10, 30), (11, 50))},
         **{f"figure_{n}": {"datasets": ["digits"]} for n in (6, 7, 13)},
         "figure_2": {"datasets": ["digits"], "recipes": ["drl_2d_focus"]},
         "figure_3": {"datasets": ["digits"], "recipes": ["vdrl_2d"]},

@@ -5,14 +5,13 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
-from drl.config.resolve import CONFIG_FILES, scale_file
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
 from drl.jobs.environment import hand_over, max_minutes, use_this_python
 from drl.jobs.gpu_slots import visible_gpus
 from drl.pipeline import rules
-from drl.pipeline.configuration import load, origins
+from drl.pipeline.configuration import origins, resolve_over
 from drl.pipeline.drawing import CLAIMS, COMPARE, STUDY_PARTS, item_step
 from drl.pipeline.items import items_of_kind
 from drl.pipeline.studies import STUDIES

@@ -4,8 +4,8 @@ from functools import cache
 
 import pytest
 
-from drl.config.merge import overlay
-from drl.config.resolve import FOLDER, assignments, read_yaml
+from drl.config.layers import FILES, FOLDER, Layer, assignments, layers, merged, read_yaml
+from drl.config.merge import merge
 from drl.errors import UserError
 from tests.job_settings import settings_of
 from drl.pipeline.configuration import load
@@ -30,8 +30,9 @@ resolve = cache(lambda scale, sets=(): read(scale, sets=sets))
 @cache
 def part():
     """Return demo scale's configuration without what has no part in fine-tuning, with the paper's networks."""
-    whole = overlay(read_yaml(FOLDER / "config.yaml"), read_yaml(FOLDER / "scales" / "demo.yaml"))
-    whole.pop("every_recipe")
+    whole = merged(layers([]))
+    # Not those of the scale.
+    whole["recipes"] = merged([Layer(name, read_yaml(FOLDER / name)) for name in FILES])["recipes"]
     whole["datasets"] = {name: whole["datasets"][name] for name in DATASETS}
     whole["studies"]["learning_speed"]["pairs"] = []
     whole["datasets"]["cifar10"] |= {"train": 1200, "test": 100, "validation": 100}
@@ -39,8 +40,9 @@ def part():
     whole["recipes"] = {name: dict(whole["recipes"][name]) for name in RECIPES + OTHERS}
     for section in whole["recipes"].values():
         section.pop("for_dataset", None)
+    whole["recipes"]["drl_official"] |= {"train_images": 400, "augmentation": {"flip": 0.0}}
     whole["items"] = {name: whole["items"][name] for name in (*TABLES, "t_trajectory", "figure_4")}
-    whole["items"]["figure_4"] = {"datasets": ["digits"], "recipes": ["drl"]}
+    whole["items"]["figure_4"] |= {"datasets": ["digits"], "recipes": ["drl"]}
     for name in TABLES[2:4]:
         whole["items"][name]["labels"] = {"digits": [100]}
     return whole
@@ -48,12 +50,12 @@ def part():
 
 @cache
 def small(*sets: str):
-    return load(overlay(part(), assignments(sets)))
+    return load(merge(part(), assignments(sets)))
 
 
 def complaint(*sets: str) -> str:
     with pytest.raises(UserError) as caught:
-        load(overlay(part(), assignments(sets)))
+        load(merge(part(), assignments(sets)))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

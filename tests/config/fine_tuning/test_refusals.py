@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drl.config.merge import overlay
-from drl.config.resolve import assignments
+from drl.config.layers import assignments
+from drl.config.merge import merge
 from drl.pipeline.configuration import load
 from drl.pipeline.items import models
 from tests.job_settings import ITEMS, settings_of, trained
@@ -158,7 +158,7 @@ def test_a_model_with_another_encoder_or_other_pixels_is_refused_before_anything
         "give a recipe with the same"
     )
     # The arm is no trouble while nothing shows it.
-    assert load(overlay(part(), assignments(sets))).arms["spare"].model == "x"
+    assert load(merge(part(), assignments(sets))).arms["spare"].model == "x"
 
 
 def test_a_model_without_an_encoder_is_refused():

@@ -131,10 +131,10 @@ def test_where_an_arm_stops_and_its_number_of_labels_rerun_it():
 @pytest.mark.parametrize(
     ("changed", "where"),
     [
-        ("every_recipe.encoder={kind: wide_resnet, width: 1}", "encoder"),
-        ("every_recipe.encoder={kind: wide_resnet, dropout: 0.1}", "encoder"),
-        ("every_recipe.pixels=unit", "pixels"),
-        ("every_recipe={pixels: unit, centre_inputs: true}", "centre_inputs"),
+        ("recipes.drl.encoder.width=1", "encoder"),
+        ("recipes.drl.encoder.dropout=0.1", "encoder"),
+        ("recipes.drl.pixels=unit", "pixels"),
+        ("recipes={drl: {pixels: unit, centre_inputs: true}, drl_2d: {centre_inputs: false}}", "centre_inputs"),
     ],
 )
 def test_another_network_reruns_fine_tuning_from_fresh_weights_too(changed, where):

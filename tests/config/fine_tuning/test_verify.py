@@ -2,7 +2,7 @@
 
 import pytest
 
-from drl.config.merge import overlay
+from drl.config.merge import merge
 from drl.pipeline.configuration import load
 from tests.job_settings import fine_tuned
 from drl.records import code_digest, run_card
@@ -40,7 +40,7 @@ def test_verify_knows_fine_tunings(made):
 
 
 def test_verify_names_an_arm_that_is_gone(made):
-    without = overlay(part(), {})
+    without = merge(part(), {})
     without["arms"] = {name: arm for name, arm in without["arms"].items() if name != "drl_mixup"}
     for item in without["items"].values():
         item["arms"] = [name for name in item.get("arms", []) if name != "drl_mixup"]

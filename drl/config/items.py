@@ -1,0 +1,80 @@
+"""Settings of the items: the figures and tables, what they show and of which models."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from drl.config.base import Settings
+from drl.config.fine_tuning import Beyond, Labels
+from drl.config.lists import unique
+from drl.config.studies import Budget, Seed
+from drl.errors import nearest
+
+ItemKind = Literal["figure", "table", "diagnostic"]
+
+
+class TableSettings(Settings):
+    """How a table of fine-tunings is laid out."""
+
+    layout: Literal["settings_down", "arms_down"] = Field(description="What its rows are.")
+    early: bool = Field(default=False, description="Read the runs at studies.fine_tune.early_epoch, not at their end.")
+    difference: bool = Field(default=False, description="Also print the difference to fine-tuning without pretraining.")
+
+
+class ItemSettings(Settings):
+    """A figure or table: what it shows, and its axes."""
+
+    shows: str = Field(description="What it shows, in a few words.")
+    section: str = Field(description="Where in the paper; or `beyond the paper`.")
+    study: str = Field(description="The measurement that it is drawn from.")
+    needs: str = Field(description="Models and data at paper scale, in words.")
+    drawn_by: str = Field(description="The module of drl/reporting that draws it.")
+    datasets: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        default=(), description="One panel or column group each; only theory, which makes its own data, has none."
+    )
+    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(default=(), description="One line or row each.")
+    arms: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        default=(), description="Ways to fine-tune, one column or row each: of Tables 1 to 5, in place of recipes."
+    )
+    labels: dict[str, Labels] | None = Field(
+        default=None, description="By dataset, where they are not those of studies.fine_tune.labels."
+    )
+    beyond: tuple[Beyond, ...] = Field(default=(), description="Rows that the paper's table does not have.")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)] | None = Field(
+        default=None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
+    )
+    budget: Budget | None = Field(
+        default=None, description="Of probes: the number of labels that it shows, one of studies.probe.label_budgets."
+    )
+    trajectory: bool = Field(
+        default=False, description="Also show probes of all t together, and of the t that validation images choose."
+    )
+    table: TableSettings | None = Field(default=None, description="Of Tables 1 to 5: how they are laid out.")
+
+
+def item_kind(name: str) -> ItemKind:
+    """Return what an item is: figure_N and table_N are the paper's, all others are diagnostics beyond it."""
+    match = re.fullmatch(r"(figure|table)_\d+", name)
+    return "diagnostic" if match is None else "figure" if match[1] == "figure" else "table"
+
+
+def item_number(name: str) -> int:
+    """Return the number of a figure or table of the paper."""
+    return int(name.rpartition("_")[2])
+
+
+def known_items(items: Any) -> Any:
+    """Say of an item that has axes alone, as in a user's file, that there is none of this name."""
+    if not isinstance(items, dict):
+        return items
+    facts = [name for name, field in ItemSettings.model_fields.items() if field.is_required()]
+    whole = [name for name, item in items.items() if not isinstance(item, dict) or any(key in item for key in facts)]
+    for name in items:
+        if name not in whole:
+            said = {"name": name, "hint": nearest(str(name), whole), "facts": ", ".join(facts)}
+            raise PydanticCustomError("item", "unknown item '{name}'; {hint}; a new one needs {facts}", said)
+    return items
