@@ -28,6 +28,11 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
     return frame
 
 
+def of_model(numbers: pd.DataFrame, dataset: str, recipe: str) -> pd.DataFrame:
+    """Return the rows of a recipe on a dataset."""
+    return numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)]
+
+
 def over_seeds(frame: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
     """Average within each pretraining seed (probe seeds), then take mean and deviation over seeds.
 

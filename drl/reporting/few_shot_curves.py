@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from drl.config.drawings import FewShotItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
@@ -16,7 +17,7 @@ from drl.reporting.aggregate import over_seeds
 AXES = ["scale", "study", "dataset", "recipe", "chosen_recipe", "labels", "t", "metric"]
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
     """Return mean and deviation of the test accuracy for each dataset, recipe, number of labels and t.
 
     A recipe that stands for a sweep shows, for each dataset and number of labels, the member with the highest
@@ -24,17 +25,16 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 
     Args:
         frame: Few-shot metrics.
-        settings: `datasets`, `recipes` and `labels` as in `draw`; `choices` maps a recipe to the names of its sweep's
-            members.
+        settings: `choices` maps a recipe to the members of its sweep.
 
     Raises:
         UserError: If a recipe or member lacks rows for a number of labels, or validation accuracy to choose by.
     """
     parts = []
-    for dataset, _ in settings["datasets"]:
-        for recipe, _ in settings["recipes"]:
-            members = settings.get("choices", {}).get(recipe, [recipe])
-            for labels in settings["labels"]:
+    for dataset in settings.dataset_names():
+        for recipe in settings.recipe_names():
+            members = settings.choices.get(recipe, (recipe,))
+            for labels in settings.labels:
                 rows = frame[(frame["dataset"] == dataset) & (frame["labels"] == labels)]
                 member = _chosen(rows, members, f"{dataset}, {labels} labels")
                 parts.append(rows[rows["recipe"] == member].assign(recipe=recipe, chosen_recipe=member))
@@ -42,7 +42,7 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return over_seeds(rows[rows["metric"] == "test_accuracy"], AXES)
 
 
-def _chosen(rows: pd.DataFrame, members: list[str], where: str) -> str:
+def _chosen(rows: pd.DataFrame, members: Sequence[str], where: str) -> str:
     """Return the member that is best on validation; test accuracy plays no part."""
     validation = rows[rows["metric"] == "val_accuracy"].groupby("recipe")["value"].mean()
     for member in members:
@@ -59,19 +59,18 @@ def _chosen(rows: pd.DataFrame, members: list[str], where: str) -> str:
     return members[0] if len(members) == 1 else max(members, key=lambda name: float(validation[name]))
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+def draw(numbers: pd.DataFrame, settings: FewShotItem) -> Figure:
     """Draw one row of panels a dataset, one column a number of labels, one line a recipe.
 
     Models whose code does not depend on t give horizontal lines. Bands are one deviation over pretraining seeds.
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `labels` are the
-            numbers of labels.
+        settings: Datasets, numbers of labels and recipes in the order of rows, columns and lines.
     """
     style.apply()
-    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
-    counts = settings["labels"]
+    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
+    counts = settings.labels
     size = (style.PANEL_WIDTH * len(counts) + 0.4, style.PANEL_HEIGHT * len(datasets) + 0.4)
     figure, axes = plt.subplots(len(datasets), len(counts), figsize=size, squeeze=False, sharex=True)
     places = [(dataset, labels) for dataset in datasets for labels in counts]

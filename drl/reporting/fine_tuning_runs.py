@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from drl.config.drawings import BeyondRow, FineTuningItem, Reading
 from drl.errors import UserError
 
 REPLICATE = ["seed", "split"]
@@ -28,32 +29,31 @@ class Cell(NamedTuple):
     setting: Setting
 
 
-def settings_of(settings: dict[str, Any]) -> list[Setting]:
+def settings_of(settings: FineTuningItem) -> list[Setting]:
     """Return a table's settings in its order."""
-    labels = dict(settings["labels"])
-    return [Setting(dataset, n) for dataset, _ in settings["datasets"] for n in labels[dataset]]
+    labels = dict(settings.labels)
+    return [Setting(dataset, n) for dataset in settings.dataset_names() for n in labels[dataset]]
 
 
-def cells_of(settings: dict[str, Any]) -> list[Cell]:
+def cells_of(settings: FineTuningItem) -> list[Cell]:
     """Return all cells of a table in its order, those beyond the paper last."""
-    cells = [Cell(arm, setting) for setting, (arm, *_) in product(settings_of(settings), settings["arms"])]
-    return list(dict.fromkeys(cells + [beyond_cell(row) for row in settings["beyond"]]))
+    cells = [Cell(arm.name, setting) for setting, arm in product(settings_of(settings), settings.arms)]
+    return list(dict.fromkeys(cells + [beyond_cell(row) for row in settings.beyond]))
 
 
-def beyond_cell(row: dict[str, Any]) -> Cell:
+def beyond_cell(row: BeyondRow) -> Cell:
     """Return the cell of a row beyond the paper."""
-    return Cell(row["arm"], Setting(row["dataset"], row["labels"]))
+    return Cell(row.arm, Setting(row.dataset, row.labels))
 
 
-def read_runs(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def read_runs(frame: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
     """Read one accuracy off each run.
 
     Args:
         frame: Rows of the study `fine_tune`.
-        settings: `number`, `datasets`, `arms`, `labels` and `beyond` as `fine_tuning_tables.sheet` has them; `seeds`
-            and `splits`, of which the pairs that any cell has must be there in all; `reading`, a mapping with `epoch`
-            (the outer epoch to stop at; None: a run's last) and `select` (`last`: the test accuracy there; `best_val`:
-            that of the outer epoch up to there with the best validation accuracy, the first of equals).
+        settings: Of the pairs of `seeds` and `splits`, those that any cell has must be there in all. `reading` says
+            at which outer epoch to stop (None: a run's last), and which test accuracy to read: `last`, the one there;
+            `best_val`, that of the outer epoch up to there with the best validation accuracy, the first of equals.
 
     Returns:
         dataset, labels, arm, seed, split, epoch (whose accuracy it is) and value (percent), one row a run.
@@ -64,7 +64,7 @@ def read_runs(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     axes = ["arm", "dataset", "labels", *REPLICATE]
     rows = frame[frame["metric"].isin(["accuracy", "validation_accuracy"])]
     found: dict[Any, pd.DataFrame] = dict(iter(rows.groupby(axes, sort=False)))
-    item, cells = f"table_{settings['number']}", cells_of(settings)
+    item, cells = f"table_{settings.number}", cells_of(settings)
     named_cells = {(cell.arm, *cell.setting) for cell in cells}
     pairs = _pairs([key[3:] for key in found if key[:3] in named_cells], settings, item)
     wanted = [(cell.arm, *cell.setting, *pair) for cell, pair in product(cells, pairs)]
@@ -75,13 +75,13 @@ def read_runs(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
             f"{item}: the metrics files hold no run of {named}{more}; "
             "give all files of this table, made with the present settings"
         )
-    read = [(*key, *_reading(found[key], f"{item}: {_name(key)}", settings["reading"])) for key in wanted]
+    read = [(*key, *_reading(found[key], f"{item}: {_name(key)}", settings.reading)) for key in wanted]
     return pd.DataFrame(read, columns=[*axes, "epoch", "value"])
 
 
-def _pairs(found: Iterable[tuple[int, int]], settings: dict[str, Any], item: str) -> list[tuple[int, int]]:
+def _pairs(found: Iterable[tuple[int, int]], settings: FineTuningItem, item: str) -> list[tuple[int, int]]:
     """Return the replicates: pairs of a seed and a split among the settings', which need not be all pairs of them."""
-    seeds, splits = settings["seeds"], settings["splits"]
+    seeds, splits = settings.seeds, settings.splits
     pairs = sorted({(int(seed), int(split)) for seed, split in found if seed in seeds and split in splits})
     for k, (what, numbers) in enumerate((("seed", seeds), ("split", splits))):
         if lacking := sorted(set(numbers) - {pair[k] for pair in pairs}):
@@ -97,13 +97,13 @@ def _name(key: tuple[str, str, int, int, int]) -> str:
     return f"arm {arm!r} on {dataset} with {labels} labels (seed {seed}, split {split})"
 
 
-def _reading(run: pd.DataFrame, name: str, reading: dict[str, Any]) -> tuple[int, float]:
+def _reading(run: pd.DataFrame, name: str, reading: Reading) -> tuple[int, float]:
     """Return the outer epoch that is read, and the test accuracy there."""
     if run.duplicated(["metric", "epoch"]).any():
         raise UserError(f"{name} is there twice; give the metrics file of each run once")
     series = {metric: rows.set_index("epoch")["value"].sort_index() for metric, rows in run.groupby("metric")}
     test = series.get("accuracy", pd.Series(dtype=float))
-    stop = reading["epoch"]
+    stop = reading.epoch
     if test.empty or (stop is not None and test.index[-1] < stop):
         end = 0 if test.empty else int(test.index[-1])
         raise UserError(
@@ -111,7 +111,7 @@ def _reading(run: pd.DataFrame, name: str, reading: dict[str, Any]) -> tuple[int
             "train it to there, or read an earlier epoch"
         )
     last = int(test.index[-1]) if stop is None else int(stop)
-    epoch = last if reading["select"] == "last" else _best(series.get("validation_accuracy"), last, name)
+    epoch = last if reading.select == "last" else _best(series.get("validation_accuracy"), last, name)
     if epoch not in test.index:
         raise UserError(f"{name} has no test accuracy after outer epoch {epoch}; run it again")
     return epoch, float(test[epoch])
@@ -145,7 +145,7 @@ def summarise(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     return table
 
 
-def differences(runs: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def differences(runs: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
     """Subtract from each run that of the first baseline arm with the same dataset, labels, seed and split.
 
     Returns:
@@ -154,10 +154,10 @@ def differences(runs: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     Raises:
         UserError: If no arm is a baseline.
     """
-    baselines = [arm for arm, _, baseline in settings["arms"] if baseline]
+    baselines = [arm.name for arm in settings.arms if arm.baseline]
     if not baselines:
         raise UserError(
-            f"table_{settings['number']}: no arm goes without pretraining, so there is nothing to subtract; add one"
+            f"table_{settings.number}: no arm goes without pretraining, so there is nothing to subtract; add one"
         )
     pairs = ["dataset", "labels", *REPLICATE]
     own = runs[runs["arm"].isin(list(pretrained(settings)))]
@@ -166,9 +166,9 @@ def differences(runs: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return both.assign(value=both["value"] - both["value_base"]).drop(columns="value_base")
 
 
-def pretrained(settings: dict[str, Any]) -> dict[str, str]:
+def pretrained(settings: FineTuningItem) -> dict[str, str]:
     """Return names and labels of the table's arms that begin with a pretrained encoder."""
-    return {arm: label for arm, label, baseline in settings["arms"] if not baseline}
+    return {arm.name: arm.label for arm in settings.arms if not arm.baseline}
 
 
 def iterate(numbers: pd.DataFrame) -> Iterator[tuple[str, Cell, Any]]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from drl.config.drawings import ItemJob, LatentGridItem
 from drl.reporting import style
-from drl.reporting.aggregate import over_seeds
+from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png", ".codes.csv")
@@ -21,28 +20,27 @@ SIDE = 2.2  # inches
 CLASSES = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#000000")
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     """Return silhouette and ink's R^2 for each dataset and recipe, mean and deviation over seeds."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+def draw(numbers: pd.DataFrame, settings: LatentGridItem, files: Files) -> Figure:
     """Draw a row a dataset; for each recipe a scatter of the first seed's codes and its samples.
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `extents` is half the
-            square's side for each recipe.
+        settings: Datasets and recipes in the order of rows and columns, and half the side of each recipe's square.
         files: The metrics files, whose pictures and codes are shown.
     """
     style.apply()
-    datasets, recipes = settings["datasets"], settings["recipes"]
+    datasets, recipes = settings.datasets, settings.recipes
     size = (2 * SIDE * len(recipes), (SIDE + 0.5) * len(datasets) + 0.45)
     figure, axes = plt.subplots(len(datasets), 2 * len(recipes), figsize=size, squeeze=False)
     for row, (dataset, title) in zip(axes, datasets, strict=True):
         for k, (recipe, label) in enumerate(recipes):
             metrics = files[dataset, recipe]
-            extent = settings["extents"][recipe]
+            extent = settings.extents[recipe]
             scatter, samples = row[2 * k], row[2 * k + 1]
             _scatter(scatter, pd.read_csv(beside(metrics, ".codes.csv")), extent)
             scatter.set_title(f"{title}, {label}\n{_caption(numbers, dataset, recipe)}")
@@ -74,5 +72,5 @@ def _limits(values: pd.Series[float]) -> tuple[float, float]:
 
 
 def _caption(numbers: pd.DataFrame, dataset: str, recipe: str) -> str:
-    rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)].set_index("metric")["mean"]
+    rows = of_model(numbers, dataset, recipe).set_index("metric")["mean"]
     return f"silhouette {rows['silhouette']:.2f}, ink $R^2$ {rows['ink_r2']:.2f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from safetensors import SafetensorError, safe_open
 
+from drl.config.drawings import LaterStartItem
 from drl.errors import UserError
 from drl.evaluation.sample_sets import sample_name
 from drl.reporting import style
-from drl.reporting.aggregate import over_seeds
+from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show_pixels
 
 PICTURES = (".safetensors",)
@@ -23,29 +25,27 @@ NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "uniform\n+ Gaussian"}
 WIDTH = 6.6  # inches
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: LaterStartItem) -> pd.DataFrame:
     """Return sigma(t_init), the share of steps saved and the score evaluations for each t_init."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+def draw(numbers: pd.DataFrame, settings: LaterStartItem, files: Files) -> Figure:
     """Draw one panel a dataset and recipe: a row a prior, a column a t_init, a square of samples in each.
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name; `priors` and `t_init` in order;
-            `shown` samples along each side.
+        settings: Datasets, recipes, priors and t_init in order; how many samples are shown along a square's side.
         files: The metrics files, whose samples are shown.
     """
     style.apply()
-    pairs = [(dataset, recipe) for dataset in settings["datasets"] for recipe in settings["recipes"]]
-    priors, starts = settings["priors"], settings["t_init"]
+    pairs = list(product(settings.datasets, settings.recipes))
+    priors, starts = settings.priors, settings.t_init
     height = WIDTH * len(priors) / len(starts) + 0.9
     figure, axes = plt.subplots(len(pairs), 1, figsize=(WIDTH + 0.6, height * len(pairs)), squeeze=False)
     for panel, ((dataset, title), (recipe, label)) in zip(axes[:, 0], pairs, strict=True):
         show_pixels(panel, _squares(beside(files[dataset, recipe], ".safetensors"), settings))
-        rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)]
-        values = rows.pivot(index="t", columns="metric", values="mean")
+        values = of_model(numbers, dataset, recipe).pivot(index="t", columns="metric", values="mean")
         if missing := [t for t in starts if t not in values.index]:
             raise UserError(
                 f"figure_13: the metrics files hold nothing of t_init {missing[0]:g}; "
@@ -67,14 +67,14 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figur
     return figure
 
 
-def _squares(path: Path, settings: dict[str, Any]) -> np.ndarray:
+def _squares(path: Path, settings: LaterStartItem) -> np.ndarray:
     """Return the first samples of each cell, laid out: uint8 [H, W] or [H, W, 3]."""
     rows = []
     try:
         with safe_open(str(path), framework="np") as file:
-            for prior in settings["priors"]:
-                cells = [file.get_slice(sample_name(0, prior, t)) for t in settings["t_init"]]
-                rows.append(np.concatenate([_square(cell, settings["shown"]) for cell in cells], axis=1))
+            for prior in settings.priors:
+                cells = [file.get_slice(sample_name(0, prior, t)) for t in settings.t_init]
+                rows.append(np.concatenate([_square(cell, settings.shown) for cell in cells], axis=1))
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: cannot be read ({error}); run drl later-start again") from error
     picture = np.concatenate(rows)

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from drl.config.drawings import LearningSpeedItem
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
@@ -25,7 +26,7 @@ INVERSE = {"": "", ">": "<", "<": ">", "~": "~"}
 TEXT_WIDTH = 1.7  # inches
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: LearningSpeedItem) -> pd.DataFrame:
     """Return three kinds of rows, told apart by `metric`.
 
     - best_t_accuracy: validation accuracy at the best t, in percent, for each recipe and step.
@@ -46,11 +47,11 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     curves["of_seeds"] = curves["n_seeds"]
     steps = pd.DataFrame(
         [
-            dict(zip(MODEL, model, strict=True)) | _steps(rows, float(settings["accuracy"]))
+            dict(zip(MODEL, model, strict=True)) | _steps(rows, settings.accuracy)
             for model, rows in best.groupby(MODEL, sort=False)
         ]
     )
-    ratios = [row for pair in settings["pairs"] for row in _speed_ups(steps, *pair)] if len(steps) else []
+    ratios = [row for pair in settings.pairs for row in _speed_ups(steps, *pair)] if len(steps) else []
     numbers = pd.concat([part for part in (curves, steps, pd.DataFrame(ratios)) if len(part)] or [curves])
     whole = dict.fromkeys(("step", "n_seeds", "of_seeds"), "Int64")
     return numbers.reindex(columns=COLUMNS).astype(whole).reset_index(drop=True)
@@ -134,7 +135,7 @@ def _speed_ups(steps: pd.DataFrame, slow: str, fast: str) -> list[dict[str, Any]
     return found
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+def draw(numbers: pd.DataFrame, settings: LearningSpeedItem) -> Figure:
     """Draw one row a dataset: accuracy at the best t over training, and at its right the steps until it is reached.
 
     The black dashed line is the accuracy asked for; a large marker on it, with a thin line down, is at the mean step
@@ -142,16 +143,16 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `accuracy` in percent.
+        settings: Datasets and recipes in the order of rows and lines, and the accuracy in percent.
     """
     style.apply()
-    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
+    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
     # The text beside a panel needs a fixed height for each recipe, however few the panel would need.
     height = max(style.PANEL_HEIGHT, 0.45 * len(recipes) + 0.4)
     size = (style.PANEL_WIDTH + TEXT_WIDTH + 0.4, height * len(datasets) + 0.2)
     figure, axes = plt.subplots(len(datasets), 1, figsize=size, squeeze=False)
     for panel, (dataset, title) in zip(axes[:, 0], datasets.items(), strict=True):
-        _panel(panel, numbers[numbers["dataset"] == dataset], recipes, float(settings["accuracy"]))
+        _panel(panel, numbers[numbers["dataset"] == dataset], recipes, settings.accuracy)
         panel.set_title(title)
     axes[-1, 0].set_xlabel("Training step")
     figure.supylabel("Validation accuracy at the best $t$ (%)", fontsize=8)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ProbeItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
@@ -19,19 +18,19 @@ AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "t", "metric"]
 ARMS = {"chosen": "chosen\n$t$", "concatenated": "all\n$t$"}
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
     """Return the numbers of the figure: mean and deviation of the test accuracy for each dataset, recipe and t.
 
     Args:
         frame: Probe metrics.
-        settings: `budgets` gives the number of labels for each dataset. Where `trajectory` is true, rows with arm
-            `chosen` (t is then the mean of the chosen ones) and `concatenated` (no t) follow those of the curves.
+        settings: Where `trajectory` is true, rows with arm `chosen` (t is then the mean of the chosen ones) and
+            `concatenated` (no t) follow those of the curves.
     """
-    wanted = frame["labels"] == frame["dataset"].map(settings["budgets"])
+    wanted = frame["labels"] == frame["dataset"].map(settings.budgets)
     rows = frame[wanted & (frame["metric"] == "test_accuracy")].fillna({"arm": ""})
     curves = over_seeds(rows[rows["arm"] == ""], AXES)
     marks = rows[rows["arm"].isin(ARMS)]
-    if not settings.get("trajectory"):
+    if not settings.trajectory:
         return curves
     for recipe in curves["recipe"].unique():
         if set(marks.loc[marks["recipe"] == recipe, "arm"]) != set(ARMS):
@@ -51,17 +50,17 @@ def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
     return numbers
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
     """Draw one panel a dataset, one line a recipe, a band of one deviation over pretraining seeds.
 
     Where `table` kept probes of the whole trajectory, a strip at the right of each panel shows them.
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
+        settings: Datasets and recipes in the order of panels and lines.
     """
     style.apply()
-    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
+    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
     labels = list(recipes.values())
     with_strips = bool(numbers["arm"].isin(ARMS).any())
     figure, panels, strips = _panels(len(datasets), len(recipes), with_strips)
@@ -69,7 +68,7 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
         rows = numbers[numbers["dataset"] == dataset]
         for recipe, label in recipes.items():
             style.curve(panel, rows[(rows["recipe"] == recipe) & (rows["arm"] == "")], "t", label, labels)
-        panel.set_title(f"{title}, {settings['budgets'][dataset]:,} labels")
+        panel.set_title(f"{title}, {settings.budgets[dataset]:,} labels")
         panel.set_xlabel("Time $t$")
         panel.set_xlim(-0.03, 1.03)
         if with_strips:

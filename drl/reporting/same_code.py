@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ItemJob
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 from drl.reporting.pictures import Files, beside, show
@@ -17,21 +16,21 @@ AXES = ["scale", "study", "dataset", "recipe", "metric"]
 SIDE = 1.9  # inches
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     """Return the samples' mean pairwise distance and the code's size, mean and deviation over seeds."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
     """Draw a row a dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
+        settings: Datasets and recipes in the order of rows and columns.
         files: The metrics files, whose pictures are shown.
     """
     style.apply()
-    datasets, recipes = settings["datasets"], settings["recipes"]
+    datasets, recipes = settings.datasets, settings.recipes
     shape = (len(datasets), len(recipes) + 1)
     figure, axes = plt.subplots(*shape, figsize=(SIDE * shape[1] + 0.3, (SIDE + 0.3) * shape[0]), squeeze=False)
     for row, (dataset, title) in zip(axes, datasets, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from drl.config.drawings import ItemJob
 from drl.pipeline.own_study import shown
 from drl.reporting import style
 from drl.reporting.pictures import Files, beside
@@ -46,7 +47,7 @@ class Key(NamedTuple):
     marker: str
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     """Return for each recipe's first seed: the t of the scatter, silhouette there, and variance shown in percent.
 
     Args:
@@ -64,7 +65,7 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
     """Draw a panel for each recipe: the codes of its first seed's model at the t that validation images chose.
 
     Up to ten classes differ in colour, up to thirty in colour and marker; of more the ten most frequent are coloured
@@ -72,11 +73,11 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figur
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` is one pair of name and title; `recipes` are pairs of name and legend name, in order.
+        settings: One dataset, and its recipes in the order of panels.
         files: The metrics files, beside which the codes lie.
     """
     style.apply()
-    ((dataset, _),), recipes = settings["datasets"], settings["recipes"]
+    ((dataset, _),), recipes = settings.datasets, settings.recipes
     columns = min(COLUMNS, len(recipes))
     lines = math.ceil(len(recipes) / columns)
     size = (max(SIDE * columns + 0.2, LEAST_WIDTH), (SIDE + 0.6) * lines + 0.35)

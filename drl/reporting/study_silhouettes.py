@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ItemJob
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     """Return mean and deviation of the silhouette over seeds for each recipe and t.
 
     Args:
@@ -24,17 +23,17 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return over_seeds(frame[frame["metric"] == "silhouette"], AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     """Draw one line a recipe, with a band of one deviation over pretraining seeds.
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` is one pair of name and title; `recipes` are pairs of name and legend name, in order.
+        settings: One dataset, and its recipes in the order of lines.
     """
     style.apply()
-    ((_, title),), labels = settings["datasets"], [label for _, label in settings["recipes"]]
+    ((_, title),), labels = settings.datasets, [label for _, label in settings.recipes]
     figure, panel = plt.subplots(figsize=(style.PANEL_WIDTH + 0.9, style.PANEL_HEIGHT + 0.3))
-    for recipe, label in settings["recipes"]:
+    for recipe, label in settings.recipes:
         style.curve(panel, numbers[numbers["recipe"] == recipe], "t", label, labels)
     panel.axhline(0, color="#999999", linewidth=0.7)
     panel.set(xlabel="Time $t$", ylabel="Silhouette of the classes", xlim=(-0.03, 1.03))

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import product
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ItemJob
 from drl.reporting import style
-from drl.reporting.aggregate import over_seeds
+from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     """Return the errors to x_0 with the image's own code and with another's, mean and deviation over seeds."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
+def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
     """Draw one panel a dataset and recipe: a row an image, a column a code.
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
+        settings: Datasets and recipes in the order of panels.
         files: The metrics files, whose pictures are shown.
     """
     style.apply()
-    pairs = [(dataset, recipe) for dataset in settings["datasets"] for recipe in settings["recipes"]]
+    pairs = list(product(settings.datasets, settings.recipes))
     figure, axes = plt.subplots(1, len(pairs), figsize=(2.8 * len(pairs), 3.2), squeeze=False)
     for panel, ((dataset, title), (recipe, label)) in zip(axes[0], pairs, strict=True):
         show(panel, beside(files[dataset, recipe], ".png"))
-        rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)].set_index("metric")
+        rows = of_model(numbers, dataset, recipe).set_index("metric")
         t, errors = rows["t"].iloc[0], rows["mean"]
         panel.set_title(f"{title}, {label}, $t$ = {t:g}")
         panel.set_ylabel("$x_t$, and denoised with each code")

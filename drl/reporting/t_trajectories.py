@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from drl.config.drawings import TrajectoryArm, TrajectoryItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
@@ -24,30 +25,26 @@ TITLES = {True: "weight decay on $t$", False: "no weight decay on $t$"}
 BAND, DASHES = "#CCCCCC", (0, (3, 2))
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
     """Return mean and deviation over runs of t, and of t under weight decay alone, for each arm and outer epoch.
 
     A run is a pair of seed and split, as in Tables 1 to 5; n_seeds counts those.
 
     Args:
         frame: Rows of the study `fine_tune`.
-        settings: `datasets`, `arms` and `labels` as in `draw`.
+        settings: Datasets, each with its number of labels, and arms.
 
     Raises:
         UserError: If an arm lacks either on a dataset, or has no one start.
     """
-    for arm, _, start, _ in settings["arms"]:
-        if isinstance(start, str):
-            raise UserError(
-                f"t_trajectory: arm {arm!r} searches its start of t, which differs from run to run; "
-                "take the arm out of this figure"
-            )
+    for line in settings.arms:
+        _start(line)
     run = frame.groupby(["seed", "split"], dropna=False).ngroup()
     frame = frame.assign(seed=run)
     parts = []
-    for dataset, _ in settings["datasets"]:
-        labels = settings["labels"][dataset]
-        for arm, *_ in settings["arms"]:
+    for dataset in settings.dataset_names():
+        labels = settings.labels[dataset]
+        for arm in [arm.name for arm in settings.arms]:
             rows = frame[(frame["dataset"] == dataset) & (frame["arm"] == arm) & (frame["labels"] == labels)]
             rows = rows[rows["metric"].isin(METRICS)]
             if lacking := [metric for metric in METRICS if metric not in set(rows["metric"])]:
@@ -59,7 +56,7 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return over_seeds(pd.concat(parts), AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+def draw(numbers: pd.DataFrame, settings: TrajectoryItem) -> Figure:
     """Draw a row of panels a dataset: with weight decay on t, and without; one line a start of t.
 
     Dashed: the same start under weight decay alone, without a gradient from data. Shaded: where the paper's t ended.
@@ -67,30 +64,39 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
 
     Args:
         numbers: What `table` gave.
-        settings: `datasets` are pairs of name and title; `arms` are lists of name, label, start of t and whether
-            weight decay acts on it; `labels` maps a dataset to its number of labels.
+        settings: Datasets in the order of rows, each with its number of labels, and the arms.
     """
     style.apply()
-    datasets = settings["datasets"]
-    columns = [decays for decays in TITLES if any(arm[3] is decays for arm in settings["arms"])]
-    colours = start_colours([arm[2] for arm in settings["arms"]])
+    datasets = settings.datasets
+    columns = [decays for decays in TITLES if any(arm.weight_decay_on_t is decays for arm in settings.arms)]
+    colours = start_colours([_start(arm) for arm in settings.arms])
     height = max(style.PANEL_HEIGHT * len(datasets), style.LEGEND_ROW * (len(colours) + 6)) + 0.3
     size = (style.PANEL_WIDTH * len(columns) + 1.3, height)
     figure, axes = plt.subplots(len(datasets), len(columns), figsize=size, squeeze=False, sharex="row", sharey=True)
     for row, (dataset, title) in zip(axes, datasets, strict=True):
         for panel, decays in zip(row, columns, strict=True):
-            for arm, _, start, _ in [entry for entry in settings["arms"] if entry[3] is decays]:
-                _line(panel, numbers[(numbers["dataset"] == dataset) & (numbers["arm"] == arm)], colours[start])
+            for arm in (arm for arm in settings.arms if arm.weight_decay_on_t is decays):
+                own = numbers[(numbers["dataset"] == dataset) & (numbers["arm"] == arm.name)]
+                _line(panel, own, colours[_start(arm)])
             panel.axhspan(*FOUND_IN_PAPER, color=BAND, alpha=0.4, linewidth=0, zorder=0)
             panel.set(ylim=(-0.02, 1.02))
             panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-        row[0].set_ylabel(f"{title}, {settings['labels'][dataset]:,} labels\n$t$")
+        row[0].set_ylabel(f"{title}, {settings.labels[dataset]:,} labels\n$t$")
     for panel, decays in zip(axes[0], columns, strict=True):
         panel.set_title(TITLES[decays])
     for panel in axes[-1]:
         panel.set_xlabel("outer epoch")
     _legend(figure, colours)
     return figure
+
+
+def _start(arm: TrajectoryArm) -> float:
+    if isinstance(arm.t_init, str):
+        raise UserError(
+            f"t_trajectory: arm {arm.name!r} searches its start of t, which differs from run to run; "
+            "take the arm out of this figure"
+        )
+    return arm.t_init
 
 
 def start_colours(starts: list[float]) -> dict[float, Any]:

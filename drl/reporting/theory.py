@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import string
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ItemJob
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
@@ -18,7 +18,7 @@ BEST = "best_t"
 CONSTANT, UNCONDITIONAL = "#000000", "#E69F00"
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     """Return mean and deviation over seeds of all that was measured.
 
     Added are `relative_excess`, the excess of a loss over the constant in percent of the constant, and `best_t`, the t
@@ -46,15 +46,15 @@ def _relative_excess(frame: pd.DataFrame) -> pd.DataFrame:
     return excess.assign(metric="relative_excess", value=shares)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     """Draw four panels over t: losses, losses relative to the constant, accuracy, reconstruction error.
 
     Args:
         numbers: What `table` gave.
-        settings: `recipes` are pairs of name and legend name, in order.
+        settings: Recipes with their legend names.
     """
     style.apply()
-    names = dict(settings["recipes"])
+    names = dict(settings.recipes)
     size = (2 * style.PANEL_WIDTH + 0.9, 2 * style.PANEL_HEIGHT + 0.4)
     figure, axes = plt.subplots(2, 2, figsize=size, squeeze=False)
     _losses(axes[0, 0], numbers, names)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from scipy import stats
 
+ON_THE_CURVE = "best t of each seed read off the curves of the others"  # what a reader must know of at_rank
 ALONE = "mean"  # the replicate of numbers that are known as mean, deviation and count alone
 
 
@@ -86,6 +87,13 @@ def difference(first: Sample | None, second: Sample | None, paired: bool = False
     return Estimate(
         first.mean - second.mean, math.sqrt(sum(errors)), _welch(errors, (first, second)), _fewer(first, second)
     )
+
+
+def less(sample: Sample | None, number: float) -> Estimate | None:
+    """Return the mean of a sample less a number; None if it was not measured."""
+    if sample is None:
+        return None
+    return difference(sample, Sample(number, 0.0, sample.n, dict.fromkeys(sample.values, number)), paired=True)
 
 
 def ratio(first: Sample | None, second: Sample | None) -> Estimate | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
+from drl.config.drawings import ItemJob
 from drl.verdict.estimates import ALONE, Sample
 
 # What tells numbers of one item apart. `arm` is also a prior (Table 6) or a use of the trajectory (Figure 4).
 AXES = ["dataset", "recipe", "arm", "labels", "t", "metric"]
 COLUMNS = [*AXES, "replicate", "value", "sd", "n"]
+S = TypeVar("S", bound=ItemJob)
 
 
 class Evidence:
@@ -19,12 +21,10 @@ class Evidence:
 
     Attributes:
         scale: At which they were.
-        settings: Of each item, as `drl figure` and `drl table` have them; measured or not.
+        settings: What chooses the numbers of each item, measured or not.
     """
 
-    def __init__(
-        self, scale: str, settings: Mapping[str, Mapping[str, Any]], cells: Mapping[str, pd.DataFrame]
-    ) -> None:
+    def __init__(self, scale: str, settings: Mapping[str, ItemJob], cells: Mapping[str, pd.DataFrame]) -> None:
         """Take what drl.verdict.reading read.
 
         Args:
@@ -40,8 +40,23 @@ class Evidence:
         return item in self._cells
 
     def datasets(self, item: str) -> list[str]:
-        """Return an item's datasets in its order."""
-        return [dataset for dataset, _ in self.settings.get(item, {}).get("datasets", [])]
+        """Return an item's datasets in its order; none of an item that is not in the configuration."""
+        return list(self.settings[item].dataset_names()) if item in self.settings else []
+
+    def settings_of(self, item: str, kind: type[S]) -> S:
+        """Return an item's settings, which are of the given class.
+
+        Raises:
+            TypeError: If they are of another one.
+        """
+        settings = self.settings[item]
+        if not isinstance(settings, kind):
+            raise TypeError(f"{item}: its settings are {type(settings).__name__}, not {kind.__name__}")
+        return settings
+
+    def label(self, item: str, recipe: str) -> str:
+        """Return a recipe's name in the item's legend."""
+        return dict(self.settings[item].recipes).get(recipe, recipe)
 
     def values(self, item: str, axis: str, **where: Any) -> list[Any]:
         """Return what stands on an axis, in rising order, among the cells that `where` chooses."""
@@ -67,6 +82,11 @@ class Evidence:
         if first["replicate"] == ALONE:
             return Sample(float(first["value"]), float(first["sd"]), int(first["n"]))
         return Sample.of(dict(zip(rows["replicate"], rows["value"].astype(float), strict=True)))
+
+    def curve(self, item: str, **where: Any) -> dict[float, Sample]:
+        """Return the sample at each t, in rising order, among the cells that `where` chooses."""
+        found = {float(t): self.sample(item, t=t, **where) for t in self.values(item, "t", **where)}
+        return {t: sample for t, sample in found.items() if sample is not None}
 
     def _rows(self, item: str, where: Mapping[str, Any]) -> pd.DataFrame:
         if item not in self._cells:

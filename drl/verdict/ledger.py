@@ -11,13 +11,15 @@ from typing import Any
 
 import pandas as pd
 
+from drl.config.drawings import ClaimsJob, ItemJob
 from drl.errors import UserError
 from drl.files import atomic
+from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
-from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.evidence import Evidence
 from drl.verdict.ledger_page import counts, markdown, number
@@ -28,15 +30,12 @@ SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN = "supported", "not supported", "un
 DEMO = "demo scale is a machinery check"
 
 
-def claims(metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: str, items: Path | None = None) -> str:
-    """Write `out` (claims.csv), and beside it claims.md and the run card.
+def run(job: Job[ClaimsJob]) -> str:
+    """Write claims.csv, and beside it claims.md and the run card.
 
     Args:
-        metrics: CSV files of all studies; those that are not there were not run.
-        out: The CSV file.
-        settings: `scale`, `confidence`, and `items` with the settings of each item.
-        code: Digest of the code, for the card.
-        items: A folder with items' own CSV files, such as docs/results/lite, to be read in place of metrics.
+        job: Its inputs `metrics` are the CSV files of all studies; those that are not there were not run. `items`, if
+            given, is a folder with items' own CSV files, such as docs/results/lite, to read in place of metrics.
 
     Returns:
         One line that counts the verdicts.
@@ -44,49 +43,42 @@ def claims(metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: s
     Raises:
         UserError: If a file is cut off or changed, or nothing at all was measured.
     """
-    started = time.monotonic()
-    there = [path for path in metrics if path.is_file()]
-    if items is not None:
-        there = [path for item in settings["items"] for path in [_file_of(items, item)] if path.is_file()]
+    started, scale, confidence = time.monotonic(), job.settings.scale, job.settings.confidence
+    items, folder = job.settings.parsed(), next(iter(job.inputs.get("items", ())), None)
+    files = {item: folder / f"{item}.csv" for item in items} if folder is not None else {}
+    there = [path for path in files.values() or job.inputs.get("metrics", ()) if path.is_file()]
     if not there:
-        where = items or "the metrics files"
+        where = folder or "the metrics files"
         raise UserError(f"claims: {where}: nothing was measured yet; run an item first, such as `snakemake figure_4`")
     inputs = check_inputs(there)
-    cells = _from_items(items, settings) if items is not None else _from_metrics(there, settings)
-    frame = ledger(Evidence(settings["scale"], settings["items"], cells), settings["confidence"])
-    with job_lock("claims", out):
-        with atomic(out) as csv, atomic(out.with_suffix(".md")) as page:
+    if folder is None:
+        cells = _from_metrics(there, scale, items)
+    else:
+        cells = {item: from_item(path, item, items[item], scale) for item, path in files.items() if path.is_file()}
+    frame = ledger(Evidence(scale, items, cells), confidence)
+    outputs = [job.out, job.out.with_suffix(".md")]
+    with job_lock(job.study, job.out):
+        with atomic(outputs[0]) as csv, atomic(outputs[1]) as page:
             frame.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
-            page.write_text(markdown(frame, settings["scale"], settings["confidence"]), encoding="utf-8")
+            page.write_text(markdown(frame, scale, confidence), encoding="utf-8")
         seconds = round(time.monotonic() - started, 2)
-        write_card("claims", [out, out.with_suffix(".md")], settings, code, inputs=inputs, seconds=seconds)
+        write_card(job.study, outputs, job.settings.slice(), job.code_digest, inputs=inputs, seconds=seconds)
     verdicts = list(frame.drop_duplicates("claim")["claim_verdict"])
-    return f"{out}: {len(verdicts)} claims: {counts(verdicts)}"
+    return f"{job.out}: {len(verdicts)} claims: {counts(verdicts)}"
 
 
-def _from_metrics(paths: Sequence[Path], settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def _from_metrics(paths: Sequence[Path], scale: str, items: Mapping[str, ItemJob]) -> dict[str, pd.DataFrame]:
     frame = read_all(paths)
-    if other := sorted(set(frame["scale"].dropna().astype(str)) - {settings["scale"]}):
-        raise UserError(
-            f"claims: the metrics are of scale {other[0]}, not {settings['scale']}; give --scale {other[0]}"
-        )
+    if other := sorted(set(frame["scale"].dropna().astype(str)) - {scale}):
+        raise UserError(f"claims: the metrics are of scale {other[0]}, not {scale}; give --scale {other[0]}")
     found = {}
-    for item, known in settings["items"].items():
+    for item, known in items.items():
         try:
-            found[item] = from_metrics(frame, item, known)
+            found[item] = from_metrics(frame, known)
         except UserError as error:
             # One item's incomplete runs are no reason to leave all other claims undecided.
             print(f"claims: {item} is left out: {error}", file=sys.stderr)
     return {item: cells for item, cells in found.items() if cells is not None}
-
-
-def _from_items(folder: Path, settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    files = {item: _file_of(folder, item) for item in settings["items"]}
-    return {item: from_item(path, item, settings["scale"]) for item, path in files.items() if path.is_file()}
-
-
-def _file_of(folder: Path, item: str) -> Path:
-    return folder / f"{item}.csv"
 
 
 def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] = CLAIMS) -> pd.DataFrame:
@@ -121,11 +113,13 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
     return pd.DataFrame(rows)
 
 
-def _parts(claim: Claim, evidence: Evidence) -> list[Part]:
+def _parts(claim: Claim, evidence: Evidence) -> list[Comparison]:
     """Return a claim's parts; one that says so where its items are not in the configuration."""
     lacking = [item for item in claim.items if item not in evidence.settings]
     parts = [] if lacking else list(claim.parts(evidence))
-    return parts or [Part("", "", None, f"{', '.join(lacking or claim.items)} has no such part in the configuration")]
+    return parts or [
+        Comparison("", "", None, f"{', '.join(lacking or claim.items)} has no such part in the configuration")
+    ]
 
 
 def _printed(registry: Mapping[str, Claim]) -> dict[tuple[str, str, str], float]:
@@ -147,7 +141,7 @@ def _in_tables(claim: Claim, values: Sequence[float]) -> str:
     return f"{holds} of {len(values)} ({number(min(values))} to {number(max(values))})"
 
 
-def decide(claim: Claim, part: Part, confidence: float, scale: str) -> dict[str, Any]:
+def decide(claim: Claim, part: Comparison, confidence: float, scale: str) -> dict[str, Any]:
     """Decide one part: by where its confidence interval lies.
 
     Returns:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import pandas as pd
 
+from drl.config.drawings import FidItem, FineTuningItem, ItemJob, Reading
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS
 from drl.reporting.paper_values import paper_values
 from drl.verdict.estimates import ALONE
@@ -19,8 +19,10 @@ NAMES = {title: name for name, title in DATASETS.items()}
 @cache
 def paper_evidence() -> Evidence:
     """Return Tables 1 to 6 as evidence of one run each: no intervals, but the value of every statistic."""
-    tables = {f"table_{number}": _table(number) for number in ARMS} | {"table_6": _fids()}
-    settings = {name: _settings(cells) for name, cells in tables.items()}
+    tables, settings = {"table_6": _fids()}, {"table_6": _fid_settings()}
+    for number in ARMS:
+        tables[f"table_{number}"] = cells = _table(number)
+        settings[f"table_{number}"] = _settings(number, cells)
     return Evidence("paper", settings, tables)
 
 
@@ -47,7 +49,17 @@ def _whole(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[COLUMNS].reset_index(drop=True)
 
 
-def _settings(cells: pd.DataFrame) -> dict[str, Any]:
-    datasets = list(cells["dataset"].unique())
-    labels = [[name, sorted(cells.loc[cells["dataset"] == name, "labels"].dropna().unique())] for name in datasets]
-    return {"datasets": [[name, DATASETS[name]] for name in datasets], "labels": labels}
+def _settings(number: int, cells: pd.DataFrame) -> ItemJob:
+    labels = {name: rows["labels"] for name, rows in cells.groupby("dataset", sort=False)}
+    return FineTuningItem(
+        study="fine_tune",
+        number=number,
+        datasets=tuple((str(name), DATASETS[str(name)]) for name in labels),
+        labels=tuple((str(name), tuple(sorted(map(int, set(values))))) for name, values in labels.items()),
+        arms=(),
+        reading=Reading(epoch=None, select="last"),
+    )
+
+
+def _fid_settings() -> ItemJob:
+    return FidItem(study="fid", datasets=(("cifar10", DATASETS["cifar10"]),))

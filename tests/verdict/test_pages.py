@@ -10,7 +10,6 @@ from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 
 from drl.files import sha256
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
 from drl.pipeline.items import BUILT, ITEMS
 from drl.verdict.comparison import comparison
@@ -19,6 +18,7 @@ from drl.verdict.ledger import ledger
 from drl.verdict.ledger_page import number
 from drl.verdict.rst import escape, list_table
 from drl.verdict.shown import ItemFacts, ReportPage
+from tests.verdict.measured import claims_job, compare_job
 
 LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
 CONFIG = resolve("lite")
@@ -33,12 +33,11 @@ def html(text):
 @pytest.fixture
 def results(tmp_path):
     """A folder of results with a ledger and a comparison."""
-    pages = slices.claims(CONFIG)
     cells = {"figure_12": pd.read_csv(LITE / "figure_12.csv")}
     found = cells["figure_12"].rename(columns={"mean": "value", "n_seeds": "n"})
     cells["figure_12"] = found.assign(replicate="mean", arm="", labels=None)
-    ledger(Evidence("lite", pages["items"], cells), 0.95).to_csv(tmp_path / "claims.csv", index=False)
-    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, slices.compare(CONFIG)).to_csv(
+    ledger(Evidence("lite", claims_job(CONFIG).parsed(), cells), 0.95).to_csv(tmp_path / "claims.csv", index=False)
+    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, compare_job(CONFIG)).to_csv(
         tmp_path / "comparison.csv", index=False
     )
     (tmp_path / "figures").mkdir()

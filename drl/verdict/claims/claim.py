@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from drl.verdict.estimates import Estimate
 from drl.verdict.evidence import Evidence
 
-Side = Literal["above", "below", "within"]
-
 
 @dataclass(frozen=True)
-class Part:
+class Comparison:
     """One number that bears on a claim.
 
     Attributes:
@@ -29,6 +27,10 @@ class Part:
     note: str = ""
 
 
+# Takes the evidence, gives the comparisons that a claim consists of.
+Comparisons = Callable[[Evidence], Iterator[Comparison]]
+
+
 @dataclass(frozen=True)
 class Claim:
     """One checkable sentence of the paper.
@@ -38,12 +40,12 @@ class Claim:
         says: The sentence, in our words.
         source: Where the paper says it.
         items: From whose measurements it is decided.
-        statistic: What is estimated for each part.
+        statistic: What is estimated for each comparison.
+        parts: The comparisons.
         unit: Of the statistic; empty: a plain number.
         side: Where the statistic must lie for the claim to hold: above the bound, below it, or within it on both sides
             of 0.
         bound: The bound.
-        parts: Takes the evidence, gives the parts.
         holds: With `every`, all parts must hold, with `most`, more than half of them, with `some`, one is enough.
     """
 
@@ -52,10 +54,10 @@ class Claim:
     source: str
     items: tuple[str, ...]
     statistic: str
-    unit: str
-    side: Side
-    bound: float
-    parts: Callable[[Evidence], Iterable[Part]]
+    parts: Comparisons
+    unit: str = ""
+    side: Literal["above", "below", "within"] = "above"
+    bound: float = 0.0
     holds: Literal["every", "most", "some"] = "every"
 
     @property

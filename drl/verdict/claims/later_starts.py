@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.claims.claim import Claim, Comparison, Comparisons
 from drl.verdict.estimates import difference, ratio
 from drl.verdict.evidence import Evidence
 
-Parts = Callable[[Evidence], Iterator[Part]]
 NO_WORSE = 1.05  # times the FID of the whole chain
 NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "Uniform + Gaussian"}
 SETS = "n: disjoint sets of samples where there is one model"
 BELOW = 0.8  # the uniform image helps chains that begin before this t
 
 
-def _no_worse(priors: Sequence[str], t: float) -> Parts:
+def _no_worse(priors: Sequence[str], t: float) -> Comparisons:
     """FID of chains that begin at t over that of whole Gaussian chains."""
 
-    def parts(evidence: Evidence) -> Iterator[Part]:
+    def parts(evidence: Evidence) -> Iterator[Comparison]:
         for dataset in evidence.datasets("table_6"):
             whole = evidence.sample("table_6", dataset=dataset, arm="gaussian", t=1.0, metric="fid")
             for prior in priors:
                 later = evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid")
-                yield Part(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole), SETS)
+                yield Comparison(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole), SETS)
 
     return parts
 
 
-def _uniform(evidence: Evidence) -> Iterator[Part]:
+def _uniform(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets("table_6"):
         starts = [t for t in evidence.values("table_6", "t", dataset=dataset, metric="fid") if t < BELOW]
         for t in starts:
             gaussian, uniform = (
                 evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid") for prior in NAMES
             )
-            yield Part(f"t_init = {t:g}", dataset, difference(gaussian, uniform), SETS)
+            yield Comparison(f"t_init = {t:g}", dataset, difference(gaussian, uniform), SETS)
         if not starts:
-            yield Part(f"t_init below {BELOW:g}", dataset, None)
+            yield Comparison(f"t_init below {BELOW:g}", dataset, None)
 
 
-def _better_than_whole(evidence: Evidence) -> Iterator[Part]:
+def _better_than_whole(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets("table_6"):
         for prior, name in NAMES.items():
             whole = evidence.sample("table_6", dataset=dataset, arm=prior, t=1.0, metric="fid")
             for t in evidence.values("table_6", "t", dataset=dataset, arm=prior, metric="fid"):
                 later = evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid")
                 if t < 1:
-                    yield Part(f"{name}, t_init = {t:g}", dataset, difference(whole, later), SETS)
+                    yield Comparison(f"{name}, t_init = {t:g}", dataset, difference(whole, later), SETS)
             if whole is None:
-                yield Part(name, dataset, None)
+                yield Comparison(name, dataset, None)
 
 
 CLAIMS = (
@@ -59,10 +58,10 @@ CLAIMS = (
         "App. I, Table 6",
         ("table_6",),
         "FID from t_init = 0.8 over that of the whole chain",
-        "ratio",
-        "below",
-        NO_WORSE,
         _no_worse(tuple(NAMES), 0.8),
+        unit="ratio",
+        side="below",
+        bound=NO_WORSE,
     ),
     Claim(
         "skip_30_percent",
@@ -70,10 +69,10 @@ CLAIMS = (
         "App. I, Table 6",
         ("table_6",),
         "FID from t_init = 0.7 over that of the whole chain",
-        "ratio",
-        "below",
-        NO_WORSE,
         _no_worse(("uniform_gaussian",), 0.7),
+        unit="ratio",
+        side="below",
+        bound=NO_WORSE,
     ),
     Claim(
         "uniform_better_below_08",
@@ -81,9 +80,6 @@ CLAIMS = (
         "App. I, Table 6",
         ("table_6",),
         "FID with Gaussian less that with Uniform + Gaussian",
-        "",
-        "above",
-        0.0,
         _uniform,
     ),
     Claim(
@@ -92,9 +88,6 @@ CLAIMS = (
         "App. I, Table 6",
         ("table_6",),
         "FID of the whole chain less that from t_init, of the same prior",
-        "",
-        "above",
-        0.0,
         _better_than_whole,
         holds="some",
     ),

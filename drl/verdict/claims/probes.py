@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from drl.verdict.claims.claim import Claim, Part
+from drl.config.drawings import ProbeItem
+from drl.verdict.claims.claim import Claim, Comparison, Comparisons
 from drl.verdict.estimates import Estimate, Sample, at_rank, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
@@ -18,8 +19,6 @@ LEAD = "accuracy at the best t of the one less that of the other"
 SEVERAL = 3  # t at which ours must be better for "a number of different time-steps"
 FLAT = 2.0  # percentage points between the highest and the lowest t
 
-Parts = Callable[[Evidence], Iterator[Part]]
-
 
 def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
     """Return a recipe's accuracy at its best t, and who chose it: validation images where they did."""
@@ -30,24 +29,18 @@ def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Samp
 
 
 def _best_by_figure(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
-    return at_rank(dict(over_time(evidence, item, dataset, recipe))), BY_FIGURE
+    return at_rank(over_time(evidence, item, dataset, recipe)), BY_FIGURE
 
 
-def over_time(evidence: Evidence, item: str, dataset: str, recipe: str) -> list[tuple[float, Sample]]:
-    """Return a recipe's accuracies, each with its t."""
-    times = evidence.values(item, "t", dataset=dataset, recipe=recipe, arm="")
-    found = [(t, evidence.sample(item, dataset=dataset, recipe=recipe, arm="", t=t)) for t in times]
-    return [(float(t), sample) for t, sample in found if sample is not None]
+def over_time(evidence: Evidence, item: str, dataset: str, recipe: str) -> dict[float, Sample]:
+    """Return a recipe's accuracy at each t."""
+    return evidence.curve(item, dataset=dataset, recipe=recipe, arm="")
 
 
-def _label(evidence: Evidence, item: str, recipe: str) -> str:
-    return str(dict(evidence.settings[item]["recipes"]).get(recipe, recipe))
-
-
-def _lead(items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]) -> Parts:
+def _lead(items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]) -> Comparisons:
     """Accuracy of each of ours at its best t less that of each rival at its."""
 
-    def parts(evidence: Evidence) -> Iterator[Part]:
+    def parts(evidence: Evidence) -> Iterator[Comparison]:
         for item in items:
             names = VP if item == "figure_5" else {}
             for dataset in evidence.datasets(item):
@@ -58,34 +51,34 @@ def _lead(items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]
     return parts
 
 
-def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str) -> Part:
-    budget = evidence.settings[item].get("budgets", {}).get(dataset)
+def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str) -> Comparison:
+    budget = evidence.settings_of(item, ProbeItem).budgets.get(dataset)
     labels = f", {budget} labels" if item in FEWER_LABELS else ""
-    name = f"{_label(evidence, item, own)} over {_label(evidence, item, rival)}{labels}"
+    name = f"{evidence.label(item, own)} over {evidence.label(item, rival)}{labels}"
     both = [best(evidence, item, dataset, recipe) for recipe in (own, rival)]
     if both[0][1] != both[1][1]:
         # The same reading for both sides.
         both = [_best_by_figure(evidence, item, dataset, recipe) for recipe in (own, rival)]
     (mine, note), (theirs, _) = both
-    return Part(name, dataset, difference(mine, theirs), note)
+    return Comparison(name, dataset, difference(mine, theirs), note)
 
 
-def _several(evidence: Evidence) -> Iterator[Part]:
+def _several(evidence: Evidence) -> Iterator[Comparison]:
     """Accuracy of each of ours at its third best t less that of each autoencoder at its best."""
     for dataset in evidence.datasets("figure_4"):
         for own in OURS:
-            third = at_rank(dict(over_time(evidence, "figure_4", dataset, own)), SEVERAL - 1)
+            third = at_rank(over_time(evidence, "figure_4", dataset, own), SEVERAL - 1)
             for rival in AUTOENCODERS:
                 theirs, _ = _best_by_figure(evidence, "figure_4", dataset, rival)
-                name = f"{_label(evidence, 'figure_4', own)} over {_label(evidence, 'figure_4', rival)}"
-                yield Part(name, dataset, difference(third, theirs), BY_FIGURE)
+                name = f"{evidence.label('figure_4', own)} over {evidence.label('figure_4', rival)}"
+                yield Comparison(name, dataset, difference(third, theirs), BY_FIGURE)
 
 
-def _flat(evidence: Evidence) -> Iterator[Part]:
+def _flat(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets("figure_4"):
         for recipe in ("ae", "vae"):
-            curve = [sample for _, sample in over_time(evidence, "figure_4", dataset, recipe)]
-            yield Part(_label(evidence, "figure_4", recipe), dataset, _range(curve) if curve else None)
+            curve = list(over_time(evidence, "figure_4", dataset, recipe).values())
+            yield Comparison(evidence.label("figure_4", recipe), dataset, _range(curve) if curve else None)
 
 
 def _range(curve: list[Sample]) -> Estimate:
@@ -99,30 +92,30 @@ def _spread(values: list[float]) -> float:
     return max(values) - min(values)
 
 
-def _change(item: str, recipe: str, first: float, last: float) -> Parts:
+def _change(item: str, recipe: str, first: float, last: float) -> Comparisons:
     """Accuracy at one t less that at another."""
 
-    def parts(evidence: Evidence) -> Iterator[Part]:
+    def parts(evidence: Evidence) -> Iterator[Comparison]:
         for dataset in evidence.datasets(item):
-            curve = dict(over_time(evidence, item, dataset, recipe))
-            name = f"{_label(evidence, item, recipe)}: t = {last:g} less t = {first:g}"
-            yield Part(name, dataset, difference(curve.get(last), curve.get(first), paired=True))
+            curve = over_time(evidence, item, dataset, recipe)
+            name = f"{evidence.label(item, recipe)}: t = {last:g} less t = {first:g}"
+            yield Comparison(name, dataset, difference(curve.get(last), curve.get(first), paired=True))
 
     return parts
 
 
-def _best_over_last(evidence: Evidence) -> Iterator[Part]:
+def _best_over_last(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets("figure_4"):
         for recipe in OURS:
             chosen, note = best(evidence, "figure_4", dataset, recipe)
-            last = dict(over_time(evidence, "figure_4", dataset, recipe)).get(1.0)
-            yield Part(_label(evidence, "figure_4", recipe), dataset, difference(chosen, last, paired=True), note)
+            last = over_time(evidence, "figure_4", dataset, recipe).get(1.0)
+            yield Comparison(evidence.label("figure_4", recipe), dataset, difference(chosen, last, paired=True), note)
 
 
 def _lead_claim(
     name: str, says: str, source: str, items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]
 ) -> Claim:
-    return Claim(name, says, source, items, LEAD, "points", "above", 0.0, _lead(items, ours, rivals))
+    return Claim(name, says, source, items, LEAD, _lead(items, ours, rivals), unit="points")
 
 
 CLAIMS = (
@@ -140,10 +133,8 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at the third best t less that of the other at its best",
-        "points",
-        "above",
-        0.0,
         _several,
+        unit="points",
     ),
     _lead_claim(
         "drl_beats_autoencoders_vp",
@@ -199,10 +190,10 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "highest less lowest accuracy over t",
-        "points",
-        "below",
-        FLAT,
         _flat,
+        unit="points",
+        side="below",
+        bound=FLAT,
     ),
     Claim(
         "dae_falls",
@@ -210,10 +201,9 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at t = 1 less that at t = 0",
-        "points",
-        "below",
-        0.0,
         _change("figure_4", "dae", 0.0, 1.0),
+        unit="points",
+        side="below",
     ),
     Claim(
         "cdae_rises",
@@ -221,10 +211,8 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at t = 1 less that at t = 0",
-        "points",
-        "above",
-        0.0,
         _change("figure_4", "cdae", 0.0, 1.0),
+        unit="points",
     ),
     Claim(
         "best_t_beats_last",
@@ -232,9 +220,7 @@ CLAIMS = (
         "section 3.1, Proposition 2.1",
         FIGURE_4,
         "accuracy at the best t less that at t = 1, of the same model",
-        "points",
-        "above",
-        0.0,
         _best_over_last,
+        unit="points",
     ),
 )
