@@ -13,6 +13,11 @@ from drl.reporting import style
 from drl.reporting.aggregate import of_model, over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "t", "step", "metric"]
+CAPTION = """
+How much higher the denoising loss is with another image's code than with the image's own, in percent of the latter,
+over training and for several *t*; means over pretraining seeds. At zero the encoder has not begun to learn. Measured
+on images marked as validation; unless a recipe says hold_out_validation, these are part of the training set.
+"""
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:

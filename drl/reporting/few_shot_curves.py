@@ -15,6 +15,20 @@ from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "chosen_recipe", "labels", "t", "metric"]
+CAPTION = """
+Test accuracy of support vector machines (scikit-learn's SVC with its defaults) that are fitted to the codes of a few
+labelled images (split {{ studies.few_shot.split }}), read at each time *t*. Lines are means, bands one standard
+deviation over pretraining seeds.
+
+AE and VAE are convolution nets without time: their lines are horizontal by construction.
+{% if scale == "paper" %}
+As in the authors' code they see another number of images than DRL and VDRL (5.1 million): AE 2.0, VAE 39.9 million.
+{% endif %}
+{% if swept %}
+The weight of the code's L1 norm of {{ swept }} is the one in its sweep with the best mean accuracy on validation
+images, which keep no labels for the fit; the CSV names it.
+{% endif %}
+"""
 
 
 def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:

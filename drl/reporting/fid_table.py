@@ -17,6 +17,20 @@ from drl.reporting.table import Sheet, demo_remark
 AXES = ["scale", "study", "dataset", "recipe", "arm", "t", "metric"]
 NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "Uniform + Gaussian"}
 PUBLISHED = {"gaussian": "gaussian", "uniform_gaussian": "uniform+gaussian"}
+CAPTION = """
+FID of {{ studies.later_start.images }} samples to the training images, for chains that begin at *t_init*
+{%- if studies.later_start.repeats > 1 %}
+; mean and deviation over {{ studies.later_start.repeats }} disjoint sets of samples
+{%- endif %}
+. Features:
+{% if studies.fid.extractor == "inception" %}
+Inception's, as in the paper.
+{% else %}
+those of a classifier trained on the dataset, since Inception's need a download; such FIDs compare with each other,
+not with other people's.
+{% endif %}
+The run card beside the CSV names all that the score depends on.
+"""
 
 
 def table(frame: pd.DataFrame, settings: FidItem) -> pd.DataFrame:

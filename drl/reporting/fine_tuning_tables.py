@@ -25,6 +25,37 @@ from drl.reporting.fine_tuning_runs import (
 from drl.reporting.table import Sheet, demo_remark
 
 TIE = 1e-9  # percentage points: less than this between two means is rounding of the sum
+CAPTION = """
+Test accuracy {{ reading }} of classifiers that LaplaceNet fine-tunes with few labels; no epoch is ever chosen on test
+images.
+{% if early %}
+The reading is early, while the learning rate is still high: it shows what limited computation gives.
+{% endif %}
+Means and deviations are over runs, which are pairs of a seed and a split. Tables that show the same arm with the same
+labels show the same runs.
+{% if difference %}
+The improvement is that over no pretraining, between runs of the same seed and split.
+{% endif %}
+{% if baseline %}
+Bold: a pretrained encoder whose mean is above that of every arm without pretraining in the same setting.
+{% endif %}
+{% if scale == "paper" %}
+Rows marked (paper): the published numbers, each of one run on one split.
+{% endif %}
+
+{% if searches %}
+*t-search* begins at the *t* with the lowest loss on the labelled images. These losses are equal but for rounding,
+since batch normalisation takes out what a *t* common to the batch adds.
+{% endif %}
+{% if mixup %}
+Mixup is on in all semi-supervised epochs, as in the authors' code, unless mixup_semi says otherwise; an arm's mixup
+concerns the supervised epochs alone.
+{% endif %}
+{% if beyond %}
+A row under the table is beyond the paper: its encoder was pretrained as the authors' code does it, on listed images
+alone (there 4,000) with weak augmentation.
+{% endif %}
+"""
 
 
 def table(frame: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:

@@ -18,6 +18,14 @@ AXES = ["scale", "study", "dataset", "recipe", "metric"]
 SIDE = 2.2  # inches
 # Ten colours that the colour-blind tell apart as well as ten can be (Tol's muted scheme, and black).
 CLASSES = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#000000")
+CAPTION = """
+Left of each pair: 2-d codes of the test images, coloured by class; where codes are Gaussian, their means. Right:
+samples from the codes on a {{ studies.latent_grid.cells }} x {{ studies.latent_grid.cells }} grid over the square
+that is drawn in the scatter; every sample has noise of its own. *Focused* models were first trained with sigma
+uniform, which is a focus on high noise, then with *t* uniform and the encoder frozen; the others with *t* uniform
+alone. Above each scatter: the silhouette of the classes, and the share of the variance of mean ink (brightness) that
+a linear function of the code explains.
+"""
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:

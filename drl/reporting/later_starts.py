@@ -23,6 +23,11 @@ PICTURES = (".safetensors",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "uniform\n+ Gaussian"}
 WIDTH = 6.6  # inches
+CAPTION = """
+Samples of an unconditional model. Chains begin at *t_init*, from a Gaussian, and from an image of uniform pixels with
+Gaussian noise (uniform drawn {{ studies.later_start.uniform | replace("_", " ") }}; the paper does not say how).
+Samples in one column come from chains of equal length; their noise differs.
+"""
 
 
 def table(frame: pd.DataFrame, settings: LaterStartItem) -> pd.DataFrame:

@@ -16,6 +16,30 @@ from drl.reporting.aggregate import over_seeds
 AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "t", "metric"]
 # Paper section 2.2 leaves open how to use the whole trajectory of codes: two answers.
 ARMS = {"chosen": "chosen\n$t$", "concatenated": "all\n$t$"}
+CAPTION = """
+Test accuracy of a small network on frozen codes, read at each time *t*. Titles give the number of labels. Lines are
+means over pretraining seeds of the mean over probe seeds ({{ studies.probe.seeds | join(", ") }}); bands are one
+standard deviation over pretraining seeds. Each probe is trained for {{ studies.probe.epochs }} epochs, and its
+accuracy is that of the {{ "epoch best on validation images" if studies.probe.select == "best_val" else "last epoch" }}.
+{% if trajectory %}
+At the right of each panel, beyond the paper: accuracy at the *t* that validation images choose, and of a probe that
+reads the codes of all *t* side by side.
+{% endif %}
+
+{% if "ae" in methods or "vae" in methods %}
+AE and VAE never see a noisy image, only a random *t*, so that their curves are flat by construction.
+{% endif %}
+{% if "simclr" in methods %}
+SimCLR and SimCLR-Gauss are told a random *t* in training.
+{% endif %}
+{% if "dae" in methods %}
+The encoder of DAE is shown {{ "noisy images, with one draw of noise" if studies.probe.dae_input == "noisy" else
+"clean images" }}.
+{% endif %}
+{% if item == "figure_5" %}
+AE, VAE, SimCLR and SimCLR-Gauss do not use the diffusion process: their lines are those of Figure 4, the same runs.
+{% endif %}
+"""
 
 
 def table(frame: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:

@@ -11,6 +11,10 @@ from drl.reporting import style
 from drl.reporting.aggregate import of_model, over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
+CAPTION = """
+Silhouette of the classes in 2-d codes of the test images, for models that were each trained at a single *t*. Lines
+are means, bands one standard deviation over pretraining seeds.
+"""
 
 
 def table(frame: pd.DataFrame, settings: SilhouetteItem) -> pd.DataFrame:

@@ -11,6 +11,14 @@ from drl.config.drawings import FewShotItem
 from drl.errors import UserError
 from drl.reporting.table import Sheet, demo_remark
 
+CAPTION = """
+Test accuracy in percent of support vector machines (scikit-learn's SVC with its defaults) on the codes of a few
+labelled training images. ``mean`` and ``sd`` are at the *t* that validation images chose for each model (``chosen_t``
+is its mean over pretraining seeds); the other columns are means at each *t*. Equally many images of each class are
+labelled (split {{ studies.few_shot.split }}). Numbers of labels that the training images do not allow are lowered to
+what they allow. Validation images are training images too, and their labels chose *t*.
+"""
+
 
 def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
     """Return a row for each recipe and number of labels.

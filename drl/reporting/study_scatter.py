@@ -38,6 +38,12 @@ COLOURS = (
 )
 MARKERS = ("o", "^", "x")
 OTHERS = "#CCCCCC"
+CAPTION = """
+The first two principal components of the codes of {{ shown }} test images, coloured by class, for each recipe's first
+pretraining seed. Codes are read at the *t* that validation images chose for the probes; it stands above each panel,
+and test images had no say in it. The components are of the codes alone; labels only give the colours. Silhouettes are
+of the whole codes. Of more than 30 classes the ten most frequent are coloured and all others grey.
+"""
 
 
 class Key(NamedTuple):

@@ -15,6 +15,11 @@ from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
+CAPTION = """
+*x_t* at *t* = {{ studies.code_swap.t }} is denoised by the probability-flow ODE with the codes of several images. Top
+row: the images whose codes they are. Left column: *x_t*. On the diagonal an image gets its own code. Errors are root
+mean squared differences to *x_0* of pixels in [0, 1]. The paper does not say which *t* it shows.
+"""
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:

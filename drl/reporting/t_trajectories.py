@@ -23,6 +23,15 @@ METRICS = ["t", "t_without_gradient"]
 FOUND_IN_PAPER = (0.4, 0.6)  # App. G: where t ended in all experiments
 TITLES = {True: "weight decay on $t$", False: "no weight decay on $t$"}
 BAND, DASHES = "#CCCCCC", (0, (3, 2))
+CAPTION = """
+The time *t* that a fine-tuned classifier gives its encoder, from several starts, with weight decay on its logit (as
+in the authors' code) and without. Lines are means, bands one standard deviation over runs, which are pairs of a seed
+and a split. Dashed: the same start and the same weight decay without a gradient from data. Shaded: [0.4, 0.6], where
+*t* ended in all of the paper's experiments (App. G), which says that it was learned. Where solid and dashed lines
+agree, weight decay alone moved it. They must agree, since batch normalisation takes out what a *t* common to the
+batch adds, so that training gives *t* no gradient. How far weight decay pulls *t* to one half depends on the length
+of the schedule.
+"""
 
 
 def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:

@@ -16,6 +16,22 @@ from drl.reporting.aggregate import over_seeds
 AXES = ["scale", "study", "dataset", "recipe", "arm", "t", "metric"]
 BEST = "best_t"
 CONSTANT, UNCONDITIONAL = "#000000", "#E69F00"
+CAPTION = """
+A mixture of {{ components }} Gaussians in {{ dimensions }} dimensions, of {{ classes }} classes, whose score is known
+at every *t*. (a), (b) Denoising losses, weighted with sigma(*t*)² and half the sum over entries, beside the constant
+of Eq. 6, which is the loss of the exact score: a score model without a code cannot go below it, one with the code
+*E(x_0, t)* of Eq. 9 can. (c), (d) Proposition 2.1: classes, and *x_0* itself, read from codes of {{
+studies.theory.code_size }} entries by {{ studies.theory.neighbours }} nearest neighbours, for DRL at each *t* and for
+an autoencoder with the same encoder. At *t* = 1 the two learn the same; another *t* can be better. The classes are
+details of *x_0*, by choice, so that what denoising asks of a code differs over *t*.
+
+Each training takes {{ studies.theory.steps }} steps, with {{ {"edm": "EDM's", "paper": "the
+paper's"}[studies.theory.objective] }} preconditioning and weighting; each expectation is over {{ studies.theory.draws
+}} draws. Lines are means, bands one standard deviation over seeds. Constants and kernels are exact at any scale; how
+close models come to them depends on steps and seeds. The CSV beside the figure also has the closed forms of both
+kernels against a simulation, and the identity of Eq. 6 for the trained model. Kernel: the authors', whose variance is
+sigma(*t*)², where the paper writes sigma(*t*)² - sigma(0)².
+"""
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
