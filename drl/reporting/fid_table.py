@@ -11,12 +11,11 @@ import pandas as pd
 from drl.config.drawings import FidItem
 from drl.errors import UserError
 from drl.reporting.aggregate import of_model, over_seeds
-from drl.reporting.paper_values import paper_values
+from drl.reporting.paper_values import paper_fids
 from drl.reporting.table import Sheet, demo_remark
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "t", "metric"]
 NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "Uniform + Gaussian"}
-PUBLISHED = {"gaussian": "gaussian", "uniform_gaussian": "uniform+gaussian"}
 CAPTION = """
 FID of {{ studies.later_start.images }} samples to the training images, for chains that begin at *t_init*
 {%- if studies.later_start.repeats > 1 %}
@@ -109,7 +108,4 @@ def _cell(row: Any) -> str:
 def _published(row: Any, settings: FidItem) -> float | None:
     if settings.scale != "paper" or row.dataset != "cifar10" or row.metric != "fid":
         return None
-    values = paper_values(6)
-    starts = values["variant"].str.removeprefix("t_init=").astype(float)
-    found = values[(values["method"] == PUBLISHED[row.arm]) & (starts == row.t)]
-    return float(found["value"].iloc[0]) if len(found) else None
+    return paper_fids().get((row.arm, row.t))

@@ -20,9 +20,9 @@ from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS, DIFFERENCES
-from drl.reporting.paper_values import paper_values
+from drl.reporting.paper_values import PRIORS, paper_values
 from drl.verdict.comparison_page import AGREES, CLOSED_FORM, DIFFERS, NOT_COMPARABLE, NOT_RUN, counted
-from drl.verdict.of_paper import NAMES, PRIORS
+from drl.verdict.of_paper import NAMES
 
 TABLES = (1, 2, 3, 4, 5, 6)
 OWN_NAMES = {

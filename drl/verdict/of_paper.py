@@ -8,11 +8,10 @@ import pandas as pd
 
 from drl.config.drawings import FidItem, FineTuningItem, ItemJob, Reading
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS
-from drl.reporting.paper_values import paper_values
+from drl.reporting.paper_values import paper_fids, paper_values
 from drl.verdict.estimates import ALONE
 from drl.verdict.evidence import AXES, COLUMNS, Evidence
 
-PRIORS = {"gaussian": "gaussian", "uniform+gaussian": "uniform_gaussian"}
 NAMES = {title: name for name, title in DATASETS.items()}
 
 
@@ -36,12 +35,8 @@ def _table(number: int) -> pd.DataFrame:
 
 
 def _fids() -> pd.DataFrame:
-    values = paper_values(6)
-    values = values[values["metric"] == "fid_20k"]
-    starts = values["variant"].str.removeprefix("t_init=").astype(float)
-    return _whole(
-        values.assign(dataset="cifar10", arm=values["method"].map(PRIORS), t=starts, metric="fid", labels=None)
-    )
+    rows = [{"arm": prior, "t": t, "value": fid} for (prior, t), fid in paper_fids().items()]
+    return _whole(pd.DataFrame(rows).assign(dataset="cifar10", metric="fid"))
 
 
 def _whole(cells: pd.DataFrame) -> pd.DataFrame:

@@ -4,50 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from drl.reporting.fid_table import NAMES
 from drl.verdict.claims.claim import Claim, Comparison, Comparisons
-from drl.verdict.estimates import difference, ratio
+from drl.verdict.estimates import Sample, difference, ratio
 from drl.verdict.evidence import Evidence
 
 NO_WORSE = 1.05  # times the FID of the whole chain
-NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "Uniform + Gaussian"}
+ITEM = "table_6"
 SETS = "n: disjoint sets of samples where there is one model"
 BELOW = 0.8  # the uniform image helps chains that begin before this t
+
+
+def _fids(evidence: Evidence, dataset: str, prior: str) -> dict[float, Sample]:
+    return evidence.curve(ITEM, dataset=dataset, arm=prior, metric="fid")
 
 
 def _no_worse(priors: Sequence[str], t: float) -> Comparisons:
     """FID of chains that begin at t over that of whole Gaussian chains."""
 
     def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for dataset in evidence.datasets("table_6"):
-            whole = evidence.sample("table_6", dataset=dataset, arm="gaussian", t=1.0, metric="fid")
+        for dataset in evidence.datasets(ITEM):
+            whole = _fids(evidence, dataset, "gaussian").get(1.0)
             for prior in priors:
-                later = evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid")
+                later = _fids(evidence, dataset, prior).get(t)
                 yield Comparison(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole), SETS)
 
     return parts
 
 
 def _uniform(evidence: Evidence) -> Iterator[Comparison]:
-    for dataset in evidence.datasets("table_6"):
-        starts = [t for t in evidence.values("table_6", "t", dataset=dataset, metric="fid") if t < BELOW]
+    for dataset in evidence.datasets(ITEM):
+        gaussian, uniform = (_fids(evidence, dataset, prior) for prior in NAMES)
+        starts = [t for t in sorted({*gaussian, *uniform}) if t < BELOW]
         for t in starts:
-            gaussian, uniform = (
-                evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid") for prior in NAMES
-            )
-            yield Comparison(f"t_init = {t:g}", dataset, difference(gaussian, uniform), SETS)
+            yield Comparison(f"t_init = {t:g}", dataset, difference(gaussian.get(t), uniform.get(t)), SETS)
         if not starts:
             yield Comparison(f"t_init below {BELOW:g}", dataset, None)
 
 
 def _better_than_whole(evidence: Evidence) -> Iterator[Comparison]:
-    for dataset in evidence.datasets("table_6"):
+    for dataset in evidence.datasets(ITEM):
         for prior, name in NAMES.items():
-            whole = evidence.sample("table_6", dataset=dataset, arm=prior, t=1.0, metric="fid")
-            for t in evidence.values("table_6", "t", dataset=dataset, arm=prior, metric="fid"):
-                later = evidence.sample("table_6", dataset=dataset, arm=prior, t=t, metric="fid")
+            fids = _fids(evidence, dataset, prior)
+            for t, later in fids.items():
                 if t < 1:
-                    yield Comparison(f"{name}, t_init = {t:g}", dataset, difference(whole, later), SETS)
-            if whole is None:
+                    yield Comparison(f"{name}, t_init = {t:g}", dataset, difference(fids.get(1.0), later), SETS)
+            if 1.0 not in fids:
                 yield Comparison(name, dataset, None)
 
 
@@ -56,7 +58,7 @@ CLAIMS = (
         "skip_20_percent",
         "The first fifth of the steps can be left out with either prior.",
         "App. I, Table 6",
-        ("table_6",),
+        (ITEM,),
         "FID from t_init = 0.8 over that of the whole chain",
         _no_worse(tuple(NAMES), 0.8),
         unit="ratio",
@@ -67,7 +69,7 @@ CLAIMS = (
         "skip_30_percent",
         "With Uniform + Gaussian 30 % of the steps can be left out.",
         "App. I, Table 6",
-        ("table_6",),
+        (ITEM,),
         "FID from t_init = 0.7 over that of the whole chain",
         _no_worse(("uniform_gaussian",), 0.7),
         unit="ratio",
@@ -78,7 +80,7 @@ CLAIMS = (
         "uniform_better_below_08",
         "Below t_init = 0.8 Uniform + Gaussian is better than Gaussian.",
         "App. I, Table 6",
-        ("table_6",),
+        (ITEM,),
         "FID with Gaussian less that with Uniform + Gaussian",
         _uniform,
     ),
@@ -86,7 +88,7 @@ CLAIMS = (
         "later_start_beats_whole",
         "Some t_init below 1 has a lower FID than the whole chain.",
         "App. I, Table 6",
-        ("table_6",),
+        (ITEM,),
         "FID of the whole chain less that from t_init, of the same prior",
         _better_than_whole,
         holds="some",

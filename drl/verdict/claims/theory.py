@@ -18,12 +18,9 @@ def _over_constant(recipe: str, name: str) -> Comparisons:
     """A model's excess over the constant of Eq. 6, in percent of it, on average over t."""
 
     def parts(evidence: Evidence) -> Iterator[Comparison]:
-        shares = []
-        for t in evidence.values("theory", "t", recipe=recipe, arm="", metric="excess"):
-            excess = evidence.sample("theory", recipe=recipe, arm="", t=t, metric="excess")
-            constant = evidence.sample("theory", recipe="exact", arm="", t=t, metric="constant_quadrature")
-            if excess is not None and constant is not None:
-                shares.append((excess, constant))
+        excess = evidence.curve("theory", recipe=recipe, arm="", metric="excess")
+        constant = evidence.curve("theory", recipe="exact", arm="", metric="constant_quadrature")
+        shares = [(excess[t], constant[t]) for t in excess if t in constant]
         yield Comparison(name, MIXTURE, _share(shares) if shares else None)
 
     return parts
