@@ -1,8 +1,8 @@
 """Text of the report that is written when the report is: captions, the facts below them, and opening pages.
 
-Rules carry such texts among their parameters. Snakemake compares parameters by their `repr`, which stays the same
-whatever was measured, so that a text never reruns a job. Jinja prints them by their `str`, which imports and calls the
-function then, so that nothing heavy is imported before.
+Rules carry such texts in their parameter `text`, a mapping of caption, facts and page. Snakemake compares parameters by
+their `repr`, which stays the same whatever was measured, so that a text never reruns a job. Jinja prints them by their
+`str`, which imports and calls the function then, so that nothing heavy is imported before.
 """
 
 from __future__ import annotations
