@@ -27,10 +27,6 @@ class Comparison:
     note: str = ""
 
 
-# Takes the evidence, gives the comparisons that a claim consists of.
-Comparisons = Callable[[Evidence], Iterator[Comparison]]
-
-
 @dataclass(frozen=True)
 class Claim:
     """One checkable sentence of the paper.
@@ -41,7 +37,7 @@ class Claim:
         source: Where the paper says it.
         items: From whose measurements it is decided.
         statistic: What is estimated for each comparison.
-        parts: The comparisons.
+        parts: Takes the evidence, gives the comparisons.
         unit: Of the statistic; empty: a plain number.
         side: Where the statistic must lie for the claim to hold: above the bound, below it, or within it on both sides
             of 0.
@@ -54,7 +50,7 @@ class Claim:
     source: str
     items: tuple[str, ...]
     statistic: str
-    parts: Comparisons
+    parts: Callable[[Evidence], Iterator[Comparison]]
     unit: str = ""
     side: Literal["above", "below", "within"] = "above"
     bound: float = 0.0

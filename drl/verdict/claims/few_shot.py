@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 
 from scipy import stats
 
 from drl.config.drawings import FewShotItem
-from drl.verdict.claims.claim import Claim, Comparison, Comparisons
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import ON_THE_CURVE, Estimate, Sample, at_rank, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
@@ -17,6 +18,7 @@ OURS, RIVALS = ("drl_8d", "vdrl_8d"), ("ae_8d", "vae_8d")
 COMPARABLE = 5.0  # percentage points
 SEVERAL = 3  # t at which ours must be better
 Curve = Mapping[float, Sample]
+Reading = Callable[[Curve], Sample | None]
 
 
 def _places(evidence: Evidence) -> Iterator[tuple[str, int]]:
@@ -25,18 +27,12 @@ def _places(evidence: Evidence) -> Iterator[tuple[str, int]]:
     yield from product(settings.dataset_names(), settings.labels)
 
 
-def _against(
-    own_at: Callable[[Curve], Sample | None], rival_at: Callable[[Curve], Sample | None], note: str = ""
-) -> Comparisons:
+def _against(own_at: Reading, rival_at: Reading, note: str, evidence: Evidence) -> Iterator[Comparison]:
     """Compare a number on each of our curves with one on each rival's, for each dataset and number of labels."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for (dataset, labels), own, rival in product(_places(evidence), OURS, RIVALS):
-            curves = [evidence.curve(ITEM, dataset=dataset, labels=labels, recipe=name) for name in (own, rival)]
-            name = f"{evidence.label(ITEM, own)} over {evidence.label(ITEM, rival)}, {labels} labels"
-            yield Comparison(name, dataset, difference(own_at(curves[0]), rival_at(curves[1])), note)
-
-    return parts
+    for (dataset, labels), own, rival in product(_places(evidence), OURS, RIVALS):
+        curves = [evidence.curve(ITEM, dataset=dataset, labels=labels, recipe=name) for name in (own, rival)]
+        name = f"{evidence.label(ITEM, own)} over {evidence.label(ITEM, rival)}, {labels} labels"
+        yield Comparison(name, dataset, difference(own_at(curves[0]), rival_at(curves[1])), note)
 
 
 def _at_1(curve: Curve) -> Sample | None:
@@ -92,7 +88,7 @@ CLAIMS = (
         "App. E, Figure 8",
         (ITEM,),
         "accuracy at t = 1 less that of the other",
-        _against(_at_1, _at_1),
+        partial(_against, _at_1, _at_1, ""),
         unit="points",
         side="within",
         bound=COMPARABLE,
@@ -103,7 +99,7 @@ CLAIMS = (
         "App. E, Figure 8",
         (ITEM,),
         "accuracy at the best t less that of the other",
-        _against(at_rank, at_rank, ON_THE_CURVE),
+        partial(_against, at_rank, at_rank, ON_THE_CURVE),
         unit="points",
     ),
     Claim(
@@ -112,7 +108,7 @@ CLAIMS = (
         "section 3.1, App. E, Figure 8",
         (ITEM,),
         "accuracy at the third best t less that of the other at its best",
-        _against(_third_best, at_rank, ON_THE_CURVE),
+        partial(_against, _third_best, at_rank, ON_THE_CURVE),
         unit="points",
     ),
     Claim(

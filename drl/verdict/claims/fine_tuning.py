@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from drl.config.drawings import FineTuningItem
-from drl.verdict.claims.claim import Claim, Comparison, Comparisons
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import Estimate, Sample, common_replicates, difference, less
 from drl.verdict.evidence import Evidence
 
@@ -33,14 +34,10 @@ def _gain(evidence: Evidence, table: str, arm: str, base: str, place: Place) -> 
     return difference(first, second, paired=True)
 
 
-def _gains(table: str, arm: str, base: str) -> Comparisons:
+def _gains(table: str, arm: str, base: str, evidence: Evidence) -> Iterator[Comparison]:
     """The gain of an arm over another in each place."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for place in _places(evidence, table):
-            yield Comparison(f"{place[1]} labels", place[0], _gain(evidence, table, arm, base, place))
-
-    return parts
+    for place in _places(evidence, table):
+        yield Comparison(f"{place[1]} labels", place[0], _gain(evidence, table, arm, base, place))
 
 
 def _mixup_gains(evidence: Evidence) -> Iterator[Comparison]:
@@ -93,7 +90,7 @@ def _searched(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _gain_claim(name: str, says: str, source: str, table: str, arm: str, base: str, **more: Any) -> Claim:
-    return Claim(name, says, source, (table,), GAIN, _gains(table, arm, base), unit="points", **more)
+    return Claim(name, says, source, (table,), GAIN, partial(_gains, table, arm, base), unit="points", **more)
 
 
 CLAIMS = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from drl.config.drawings import TrajectoryItem
-from drl.verdict.claims.claim import Claim, Comparison, Comparisons
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import Estimate, Sample, common_replicates, difference, less
 from drl.verdict.evidence import Evidence
 
@@ -29,17 +30,13 @@ def _robust(evidence: Evidence) -> Iterator[Comparison]:
                 yield Comparison(f"{arm.label} less t = {MIDDLE}", dataset, difference(own, middle, paired=True))
 
 
-def _final_t(decays: bool) -> Comparisons:
+def _final_t(decays: bool, evidence: Evidence) -> Iterator[Comparison]:
     """Where t ends less 0.5, for each start, with or without weight decay on it."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for dataset in evidence.datasets(ITEM):
-            for arm in evidence.settings_of(ITEM, TrajectoryItem).arms:
-                if arm.weight_decay_on_t is decays:
-                    end = evidence.sample(ITEM, dataset=dataset, arm=arm.name, metric="t")
-                    yield Comparison(arm.label, dataset, less(end, MIDDLE))
-
-    return parts
+    for dataset in evidence.datasets(ITEM):
+        for arm in evidence.settings_of(ITEM, TrajectoryItem).arms:
+            if arm.weight_decay_on_t is decays:
+                end = evidence.sample(ITEM, dataset=dataset, arm=arm.name, metric="t")
+                yield Comparison(arm.label, dataset, less(end, MIDDLE))
 
 
 def _learned(evidence: Evidence) -> Iterator[Comparison]:
@@ -78,7 +75,7 @@ CLAIMS = (
         "App. G",
         (ITEM,),
         "the last t less 0.5",
-        _final_t(True),
+        partial(_final_t, True),
         side="within",
         bound=HALF_WIDTH,
     ),
@@ -88,7 +85,7 @@ CLAIMS = (
         "App. G",
         (ITEM,),
         "the last t less 0.5",
-        _final_t(False),
+        partial(_final_t, False),
         side="within",
         bound=HALF_WIDTH,
     ),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
-from drl.verdict.claims.claim import Claim, Comparison, Comparisons
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import ON_THE_CURVE, Estimate, Sample, at_rank, difference
 from drl.verdict.evidence import Evidence
 
@@ -17,47 +18,37 @@ DIGITS = ("digits", "mnist", "mnist5k", "mnist5k_16")
 PHOTOGRAPHS = ("cifar10", "cifar100", "miniimagenet")
 
 
-def _focus(metric: str) -> Comparisons:
+def _focus(metric: str, evidence: Evidence) -> Iterator[Comparison]:
     """A metric of the codes with a focus on high noise less that with t uniform."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for item, (uniform, focus) in GRIDS.items():
-            for dataset in evidence.datasets(item):
-                if dataset not in DIGITS:
-                    continue  # photographs' codes hold background colour, the paper says, with and without the focus
-                high, all_noise = (
-                    evidence.sample(item, dataset=dataset, recipe=name, metric=metric) for name in (focus, uniform)
-                )
-                yield Comparison("DRL" if item == "figure_2" else "VDRL", dataset, difference(high, all_noise))
-
-    return parts
+    for item, (uniform, focus) in GRIDS.items():
+        for dataset in evidence.datasets(item):
+            if dataset not in DIGITS:
+                continue  # photographs' codes hold background colour, the paper says, with and without the focus
+            high, all_noise = (
+                evidence.sample(item, dataset=dataset, recipe=name, metric=metric) for name in (focus, uniform)
+            )
+            yield Comparison("DRL" if item == "figure_2" else "VDRL", dataset, difference(high, all_noise))
 
 
-def _ink(photographs: bool) -> Comparisons:
+def _ink(evidence: Evidence, photographs: bool) -> Iterator[Comparison]:
     """How well a linear function of a 2-d code gives the mean of its image; of photographs also with the focus."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for item, recipes in GRIDS.items():
-            for dataset in evidence.datasets(item):
-                if dataset in (PHOTOGRAPHS if photographs else DIGITS):
-                    for recipe, how in zip(recipes, ("t uniform", "focus on high noise"), strict=True):
-                        if photographs or recipe == recipes[0]:
-                            found = evidence.sample(item, dataset=dataset, recipe=recipe, metric="ink_r2")
-                            name = f"{'DRL' if item == 'figure_2' else 'VDRL'}, {how}"
-                            yield Comparison(name, dataset, None if found is None else found.estimate())
-
-    return parts
+    for item, recipes in GRIDS.items():
+        for dataset in evidence.datasets(item):
+            if dataset in (PHOTOGRAPHS if photographs else DIGITS):
+                for recipe, how in zip(recipes, ("t uniform", "focus on high noise"), strict=True):
+                    if photographs or recipe == recipes[0]:
+                        found = evidence.sample(item, dataset=dataset, recipe=recipe, metric="ink_r2")
+                        name = f"{'DRL' if item == 'figure_2' else 'VDRL'}, {how}"
+                        yield Comparison(name, dataset, None if found is None else found.estimate())
 
 
-def _silhouettes(pick: Callable[[dict[float, Sample]], tuple[Estimate | None, str]]) -> Comparisons:
+def _silhouettes(
+    pick: Callable[[dict[float, Sample]], tuple[Estimate | None, str]], evidence: Evidence
+) -> Iterator[Comparison]:
     """A statistic of the silhouettes over the single t of training."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for dataset in evidence.datasets("figure_12"):
-            curve = evidence.curve("figure_12", dataset=dataset, metric="silhouette")
-            yield Comparison("DRL trained at one t", dataset, *(pick(curve) if len(curve) > 1 else (None, "")))
-
-    return parts
+    for dataset in evidence.datasets("figure_12"):
+        curve = evidence.curve("figure_12", dataset=dataset, metric="silhouette")
+        yield Comparison("DRL trained at one t", dataset, *(pick(curve) if len(curve) > 1 else (None, "")))
 
 
 def _at_smallest(curve: dict[float, Sample]) -> tuple[Estimate, str]:
@@ -109,7 +100,7 @@ CLAIMS = (
         "App. H, Figure 12",
         ("figure_12",),
         "silhouette at the smallest t",
-        _silhouettes(_at_smallest),
+        partial(_silhouettes, _at_smallest),
         side="below",
         bound=NO_CLASSES,
     ),
@@ -119,7 +110,7 @@ CLAIMS = (
         "App. H, Figure 12",
         ("figure_12",),
         "highest silhouette over t",
-        _silhouettes(_at_top),
+        partial(_silhouettes, _at_top),
         bound=NO_CLASSES,
     ),
     Claim(
@@ -128,7 +119,7 @@ CLAIMS = (
         "App. H, Figure 12",
         ("figure_12",),
         "highest silhouette less that at the largest t",
-        _silhouettes(_decline),
+        partial(_silhouettes, _decline),
     ),
     Claim(
         "uniform_t_strokes",
@@ -136,7 +127,7 @@ CLAIMS = (
         "section 3.3, Figures 2 and 3, left",
         ("figure_2", "figure_3"),
         "R² of an image's mean ink on its code",
-        _ink(photographs=False),
+        partial(_ink, photographs=False),
         bound=MOST,
     ),
     Claim(
@@ -145,7 +136,7 @@ CLAIMS = (
         "section 3.3, Figures 2 and 3",
         ("figure_2", "figure_3"),
         "R² of an image's mean brightness, which stands in for that colour, on its code",
-        _ink(photographs=True),
+        partial(_ink, photographs=True),
         bound=MOST,
     ),
     Claim(
@@ -154,7 +145,7 @@ CLAIMS = (
         "section 3.3, Figures 2 and 3, right",
         ("figure_2", "figure_3"),
         "silhouette of the classes with the focus less that without",
-        _focus("silhouette"),
+        partial(_focus, "silhouette"),
     ),
     Claim(
         "high_noise_no_strokes",
@@ -162,7 +153,7 @@ CLAIMS = (
         "section 3.3, Figures 2 and 3, right",
         ("figure_2", "figure_3"),
         "R² of an image's mean ink on its code, with the focus less without",
-        _focus("ink_r2"),
+        partial(_focus, "ink_r2"),
         side="below",
     ),
     Claim(

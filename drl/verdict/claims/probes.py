@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from drl.config.drawings import ProbeItem
-from drl.verdict.claims.claim import Claim, Comparison, Comparisons
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import Estimate, Sample, at_rank, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
@@ -37,18 +38,16 @@ def over_time(evidence: Evidence, item: str, dataset: str, recipe: str) -> dict[
     return evidence.curve(item, dataset=dataset, recipe=recipe, arm="")
 
 
-def _lead(items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]) -> Comparisons:
+def _lead(
+    items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...], evidence: Evidence
+) -> Iterator[Comparison]:
     """Accuracy of each of ours at its best t less that of each rival at its."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for item in items:
-            names = VP if item == "figure_5" else {}
-            for dataset in evidence.datasets(item):
-                for own in (names.get(name, name) for name in ours):
-                    for rival in (names.get(name, name) for name in rivals):
-                        yield _one_lead(evidence, item, dataset, own, rival)
-
-    return parts
+    for item in items:
+        names = VP if item == "figure_5" else {}
+        for dataset in evidence.datasets(item):
+            for own in (names.get(name, name) for name in ours):
+                for rival in (names.get(name, name) for name in rivals):
+                    yield _one_lead(evidence, item, dataset, own, rival)
 
 
 def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str) -> Comparison:
@@ -92,16 +91,12 @@ def _spread(values: list[float]) -> float:
     return max(values) - min(values)
 
 
-def _change(item: str, recipe: str, first: float, last: float) -> Comparisons:
+def _change(item: str, recipe: str, first: float, last: float, evidence: Evidence) -> Iterator[Comparison]:
     """Accuracy at one t less that at another."""
-
-    def parts(evidence: Evidence) -> Iterator[Comparison]:
-        for dataset in evidence.datasets(item):
-            curve = over_time(evidence, item, dataset, recipe)
-            name = f"{evidence.label(item, recipe)}: t = {last:g} less t = {first:g}"
-            yield Comparison(name, dataset, difference(curve.get(last), curve.get(first), paired=True))
-
-    return parts
+    for dataset in evidence.datasets(item):
+        curve = over_time(evidence, item, dataset, recipe)
+        name = f"{evidence.label(item, recipe)}: t = {last:g} less t = {first:g}"
+        yield Comparison(name, dataset, difference(curve.get(last), curve.get(first), paired=True))
 
 
 def _best_over_last(evidence: Evidence) -> Iterator[Comparison]:
@@ -115,7 +110,7 @@ def _best_over_last(evidence: Evidence) -> Iterator[Comparison]:
 def _lead_claim(
     name: str, says: str, source: str, items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]
 ) -> Claim:
-    return Claim(name, says, source, items, LEAD, _lead(items, ours, rivals), unit="points")
+    return Claim(name, says, source, items, LEAD, partial(_lead, items, ours, rivals), unit="points")
 
 
 CLAIMS = (
@@ -201,7 +196,7 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at t = 1 less that at t = 0",
-        _change("figure_4", "dae", 0.0, 1.0),
+        partial(_change, "figure_4", "dae", 0.0, 1.0),
         unit="points",
         side="below",
     ),
@@ -211,7 +206,7 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at t = 1 less that at t = 0",
-        _change("figure_4", "cdae", 0.0, 1.0),
+        partial(_change, "figure_4", "cdae", 0.0, 1.0),
         unit="points",
     ),
     Claim(
