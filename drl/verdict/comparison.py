@@ -1,4 +1,4 @@
-"""`drl compare`: every number of Tables 1 to 6 beside ours."""
+"""`drl compare`: compare every number of Tables 1 to 6 with ours."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ OWN_NAMES = {
     "fid_20k": "fid",
     "sigma_t_init": "sigma",
 }
-DIFFERENCE = "improvement_pct_points"  # of two runs
-IMAGES = 20_000  # samples of the paper's FID
-ROUNDING = 0.005  # sigma(t_init) is printed with two digits
-WIDEST = 3.0  # times the configured tolerance: else runs that scatter, or two of them, would agree with anything
+DIFFERENCE = "improvement_pct_points"  # a difference of two runs
+IMAGES = 20_000  # number of samples of the paper's FID
+ROUNDING = 0.005  # sigma(t_init) is printed with two decimals
+WIDEST = 3.0  # multiple of the configured tolerance; without it, scattered runs would agree with anything
 
 
 @dataclass(frozen=True)
 class Own:
-    """Our number: on which dataset, mean, deviation and count."""
+    """Our number: its dataset, mean, deviation and count."""
 
     dataset: str
     mean: float
@@ -49,22 +49,22 @@ def compare(tables: Sequence[Path], out: Path, settings: dict[str, Any], code: s
     """Write `out` (comparison.csv) and its run card.
 
     Args:
-        tables: The CSV files of Tables 1 to 6; those that are not there were not run.
-        out: The CSV file.
-        settings: As `comparison` has them.
-        code: Digest of the code, for the card.
+        tables: The CSV files of Tables 1 to 6; missing ones count as not run.
+        out: Path of the CSV file.
+        settings: As in `comparison`.
+        code: Digest of the code, for the run card.
 
     Returns:
         One line that counts the verdicts.
 
     Raises:
-        UserError: If a file was changed or is not named after a table.
+        UserError: If a file was changed, or is not named after a table.
     """
     started = time.monotonic()
     known = [f"table_{number}" for number in TABLES]
     for path in tables:
         if path.stem not in known:
-            raise UserError(f"compare: {path} is no table of the paper by its name; give table_1.csv to table_6.csv")
+            raise UserError(f"compare: {path} is not named after a table of the paper; give table_1.csv to table_6.csv")
     there = [path for path in tables if path.is_file()]
     inputs = check_inputs(there)
     frame = comparison({path.stem: pd.read_csv(path) for path in there}, settings)
@@ -77,16 +77,16 @@ def compare(tables: Sequence[Path], out: Path, settings: dict[str, Any], code: s
 
 
 def comparison(tables: Mapping[str, pd.DataFrame], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a row for each of the paper's numbers.
+    """Return one row for each of the paper's numbers.
 
     Args:
-        tables: What `drl table` made, by name.
-        settings: `scale`; `datasets`: of each table; `tolerance` and `confidence` (drl.config.verdict); `extractor` and
+        tables: The tables that `drl table` made, by name.
+        settings: `scale`; `datasets` of each table; `tolerance` and `confidence` (drl.config.verdict); `extractor` and
             `images` of Table 6.
 
     Returns:
         table, dataset, labels, method, variant, metric and published as in config/paper_values.csv; our_dataset, ours,
-        sd, n, difference (ours less published), tolerance, verdict and why.
+        sd, n, difference (ours minus published), tolerance, verdict and why.
     """
     rows: list[dict[str, Any]] = []
     for number in TABLES:
@@ -107,7 +107,7 @@ def _printed(number: int) -> Iterator[dict[str, Any]]:
 
 
 def _own(table: pd.DataFrame | None, number: int, printed: Mapping[str, Any], datasets: Sequence[str]) -> Own | None:
-    """Find our number: on the paper's dataset, or else with as many labels on the one that stands in for it."""
+    """Find our number on the paper's dataset, or else on the dataset that replaces it, with equally many labels."""
     if table is None:
         return None
     rows = table[table["metric"] == OWN_NAMES[printed["metric"]]]
@@ -155,7 +155,7 @@ def _why_not_run(made: bool, number: int, settings: Mapping[str, Any]) -> str:
 
 
 def _incomparable(own: Own, printed: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Say why two numbers cannot be compared; empty if they can."""
+    """Return why two numbers cannot be compared; empty if they can."""
     if printed["metric"] == CLOSED_FORM:
         return ""
     reasons = []
@@ -172,11 +172,11 @@ def _incomparable(own: Own, printed: Mapping[str, Any], settings: Mapping[str, A
 
 
 def tolerance(own: Own, printed: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[float, str]:
-    """Return how far ours may lie from the paper's single run, and what decided that.
+    """Return how far our number may lie from the paper's single run, and the reason for this tolerance.
 
-    The configured tolerance, for a difference of two runs sqrt(2) times that. Of several runs of ours, what one more of
-    them may give, where that is wider: Student's quantile times the deviation times sqrt(1 + 1/n), up to WIDEST times
-    the configured tolerance.
+    It is the configured tolerance, or sqrt(2) times that for a difference of two runs. With several runs of ours, it is
+    the range expected for one more run if that is wider: Student's quantile times the deviation times sqrt(1 + 1/n), up
+    to WIDEST times the configured tolerance.
     """
     if printed["metric"] == CLOSED_FORM:
         return ROUNDING + 1e-9, "closed form, to the printed digits"

@@ -1,7 +1,7 @@
-"""What the report says beyond its captions: written when the report is, carried by rules without rerunning them.
+"""Report texts that rules carry as parameters without causing reruns, and that are written with the report.
 
-Snakemake compares a rule's parameters by their `repr`, which is the same here whatever was measured, and Jinja prints
-them by their `str`, which is worked out then. Nothing heavy is imported before.
+Snakemake compares parameters of rules by their `repr`, which here does not depend on the measurements. Jinja prints
+them by their `str`, which is computed when the report is written. Heavy modules are imported only then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class ReportPage:
-    """The page that the report opens on, in reStructuredText.
+    """The first page of the report, in reStructuredText.
 
     Attributes:
         results: results/<scale>.
@@ -27,11 +27,11 @@ class ReportPage:
     config: Config = field(compare=False)
 
     def __repr__(self) -> str:
-        """Return the same whatever was measured."""
+        """Return the same text for all measurements."""
         return f"ReportPage({str(self.results)!r})"
 
     def __str__(self) -> str:
-        """Write it."""
+        """Return the text, computed now."""
         from drl.verdict.report_page import page
 
         return page(self.results, self.config)
@@ -39,7 +39,7 @@ class ReportPage:
 
 @dataclass(frozen=True, repr=False)
 class ItemFacts:
-    """What stands below an item's caption: its numbers, claims, cost and run card, in reStructuredText.
+    """The text below an item's caption: its numbers, claims, cost and run card, in reStructuredText.
 
     Attributes:
         item: Name of the item.
@@ -52,11 +52,11 @@ class ItemFacts:
     config: Config = field(compare=False)
 
     def __repr__(self) -> str:
-        """Return the same whatever was measured."""
+        """Return the same text for all measurements."""
         return f"ItemFacts({self.item!r}, {str(self.results)!r})"
 
     def __str__(self) -> str:
-        """Write it."""
+        """Return the text, computed now."""
         from drl.verdict.item_facts import item_facts
 
         return item_facts(self.item, self.results, self.config)

@@ -176,9 +176,9 @@ def test_nothing_measured_is_one_line(tmp_path):
 def test_another_scale_s_metrics_are_refused(tmp_path):
     pd.DataFrame(probe_rows({"drl": [90.0]})).to_csv(tmp_path / "a.csv", index=False)
     settings = {"scale": "paper", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
-    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
+    with pytest.raises(UserError, match="have scale lite, not paper; give --scale lite"):
         claims([tmp_path / "a.csv"], tmp_path / "claims.csv", settings, "code")
-    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
+    with pytest.raises(UserError, match="have scale lite, not paper; give --scale lite"):
         claims([], tmp_path / "claims.csv", settings, "code", LITE)
 
 

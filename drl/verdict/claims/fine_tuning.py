@@ -10,8 +10,8 @@ from drl.verdict.evidence import Evidence
 
 Parts = Callable[[Evidence], Iterator[Part]]
 Place = tuple[str, int]
-NO_GAIN = 1.0  # percentage points: a gain below this is none
-ROBUST = 2.0  # percentage points: a difference within this is none
+NO_GAIN = 1.0  # percentage points; a gain below this counts as none
+ROBUST = 2.0  # percentage points; a difference within this counts as none
 PICKED, NEAR = 0.9, 0.05
 MIDDLE, HALF_WIDTH = 0.5, 0.1  # [0.4, 0.6]
 LEARNED = 0.01  # of t
@@ -19,7 +19,7 @@ GAIN = "test accuracy with it less that without, of runs with the same seed and 
 
 
 def _places(evidence: Evidence, table: str) -> list[Place]:
-    """Return datasets and numbers of labels of a table, in its order."""
+    """Return the datasets and numbers of labels of a table, in its order."""
     settings = evidence.settings[table]
     listed = dict(settings["labels"])
     return [(dataset, int(labels)) for dataset, _ in settings["datasets"] for labels in listed[dataset]]
@@ -36,7 +36,7 @@ def _gain(evidence: Evidence, table: str, arm: str, base: str, place: Place) -> 
 
 
 def _gains(table: str, arm: str, base: str) -> Parts:
-    """The gain of an arm over another in each place."""
+    """Return the gain of one arm over another in each setting."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for place in _places(evidence, table):
@@ -46,7 +46,7 @@ def _gains(table: str, arm: str, base: str) -> Parts:
 
 
 def _mixup_gains(evidence: Evidence) -> Iterator[Part]:
-    """The gain of DRL with mixup, in fine-tuning alone or in pretraining too, where there are two places at least."""
+    """Yield DRL's gain from mixup, in fine-tuning only and in pretraining too, if there are at least two settings."""
     places = _places(evidence, "table_5")
     for place in places:
         for arm, label in (("drl_mixup", "mixup in fine-tuning"), ("mixup_drl", "and in pretraining")):
@@ -58,7 +58,7 @@ def _mixup_gains(evidence: Evidence) -> Iterator[Part]:
 
 
 def _fewest_over_most(evidence: Evidence) -> Iterator[Part]:
-    """The gain with the fewest labels less that with the most."""
+    """Yield the gain with the fewest labels minus the gain with the most labels."""
     for dataset in evidence.datasets("table_1"):
         labels = [n for name, n in _places(evidence, "table_1") if name == dataset]
         name = f"{min(labels)} labels less {max(labels)}"
@@ -70,14 +70,14 @@ def _fewest_over_most(evidence: Evidence) -> Iterator[Part]:
 
 
 def _early_over_end(evidence: Evidence) -> Iterator[Part]:
-    """The gain at the early reading less that at the end, of the same runs."""
+    """Yield the gain at the early epoch minus the gain at the end, for the same runs."""
     for place in _places(evidence, "table_2"):
         gains = [_paired_gain(evidence, table, place) for table in ("table_2", "table_1")]
         yield Part(f"{place[1]} labels", place[0], difference(gains[0], gains[1], paired=True))
 
 
 def _paired_gain(evidence: Evidence, table: str, place: Place) -> Sample | None:
-    """Return DRL's gain over no pretraining, run by run where runs are known."""
+    """Return DRL's gain over no pretraining, run by run if the single runs are known."""
     drl, none = (_accuracy(evidence, table, arm, place) for arm in ("drl", "none"))
     if drl is None or none is None:
         return None
@@ -101,7 +101,7 @@ def _less(sample: Sample | None, number: float) -> Estimate | None:
 
 
 def _robust(evidence: Evidence) -> Iterator[Part]:
-    """Accuracy from each start of t less that from the middle one, with and without weight decay on t alike."""
+    """Yield the accuracy for each start of t minus that for the middle start, with and without weight decay on t."""
     for dataset in evidence.datasets("t_trajectory"):
         arms = evidence.settings["t_trajectory"]["arms"]
         middles = {decays: arm for arm, _, start, decays in arms if start == MIDDLE}
@@ -115,7 +115,7 @@ def _robust(evidence: Evidence) -> Iterator[Part]:
 
 
 def _final_t(decays: bool) -> Parts:
-    """Where t ends less 0.5, for each start, with or without weight decay on it."""
+    """Return the final t minus 0.5 for each start, with or without weight decay on t."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for dataset in evidence.datasets("t_trajectory"):
@@ -128,7 +128,7 @@ def _final_t(decays: bool) -> Parts:
 
 
 def _learned(evidence: Evidence) -> Iterator[Part]:
-    """How far the learned t ends from where weight decay alone would have taken it."""
+    """Yield the distance of the final t from where weight decay alone would have taken it."""
     for dataset in evidence.datasets("t_trajectory"):
         for arm, label, *_ in evidence.settings["t_trajectory"]["arms"]:
             ends = [

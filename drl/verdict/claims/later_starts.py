@@ -9,14 +9,14 @@ from drl.verdict.estimates import difference, ratio
 from drl.verdict.evidence import Evidence
 
 Parts = Callable[[Evidence], Iterator[Part]]
-NO_WORSE = 1.05  # times the FID of the whole chain
+NO_WORSE = 1.05  # as a multiple of the FID of the whole chain
 NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "Uniform + Gaussian"}
 SETS = "n: disjoint sets of samples where there is one model"
 BELOW = 0.8  # the uniform image helps chains that begin before this t
 
 
 def _no_worse(priors: Sequence[str], t: float) -> Parts:
-    """FID of chains that begin at t over that of whole Gaussian chains."""
+    """Return the FID of chains that begin at t, divided by that of whole Gaussian chains."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for dataset in evidence.datasets("table_6"):

@@ -15,9 +15,9 @@ from drl.verdict.evidence import Evidence
 Parts = Callable[[Evidence], Iterator[Part]]
 OURS, RIVALS = ("drl_8d", "vdrl_8d"), ("ae_8d", "vae_8d")
 COMPARABLE = 5.0  # percentage points
-NO_CLASSES = 0.05  # silhouette; it lies between -1 and 1, and is 0 where classes overlap
-MOST = 0.5  # of the variance
-SEVERAL = 3  # t at which ours must be better
+NO_CLASSES = 0.05  # silhouette; it lies between -1 and 1, and is 0 if classes overlap
+MOST = 0.5  # share of the variance
+SEVERAL = 3  # number of t at which ours must be better
 GRIDS = {"figure_2": ("drl_2d", "drl_2d_focus"), "figure_3": ("vdrl_2d", "vdrl_2d_focus")}
 ON_THE_CURVE = "best t of each seed read off the curves of the others"
 DIGITS = ("digits", "mnist", "mnist5k", "mnist5k_16")
@@ -25,7 +25,7 @@ PHOTOGRAPHS = ("cifar10", "cifar100", "miniimagenet")
 
 
 def _few_shot(compare: Callable[[Evidence, str, int, str, str], tuple[Estimate | None, str]]) -> Parts:
-    """A part for each dataset, number of labels, one of ours and a rival."""
+    """Return one part for each dataset, number of labels, method of ours and rival."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         titles = dict(evidence.settings["figure_8"]["recipes"])
@@ -61,7 +61,7 @@ def _at_several(evidence: Evidence, dataset: str, labels: int, own: str, rival: 
 
 
 def _depends(evidence: Evidence) -> Iterator[Part]:
-    """Few-shot accuracy at the best t less that at the worst."""
+    """Yield the few-shot accuracy at the best t minus that at the worst."""
     titles = dict(evidence.settings["figure_8"]["recipes"])
     for dataset in evidence.datasets("figure_8"):
         for labels in evidence.settings["figure_8"]["labels"]:
@@ -72,7 +72,7 @@ def _depends(evidence: Evidence) -> Iterator[Part]:
 
 
 def _shape(evidence: Evidence) -> Iterator[Part]:
-    """Rank correlation between a few-shot curve and the silhouettes of Figure 12, over the t that both have."""
+    """Yield the rank correlation of each few-shot curve with the silhouettes of Figure 12, over their common t."""
     titles = dict(evidence.settings["figure_8"]["recipes"])
     for dataset in evidence.datasets("figure_8"):
         silhouettes = _curve(evidence, "figure_12", dataset=dataset, metric="silhouette")
@@ -88,13 +88,13 @@ def _shape(evidence: Evidence) -> Iterator[Part]:
 
 
 def _rank(curve: dict[float, Sample], other: dict[float, Sample], times: Sequence[float]) -> Estimate:
-    """Return Spearman's coefficient of each replicate's curve with the mean of the other."""
+    """Return Spearman's coefficient of each replicate's curve with the mean curve of the other."""
     means = [other[t].mean for t in times]
     names = common_replicates([curve[t] for t in times])
     found = {name: _spearman([curve[t].values[name] for t in times], means) for name in names}
     if len(set(found.values())) > 1:
         return Sample.of(found).estimate()
-    # Means alone, or ranks that are alike in all replicates, which says nothing of how sure they are.
+    # Either only means are known, or all replicates have the same ranks, which says nothing about the uncertainty.
     return Sample(_spearman([curve[t].mean for t in times], means), 0.0, 1).estimate()
 
 
@@ -105,13 +105,13 @@ def _spearman(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def _focus(metric: str) -> Parts:
-    """A metric of the codes with a focus on high noise less that with t uniform."""
+    """Return a metric of the codes with a focus on high noise minus the same with uniform t."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for item, (uniform, focus) in GRIDS.items():
             for dataset in evidence.datasets(item):
                 if dataset not in DIGITS:
-                    continue  # photographs' codes hold background colour, the paper says, with and without the focus
+                    continue  # codes of photographs hold background colour with and without the focus (paper)
                 high, all_noise = (
                     evidence.sample(item, dataset=dataset, recipe=name, metric=metric) for name in (focus, uniform)
                 )
@@ -121,7 +121,7 @@ def _focus(metric: str) -> Parts:
 
 
 def _ink(photographs: bool) -> Parts:
-    """How well a linear function of a 2-d code gives the mean of its image; of photographs also with the focus."""
+    """Return how well a linear function of a 2-d code predicts its image's mean; for photographs, with focus too."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for item, recipes in GRIDS.items():
@@ -137,7 +137,7 @@ def _ink(photographs: bool) -> Parts:
 
 
 def _silhouettes(pick: Callable[[dict[float, Sample]], tuple[Estimate | None, str]]) -> Parts:
-    """A statistic of the silhouettes over the single t of training."""
+    """Return a statistic of the silhouettes over the single t of training."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for dataset in evidence.datasets("figure_12"):
@@ -157,7 +157,7 @@ def _at_top(curve: dict[float, Sample]) -> tuple[Estimate | None, str]:
 
 
 def _decline(curve: dict[float, Sample]) -> tuple[Estimate | None, str]:
-    """The highest silhouette less that at the largest t, without an interval where no t encodes classes at all."""
+    """Return the highest silhouette minus that at the largest t, with no interval if no t encodes the classes."""
     top = at_rank(curve)
     fall = difference(top, curve[max(curve)])
     if top is not None and fall is not None and top.mean <= NO_CLASSES:
@@ -174,7 +174,7 @@ def _other_code(evidence: Evidence) -> Iterator[Part]:
 
 
 def _diversity(evidence: Evidence) -> Iterator[Part]:
-    """Mean distance of two samples of one code: each size less the next smaller one."""
+    """Yield the mean distance of two samples from one code, for each code size minus the next smaller one."""
     for dataset in evidence.datasets("figure_7"):
         sizes = {}
         for recipe in evidence.values("figure_7", "recipe", dataset=dataset):

@@ -11,18 +11,18 @@ from drl.verdict.evidence import Evidence
 FIGURE_4, FIGURE_5, FEWER_LABELS = ("figure_4",), ("figure_5",), ("figure_9", "figure_10", "figure_11")
 BY_FIGURE = "best t read off curves of test images, for each seed off those of the other seeds"
 BY_VALIDATION = "t chosen on validation images"
-# Names under the VP SDE; AE, VAE and SimCLR do not use it.
+# Recipe names under the VP SDE; AE, VAE and SimCLR do not use it.
 VP = {"drl": "drl_vp", "vdrl": "vdrl_vp", "dae": "dae_vp", "cdae": "cdae_vp"}
 OURS, AUTOENCODERS = ("drl", "vdrl"), ("ae", "vae", "dae", "cdae")
 LEAD = "accuracy at the best t of the one less that of the other"
-SEVERAL = 3  # t at which ours must be better for "a number of different time-steps"
+SEVERAL = 3  # number of t at which ours must be better, for "a number of different time-steps"
 FLAT = 2.0  # percentage points between the highest and the lowest t
 
 Parts = Callable[[Evidence], Iterator[Part]]
 
 
 def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
-    """Return a recipe's accuracy at its best t, and who chose it: validation images where they did."""
+    """Return a recipe's accuracy at its best t, and how that t was chosen: on validation images if possible."""
     chosen = evidence.sample(item, dataset=dataset, recipe=recipe, arm="chosen")
     if chosen is not None:
         return chosen, BY_VALIDATION
@@ -45,7 +45,7 @@ def _label(evidence: Evidence, item: str, recipe: str) -> str:
 
 
 def _lead(items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]) -> Parts:
-    """Accuracy of each of ours at its best t less that of each rival at its."""
+    """Return the accuracy of each of our methods at its best t minus that of each rival at its best t."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for item in items:
@@ -64,14 +64,14 @@ def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str)
     name = f"{_label(evidence, item, own)} over {_label(evidence, item, rival)}{labels}"
     both = [best(evidence, item, dataset, recipe) for recipe in (own, rival)]
     if both[0][1] != both[1][1]:
-        # The same reading for both sides.
+        # Choose t in the same way on both sides.
         both = [_best_by_figure(evidence, item, dataset, recipe) for recipe in (own, rival)]
     (mine, note), (theirs, _) = both
     return Part(name, dataset, difference(mine, theirs), note)
 
 
 def _several(evidence: Evidence) -> Iterator[Part]:
-    """Accuracy of each of ours at its third best t less that of each autoencoder at its best."""
+    """Yield the accuracy of each of our methods at its third best t minus that of each autoencoder at its best t."""
     for dataset in evidence.datasets("figure_4"):
         for own in OURS:
             third = at_rank(dict(over_time(evidence, "figure_4", dataset, own)), SEVERAL - 1)
@@ -89,7 +89,7 @@ def _flat(evidence: Evidence) -> Iterator[Part]:
 
 
 def _range(curve: list[Sample]) -> Estimate:
-    """Return how far a curve's highest and lowest values lie apart, within each replicate where those are known."""
+    """Return the range of a curve's values, within each replicate if the replicates are known."""
     if names := common_replicates(curve):
         return Sample.of({name: _spread([sample.values[name] for sample in curve]) for name in names}).estimate()
     return Sample(_spread([sample.mean for sample in curve]), 0.0, 1).estimate()
@@ -100,7 +100,7 @@ def _spread(values: list[float]) -> float:
 
 
 def _change(item: str, recipe: str, first: float, last: float) -> Parts:
-    """Accuracy at one t less that at another."""
+    """Return the accuracy at one t minus that at another."""
 
     def parts(evidence: Evidence) -> Iterator[Part]:
         for dataset in evidence.datasets(item):
