@@ -1,4 +1,4 @@
-"""Test accuracy after fine-tuning with LaplaceNet, with and without pretraining: Tables 1 to 5."""
+"""Tables 1 to 5: test accuracy after fine-tuning with LaplaceNet, with and without pretraining."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from drl.reporting.fine_tuning_runs import (
 )
 from drl.reporting.table import Sheet
 
-TIE = 1e-9  # percentage points: less than this between two means is rounding of the sum
+TIE = 1e-9  # percentage points; a smaller difference of two means is a rounding error
 
 
 def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
@@ -31,12 +31,12 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 
     Args:
         frame: Rows of the study `fine_tune`.
-        settings: As `sheet` and `fine_tuning_runs.read_runs` have them.
+        settings: As in `sheet` and `fine_tuning_runs.read_runs`.
 
     Returns:
         scale, dataset, labels, arm, metric (`accuracy`, percent; `difference` to the arm without pretraining,
         percentage points), mean, sd (ddof 1; 0 for one run), n (runs: pairs of seed and split), epoch (outer epochs
-        done when it was read; a mean where runs differ) and published (the paper's number where dataset and scale are
+        before the accuracy was read; a mean if runs differ) and published (the paper's number if dataset and scale are
         the paper's).
 
     Raises:
@@ -56,18 +56,18 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 
 
 def sheet(numbers: pd.DataFrame, settings: dict[str, Any]) -> Sheet:
-    """Return the table as the paper has it, the published numbers in rows of their own below ours.
+    """Return the table in the paper's layout, with the published numbers in separate rows below ours.
 
     Args:
-        numbers: What `table` gave.
-        settings: `layout` is `settings_down` (a row a setting, a column an arm) or `arms_down` (the other way round);
-            `datasets` are pairs of name and title, `arms` triples of name, label and whether it goes without
-            pretraining, `labels` pairs of dataset and numbers of labels, all in order; `difference` adds columns;
-            `beyond` lists mappings (arm, label, in_place_of, dataset, labels), a row each under the table; `reading`,
-            `seeds`, `splits` and `scale` for the caption.
+        numbers: Result of `table`.
+        settings: `layout` is `settings_down` (one row per setting, one column per arm) or `arms_down` (the other way
+            round). `datasets` are pairs of name and title, `arms` triples of name, label and whether it has no
+            pretraining, `labels` pairs of dataset and numbers of labels, all in order. `difference` adds columns.
+            `beyond` lists mappings (arm, label, in_place_of, dataset, labels), each a row below the table. `reading`,
+            `seeds`, `splits` and `scale` are for the caption.
 
     Raises:
-        UserError: If a row beyond the paper has no column to stand in.
+        UserError: If there is no column for a row beyond the paper.
     """
     cells = _Cells(numbers, settings)
     down = settings["layout"] == "settings_down"
@@ -83,11 +83,11 @@ class _Cells:
         self._baselines = [arm for arm, _, baseline in settings["arms"] if baseline]
 
     def accuracy(self, cell: Cell) -> str:
-        """Return mean and deviation; bold where an arm with pretraining beats all without in its setting."""
+        """Return mean and deviation; bold if an arm with pretraining beats all arms without in its setting."""
         row = self._rows["accuracy", cell]
         text = f"{row.mean:.2f}" if row.n == 1 else f"{row.mean:.2f} ± {row.sd:.2f}"
         rivals = [Cell(arm, cell.setting) for arm in self._baselines]
-        # A setting beyond the paper's need not have been run without pretraining.
+        # A setting beyond the paper may not have been run without pretraining.
         to_beat = [self._rows["accuracy", rival].mean for rival in rivals if ("accuracy", rival) in self._rows]
         wins = to_beat and row.mean > max(to_beat) + TIE
         return f"**{text}**" if wins else text
@@ -98,7 +98,7 @@ class _Cells:
         return _signed(row.mean) if row.n == 1 else f"{_signed(row.mean)} ± {row.sd:.2f}"
 
     def published(self, metric: str, cell: Cell) -> str:
-        """Return the paper's number, empty where it has none."""
+        """Return the paper's number; empty if it has none."""
         value = float(self._rows[metric, cell].published)
         if math.isnan(value):
             return ""
@@ -152,11 +152,11 @@ def _named(setting: Setting) -> str:
 
 
 def _placed(text: str, column: str, columns: list[str], settings: dict[str, Any]) -> list[str]:
-    """Return a row that is empty but for one column."""
+    """Return a row that is empty except for one column."""
     if column not in columns:
         raise UserError(
-            f"table_{settings['number']}: a row beyond the paper belongs below {column}, which is no column of this "
-            "table; take the row out, or add the column"
+            f"table_{settings['number']}: a row beyond the paper belongs to column {column}, which this table does not "
+            "have; remove the row, or add the column"
         )
     return [text if other == column else "" for other in columns]
 

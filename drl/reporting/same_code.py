@@ -1,4 +1,4 @@
-"""Samples from one code, for codes of several sizes: Figure 7."""
+"""Figure 7: samples from one code, for codes of several sizes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SIDE = 1.9  # inches
 
 
 def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return the samples' mean pairwise distance and the code's size, mean and deviation over seeds."""
+    """Return the samples' mean pairwise distance and the code's size, with mean and deviation over seeds."""
     return over_seeds(frame, AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
-    """Draw a row a dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
+    """Draw one row per dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
-        files: The metrics files, whose pictures are shown.
+        files: The metrics files; the pictures beside them are shown.
     """
     style.apply()
     datasets, recipes = settings["datasets"], settings["recipes"]

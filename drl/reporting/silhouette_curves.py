@@ -1,4 +1,4 @@
-"""Silhouette of 2-d codes against the single t that a model was trained on: Figure 12."""
+"""Figure 12: silhouette of 2-d codes against the single t that a model was trained on."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 
 
 def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return mean and deviation over seeds for each dataset, recipe and t; members of a sweep become one recipe."""
+    """Return mean and deviation over seeds for each dataset, recipe and t; members of a sweep count as one recipe."""
     base = {member: name for name, members in settings["members"].items() for member in members}
     frame = frame[frame["recipe"].isin(base)]
     return over_seeds(frame.assign(recipe=frame["recipe"].map(base)), AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw one panel a dataset, one line a recipe, a band of one deviation over runs.
+    """Draw one panel per dataset and one line per recipe, with a band of one deviation over runs.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
     """
     style.apply()

@@ -1,4 +1,4 @@
-"""Silhouettes of the classes in the codes of one dataset, over the t at which codes are read."""
+"""Silhouettes of the classes in the codes of one dataset, over t."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
 
     Args:
         frame: Metrics of drl code-view.
-        settings: Not read.
+        settings: Not used.
     """
     return over_seeds(frame[frame["metric"] == "silhouette"], AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw one line a recipe, with a band of one deviation over pretraining seeds.
+    """Draw one line per recipe, with a band of one deviation over pretraining seeds.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: `datasets` is one pair of name and title; `recipes` are pairs of name and legend name, in order.
     """
     style.apply()

@@ -161,7 +161,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
 def spoil(root, what):
     """Make a good folder bad; return the complaint."""
     if what == "missing":
-        return root.parent / "none", "none does not exist or is not a folder: give one that holds a folder for each class"
+        return root.parent / "none", "none does not exist or is not a folder: give one that holds a folder for each"
     if what == "file":
         return root / "a" / "000.png", "000.png does not exist or is not a folder"
     if what == "no class folders":
