@@ -1,4 +1,4 @@
-"""What the code is worth to the denoiser, over training: one panel for each dataset and recipe."""
+"""How much the code helps the denoiser during training: one panel for each dataset and recipe."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
-    """Draw the difference in loss between another image's code and the own one, one line for each t.
+    """Draw how much the loss rises with another image's code instead of the image's own, one line for each t.
 
-    The difference is shown relative to the loss with the own code, so that one axis serves all t.
+    The difference is shown relative to the loss with the own code, so that all t fit on one axis.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets and recipes in the order of columns and rows.
     """
     style.apply()

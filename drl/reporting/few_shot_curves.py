@@ -1,4 +1,4 @@
-"""Accuracy of a support vector machine on few labelled codes over t: Figure 8."""
+"""Figure 8: accuracy over t of a support vector machine fitted to the codes of a few labelled images."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ images, which keep no labels for the fit; the CSV names it.
 def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
     """Return mean and deviation of the test accuracy for each dataset, recipe, number of labels and t.
 
-    A recipe that stands for a sweep shows, for each dataset and number of labels, the member with the highest
-    validation accuracy (mean over t and seeds, first of equals); `chosen_recipe` names it.
+    For a recipe with a sweep, the member with the highest validation accuracy (mean over t and seeds, the first if
+    several are equal) is shown for each dataset and number of labels; `chosen_recipe` names it.
 
     Args:
         frame: Few-shot metrics.
         settings: `choices` maps a recipe to the members of its sweep.
 
     Raises:
-        UserError: If a recipe or member lacks rows for a number of labels, or validation accuracy to choose by.
+        UserError: If a recipe or member lacks rows for a number of labels, or the validation accuracy to choose by.
     """
     parts = []
     for dataset in settings.dataset_names():
@@ -57,29 +57,29 @@ def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
 
 
 def _chosen(rows: pd.DataFrame, members: Sequence[str], where: str) -> str:
-    """Return the member that is best on validation; test accuracy plays no part."""
+    """Return the member that is best on validation images; test accuracy is not used."""
     validation = rows[rows["metric"] == "val_accuracy"].groupby("recipe")["value"].mean()
     for member in members:
         if member not in set(rows["recipe"]):
             raise UserError(
-                f"few-shot, {where}: the metrics files hold nothing of recipe {member!r}; "
-                "give all files of this item, made with the present settings"
+                f"few-shot, {where}: the metrics files have no rows of recipe {member!r}; "
+                "give all files of this item, made with the current settings"
             )
         if len(members) > 1 and member not in validation:
             raise UserError(
-                f"few-shot, {where}: recipe {member!r} is one of a sweep but has no val_accuracy to be chosen by; "
-                "measure it again with the present settings"
+                f"few-shot, {where}: recipe {member!r} belongs to a sweep but has no val_accuracy to choose by; "
+                "measure it again with the current settings"
             )
     return members[0] if len(members) == 1 else max(members, key=lambda name: float(validation[name]))
 
 
 def draw(numbers: pd.DataFrame, settings: FewShotItem) -> Figure:
-    """Draw one row of panels a dataset, one column a number of labels, one line a recipe.
+    """Draw one row of panels per dataset, one column per number of labels, and one line per recipe.
 
     Models whose code does not depend on t give horizontal lines. Bands are one deviation over pretraining seeds.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets, numbers of labels and recipes in the order of rows, columns and lines.
     """
     style.apply()

@@ -1,4 +1,4 @@
-"""FID of samples whose chains begin at t_init: Table 6."""
+"""Table 6: FID of samples whose chains begin at t_init."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ The run card beside the CSV names all that the score depends on.
 
 
 def table(frame: pd.DataFrame, settings: FidItem) -> pd.DataFrame:
-    """Return FID for each dataset, recipe, prior and t_init: mean and deviation.
+    """Return mean and deviation of the FID for each dataset, recipe, prior and t_init.
 
-    `published` is the paper's number where dataset and scale are the paper's.
+    `published` is the paper's number if dataset and scale are the paper's.
 
     Raises:
         UserError: If a recipe on a dataset lacks rows.
     """
-    # With one model the deviation is that of its disjoint sets of samples, with several that of the models.
+    # With one model, the deviation is over its disjoint sets of samples; with several, it is over models.
     sets = frame["seed"] if frame["seed"].nunique() > 1 else frame["split"].fillna(0)
     numbers = over_seeds(frame.assign(seed=sets), AXES)
     for dataset, recipe in product(settings.dataset_names(), settings.recipe_names()):
         if of_model(numbers, dataset, recipe).empty:
-            raise UserError(f"table_6: the metrics files hold nothing of recipe {recipe!r} on dataset {dataset!r}")
+            raise UserError(f"table_6: the metrics files have no rows of recipe {recipe!r} on dataset {dataset!r}")
     published = pd.Series([_published(row, settings) for row in numbers.itertuples()], dtype="float64")
     return numbers.assign(published=published.to_numpy())
 
 
 def sheet(numbers: pd.DataFrame, settings: FidItem) -> Sheet:
-    """Return a row a t_init, columns for each prior.
+    """Return a table with one row per t_init and columns for each prior.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets, recipes, priors and t_init in order, and what the caption says.
     """
     several = len(settings.datasets) * len(settings.recipes) > 1
@@ -95,8 +95,8 @@ def _row(rows: pd.DataFrame, prior: str, t: float) -> Any:
     found = list(rows[(rows["arm"] == prior) & (rows["t"] == t)].itertuples())
     if not found:
         raise UserError(
-            f"table_6: the metrics files hold nothing of t_init {t:g}, prior {prior}; "
-            "give files made with the present settings"
+            f"table_6: the metrics files have no rows of t_init {t:g}, prior {prior}; "
+            "give files made with the current settings"
         )
     return found[0]
 

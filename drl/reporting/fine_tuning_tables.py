@@ -1,4 +1,4 @@
-"""Test accuracy after fine-tuning with LaplaceNet, with and without pretraining: Tables 1 to 5."""
+"""Tables 1 to 5: test accuracy after fine-tuning with LaplaceNet, with and without pretraining."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from drl.reporting.fine_tuning_runs import (
 )
 from drl.reporting.table import Sheet, demo_remark
 
-TIE = 1e-9  # percentage points: less than this between two means is rounding of the sum
+TIE = 1e-9  # percentage points; a smaller difference of two means is a rounding error
 CAPTION = """
 Test accuracy {{ reading }} of classifiers that LaplaceNet fine-tunes with few labels; no epoch is ever chosen on test
 images.
@@ -68,7 +68,7 @@ def table(frame: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
     Returns:
         scale, dataset, labels, arm, metric (`accuracy`, percent; `difference` to the arm without pretraining,
         percentage points), mean, sd (ddof 1; 0 for one run), n (runs: pairs of seed and split), epoch (outer epochs
-        done when it was read; a mean where runs differ) and published (the paper's number where dataset and scale are
+        before the accuracy was read; a mean if runs differ) and published (the paper's number if dataset and scale are
         the paper's).
 
     Raises:
@@ -86,15 +86,15 @@ def table(frame: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
 
 
 def sheet(numbers: pd.DataFrame, settings: FineTuningItem) -> Sheet:
-    """Return the table as the paper has it, the published numbers in rows of their own below ours.
+    """Return the table in the paper's layout, with the published numbers in separate rows below ours.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: `layout` is `settings_down` (one row per setting, one column per arm) or `arms_down` (the other way
-            round); `difference` adds columns; each entry of `beyond` is a row under the table.
+            round); `difference` adds columns; each entry of `beyond` is a row below the table.
 
     Raises:
-        UserError: If a row beyond the paper has no column to stand in.
+        UserError: If there is no column for a row beyond the paper.
     """
     cells = _Cells(numbers, settings)
     down = settings.layout == "settings_down"
@@ -110,11 +110,11 @@ class _Cells:
         self._baselines = [arm.name for arm in settings.arms if arm.baseline]
 
     def accuracy(self, cell: Cell) -> str:
-        """Return mean and deviation; bold where an arm with pretraining beats all without in its setting."""
+        """Return mean and deviation; bold if an arm with pretraining beats all arms without in its setting."""
         row = self._rows["accuracy", cell]
         text = f"{row.mean:.2f}" if row.n == 1 else f"{row.mean:.2f} ± {row.sd:.2f}"
         rivals = [Cell(arm, cell.setting) for arm in self._baselines]
-        # A setting beyond the paper's need not have been run without pretraining.
+        # A setting beyond the paper may not have been run without pretraining.
         to_beat = [self._rows["accuracy", rival].mean for rival in rivals if ("accuracy", rival) in self._rows]
         wins = to_beat and row.mean > max(to_beat) + TIE
         return f"**{text}**" if wins else text
@@ -125,7 +125,7 @@ class _Cells:
         return _signed(row.mean) if row.n == 1 else f"{_signed(row.mean)} ± {row.sd:.2f}"
 
     def published(self, metric: str, cell: Cell) -> str:
-        """Return the paper's number, empty where it has none."""
+        """Return the paper's number; empty if it has none."""
         value = float(self._rows[metric, cell].published)
         if math.isnan(value):
             return ""
@@ -178,11 +178,11 @@ def _named(setting: Setting) -> str:
 
 
 def _placed(text: str, column: str, columns: list[str], settings: FineTuningItem) -> list[str]:
-    """Return a row that is empty but for one column."""
+    """Return a row that is empty except for one column."""
     if column not in columns:
         raise UserError(
-            f"table_{settings.number}: a row beyond the paper belongs below {column}, which is no column of this "
-            "table; take the row out, or add the column"
+            f"table_{settings.number}: a row beyond the paper belongs to column {column}, which this table does not "
+            "have; remove the row, or add the column"
         )
     return [text if other == column else "" for other in columns]
 

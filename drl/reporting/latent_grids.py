@@ -1,4 +1,4 @@
-"""2-d codes of the test images beside samples over a square of codes: Figures 2 and 3."""
+"""Figures 2 and 3: 2-d codes of the test images beside samples over a square of codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from drl.reporting.pictures import Files, beside, show
 PICTURES = (".png", ".codes.csv")
 AXES = ["scale", "study", "dataset", "recipe", "metric"]
 SIDE = 2.2  # inches
-# Ten colours that the colour-blind tell apart as well as ten can be (Tol's muted scheme, and black).
+# The ten colours that colour-blind readers can distinguish best (Tol's muted scheme, and black).
 CLASSES = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#000000")
 CAPTION = """
 Left of each pair: 2-d codes of the test images, coloured by class; where codes are Gaussian, their means. Right:
@@ -29,17 +29,17 @@ a linear function of the code explains.
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """Return silhouette and ink's R^2 for each dataset and recipe, mean and deviation over seeds."""
+    """Return mean and deviation over seeds of the silhouette and of ink's R^2, for each dataset and recipe."""
     return over_seeds(frame, AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: LatentGridItem, files: Files) -> Figure:
-    """Draw a row a dataset; for each recipe a scatter of the first seed's codes and its samples.
+    """Draw one row per dataset, with a scatter plot of the first seed's codes and its samples for each recipe.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets and recipes in the order of rows and columns, and half the side of each recipe's square.
-        files: The metrics files, whose pictures and codes are shown.
+        files: The metrics files; the pictures and codes beside them are shown.
     """
     style.apply()
     datasets, recipes = settings.datasets, settings.recipes
@@ -60,7 +60,7 @@ def draw(numbers: pd.DataFrame, settings: LatentGridItem, files: Files) -> Figur
 
 
 def _scatter(panel: Axes, codes: pd.DataFrame, extent: float) -> None:
-    # In random order, so that the last class does not cover the others.
+    # Draw points in random order, so that the last class does not cover the others.
     shuffled = codes.sample(frac=1, random_state=0)
     colours = shuffled["label"].map(lambda label: CLASSES[int(label) % len(CLASSES)])
     panel.scatter(shuffled["z_1"], shuffled["z_2"], c=colours, s=2, linewidths=0, rasterized=True)
@@ -68,7 +68,7 @@ def _scatter(panel: Axes, codes: pd.DataFrame, extent: float) -> None:
         panel.scatter([], [], c=CLASSES[int(label) % len(CLASSES)], s=6, linewidths=0, label=str(int(label)))
     panel.add_patch(Rectangle((-extent, -extent), 2 * extent, 2 * extent, fill=False, color="#666666", linewidth=0.7))
     panel.set(xlabel="$z_1$", ylabel="$z_2$", xlim=_limits(codes["z_1"]), ylim=_limits(codes["z_2"]))
-    # A square panel, each axis as wide as the codes: often they are much wider in one direction.
+    # The panel is square and each axis covers the codes, which are often much wider in one direction.
     panel.set_box_aspect(1)
     panel.locator_params(nbins=4)
 

@@ -1,4 +1,4 @@
-"""Samples of chains that begin at t_init: Figure 13."""
+"""Figure 13: samples of chains that begin at t_init."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ Samples in one column come from chains of equal length; their noise differs.
 
 
 def table(frame: pd.DataFrame, settings: LaterStartItem) -> pd.DataFrame:
-    """Return sigma(t_init), the share of steps saved and the score evaluations for each t_init."""
+    """Return sigma(t_init), the share of saved steps and the number of score evaluations for each t_init."""
     return over_seeds(frame, AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: LaterStartItem, files: Files) -> Figure:
-    """Draw one panel a dataset and recipe: a row a prior, a column a t_init, a square of samples in each.
+    """Draw one panel per dataset and recipe: one row per prior, one column per t_init, a square of samples in each.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets, recipes, priors and t_init in order; how many samples are shown along a square's side.
-        files: The metrics files, whose samples are shown.
+        files: The metrics files; the samples beside them are shown.
     """
     style.apply()
     pairs = list(product(settings.datasets, settings.recipes))
@@ -53,10 +53,10 @@ def draw(numbers: pd.DataFrame, settings: LaterStartItem, files: Files) -> Figur
         values = of_model(numbers, dataset, recipe).pivot(index="t", columns="metric", values="mean")
         if missing := [t for t in starts if t not in values.index]:
             raise UserError(
-                f"figure_13: the metrics files hold nothing of t_init {missing[0]:g}; "
-                "give files made with the present settings"
+                f"figure_13: the metrics files have no rows of t_init {missing[0]:g}; "
+                "give files made with the current settings"
             )
-        # Pixels' centres are whole numbers, so that the picture begins at -0.5.
+        # Pixel centres are whole numbers, so the picture begins at -0.5.
         right, bottom = panel.get_xlim()[1] + 0.5, panel.get_ylim()[0] + 0.5
         column, row = right / len(starts), bottom / len(priors)
         sigma, saved = values["sigma"], values["steps_saved"]
@@ -73,7 +73,7 @@ def draw(numbers: pd.DataFrame, settings: LaterStartItem, files: Files) -> Figur
 
 
 def _squares(path: Path, settings: LaterStartItem) -> np.ndarray:
-    """Return the first samples of each cell, laid out: uint8 [H, W] or [H, W, 3]."""
+    """Return the first samples of all cells as one picture: uint8 [H, W] or [H, W, 3]."""
     rows = []
     try:
         with safe_open(str(path), framework="np") as file:
@@ -87,7 +87,7 @@ def _squares(path: Path, settings: LaterStartItem) -> np.ndarray:
 
 
 def _square(cell: Any, side: int) -> np.ndarray:
-    """Lay the first side^2 images [C, H, W] out in a square, row by row: [side H, side W, C]."""
+    """Arrange the first side^2 images [C, H, W] in a square, row by row: [side H, side W, C]."""
     images: np.ndarray = cell[: side**2]
     _, channels, height, width = images.shape
     tiles = images.reshape(side, side, channels, height, width)

@@ -1,4 +1,4 @@
-"""Probe accuracy over t: Figures 4, 5, 9, 10, 11, and beside them what probes of the whole trajectory reach."""
+"""Figures 4, 5, 9, 10 and 11: probe accuracy over t, and beside it the accuracy of probes of the whole trajectory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "t", "metric"]
-# Paper section 2.2 leaves open how to use the whole trajectory of codes: two answers.
+# Paper section 2.2 leaves open how to use the whole trajectory of codes; these are two ways.
 ARMS = {"chosen": "chosen\n$t$", "concatenated": "all\n$t$"}
 CAPTION = """
 Test accuracy of a small network on frozen codes, read at each time *t*. Titles give the number of labels. Lines are
@@ -47,8 +47,8 @@ def table(frame: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
 
     Args:
         frame: Probe metrics.
-        settings: Where `trajectory` is true, rows with arm `chosen` (t is then the mean of the chosen ones) and
-            `concatenated` (no t) follow those of the curves.
+        settings: If `trajectory` is true, rows with arm `chosen` (with the mean of the chosen t) and `concatenated`
+            (without t) follow the rows of the curves.
     """
     wanted = frame["labels"] == frame["dataset"].map(settings.budgets)
     rows = frame[wanted & (frame["metric"] == "test_accuracy")].fillna({"arm": ""})
@@ -59,14 +59,14 @@ def table(frame: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
     for recipe in curves["recipe"].unique():
         if set(marks.loc[marks["recipe"] == recipe, "arm"]) != set(ARMS):
             raise UserError(
-                f"the metrics files hold no probes of the whole trajectory of recipe {recipe!r}; "
+                f"the metrics files have no probes of the whole trajectory of recipe {recipe!r}; "
                 "probe it again, or set studies.probe.trajectory: false"
             )
     return pd.concat([curves, _trajectory(marks)], ignore_index=True)
 
 
 def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
-    """Seeds may have chosen different t, so here t is averaged as the accuracy is."""
+    """Average t as well as the accuracy, because seeds may have chosen different t."""
     axes = [axis for axis in AXES if axis != "t"]
     numbers = over_seeds(rows, axes)
     chosen = over_seeds(rows.assign(value=rows["t"]), axes)
@@ -75,12 +75,12 @@ def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
-    """Draw one panel a dataset, one line a recipe, a band of one deviation over pretraining seeds.
+    """Draw one panel per dataset and one line per recipe, with a band of one deviation over pretraining seeds.
 
-    Where `table` kept probes of the whole trajectory, a strip at the right of each panel shows them.
+    If `table` kept probes of the whole trajectory, a strip to the right of each panel shows them.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets and recipes in the order of panels and lines.
     """
     style.apply()
@@ -103,8 +103,8 @@ def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
 
 
 def _panels(datasets: int, recipes: int, with_strips: bool) -> tuple[Figure, list[Axes], list[Axes]]:
-    """Return the figure, its panels, and the strip beside each panel, on the same accuracy axis."""
-    # Room for two names, and for every recipe's mark twice.
+    """Return the figure, its panels, and the strip beside each panel, which shares the accuracy axis."""
+    # Leave room for two names, and for two marks of every recipe.
     strip = max(0.75, 0.14 * recipes) if with_strips else 0.0
     size = ((style.PANEL_WIDTH + strip) * datasets + 0.4, style.PANEL_HEIGHT + 0.4)
     if not with_strips:

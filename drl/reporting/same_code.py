@@ -1,4 +1,4 @@
-"""Samples from one code, for codes of several sizes: Figure 7."""
+"""Figure 7: samples from one code, for codes of several sizes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ samples' mean pairwise distance (root mean squared, pixels in [0, 1]): what a co
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """Return the samples' mean pairwise distance and the code's size, mean and deviation over seeds."""
+    """Return the samples' mean pairwise distance and the code's size, with mean and deviation over seeds."""
     return over_seeds(frame, AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
-    """Draw a row a dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
+    """Draw one row per dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets and recipes in the order of rows and columns.
-        files: The metrics files, whose pictures are shown.
+        files: The metrics files; the pictures beside them are shown.
     """
     style.apply()
     datasets, recipes = settings.datasets, settings.recipes

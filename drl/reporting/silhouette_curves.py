@@ -1,4 +1,4 @@
-"""Silhouette of 2-d codes against the single t that a model was trained on: Figure 12."""
+"""Figure 12: silhouette of 2-d codes against the single t that a model was trained on."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ are means, bands one standard deviation over pretraining seeds.
 
 
 def table(frame: pd.DataFrame, settings: SilhouetteItem) -> pd.DataFrame:
-    """Return mean and deviation over seeds for each dataset, recipe and t; members of a sweep become one recipe."""
+    """Return mean and deviation over seeds for each dataset, recipe and t; members of a sweep count as one recipe."""
     base = {member: name for name, members in settings.members.items() for member in members}
     frame = frame[frame["recipe"].isin(base)]
     return over_seeds(frame.assign(recipe=frame["recipe"].map(base)), AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: SilhouetteItem) -> Figure:
-    """Draw one panel a dataset, one line a recipe, a band of one deviation over runs.
+    """Draw one panel per dataset and one line per recipe, with a band of one deviation over runs.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets and recipes in the order of panels and lines.
     """
     style.apply()

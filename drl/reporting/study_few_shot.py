@@ -1,4 +1,4 @@
-"""Accuracy of support vector machines on few labelled codes of one dataset, as a table."""
+"""A table of the accuracy of support vector machines fitted to the codes of a few labelled images of one dataset."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ what they allow. Validation images are training images too, and their labels cho
 
 
 def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
-    """Return a row for each recipe and number of labels.
+    """Return one row for each recipe and number of labels.
 
     Columns: recipe, labels, n_seeds; chosen_t (mean over seeds), mean and sd of the test accuracy in percent at the t
-    that validation images chose for each seed's model; then the mean at each t, as t=0.1. Codes that do not depend on
-    t were read at one t alone, and their accuracy stands at each.
+    that was chosen on validation images for each seed's model; then the mean at each t, as t=0.1. Codes that do not
+    depend on t are read at only one t, and their accuracy is repeated for each t.
 
     Args:
-        frame: Few-shot metrics, and probe metrics, whose arm `chosen` names the t.
+        frame: Few-shot metrics, and probe metrics, whose arm `chosen` gives the chosen t.
         settings: Recipes and numbers of labels in the order of rows, and every t.
 
     Raises:
@@ -43,9 +43,8 @@ def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
             own = few[(few["recipe"] == recipe) & (few["labels"] == labels)]
             if own.empty or set(own["seed"]) - set(of_seed):
                 raise UserError(
-                    f"few_shot: the metrics files hold nothing of recipe {recipe!r} with {labels} labels, or not at "
-                    "which t validation images chose its codes; give all files of this study, made with the present "
-                    "settings"
+                    f"few_shot: the metrics files have no rows of recipe {recipe!r} with {labels} labels, or no t "
+                    "chosen on validation images; give all files of this study, made with the current settings"
                 )
             rows.append({"recipe": label, "labels": labels, **_row(own, of_seed, settings.t)})
     return pd.DataFrame(rows)
@@ -66,15 +65,15 @@ def _row(own: pd.DataFrame, of_seed: dict[Any, float], times: Sequence[float]) -
 
 
 def _nearest(times: Any, wanted: float) -> float:
-    """Return the t nearest to the chosen one: probes and few-shot fits may read codes at others."""
+    """Return the t nearest to the chosen one, because probes and few-shot fits may read codes at different t."""
     return float(min(times, key=lambda t: abs(t - wanted)))
 
 
 def sheet(numbers: pd.DataFrame, settings: FewShotItem) -> Sheet:
-    """Return a row a recipe and number of labels: accuracy at the chosen t, and at each t.
+    """Return one row per recipe and number of labels, with the accuracy at the chosen t and at each t.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Its one dataset and the scale, for the caption.
     """
     over_t = [column for column in map(str, numbers) if column.startswith("t=")]

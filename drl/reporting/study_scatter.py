@@ -22,8 +22,8 @@ PICTURES = (".codes.csv",)
 SIDE = 2.4  # inches
 COLUMNS = 3
 LEAST_WIDTH = 4.6  # inches, for the legend
-# Okabe and Ito's palette without its yellow, which is pale on white, and three of Tol's colours: ten are as many as can
-# be told apart, also by the colour-blind.
+# Okabe and Ito's palette without its yellow, which is pale on white, and three of Tol's colours. More than ten colours
+# cannot be distinguished, least of all by colour-blind readers.
 COLOURS = (
     "#0072B2",
     "#E69F00",
@@ -54,11 +54,11 @@ class Key(NamedTuple):
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """Return for each recipe's first seed: the t of the scatter, silhouette there, and variance shown in percent.
+    """Return the t of the scatter plot, the silhouette there and the shown variance in percent, for each first seed.
 
     Args:
         frame: Metrics of drl code-view.
-        settings: Not read.
+        settings: Not used.
     """
     rows = []
     for (dataset, recipe), own in frame.groupby(["dataset", "recipe"], sort=False):
@@ -72,15 +72,15 @@ def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
-    """Draw a panel for each recipe: the codes of its first seed's model at the t that validation images chose.
+    """Draw one panel per recipe: the codes of its first seed's model at the t chosen on validation images.
 
-    Up to ten classes differ in colour, up to thirty in colour and marker; of more the ten most frequent are coloured
-    and all others grey.
+    Up to ten classes differ in colour, up to thirty in colour and marker. Of more classes, the ten most frequent are
+    coloured and all others are grey.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: One dataset, and its recipes in the order of panels.
-        files: The metrics files, beside which the codes lie.
+        files: The metrics files; the codes beside them are shown.
     """
     style.apply()
     ((dataset, _),), recipes = settings.datasets, settings.recipes
@@ -114,20 +114,20 @@ def class_keys(classes: Sequence[str] | pd.Series[str]) -> dict[str, Key]:
     counts = pd.Series(list(classes)).value_counts()
     names = sorted(counts.index, key=_natural)
     if len(names) > len(COLOURS) * len(MARKERS):
-        # Equally frequent ones by name.
+        # Order equally frequent classes by name.
         names = sorted(sorted(names, key=lambda name: (-counts[name], name))[: len(COLOURS)], key=_natural)
     return {name: Key(COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS)]) for k, name in enumerate(names)}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort class 2 before class 10."""
+    """Return a sort key that puts class 2 before class 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", name)]
 
 
 def _scatter(panel: Axes, codes: pd.DataFrame, keys: dict[str, Key]) -> None:
     rest = codes[~codes["class"].isin(keys)]
     panel.scatter(rest["z_1"], rest["z_2"], c=OTHERS, s=3, linewidths=0, rasterized=True)
-    # In random order, so that the last class does not cover the others; markers can only be drawn one after another.
+    # Use random order, so that the last class does not cover the others. Each marker needs a call of its own.
     shuffled = codes[codes["class"].isin(keys)].sample(frac=1, random_state=0)
     size = 12 if len(codes) <= 500 else 5 if len(codes) <= 2000 else 2.5
     for marker in MARKERS:

@@ -1,4 +1,4 @@
-"""Silhouettes of the classes in the codes of one dataset, over the t at which codes are read."""
+"""Silhouettes of the classes in the codes of one dataset, over t."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
     Args:
         frame: Metrics of drl code-view.
-        settings: Not read.
+        settings: Not used.
     """
     return over_seeds(frame[frame["metric"] == "silhouette"], AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
-    """Draw one line a recipe, with a band of one deviation over pretraining seeds.
+    """Draw one line per recipe, with a band of one deviation over pretraining seeds.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: One dataset, and its recipes in the order of lines.
     """
     style.apply()

@@ -1,4 +1,4 @@
-"""x_t denoised with the codes of several images: Figure 6."""
+"""Figure 6: x_t denoised with the codes of several images."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ mean squared differences to *x_0* of pixels in [0, 1]. The paper does not say wh
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """Return the errors to x_0 with the image's own code and with another's, mean and deviation over seeds."""
+    """Return mean and deviation over seeds of the errors to x_0 with an image's own code and with another's."""
     return over_seeds(frame, AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
-    """Draw one panel a dataset and recipe: a row an image, a column a code.
+    """Draw one panel per dataset and recipe, with one row per image and one column per code.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets and recipes in the order of panels.
-        files: The metrics files, whose pictures are shown.
+        files: The metrics files; the pictures beside them are shown.
     """
     style.apply()
     pairs = list(product(settings.datasets, settings.recipes))

@@ -1,4 +1,4 @@
-"""How the time of a fine-tuned classifier moves in training, with and without weight decay on it (beyond the paper)."""
+"""How t of a fine-tuned classifier moves during training, with and without weight decay on it (beyond the paper)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "epoch", "metric"]
 METRICS = ["t", "t_without_gradient"]
-FOUND_IN_PAPER = (0.4, 0.6)  # App. G: where t ended in all experiments
+FOUND_IN_PAPER = (0.4, 0.6)  # range in which t ended in all experiments (App. G)
 TITLES = {True: "weight decay on $t$", False: "no weight decay on $t$"}
 BAND, DASHES = "#CCCCCC", (0, (3, 2))
 CAPTION = """
@@ -37,14 +37,14 @@ of the schedule.
 def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
     """Return mean and deviation over runs of t, and of t under weight decay alone, for each arm and outer epoch.
 
-    A run is a pair of seed and split, as in Tables 1 to 5; n_seeds counts those.
+    A run is a pair of seed and split, as in Tables 1 to 5; n_seeds counts the runs.
 
     Args:
         frame: Rows of the study `fine_tune`.
         settings: Datasets, each with its number of labels, and arms.
 
     Raises:
-        UserError: If an arm lacks either on a dataset, or has no one start.
+        UserError: If an arm lacks one of the two on a dataset, or has no single start.
     """
     for line in settings.arms:
         _start(line)
@@ -58,21 +58,21 @@ def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
             rows = rows[rows["metric"].isin(METRICS)]
             if lacking := [metric for metric in METRICS if metric not in set(rows["metric"])]:
                 raise UserError(
-                    f"t_trajectory: the metrics files hold no {lacking[0]} of arm {arm!r} on {dataset} with {labels} "
-                    "labels; give all files of this figure, made with the present settings"
+                    f"t_trajectory: the metrics files have no {lacking[0]} of arm {arm!r} on {dataset} with {labels} "
+                    "labels; give all files of this figure, made with the current settings"
                 )
             parts.append(rows)
     return over_seeds(pd.concat(parts), AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: TrajectoryItem) -> Figure:
-    """Draw a row of panels a dataset: with weight decay on t, and without; one line a start of t.
+    """Draw one row of panels per dataset, with and without weight decay on t, and one line per start of t.
 
-    Dashed: the same start under weight decay alone, without a gradient from data. Shaded: where the paper's t ended.
-    Bands are one deviation over runs.
+    Dashed lines show the same start under weight decay alone, without a gradient from data. The shaded range is where t
+    ended in the paper. Bands are one deviation over runs.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Datasets in the order of rows, each with its number of labels, and the arms.
     """
     style.apply()
@@ -103,16 +103,16 @@ def _start(arm: TrajectoryArm) -> float:
     if isinstance(arm.t_init, str):
         raise UserError(
             f"t_trajectory: arm {arm.name!r} searches its start of t, which differs from run to run; "
-            "take the arm out of this figure"
+            "remove the arm from this figure"
         )
     return arm.t_init
 
 
 def start_colours(starts: list[float]) -> dict[float, Any]:
-    """Return a colour for each start of t, highest first: the same wherever it is drawn, in order from dark to light.
+    """Return a colour for each start of t, from dark for the highest to light; each start looks the same everywhere.
 
-    Colours follow the order of the starts and not their size, so that close starts differ as much as others do. The
-    map (viridis) is one that the colour-blind can read; its lightest tenth, faint on white, is left out.
+    Colours follow the rank of the starts, not their value, so that close starts can be told apart as well as others.
+    The colour map (viridis) suits colour-blind readers; its lightest tenth, which is faint on white, is left out.
     """
     distinct = sorted(set(starts))
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(distinct)))
@@ -122,7 +122,7 @@ def start_colours(starts: list[float]) -> dict[float, Any]:
 def _line(panel: Axes, rows: pd.DataFrame, colour: Any) -> None:
     learned = rows[rows["metric"] == "t"].sort_values("epoch")
     decayed = rows[rows["metric"] == "t_without_gradient"].sort_values("epoch")
-    # A marker where a line would have no length.
+    # Use a marker if the line would have no length.
     marker = "o" if len(learned) == 1 else None
     panel.plot(decayed["epoch"], decayed["mean"], color=colour, linestyle=DASHES, linewidth=0.9, marker=marker)
     panel.plot(learned["epoch"], learned["mean"], color=colour, marker=marker)
@@ -132,7 +132,7 @@ def _line(panel: Axes, rows: pd.DataFrame, colour: Any) -> None:
 
 
 def _legend(figure: Figure, colours: dict[float, Any]) -> None:
-    """Name the starts of t from top to bottom, as their lines begin, then what dashes and shade mean."""
+    """List the starts of t from top to bottom, in the order in which the lines begin, then explain dashes and shade."""
     lines: dict[str, Any] = {f"{start:g}": Line2D([], [], color=colour) for start, colour in colours.items()}
     lines["without gradient\nfrom data"] = Line2D([], [], color="#555555", linestyle=DASHES, linewidth=0.9)
     lines["where $t$ ended\nin the paper"] = Patch(color=BAND, alpha=0.4, linewidth=0)

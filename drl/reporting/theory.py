@@ -1,4 +1,4 @@
-"""Eq. 6 and Proposition 2.1 on a mixture whose score is known: losses against their constant, codes against an AE's."""
+"""Eq. 6 and Proposition 2.1 on a mixture with a known score: losses against the constant, codes against an AE's."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ sigma(*t*)², where the paper writes sigma(*t*)² - sigma(0)².
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """Return mean and deviation over seeds of all that was measured.
+    """Return mean and deviation over seeds of everything that was measured.
 
-    Added are `relative_excess`, the excess of a loss over the constant in percent of the constant, and `best_t`, the t
-    that validation chose; rows of that t, arm `best_t`, have no t of their own, because seeds choose different ones.
+    Two metrics are added: `relative_excess`, the excess of a loss over the constant in percent of the constant, and
+    `best_t`, the t chosen on validation. Rows with arm `best_t` have no t, because seeds choose different ones.
 
     Args:
         frame: Rows of drl.theory.study.
-        settings: For `draw`.
+        settings: Settings of `draw`.
     """
     best = frame["arm"] == BEST
     chosen = frame[best & (frame["metric"] == "test_accuracy")]
@@ -66,7 +66,7 @@ def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     """Draw four panels over t: losses, losses relative to the constant, accuracy, reconstruction error.
 
     Args:
-        numbers: What `table` gave.
+        numbers: Result of `table`.
         settings: Recipes with their legend names.
     """
     style.apply()
@@ -142,7 +142,7 @@ def _line(panel: Axes, rows: pd.DataFrame, recipe: str, names: dict[str, str]) -
 
 
 def _flat(panel: Axes, numbers: pd.DataFrame, recipe: str, metric: str, names: dict[str, str]) -> None:
-    """Draw what has no t as a level with a band of one deviation."""
+    """Draw numbers without t as a horizontal line with a band of one deviation."""
     row, look = _rows(numbers, recipe, metric).iloc[0], style.of(names[recipe], [])
     panel.axhline(row["mean"], color=look.colour, linestyle=look.dashes, label=names[recipe])
     panel.axhspan(row["mean"] - row["sd"], row["mean"] + row["sd"], color=look.colour, alpha=0.2, linewidth=0)

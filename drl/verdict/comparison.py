@@ -1,4 +1,4 @@
-"""`drl compare`: every number of Tables 1 to 6 beside ours."""
+"""`drl compare`: compare every number of Tables 1 to 6 with ours."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ OWN_NAMES = {
     "fid_20k": "fid",
     "sigma_t_init": "sigma",
 }
-DIFFERENCE = "improvement_pct_points"  # of two runs
-IMAGES = 20_000  # samples of the paper's FID
-ROUNDING = 0.005  # sigma(t_init) is printed with two digits
-WIDEST = 3.0  # times the configured tolerance: else runs that scatter, or two of them, would agree with anything
+DIFFERENCE = "improvement_pct_points"  # a difference of two runs
+IMAGES = 20_000  # number of samples of the paper's FID
+ROUNDING = 0.005  # sigma(t_init) is printed with two decimals
+WIDEST = 3.0  # multiple of the configured tolerance; without it, scattered runs would agree with anything
 
 
 @dataclass(frozen=True)
 class Own:
-    """Our number: on which dataset, mean, deviation and count."""
+    """Our number: its dataset, mean, deviation and count."""
 
     dataset: str
     mean: float
@@ -51,19 +51,19 @@ def run(job: Job[CompareJob]) -> str:
     """Write comparison.csv and its run card.
 
     Args:
-        job: Its inputs `tables` are the CSV files of Tables 1 to 6; those that are not there were not run.
+        job: Its inputs `tables` are the CSV files of Tables 1 to 6; missing ones count as not run.
 
     Returns:
         One line that counts the verdicts.
 
     Raises:
-        UserError: If a file was changed or is not named after a table.
+        UserError: If a file was changed, or is not named after a table.
     """
     started, tables = time.monotonic(), job.inputs["tables"]
     known = [f"table_{number}" for number in TABLES]
     for path in tables:
         if path.stem not in known:
-            raise UserError(f"compare: {path} is no table of the paper by its name; give table_1.csv to table_6.csv")
+            raise UserError(f"compare: {path} is not named after a table of the paper; give table_1.csv to table_6.csv")
     there = [path for path in tables if path.is_file()]
     inputs = check_inputs(there)
     frame = comparison({path.stem: pd.read_csv(path) for path in there}, job.settings)
@@ -76,15 +76,15 @@ def run(job: Job[CompareJob]) -> str:
 
 
 def comparison(tables: Mapping[str, pd.DataFrame], settings: CompareJob) -> pd.DataFrame:
-    """Return a row for each of the paper's numbers.
+    """Return one row for each of the paper's numbers.
 
     Args:
-        tables: What `drl table` made, by name.
+        tables: The tables that `drl table` made, by name.
         settings: Which datasets the tables are of, and how far numbers may lie apart.
 
     Returns:
         table, dataset, labels, method, variant, metric and published as in config/paper_values.csv; our_dataset, ours,
-        sd, n, difference (ours less published), tolerance, verdict and why.
+        sd, n, difference (ours minus published), tolerance, verdict and why.
     """
     rows: list[dict[str, Any]] = []
     for number in TABLES:
@@ -105,7 +105,7 @@ def _printed(number: int) -> Iterator[dict[str, Any]]:
 
 
 def _own(table: pd.DataFrame | None, number: int, printed: Mapping[str, Any], datasets: Sequence[str]) -> Own | None:
-    """Find our number: on the paper's dataset, or else with as many labels on the one that stands in for it."""
+    """Find our number on the paper's dataset, or else on the dataset that replaces it, with equally many labels."""
     if table is None:
         return None
     rows = table[table["metric"] == OWN_NAMES[printed["metric"]]]
@@ -153,7 +153,7 @@ def _why_not_run(made: bool, number: int, settings: CompareJob) -> str:
 
 
 def _incomparable(own: Own, printed: Mapping[str, Any], settings: CompareJob) -> str:
-    """Say why two numbers cannot be compared; empty if they can."""
+    """Return why two numbers cannot be compared; empty if they can."""
     if printed["metric"] == CLOSED_FORM:
         return ""
     reasons = []
@@ -170,11 +170,11 @@ def _incomparable(own: Own, printed: Mapping[str, Any], settings: CompareJob) ->
 
 
 def tolerance(own: Own, printed: Mapping[str, Any], settings: CompareJob) -> tuple[float, str]:
-    """Return how far ours may lie from the paper's single run, and what decided that.
+    """Return how far our number may lie from the paper's single run, and the reason for this tolerance.
 
-    The configured tolerance, for a difference of two runs sqrt(2) times that. Of several runs of ours, what one more of
-    them may give, where that is wider: Student's quantile times the deviation times sqrt(1 + 1/n), up to WIDEST times
-    the configured tolerance.
+    It is the configured tolerance, or sqrt(2) times that for a difference of two runs. With several runs of ours, it is
+    the range expected for one more run if that is wider: Student's quantile times the deviation times sqrt(1 + 1/n), up
+    to WIDEST times the configured tolerance.
     """
     if printed["metric"] == CLOSED_FORM:
         return ROUNDING + 1e-9, "closed form, to the printed digits"

@@ -1,4 +1,4 @@
-"""`drl claims`: whether each claim of the paper holds in what was measured."""
+"""`drl claims`: decide whether each claim of the paper holds in our measurements."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def run(job: Job[ClaimsJob]) -> str:
     """Write claims.csv, and beside it claims.md and the run card.
 
     Args:
-        job: Its inputs `metrics` are the CSV files of all studies; those that are not there were not run. `items`, if
-            given, is a folder with items' own CSV files, such as docs/results/lite, to read in place of metrics.
+        job: Its inputs `metrics` are the CSV files of all studies; missing ones count as not run. `items`, if given,
+            is a folder with the items' own CSV files, such as docs/results/lite, to read instead of metrics.
 
     Returns:
         One line that counts the verdicts.
 
     Raises:
-        UserError: If a file is cut off or changed, or nothing at all was measured.
+        UserError: If a file is truncated or changed, or nothing at all was measured.
     """
     started, scale, confidence = time.monotonic(), job.settings.scale, job.settings.confidence
     items, folder = job.settings.parsed(), next(iter(job.inputs.get("items", ())), None)
@@ -70,13 +70,13 @@ def run(job: Job[ClaimsJob]) -> str:
 def _from_metrics(paths: Sequence[Path], scale: str, items: Mapping[str, ItemJob]) -> dict[str, pd.DataFrame]:
     frame = read_all(paths)
     if other := sorted(set(frame["scale"].dropna().astype(str)) - {scale}):
-        raise UserError(f"claims: the metrics are of scale {other[0]}, not {scale}; give --scale {other[0]}")
+        raise UserError(f"claims: the metrics have scale {other[0]}, not {scale}; give --scale {other[0]}")
     found = {}
     for item, known in items.items():
         try:
             found[item] = from_metrics(frame, known)
         except UserError as error:
-            # One item's incomplete runs are no reason to leave all other claims undecided.
+            # Incomplete runs of one item must not leave all other claims undecided.
             print(f"claims: {item} is left out: {error}", file=sys.stderr)
     return {item: cells for item, cells in found.items() if cells is not None}
 
@@ -86,21 +86,21 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
 
     Args:
         evidence: What was measured.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
         registry: The claims.
 
     Returns:
         A row for each part of each claim: claim, says, source, items, scale, dataset, part, statistic, unit, wants,
-        estimate, low, high, n, verdict and why; paper (the same statistic of the paper's own printed numbers, where
-        they give it); and, the same in all rows of a claim, paper_tables (in how many comparisons of the paper's own
-        tables the claim holds) and claim_verdict.
+        estimate, low, high, n, verdict and why; paper (the same statistic from the paper's printed numbers, if they
+        give it); and, equal in all rows of a claim, paper_tables (in how many comparisons of the paper's own tables
+        the claim holds) and claim_verdict.
     """
     printed = _printed(registry)
     rows = []
     for claim in registry.values():
         parts = _parts(claim, evidence)
         decided = [decide(claim, part, confidence, evidence.scale) for part in parts]
-        # Where one of several decides, more of them make a chance hit likelier (Bonferroni).
+        # If one of several parts decides, a chance hit is more likely with more parts (Bonferroni).
         level = 1 - (1 - confidence) / len(parts)
         surely = [decide(claim, part, level, evidence.scale)["verdict"] for part in parts]
         whole = together(claim, [row["verdict"] for row in decided], surely)
@@ -114,7 +114,7 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
 
 
 def _parts(claim: Claim, evidence: Evidence) -> list[Comparison]:
-    """Return a claim's parts; one that says so where its items are not in the configuration."""
+    """Return a claim's parts, or one part that says that its items are not in the configuration."""
     lacking = [item for item in claim.items if item not in evidence.settings]
     parts = [] if lacking else list(claim.parts(evidence))
     return parts or [
@@ -123,7 +123,7 @@ def _parts(claim: Claim, evidence: Evidence) -> list[Comparison]:
 
 
 def _printed(registry: Mapping[str, Claim]) -> dict[tuple[str, str, str], float]:
-    """Return the statistic of the paper's own tables for each part of the claims that rest on tables alone."""
+    """Return the statistic in the paper's own tables, for each part of the claims that use only tables."""
     evidence = paper_evidence()
     found = {}
     for claim in registry.values():
@@ -142,7 +142,7 @@ def _in_tables(claim: Claim, values: Sequence[float]) -> str:
 
 
 def decide(claim: Claim, part: Comparison, confidence: float, scale: str) -> dict[str, Any]:
-    """Decide one part: by where its confidence interval lies.
+    """Decide one part by its confidence interval.
 
     Returns:
         The row's cells from dataset to why.
@@ -173,26 +173,26 @@ def _by_interval(claim: Claim, value: float, interval: tuple[float, float] | Non
 
 
 def _inside(claim: Claim, low: float, high: float) -> bool:
-    """Whether all of an interval lies where the claim wants it."""
+    """Return whether the whole interval lies where the claim wants it."""
     if claim.side == "within":
         return -claim.bound <= low and high <= claim.bound
     return low > claim.bound if claim.side == "above" else high < claim.bound
 
 
 def _outside(claim: Claim, low: float, high: float) -> bool:
-    """Whether nothing of an interval does."""
+    """Return whether no part of the interval lies where the claim wants it."""
     if claim.side == "within":
         return high < -claim.bound or low > claim.bound
     return high < claim.bound if claim.side == "above" else low > claim.bound
 
 
 def together(claim: Claim, verdicts: Sequence[str], surely: Sequence[str]) -> str:
-    """Return the verdict on a claim from those on its parts, of which some may not have been run.
+    """Return the verdict on a claim from the verdicts on its parts, some of which may not have been run.
 
     Args:
         claim: The claim.
-        verdicts: On its parts.
-        surely: The same with intervals that are wide enough for one part to decide.
+        verdicts: Verdicts on its parts.
+        surely: The same with wider intervals, which are needed if one part decides.
     """
     run = [verdict for verdict in verdicts if verdict != NOT_RUN]
     if not run:
@@ -201,7 +201,7 @@ def together(claim: Claim, verdicts: Sequence[str], surely: Sequence[str]) -> st
         share = {name: verdicts.count(name) / len(verdicts) for name in (SUPPORTED, NOT_SUPPORTED)}
         return next((name for name, found in share.items() if found > 0.5), UNDECIDED)
     good, bad = (SUPPORTED, NOT_SUPPORTED) if claim.holds == "every" else (NOT_SUPPORTED, SUPPORTED)
-    # `every` falls with one part that fails, `some` stands with one that holds.
+    # `every` fails if one part fails; `some` holds if one part holds.
     if bad in surely:
         return bad
     return good if all(verdict == good for verdict in run) and len(run) == len(verdicts) else UNDECIDED

@@ -1,4 +1,4 @@
-"""The paper's own printed numbers as evidence: whether its tables bear out what its text says."""
+"""The paper's printed numbers as evidence, to check whether its tables support its text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = {title: name for name, title in DATASETS.items()}
 
 @cache
 def paper_evidence() -> Evidence:
-    """Return Tables 1 to 6 as evidence of one run each: no intervals, but the value of every statistic."""
+    """Return Tables 1 to 6 as evidence from one run each: every statistic has a value, but no interval."""
     tables, settings = {"table_6": _fids()}, {"table_6": _fid_settings()}
     for number in ARMS:
         tables[f"table_{number}"] = cells = _table(number)

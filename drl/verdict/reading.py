@@ -1,4 +1,4 @@
-"""From files to evidence: an item's metrics, or where those are gone the CSV of the item itself."""
+"""Read evidence from an item's metrics files, or from the item's own CSV file if the metrics are gone."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from drl.verdict.evidence import AXES, COLUMNS
 
 
 def from_metrics(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame | None:
-    """Return an item's cells, a row a replicate, from rows of metrics files.
+    """Return an item's cells, one row per replicate, from rows of metrics files.
 
     Args:
-        frame: Rows of any studies, as drl.reporting.aggregate.read_all gives them.
-        settings: Of the item.
+        frame: Rows of any studies, as returned by drl.reporting.aggregate.read_all.
+        settings: Settings of the item.
 
     Returns:
         A frame with columns COLUMNS; None if nothing of the item is among the rows.
     """
     rows = frame[(frame["study"] == settings.study) & frame["dataset"].isin(settings.dataset_names())]
-    # A study that no claim rests on is not read.
+    # Studies that no claim uses have no reader.
     reader = READERS.get(settings.study)
     if rows.empty or reader is None:
         return None
@@ -45,10 +45,10 @@ def from_metrics(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame | None:
 
 
 def from_item(path: Path, item: str, settings: ItemJob, scale: str) -> pd.DataFrame:
-    """Return an item's cells, one row each, from the CSV that was drawn or made: mean, deviation and count.
+    """Return an item's cells, one row each with mean, deviation and count, from the CSV of a figure or table.
 
     Raises:
-        UserError: If it is no such file, or says that it is of another scale.
+        UserError: If it is not such a file, or has another scale.
     """
     try:
         numbers = pd.read_csv(path)
@@ -56,27 +56,27 @@ def from_item(path: Path, item: str, settings: ItemJob, scale: str) -> pd.DataFr
         raise UserError(f"{path}: cannot be read as the numbers of {item} ({error}); make it again") from error
     counts = "n" if "n" in numbers else "n_seeds"
     if lacking := {"dataset", "metric", "mean", "sd", counts} - set(numbers):
-        raise UserError(f"{path}: has no column {min(lacking)!r}; give the CSV of {item} as this program made it")
+        raise UserError(f"{path}: has no column {min(lacking)!r}; give the unchanged CSV of {item}")
     if other := sorted(set(numbers.get("scale", pd.Series(dtype=str)).dropna()) - {scale}):
-        raise UserError(f"{path}: is of scale {other[0]}, not {scale}; give --scale {other[0]}")
+        raise UserError(f"{path}: has scale {other[0]}, not {scale}; give --scale {other[0]}")
     if isinstance(settings, TrajectoryItem):
         numbers = _last_epoch(numbers, ["dataset", "arm", "metric"])
     if "arm" in numbers and settings.study in ("probe", "theory"):
-        # There t is a mean of chosen ones.
+        # In rows with an arm, t is a mean of the chosen t.
         numbers["t"] = numbers["t"].where(numbers["arm"].isna())
     cells = numbers.rename(columns={"mean": "value", counts: "n"})
     return _whole(cells.assign(replicate=ALONE))
 
 
 def _whole(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return exactly COLUMNS; axes that an item does not have are empty."""
+    """Return exactly the columns COLUMNS; axes that an item lacks are empty."""
     cells = cells.assign(**{axis: None for axis in AXES if axis not in cells})
     cells = cells[COLUMNS].astype({"recipe": object, "arm": object})
     return cells.fillna({"recipe": "", "arm": ""}).reset_index(drop=True)
 
 
 def _means(rows: pd.DataFrame, axes: Iterable[str], replicate: pd.Series[Any]) -> pd.DataFrame:
-    """Average what a replicate has several of, such as probe seeds."""
+    """Average the values within each replicate, such as those of several probe seeds."""
     named = rows.assign(replicate=replicate.astype(str))
     return named.groupby([*axes, "replicate"], sort=False, dropna=False)["value"].mean().reset_index()
 
@@ -91,7 +91,7 @@ def _runs(rows: pd.DataFrame) -> pd.Series[Any]:
 
 
 def _of_recipes(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """One number a recipe, metric and time; members of a sweep that is an axis become their recipe."""
+    """Return one number per recipe, metric and t; members of a sweep over an axis get the name of their recipe."""
     members = settings.members if isinstance(settings, SilhouetteItem) else {}
     base = {member: name for name, found in members.items() for member in found}
     rows = rows[rows["recipe"].isin(list(base) or settings.recipe_names())]
@@ -101,7 +101,7 @@ def _of_recipes(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 def _probe(rows: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
     rows = rows[(rows["labels"] == rows["dataset"].map(settings.budgets)) & (rows["metric"] == "test_accuracy")]
     rows = rows[rows["recipe"].isin(settings.recipe_names())]
-    # Seeds may have chosen different t for the arms of probe_curves.ARMS.
+    # For the arms of probe_curves.ARMS, seeds may have chosen different t.
     rows = rows.assign(t=rows["t"].where(~rows["arm"].isin(list(probe_curves.ARMS))))
     return _means(rows, AXES, _seeds(rows))
 
@@ -115,7 +115,7 @@ def _few_shot(rows: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame | None:
     )
     if not there:
         return None
-    # Whichever member of a sweep the figure shows.
+    # Take the member of a sweep that the figure shows.
     drawn = few_shot_curves.table(rows, settings.model_copy(update={"recipes": there}))
     shown = drawn[["dataset", "recipe", "chosen_recipe", "labels"]].drop_duplicates()
     kept = rows[rows["metric"] == "test_accuracy"].rename(columns={"recipe": "chosen_recipe"})
@@ -125,7 +125,7 @@ def _few_shot(rows: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame | None:
 
 def _fid(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     rows = rows[(rows["metric"] == "fid") & rows["recipe"].isin(settings.recipe_names())]
-    # As in the table: of one model, its disjoint sets of samples.
+    # As in the table: the replicates of a single model are its disjoint sets of samples.
     several = rows["seed"].nunique() > 1
     return _means(
         rows, ["dataset", "recipe", "arm", "t", "metric"], _seeds(rows) if several else rows["split"].fillna(0)
@@ -139,7 +139,7 @@ def _fine_tune(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame | None:
 
 
 def _table(rows: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame | None:
-    """Accuracies as the table reads them, of the arms and settings that were run."""
+    """Return the accuracies that the table shows, for the arms and settings that were run."""
     arms = {arm.name: arm for arm in settings.arms}
     beyond = {row.arm for row in settings.beyond}
     rows = rows[rows["arm"].isin({*arms, *beyond})]
@@ -167,15 +167,15 @@ def _table(rows: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame | None:
 
 
 def _theory(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    # Seeds may have chosen different t, as for probes.
+    # As for probes, seeds may have chosen different t.
     rows = rows.assign(arm=rows["arm"].fillna(""))
     return _means(rows.assign(t=rows["t"].where(rows["arm"] == "")), AXES, _seeds(rows))
 
 
 def _trajectory(rows: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
-    """The learned t at the end of each run, what weight decay alone would have made of it, and the accuracy.
+    """Return the learned t at the end of each run, the t from weight decay alone, and the accuracy.
 
-    Accuracies are compared between runs, of which some end early: they are those of the last outer epoch that all have.
+    Some runs end early. To compare accuracies, they are read at the last outer epoch that all runs have.
     """
     rows = rows[rows["arm"].isin([arm.name for arm in settings.arms])]
     rows = rows[rows["labels"] == rows["dataset"].map(settings.labels)]

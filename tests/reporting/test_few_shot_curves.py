@@ -105,13 +105,13 @@ def test_all_files_come_out(metrics, tmp_path):
 
 def test_what_cannot_be_chosen_from_is_named(frame):
     more = changed(SETTINGS, choices={"drl_8d": [*MEMBERS, "drl_8d-lambda1"]})
-    with pytest.raises(UserError, match=r"a, 100 labels: .* nothing of recipe 'drl_8d-lambda1'"):
+    with pytest.raises(UserError, match=r"a, 100 labels: .* no rows of recipe 'drl_8d-lambda1'"):
         table(frame, more)
     blind = frame[(frame["metric"] != "val_accuracy") | (frame["recipe"] == MEMBERS[0])]
     with pytest.raises(UserError, match=rf"recipe '{MEMBERS[1]}' .* no val_accuracy .*measure it again"):
         table(blind, SETTINGS)
     partial = frame[(frame["recipe"] != "ae_8d") | (frame["labels"] != 1000)]
-    with pytest.raises(UserError, match=r"a, 1000 labels: .* nothing of recipe 'ae_8d'"):
+    with pytest.raises(UserError, match=r"a, 1000 labels: .* no rows of recipe 'ae_8d'"):
         table(partial, SETTINGS)
 
 
@@ -120,5 +120,5 @@ def test_only_the_settings_numbers_of_labels_are_drawn(frame):
     numbers = table(frame, settings)
     assert set(numbers["labels"]) == {1000}
     assert [axes.get_title() for axes in draw(numbers, settings).axes] == ["(a) 1,000 labels", "(b) 1,000 labels"]
-    with pytest.raises(UserError, match=r"a, 7 labels: .* nothing of recipe 'drl_8d-lambda0.001'"):
+    with pytest.raises(UserError, match=r"a, 7 labels: .* no rows of recipe 'drl_8d-lambda0.001'"):
         table(frame, changed(SETTINGS, labels=[7]))

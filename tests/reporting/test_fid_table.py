@@ -144,7 +144,7 @@ def test_the_caption_says_what_measured_and_whether_it_proves_anything(frame, sc
 
 def test_a_model_without_numbers_is_named(frame):
     for changes in ({"recipes": [["drl", "D"]]}, {"datasets": [["mnist", "M"]]}):
-        with pytest.raises(UserError, match="table_6: the metrics files hold nothing of recipe") as caught:
+        with pytest.raises(UserError, match="table_6: the metrics files have no rows of recipe") as caught:
             table(frame(), changed(SETTINGS, **changes))
         assert "\n" not in str(caught.value)
 

@@ -166,7 +166,7 @@ def test_each_seed_may_have_a_split_of_its_own():
 @pytest.mark.parametrize(("changes", "name"), [({"seeds": [0, 1]}, "seed 1"), ({"splits": [11, 12]}, "split 11")])
 def test_a_seed_or_split_that_no_arm_was_run_with_is_named(changes, name):
     other = frame_of(run("ae", PLACES[0], [1.0], seed=1), run("ae", PLACES[0], [1.0], split=11))
-    with pytest.raises(UserError, match=f"table_1: the metrics files hold no run of {name} for any arm;") as error:
+    with pytest.raises(UserError, match=f"table_1: the metrics files have no run of {name} for any arm;") as error:
         table(pd.concat([whole(), other]), changed(SETTINGS, **changes))
     one_line(error)
 
@@ -221,7 +221,7 @@ def test_several_pretrained_arms_have_a_difference_each():
 
 
 def test_a_difference_needs_an_arm_without_pretraining():
-    with pytest.raises(UserError, match="table_2: no arm goes without pretraining") as error:
+    with pytest.raises(UserError, match="table_2: every arm has pretraining") as error:
         table(whole(), changed(SETTINGS, number=2, arms=[DRL], difference=True))
     one_line(error)
 
@@ -276,10 +276,10 @@ def test_a_row_beyond_the_paper_may_be_of_a_setting_that_nothing_else_was_run_in
     row = OFFICIAL | {"dataset": "elsewhere", "labels": 7}
     frame = pd.concat([whole(), frame_of(run("drl_official", ("elsewhere", 7), [70.0]))])
     assert made(frame, beyond=[row]).rows[-1][1:] == ["7", "", "70.00"]
-    with pytest.raises(UserError, match="belongs below elsewhere with 7 labels") as error:
+    with pytest.raises(UserError, match="belongs to column elsewhere with 7 labels") as error:
         made(frame, beyond=[row], layout="arms_down")
     one_line(error)
-    with pytest.raises(UserError, match="belongs below vdrl, which is no column") as error:
+    with pytest.raises(UserError, match="belongs to column vdrl, which this table does not have") as error:
         made(frame, beyond=[row | {"in_place_of": "vdrl"}])
     one_line(error)
 
@@ -334,7 +334,7 @@ def test_a_choice_on_validation_images_needs_some():
 
 
 def test_a_run_that_is_there_twice_is_refused():
-    with pytest.raises(UserError, match=r"arm 'drl' on mnist with 50 labels .* is there twice") as error:
+    with pytest.raises(UserError, match=r"arm 'drl' on mnist with 50 labels .* occurs twice") as error:
         table(pd.concat([whole(), frame_of(run("drl", PLACES[2], [1.0]))]), SETTINGS)
     one_line(error)
 

@@ -66,7 +66,7 @@ def test_runs_that_differ_widen_the_tolerance_but_not_without_end(sd, n, toleran
 
 
 def test_files_are_known_by_their_names(tmp_path):
-    with pytest.raises(UserError, match=r"best\.csv is no table of the paper by its name"):
+    with pytest.raises(UserError, match=r"best\.csv is not named after a table of the paper"):
         run(Job("compare", {}, PAPER, "code", {"tables": (tmp_path / "best.csv",)}, tmp_path / "out.csv"))
 
 

@@ -179,9 +179,9 @@ def test_nothing_measured_is_one_line(tmp_path):
 def test_another_scale_s_metrics_are_refused(tmp_path):
     pd.DataFrame(probe_rows({"drl": [90.0]})).to_csv(tmp_path / "a.csv", index=False)
     settings = FIGURE_4.model_copy(update={"scale": "paper"})
-    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
+    with pytest.raises(UserError, match="have scale lite, not paper; give --scale lite"):
         decide_claims([tmp_path / "a.csv"], tmp_path, settings)
-    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
+    with pytest.raises(UserError, match="has scale lite, not paper; give --scale lite"):
         decide_claims([], tmp_path, settings, items=(LITE,))
 
 

@@ -102,7 +102,7 @@ def test_the_page_says_what_was_measured_since(results):
     """The card names no inputs, so Table 1 is newer than the comparison, and metrics than the claims."""
     (results / "tables" / "table_1.csv").write_text("dataset\n")
     page = html(report_page(results, CONFIG))
-    assert "Without a file that is newer: <tt" in page
+    assert "1 file is newer and not included: run <tt" in page
     assert "drl claims" not in page
     (results / "metrics" / "theory" / "mixture").mkdir(parents=True)
     measured = results / "metrics" / "theory" / "mixture" / "seed0.csv"

@@ -1,4 +1,4 @@
-"""What a claim is."""
+"""Data classes for claims."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Comparison:
 
     Attributes:
         name: What is compared with what.
-        dataset: On which images; empty: on none in particular.
-        estimate: The statistic; None where it was not measured.
-        note: What a reader has to know about it, or what is lacking.
+        dataset: The dataset it was measured on; empty if it belongs to no dataset.
+        estimate: The statistic; None if it was not measured.
+        note: What a reader has to know about it, or what is missing.
     """
 
     name: str
@@ -32,17 +32,17 @@ class Claim:
     """One checkable sentence of the paper.
 
     Attributes:
-        name: In claims.csv.
+        name: Name in claims.csv.
         says: The sentence, in our words.
         source: Where the paper says it.
-        items: From whose measurements it is decided.
+        items: The items whose measurements decide it.
         statistic: What is estimated for each comparison.
-        parts: Takes the evidence, gives the comparisons.
-        unit: Of the statistic; empty: a plain number.
-        side: Where the statistic must lie for the claim to hold: above the bound, below it, or within it on both sides
-            of 0.
+        parts: Function from the evidence to the comparisons.
+        unit: Unit of the statistic; empty for a plain number.
+        side: Where the statistic must lie for the claim to hold: above the bound, below it, or within plus and minus
+            the bound.
         bound: The bound.
-        holds: With `every`, all parts must hold, with `most`, more than half of them, with `some`, one is enough.
+        holds: With `every`, all parts must hold; with `most`, more than half of them; with `some`, one is enough.
     """
 
     name: str

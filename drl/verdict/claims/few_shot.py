@@ -16,7 +16,7 @@ from drl.verdict.evidence import Evidence
 ITEM = "figure_8"
 OURS, RIVALS = ("drl_8d", "vdrl_8d"), ("ae_8d", "vae_8d")
 COMPARABLE = 5.0  # percentage points
-SEVERAL = 3  # t at which ours must be better
+SEVERAL = 3  # number of t at which ours must be better
 Curve = Mapping[float, Sample]
 Reading = Callable[[Curve], Sample | None]
 
@@ -28,7 +28,7 @@ def _places(evidence: Evidence) -> Iterator[tuple[str, int]]:
 
 
 def _against(own_at: Reading, rival_at: Reading, note: str, evidence: Evidence) -> Iterator[Comparison]:
-    """Compare a number on each of our curves with one on each rival's, for each dataset and number of labels."""
+    """Yield one comparison for each dataset, number of labels, method of ours and rival."""
     for (dataset, labels), own, rival in product(_places(evidence), OURS, RIVALS):
         curves = [evidence.curve(ITEM, dataset=dataset, labels=labels, recipe=name) for name in (own, rival)]
         name = f"{evidence.label(ITEM, own)} over {evidence.label(ITEM, rival)}, {labels} labels"
@@ -44,7 +44,7 @@ def _third_best(curve: Curve) -> Sample | None:
 
 
 def _depends(evidence: Evidence) -> Iterator[Comparison]:
-    """Few-shot accuracy at the best t less that at the worst."""
+    """Yield the few-shot accuracy at the best t minus that at the worst."""
     for (dataset, labels), own in product(_places(evidence), OURS):
         curve = evidence.curve(ITEM, dataset=dataset, labels=labels, recipe=own)
         reach = difference(at_rank(curve), at_rank(curve, -1), paired=True)
@@ -52,7 +52,7 @@ def _depends(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _shape(evidence: Evidence) -> Iterator[Comparison]:
-    """Rank correlation between a few-shot curve and the silhouettes of Figure 12, over the t that both have."""
+    """Yield the rank correlation of each few-shot curve with the silhouettes of Figure 12, over their common t."""
     for (dataset, labels), own in product(_places(evidence), OURS):
         silhouettes = evidence.curve("figure_12", dataset=dataset, metric="silhouette")
         curve = evidence.curve(ITEM, dataset=dataset, labels=labels, recipe=own)
@@ -65,13 +65,13 @@ def _shape(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _rank(curve: Curve, other: Curve, times: Sequence[float]) -> Estimate:
-    """Return Spearman's coefficient of each replicate's curve with the mean of the other."""
+    """Return Spearman's coefficient of each replicate's curve with the mean curve of the other."""
     means = [other[t].mean for t in times]
     names = common_replicates([curve[t] for t in times])
     found = {name: _spearman([curve[t].values[name] for t in times], means) for name in names}
     if len(set(found.values())) > 1:
         return Sample.of(found).estimate()
-    # Means alone, or ranks that are alike in all replicates, which says nothing of how sure they are.
+    # Either only means are known, or all replicates have the same ranks, which says nothing about the uncertainty.
     return Sample(_spearman([curve[t].mean for t in times], means), 0.0, 1).estimate()
 
 

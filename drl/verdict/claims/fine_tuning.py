@@ -12,13 +12,13 @@ from drl.verdict.estimates import Estimate, Sample, common_replicates, differenc
 from drl.verdict.evidence import Evidence
 
 Place = tuple[str, int]
-NO_GAIN = 1.0  # percentage points: a gain below this is none
+NO_GAIN = 1.0  # percentage points; a gain below this counts as none
 PICKED, NEAR = 0.9, 0.05
 GAIN = "test accuracy with it less that without, of runs with the same seed and split"
 
 
 def _places(evidence: Evidence, table: str) -> list[Place]:
-    """Return datasets and numbers of labels of a table, in its order."""
+    """Return the datasets and numbers of labels of a table, in its order."""
     settings = evidence.settings_of(table, FineTuningItem)
     listed = dict(settings.labels)
     return [(dataset, labels) for dataset in settings.dataset_names() for labels in listed[dataset]]
@@ -35,13 +35,13 @@ def _gain(evidence: Evidence, table: str, arm: str, base: str, place: Place) -> 
 
 
 def _gains(table: str, arm: str, base: str, evidence: Evidence) -> Iterator[Comparison]:
-    """The gain of an arm over another in each place."""
+    """Yield the gain of one arm over another in each setting."""
     for place in _places(evidence, table):
         yield Comparison(f"{place[1]} labels", place[0], _gain(evidence, table, arm, base, place))
 
 
 def _mixup_gains(evidence: Evidence) -> Iterator[Comparison]:
-    """The gain of DRL with mixup, in fine-tuning alone or in pretraining too, where there are two places at least."""
+    """Yield DRL's gain from mixup, in fine-tuning only and in pretraining too, if there are at least two settings."""
     places = _places(evidence, "table_5")
     for place in places:
         for arm, label in (("drl_mixup", "mixup in fine-tuning"), ("mixup_drl", "and in pretraining")):
@@ -53,7 +53,7 @@ def _mixup_gains(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _fewest_over_most(evidence: Evidence) -> Iterator[Comparison]:
-    """The gain with the fewest labels less that with the most."""
+    """Yield the gain with the fewest labels minus the gain with the most labels."""
     for dataset in evidence.datasets("table_1"):
         labels = [n for name, n in _places(evidence, "table_1") if name == dataset]
         name = f"{min(labels)} labels less {max(labels)}"
@@ -65,14 +65,14 @@ def _fewest_over_most(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _early_over_end(evidence: Evidence) -> Iterator[Comparison]:
-    """The gain at the early reading less that at the end, of the same runs."""
+    """Yield the gain at the early epoch minus the gain at the end, for the same runs."""
     for place in _places(evidence, "table_2"):
         gains = [_paired_gain(evidence, table, place) for table in ("table_2", "table_1")]
         yield Comparison(f"{place[1]} labels", place[0], difference(gains[0], gains[1], paired=True))
 
 
 def _paired_gain(evidence: Evidence, table: str, place: Place) -> Sample | None:
-    """Return DRL's gain over no pretraining, run by run where runs are known."""
+    """Return DRL's gain over no pretraining, run by run if the single runs are known."""
     drl, none = (_accuracy(evidence, table, arm, place) for arm in ("drl", "none"))
     if drl is None or none is None:
         return None

@@ -10,7 +10,7 @@ from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import Sample, difference, ratio
 from drl.verdict.evidence import Evidence
 
-NO_WORSE = 1.05  # times the FID of the whole chain
+NO_WORSE = 1.05  # as a multiple of the FID of the whole chain
 ITEM = "table_6"
 SETS = "n: disjoint sets of samples where there is one model"
 BELOW = 0.8  # the uniform image helps chains that begin before this t
@@ -21,7 +21,7 @@ def _fids(evidence: Evidence, dataset: str, prior: str) -> dict[float, Sample]:
 
 
 def _no_worse(priors: Sequence[str], t: float, evidence: Evidence) -> Iterator[Comparison]:
-    """FID of chains that begin at t over that of whole Gaussian chains."""
+    """Yield the FID of chains that begin at t, divided by that of whole Gaussian chains."""
     for dataset in evidence.datasets(ITEM):
         whole = _fids(evidence, dataset, "gaussian").get(1.0)
         for prior in priors:

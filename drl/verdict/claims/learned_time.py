@@ -11,13 +11,13 @@ from drl.verdict.estimates import Estimate, Sample, common_replicates, differenc
 from drl.verdict.evidence import Evidence
 
 ITEM = "t_trajectory"
-ROBUST = 2.0  # percentage points: a difference within this is none
+ROBUST = 2.0  # percentage points; a difference within this counts as none
 MIDDLE, HALF_WIDTH = 0.5, 0.1  # [0.4, 0.6]
 LEARNED = 0.01  # of t
 
 
 def _robust(evidence: Evidence) -> Iterator[Comparison]:
-    """Accuracy from each start of t less that from the middle one, with and without weight decay on t alike."""
+    """Yield the accuracy for each start of t minus that for the middle start, with and without weight decay on t."""
     for dataset in evidence.datasets(ITEM):
         arms = evidence.settings_of(ITEM, TrajectoryItem).arms
         middles = {arm.weight_decay_on_t: arm for arm in arms if arm.t_init == MIDDLE}
@@ -31,7 +31,7 @@ def _robust(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _final_t(decays: bool, evidence: Evidence) -> Iterator[Comparison]:
-    """Where t ends less 0.5, for each start, with or without weight decay on it."""
+    """Yield the final t minus 0.5 for each start, with or without weight decay on t."""
     for dataset in evidence.datasets(ITEM):
         for arm in evidence.settings_of(ITEM, TrajectoryItem).arms:
             if arm.weight_decay_on_t is decays:
@@ -40,7 +40,7 @@ def _final_t(decays: bool, evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _learned(evidence: Evidence) -> Iterator[Comparison]:
-    """How far the learned t ends from where weight decay alone would have taken it."""
+    """Yield the distance of the final t from where weight decay alone would have taken it."""
     for dataset in evidence.datasets(ITEM):
         for arm in evidence.settings_of(ITEM, TrajectoryItem).arms:
             ends = (evidence.sample(ITEM, dataset=dataset, arm=arm.name, metric=m) for m in ("t", "t_without_gradient"))

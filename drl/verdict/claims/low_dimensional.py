@@ -11,19 +11,19 @@ from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import ON_THE_CURVE, Estimate, Sample, at_rank, difference
 from drl.verdict.evidence import Evidence
 
-NO_CLASSES = 0.05  # silhouette; it lies between -1 and 1, and is 0 where classes overlap
-MOST = 0.5  # of the variance
+NO_CLASSES = 0.05  # silhouette; it lies between -1 and 1, and is 0 if classes overlap
+MOST = 0.5  # share of the variance
 GRIDS = {"figure_2": ("drl_2d", "drl_2d_focus"), "figure_3": ("vdrl_2d", "vdrl_2d_focus")}
 DIGITS = ("digits", "mnist", "mnist5k", "mnist5k_16")
 PHOTOGRAPHS = ("cifar10", "cifar100", "miniimagenet")
 
 
 def _focus(metric: str, evidence: Evidence) -> Iterator[Comparison]:
-    """A metric of the codes with a focus on high noise less that with t uniform."""
+    """Yield a metric of the codes with a focus on high noise minus the same with uniform t."""
     for item, (uniform, focus) in GRIDS.items():
         for dataset in evidence.datasets(item):
             if dataset not in DIGITS:
-                continue  # photographs' codes hold background colour, the paper says, with and without the focus
+                continue  # codes of photographs hold background colour with and without the focus (paper)
             high, all_noise = (
                 evidence.sample(item, dataset=dataset, recipe=name, metric=metric) for name in (focus, uniform)
             )
@@ -31,7 +31,7 @@ def _focus(metric: str, evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _ink(evidence: Evidence, photographs: bool) -> Iterator[Comparison]:
-    """How well a linear function of a 2-d code gives the mean of its image; of photographs also with the focus."""
+    """Yield how well a linear function of a 2-d code predicts its image's mean; for photographs, with focus too."""
     for item, recipes in GRIDS.items():
         for dataset in evidence.datasets(item):
             if dataset in (PHOTOGRAPHS if photographs else DIGITS):
@@ -45,7 +45,7 @@ def _ink(evidence: Evidence, photographs: bool) -> Iterator[Comparison]:
 def _silhouettes(
     pick: Callable[[dict[float, Sample]], tuple[Estimate | None, str]], evidence: Evidence
 ) -> Iterator[Comparison]:
-    """A statistic of the silhouettes over the single t of training."""
+    """Yield a statistic of the silhouettes over the single t of training."""
     for dataset in evidence.datasets("figure_12"):
         curve = evidence.curve("figure_12", dataset=dataset, metric="silhouette")
         yield Comparison("DRL trained at one t", dataset, *(pick(curve) if len(curve) > 1 else (None, "")))
@@ -61,7 +61,7 @@ def _at_top(curve: dict[float, Sample]) -> tuple[Estimate | None, str]:
 
 
 def _decline(curve: dict[float, Sample]) -> tuple[Estimate | None, str]:
-    """The highest silhouette less that at the largest t, without an interval where no t encodes classes at all."""
+    """Return the highest silhouette minus that at the largest t, with no interval if no t encodes the classes."""
     top = at_rank(curve)
     fall = difference(top, curve[max(curve)])
     if top is not None and fall is not None and top.mean <= NO_CLASSES:
@@ -78,7 +78,7 @@ def _other_code(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _diversity(evidence: Evidence) -> Iterator[Comparison]:
-    """Mean distance of two samples of one code: each size less the next smaller one."""
+    """Yield the mean distance of two samples from one code, for each code size minus the next smaller one."""
     for dataset in evidence.datasets("figure_7"):
         sizes = {}
         for recipe in evidence.values("figure_7", "recipe", dataset=dataset):

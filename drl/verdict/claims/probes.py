@@ -13,16 +13,16 @@ from drl.verdict.evidence import Evidence
 FIGURE_4, FIGURE_5, FEWER_LABELS = ("figure_4",), ("figure_5",), ("figure_9", "figure_10", "figure_11")
 BY_FIGURE = "best t read off curves of test images, for each seed off those of the other seeds"
 BY_VALIDATION = "t chosen on validation images"
-# Names under the VP SDE; AE, VAE and SimCLR do not use it.
+# Recipe names under the VP SDE; AE, VAE and SimCLR do not use it.
 VP = {"drl": "drl_vp", "vdrl": "vdrl_vp", "dae": "dae_vp", "cdae": "cdae_vp"}
 OURS, AUTOENCODERS = ("drl", "vdrl"), ("ae", "vae", "dae", "cdae")
 LEAD = "accuracy at the best t of the one less that of the other"
-SEVERAL = 3  # t at which ours must be better for "a number of different time-steps"
+SEVERAL = 3  # number of t at which ours must be better, for "a number of different time-steps"
 FLAT = 2.0  # percentage points between the highest and the lowest t
 
 
 def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
-    """Return a recipe's accuracy at its best t, and who chose it: validation images where they did."""
+    """Return a recipe's accuracy at its best t, and how that t was chosen: on validation images if possible."""
     chosen = evidence.sample(item, dataset=dataset, recipe=recipe, arm="chosen")
     if chosen is not None:
         return chosen, BY_VALIDATION
@@ -41,7 +41,7 @@ def over_time(evidence: Evidence, item: str, dataset: str, recipe: str) -> dict[
 def _lead(
     items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...], evidence: Evidence
 ) -> Iterator[Comparison]:
-    """Accuracy of each of ours at its best t less that of each rival at its."""
+    """Yield the accuracy of each of our methods at its best t minus that of each rival at its best t."""
     for item in items:
         names = VP if item == "figure_5" else {}
         for dataset in evidence.datasets(item):
@@ -56,14 +56,14 @@ def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str)
     name = f"{evidence.label(item, own)} over {evidence.label(item, rival)}{labels}"
     both = [best(evidence, item, dataset, recipe) for recipe in (own, rival)]
     if both[0][1] != both[1][1]:
-        # The same reading for both sides.
+        # Choose t in the same way on both sides.
         both = [_best_by_figure(evidence, item, dataset, recipe) for recipe in (own, rival)]
     (mine, note), (theirs, _) = both
     return Comparison(name, dataset, difference(mine, theirs), note)
 
 
 def _several(evidence: Evidence) -> Iterator[Comparison]:
-    """Accuracy of each of ours at its third best t less that of each autoencoder at its best."""
+    """Yield the accuracy of each of our methods at its third best t minus that of each autoencoder at its best t."""
     for dataset in evidence.datasets("figure_4"):
         for own in OURS:
             third = at_rank(over_time(evidence, "figure_4", dataset, own), SEVERAL - 1)
@@ -81,7 +81,7 @@ def _flat(evidence: Evidence) -> Iterator[Comparison]:
 
 
 def _range(curve: list[Sample]) -> Estimate:
-    """Return how far a curve's highest and lowest values lie apart, within each replicate where those are known."""
+    """Return the range of a curve's values, within each replicate if the replicates are known."""
     if names := common_replicates(curve):
         return Sample.of({name: _spread([sample.values[name] for sample in curve]) for name in names}).estimate()
     return Sample(_spread([sample.mean for sample in curve]), 0.0, 1).estimate()
@@ -92,7 +92,7 @@ def _spread(values: list[float]) -> float:
 
 
 def _change(item: str, recipe: str, first: float, last: float, evidence: Evidence) -> Iterator[Comparison]:
-    """Accuracy at one t less that at another."""
+    """Yield the accuracy at one t minus that at another."""
     for dataset in evidence.datasets(item):
         curve = over_time(evidence, item, dataset, recipe)
         name = f"{evidence.label(item, recipe)}: t = {last:g} less t = {first:g}"

@@ -1,4 +1,4 @@
-"""Claims of the paper's theory, on a mixture whose score is known (section 2, App. B, C; drl/theory)."""
+"""Claims of the paper's theory, tested on a mixture with a known score (section 2, App. B, C; drl/theory)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from drl.verdict.evidence import Evidence
 
 ITEM = ("theory",)
 MIXTURE = "mixture"
-COMPARABLE = 0.05  # of the variance of x_0
+COMPARABLE = 0.05  # share of the variance of x_0
 AS_GOOD = -2.0  # percentage points
 
 
 def _over_constant(recipe: str, name: str, evidence: Evidence) -> Iterator[Comparison]:
-    """A model's excess over the constant of Eq. 6, in percent of it, on average over t."""
+    """Yield a model's mean excess over the constant of Eq. 6, over all t and in percent of the constant."""
     excess = evidence.curve("theory", recipe=recipe, arm="", metric="excess")
     constant = evidence.curve("theory", recipe="exact", arm="", metric="constant_quadrature")
     shares = [(excess[t], constant[t]) for t in excess if t in constant]
