@@ -18,7 +18,7 @@ OURS, RIVALS = ("drl_8d", "vdrl_8d"), ("ae_8d", "vae_8d")
 COMPARABLE = 5.0  # percentage points
 SEVERAL = 3  # number of t at which ours must be better
 Curve = Mapping[float, Sample]
-Reading = Callable[[Curve], Sample | None]
+Pick = Callable[[Curve], Sample | None]
 
 
 def _places(evidence: Evidence) -> Iterator[tuple[str, int]]:
@@ -27,7 +27,7 @@ def _places(evidence: Evidence) -> Iterator[tuple[str, int]]:
     yield from product(settings.dataset_names(), settings.labels)
 
 
-def _against(own_at: Reading, rival_at: Reading, note: str, evidence: Evidence) -> Iterator[Comparison]:
+def _against(own_at: Pick, rival_at: Pick, note: str, evidence: Evidence) -> Iterator[Comparison]:
     """Yield one comparison for each dataset, number of labels, method of ours and rival."""
     for (dataset, labels), own, rival in product(_places(evidence), OURS, RIVALS):
         curves = [evidence.curve(ITEM, dataset=dataset, labels=labels, recipe=name) for name in (own, rival)]
