@@ -19,7 +19,7 @@ from drl.pipeline.items import ITEMS
 from drl.pipeline.own_study import PARTS
 
 FIXED = {
-    "comparison": """
+    "compare": """
 Every number that the paper prints in Tables 1 to 6, and ours beside it: mean, deviation, number of runs, difference,
 and whether they agree within a tolerance (``verdict`` in the configuration). Numbers from other data, networks or
 training lengths are not compared; the last column says why.
@@ -40,7 +40,7 @@ JINJA = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=T
 
 
 def fixed_caption(name: str) -> str:
-    """Return the caption of the comparison or of the claims, which does not depend on the configuration."""
+    """Return the caption of what `drl compare` or `drl claims` writes, which does not depend on the configuration."""
     return FIXED[name].strip()
 
 
