@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from pydantic import Field
 
 from drl.config.base import Settings
+from drl.config.fine_tuning import Logit
+from drl.config.verdict import VerdictSettings
 
 Pairs = tuple[tuple[str, str], ...]  # name, and title or legend name; a tuple, so that the order survives JSON
 
@@ -14,15 +19,25 @@ Pairs = tuple[tuple[str, str], ...]  # name, and title or legend name; a tuple, 
 class ItemJob(Settings):
     """Settings of `drl figure`, `drl table` and `drl study`.
 
-    A study whose figures want more than this has a class of its own below, which its Study names as `item_type`.
+    A study whose figures need more than this has a class of its own below, which ITEM_TYPES names.
+
+    Attributes:
+        LOOKS: Fields that change how an item looks, but not which numbers it shows.
     """
 
+    LOOKS: ClassVar[frozenset[str]] = frozenset({"drawn_by", "scale", "published"})
+
     study: str
-    drawn_by: str
-    scale: str
+    drawn_by: str = ""
+    scale: str = ""
     datasets: Pairs
     recipes: Pairs = ()
     published: str | None = None  # digest of the paper's numbers, for tables
+
+    def choosing(self) -> dict[str, Any]:
+        """Return the plain values that choose the item's numbers: no titles of datasets, and nothing in LOOKS."""
+        values = self.model_dump(mode="json", exclude=set(self.LOOKS))
+        return values | {"datasets": [[name, name] for name in self.dataset_names()]}
 
     def dataset_names(self) -> tuple[str, ...]:
         """Return the names of the datasets, in order."""
@@ -35,6 +50,8 @@ class ItemJob(Settings):
 
 class ProbeItem(ItemJob):
     """Probe accuracy: the number of labels by dataset, and whether the whole trajectory is shown too."""
+
+    LOOKS = ItemJob.LOOKS | {"trajectory"}
 
     budgets: dict[str, int]
     trajectory: bool = False
@@ -57,7 +74,9 @@ class SilhouetteItem(ItemJob):
 class LatentGridItem(ItemJob):
     """Latent squares: half the side of each recipe's square."""
 
-    extents: dict[str, float]
+    LOOKS = ItemJob.LOOKS | {"extents"}
+
+    extents: dict[str, float] = Field(default_factory=dict)
 
 
 class LaterStartItem(ItemJob):
@@ -72,11 +91,13 @@ class LaterStartItem(ItemJob):
 class FidItem(ItemJob):
     """FID by t_init: rows, columns, and what the scores are of."""
 
-    priors: tuple[str, ...]
-    t_init: tuple[float, ...]
-    images: int
-    extractor: str
-    repeats: int
+    LOOKS = ItemJob.LOOKS | {"priors", "t_init", "images", "extractor", "repeats"}
+
+    priors: tuple[str, ...] = ()
+    t_init: tuple[float, ...] = ()
+    images: int = 0
+    extractor: Literal["inception", "supervised"] = "inception"
+    repeats: int = 1
 
 
 class LearningSpeedItem(ItemJob):
@@ -91,7 +112,7 @@ class TrajectoryArm(Settings):
 
     name: str
     label: str
-    t_init: float
+    t_init: Logit | Literal["search"]
     weight_decay_on_t: bool
 
 
@@ -130,35 +151,59 @@ class BeyondRow(Settings):
 class FineTuningItem(ItemJob):
     """Tables 1 to 5: arms, numbers of labels in the order of rows, and how the runs are read."""
 
+    LOOKS = ItemJob.LOOKS | {"layout", "difference", "seeds", "splits"}
+
     number: int
-    layout: Literal["settings_down", "arms_down"]
-    difference: bool
+    layout: Literal["settings_down", "arms_down"] = "settings_down"
+    difference: bool = False
     arms: tuple[TableArm, ...]
     labels: tuple[tuple[str, tuple[int, ...]], ...]
     reading: Reading
-    seeds: tuple[int, ...]
-    splits: tuple[int, ...]
+    seeds: tuple[int, ...] = ()
+    splits: tuple[int, ...] = ()
     beyond: tuple[BeyondRow, ...] = ()
 
 
-class CompareJob(Settings):
+# The class of the items about each study; ItemJob where a study is not listed.
+ITEM_TYPES: Mapping[str, type[ItemJob]] = {
+    "probe": ProbeItem,
+    "few_shot": FewShotItem,
+    "silhouettes": SilhouetteItem,
+    "latent_grid": LatentGridItem,
+    "later_start": LaterStartItem,
+    "fid": FidItem,
+    "learning_speed": LearningSpeedItem,
+}
+
+
+def parse_item(values: Mapping[str, Any]) -> ItemJob:
+    """Return an item's settings as the class of its study: of fine-tunings, a table if they have a number."""
+    study = str(values.get("study"))
+    if study == "fine_tune":
+        return (FineTuningItem if "number" in values else TrajectoryItem).model_validate(values)
+    return ITEM_TYPES.get(study, ItemJob).model_validate(values)
+
+
+class CompareJob(VerdictSettings):
     """Settings of `drl compare`: which datasets the tables are of, and how far numbers may lie apart."""
 
     scale: str
     datasets: dict[str, tuple[str, ...]]
-    extractor: str
+    extractor: Literal["inception", "supervised"]
     images: int
     published: str
-    confidence: float
-    tolerance: dict[str, float]
 
 
 class ClaimsJob(Settings):
     """Settings of `drl claims`: the items whose measurements claims rest on, and how sure a claim must be.
 
-    `items` holds each item's settings as its drawing has them, by name.
+    `items` holds by name what chooses each item's numbers (`ItemJob.choosing`).
     """
 
     scale: str
     confidence: float
-    items: dict[str, dict[str, object]]
+    items: dict[str, dict[str, Any]]
+
+    def parsed(self) -> dict[str, ItemJob]:
+        """Return the items' settings, each as the class of its study."""
+        return {name: parse_item(values) for name, values in self.items.items()}

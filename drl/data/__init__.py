@@ -1,1 +1,1 @@
-"""Images and labels: where they come from, how they are stored, split and drawn in batches."""
+"""Images and labels: sources, storage, splits and batches."""

@@ -13,7 +13,7 @@ class Batch:
 
     Attributes:
         images: uint8 [B, C, H, W], 0..255.
-        labels: int64 [B], positions in the data set's class names. Unsupervised methods never read them.
+        labels: int64 [B], indices into the data set's class names. Unsupervised methods never read them.
     """
 
     images: Tensor

@@ -1,4 +1,4 @@
-"""Makes torchvision importable where its compiled operators do not fit the installed torch.
+"""Make torchvision importable where its compiled operators do not match the installed torch.
 
 With a CPU-only torch and the registry's torchvision wheel (built against CUDA), torchvision's shared library cannot be
 loaded and `import torchvision` fails with `operator torchvision::nms does not exist`, although data sets and transforms
@@ -26,8 +26,8 @@ def make_torchvision_importable() -> torch.library.Library | None:
     defined and torchvision works in full.
 
     Returns:
-        The library that holds the schemas (they live as long as it does; the cache keeps it), or None if the compiled
-        operators are there.
+        The library that holds the schemas, or None if the compiled operators are there. The schemas live as long as
+        the library, which the cache keeps alive.
 
     Raises:
         ModuleNotFoundError: If torchvision is not installed.

@@ -1,4 +1,4 @@
-"""From original files to one file of prepared images: `images.safetensors` and `files.csv` beside it."""
+"""Turn original files into one file of prepared images, `images.safetensors`, with `files.csv` beside it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
-    """Read a data set, bring it to its size and channels, mark validation images, measure the pixels, and write it.
+    """Read a data set, convert its size and channels, mark validation images, measure the pixels, and write it.
 
     Equal settings, original files and library versions give equal bytes.
 
     Args:
         name: Name of the data set in the configuration.
-        settings: What it is and how many images it must have.
-        out: Where `images.safetensors` goes. Beside it goes `files.csv` (index, split, file, class), whose `val` rows
+        settings: Which data set it is, and how many images it must have.
+        out: Path of `images.safetensors`. `files.csv` (index, split, file, class) is written beside it; its `val` rows
             are training images too.
 
     Returns:
@@ -43,7 +43,7 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
         n_test, image_size, channels.
 
     Raises:
-        UserError: If original files are missing or damaged, or do not fit the settings. Then nothing is written.
+        UserError: If original files are missing or damaged, or do not match the settings. Nothing is written then.
     """
     raw = read_source(settings)
     _check(name, settings, raw)
@@ -63,8 +63,8 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
         "channels": settings.channels,
     }
     out = Path(out)
-    # The last one entered moves first: the table, whose checksum the images then hold. One metadata key, because
-    # safetensors would write several in random order.
+    # The file entered last is moved into place first: the table, whose checksum is stored with the images. There is
+    # only one metadata key, because safetensors would write several in random order.
     with atomic(out) as file, atomic(out.parent / FILES_CSV) as table:
         _write_table(table, raw, set(tensors["val"].tolist()))
         facts["files_sha256"] = sha256(table)
@@ -103,13 +103,13 @@ def _tensors(settings: DatasetSettings, raw: Raw) -> dict[str, Tensor]:
 
 def _fit(source: LabelledImages, out: Tensor) -> None:
     for start in range(0, len(source), _CHUNK):
-        # A copy, because torch warns of arrays that may not be written to, such as those over a file's bytes.
+        # Copy, because torch warns about read-only arrays, such as those over a file's bytes.
         chunk = torch.from_numpy(np.array(source.images[start : start + _CHUNK])).permute(0, 3, 1, 2)
         out[start : start + _CHUNK] = fit_images(chunk, out.shape[1], out.shape[2])
 
 
 def fit_images(images: Tensor, channels: int, size: int) -> Tensor:
-    """Resize (bilinear, antialiased) and turn grey into RGB or RGB into grey (ITU-R 601 luma), rounding once.
+    """Resize (bilinear, antialiased) and convert grey to RGB or RGB to grey (ITU-R 601 luma), rounding once.
 
     Args:
         images: uint8 [N, 1 or 3, H, W].
@@ -144,7 +144,7 @@ def _statistics(name: str, settings: DatasetSettings, train: Tensor) -> tuple[li
 
 
 def _channel_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:
-    # From integer counts, so that the order of summation cannot change a digit.
+    # Computed from integer counts, so that the order of summation cannot change a digit.
     counts = sum(
         np.bincount(image.ravel(), minlength=256) for image in np.array_split(pixels, max(1, len(pixels) // 4096))
     )

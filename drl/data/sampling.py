@@ -11,21 +11,21 @@ from drl.errors import UserError
 
 
 class EpochSampler:
-    """Endless batches of positions: each epoch a new random order, its incomplete last batch dropped.
+    """Endless batches of image indices, in a new random order each epoch. An incomplete last batch is dropped.
 
-    The sampler takes its random numbers from the generator that it is given, at the start of each epoch only.
+    The sampler draws from the given generator only at the start of each epoch.
     """
 
     def __init__(self, indices: Tensor, batch_size: int, generator: torch.Generator) -> None:
         """Start before the first epoch.
 
         Args:
-            indices: Positions to draw from, int64 [N] on the CPU, each once.
-            batch_size: Positions in a batch, 1 to N.
-            generator: A CPU generator. Other users of it change the order of later epochs.
+            indices: Image indices to draw from, int64 [N] on the CPU, without repeats.
+            batch_size: Images in a batch, 1 to N.
+            generator: A CPU generator. If other code draws from it too, the order of later epochs changes.
 
         Raises:
-            UserError: If there are fewer positions than a batch needs.
+            UserError: If there are fewer images than a batch needs.
         """
         if indices.dtype != torch.int64 or indices.dim() != 1 or indices.device.type != "cpu":
             raise ValueError(f"indices must be int64 [N] on the CPU, not {indices.dtype} {tuple(indices.shape)}")
@@ -46,7 +46,7 @@ class EpochSampler:
         return len(self._indices) // self._batch_size
 
     def next(self) -> Tensor:
-        """Return the positions of the next batch, int64 [batch_size], on the CPU."""
+        """Return the image indices of the next batch, int64 [batch_size], on the CPU."""
         if self._position + self._batch_size > len(self._order):
             self._order = self._indices[torch.randperm(len(self._indices), generator=self._generator)]
             self._position = 0
@@ -55,7 +55,7 @@ class EpochSampler:
         return batch.clone()
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that decides the batches to come: `order` int64, `position` int64 [], `generator` uint8.
+        """Return everything that determines later batches: `order` int64, `position` int64 [], `generator` uint8.
 
         `order` is empty before the first batch. The tensors are copies.
         """
@@ -66,10 +66,10 @@ class EpochSampler:
         }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on where `state()` was taken; the generator is set back too.
+        """Continue from a state that `state()` returned. The generator is restored too.
 
         Raises:
-            UserError: If the state belongs to other images or another batch size; then nothing is changed.
+            UserError: If the state belongs to other images or another batch size. Nothing is changed then.
         """
         try:
             order, position, generator = state["order"].cpu(), int(state["position"]), state["generator"].cpu()

@@ -1,7 +1,8 @@
 """Random numbers that stay the same across versions of numpy and torch.
 
-numpy promises that the raw output of a bit generator never changes, but not that `Generator.permutation` and the like
-keep theirs (NEP 19). Splits and label subsets decide what a published number means, so they use only the raw output.
+numpy promises that the raw output of a bit generator never changes, but makes no such promise for
+`Generator.permutation` and similar methods (NEP 19). Splits and label subsets determine what a published number means,
+so they use only the raw output.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Stream(IntEnum):
-    """What random numbers are for; one seed gives an independent stream for each."""
+    """What random numbers are used for. One seed gives an independent stream for each purpose."""
 
     LABELS = 1
     SPLIT = 2
@@ -26,7 +27,7 @@ class Stream(IntEnum):
 
 
 def bits(seed: int, stream: Stream) -> PCG64:
-    """Return the bit generator of a seed (>= 0) for one purpose."""
+    """Return the bit generator for a seed (>= 0) and one purpose."""
     return PCG64([seed, int(stream)])
 
 

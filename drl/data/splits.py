@@ -1,7 +1,7 @@
-"""Which images are for training, for testing, for validation, and which keep their labels.
+"""Choose which images are used for training, testing and validation, and which keep their labels.
 
-Everything is decided by numbers that no version of numpy or torch changes (see `drl.data.seeds`), and returned as
-sorted int64 positions. Labels are int64 [N] throughout, numpy arrays or CPU tensors.
+All random numbers are the same in every version of numpy and torch (see `drl.data.seeds`). Results are sorted int64
+indices. Labels are int64 [N] throughout, as numpy arrays or CPU tensors.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def balanced_subset(
 ) -> Indices:
     """Choose `n` images at random so that the counts of the classes differ by at most one.
 
-    Which classes get one more is random too. `n` equal to the number of candidates gives them all, balanced or not.
-    Subsets of one seed and different `n` need not contain each other.
+    Which classes get one more is random too. If `n` equals the number of candidates, all are chosen, balanced or not.
+    With one seed, a smaller subset need not be part of a larger one.
 
     Args:
         labels: Labels of all images [N].
-        n: How many to choose.
+        n: Number of images to choose.
         seed: Not negative.
-        candidates: Positions in `labels` to choose from. Default: all.
-        stream: What the subset is for; one seed gives unrelated subsets for each.
+        candidates: Indices into `labels` to choose from. Default: all.
+        stream: What the subset is for. One seed gives independent subsets for different purposes.
 
     Returns:
-        Positions in `labels`, sorted.
+        Sorted indices into `labels`.
 
     Raises:
         UserError: If `n` is negative or too large, or a class has too few candidates.
@@ -77,12 +77,12 @@ def validation_split(labels: ArrayLike, n: int, seed: int, train: ArrayLike) -> 
 
     Args:
         labels: Labels of all images [N].
-        n: How many; 0 gives an empty array.
+        n: Number of images; 0 gives an empty array.
         seed: Not negative.
-        train: Positions of the training images in `labels`.
+        train: Indices of the training images in `labels`.
 
     Returns:
-        Positions in `labels`, sorted.
+        Sorted indices into `labels`.
 
     Raises:
         UserError: If a class has too few training images.
@@ -100,7 +100,7 @@ def stratified_split(labels: ArrayLike, train: int, test: int, seed: int) -> tup
         seed: Not negative.
 
     Returns:
-        Positions in `labels`, sorted: train, test.
+        Sorted indices into `labels`: train, test.
 
     Raises:
         UserError: If train + test exceed N.
@@ -111,7 +111,7 @@ def stratified_split(labels: ArrayLike, train: int, test: int, seed: int) -> tup
             f"{train} training and {test} test images were asked for but there are {len(labels)}: lower them"
         )
     classes, have = np.unique(labels, return_counts=True)
-    # Sharing out the sum first, then its training part, never asks a class for more than it has.
+    # Divide the sum first, then its training part: this never asks a class for more images than it has.
     taken = _in_proportion(have, train + test)
     first = _in_proportion(taken, train)
     source = bits(seed, Stream.SPLIT)
@@ -125,7 +125,7 @@ def stratified_split(labels: ArrayLike, train: int, test: int, seed: int) -> tup
 
 
 def _in_proportion(sizes: Indices, total: int) -> Indices:
-    """Share `total` in proportion to `sizes`, by largest remainder in exact integers; ties go to the first."""
+    """Divide `total` in proportion to `sizes`, by largest remainder in exact integers; ties go to the first."""
     whole = int(sizes.sum())
     if whole == 0:
         return np.zeros_like(sizes)
@@ -137,15 +137,15 @@ def _in_proportion(sizes: Indices, total: int) -> Indices:
 def read_label_list(
     path: str | Path, files: Mapping[str, int], classes: Sequence[str]
 ) -> tuple[Indices, NDArray[np.int64]]:
-    """Read a label list in LaplaceNet's format: a line `file class` for each labelled image.
+    """Read a label list in LaplaceNet's format, one line `file class` per labelled image.
 
     Args:
-        path: The list.
-        files: Position of each training image by file name; of a name `<class>/<file>`, a list may give `file` alone.
+        path: Path of the list.
+        files: Index of each training image by file name. For a name `<class>/<file>`, a list may give `file` alone.
         classes: Class names.
 
     Returns:
-        Positions [n], sorted, and the class of each as the list gives it.
+        Sorted indices [n], and the class of each image according to the list.
 
     Raises:
         UserError: If the list is missing or empty, or a line is malformed, names an unknown file or class, or a file
@@ -177,12 +177,12 @@ def read_label_list(
 
 
 def _parse_line(line: str, by_name: Mapping[str, int], where: str) -> tuple[str, int]:
-    # Blanks may be in the class or in the file name; the class names tell which.
+    # Class names and file names may both contain spaces; the known class names show where to split.
     for fields in (line.split(maxsplit=1), line.rsplit(maxsplit=1)):
         if len(fields) == 2 and fields[1] in by_name:
             return fields[0], by_name[fields[1]]
     if len(line.split()) < 2:
-        raise UserError(f"{where}: {line!r} is not 'file class': mend the line")
+        raise UserError(f"{where}: {line!r} is not 'file class': fix the line")
     raise UserError(f"{where}: {line.split()[-1]!r} is no class of the data set: check the list")
 
 
@@ -196,23 +196,23 @@ def label_subset(
     files: Mapping[str, int] | None = None,
     classes: Sequence[str] = (),
 ) -> Indices:
-    """Choose the `n` images that keep their labels: from a label list where there is a folder of them, else balanced.
+    """Choose the `n` images that keep their labels: from a label list if a folder of lists is given, else balanced.
 
     Args:
         labels: Labels of all images [N].
-        n: Label budget; the number of candidates stands for all.
+        n: Label budget. If it equals the number of candidates, all keep their labels.
         seed: Not negative. With label lists, the number of the split: `<n>_balanced_labels/<seed, two digits>.txt`.
-        candidates: Positions that may be chosen (usually the training images, less validation). Default: all.
-        label_list_folder: Where the `<n>_balanced_labels` folders lie. All labels need no list.
-        files: Position of each training image by file name; needed with label lists.
+        candidates: Indices that may be chosen (usually the training images without validation). Default: all.
+        label_list_folder: Folder that holds the `<n>_balanced_labels` folders. No list is needed for all labels.
+        files: Index of each training image by file name; needed with label lists.
         classes: Class names; needed with label lists.
 
     Returns:
-        Positions in `labels`, sorted.
+        Sorted indices into `labels`.
 
     Raises:
-        UserError: If there are too few images, or the list is wrong: length, a label that is not the image's, or an
-            image outside `candidates`.
+        UserError: If there are too few images, or the list has the wrong length, a wrong label, or an image outside
+            `candidates`.
     """
     labels = np.asarray(labels, dtype=np.int64)
     pool = np.arange(len(labels)) if candidates is None else np.unique(np.asarray(candidates, dtype=np.int64))
@@ -221,16 +221,16 @@ def label_subset(
     path = Path(label_list_folder) / f"{n}_balanced_labels" / f"{seed:02d}.txt"
     indices, listed = read_label_list(path, files or {}, classes)
     if len(indices) != n:
-        raise UserError(f"label list {path} names {len(indices)} images, not {n}: mend the list or its folder's name")
+        raise UserError(f"label list {path} names {len(indices)} images, not {n}: fix the list or its folder's name")
     wrong = np.flatnonzero(labels[indices] != listed)
     if len(wrong):
         raise UserError(
-            f"label list {path} gives {len(wrong)} images another class than the data set does: check the list"
+            f"label list {path} gives {len(wrong)} images a different class than the data set: check the list"
         )
     outside = n - int(np.isin(indices, pool).sum())
     if outside:
         raise UserError(
-            f"label list {path} names {outside} images that are kept back (for validation): unset `label_list` or take "
+            f"label list {path} names {outside} images held out for validation: unset `label_list` or take "
             "the listed images out of the validation images"
         )
     return indices

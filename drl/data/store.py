@@ -1,4 +1,4 @@
-"""Prepared images: reading them from their file, and scaling their pixels."""
+"""Read prepared images from their file and scale their pixels."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class ImageStore:
         path: The file that it was read from.
         images: uint8 [N, C, H, W], 0..255, training images first, then test images, on the device.
         labels: int64 [N], on the device.
-        train: int64 positions of the training images, validation included, on the CPU.
-        val: int64 positions of the validation images, a part of `train`, on the CPU; may be empty.
-        test: int64 positions of the test images, on the CPU.
-        mean: float32 [1, C, 1, 1], of the training pixels in [0, 1], on the device.
-        std: As mean.
-        classes: Class names; a label is a position in them.
+        train: int64 indices of the training images, including validation, on the CPU.
+        val: int64 indices of the validation images, a subset of `train`, on the CPU; may be empty.
+        test: int64 indices of the test images, on the CPU.
+        mean: Mean of the training pixels in [0, 1], float32 [1, C, 1, 1], on the device.
+        std: Their standard deviation, like `mean`.
+        classes: Class names; a label is an index into them.
         facts: What `drl.data.prepare.prepare` returned.
     """
 
@@ -59,14 +59,14 @@ class ImageStore:
 
     @classmethod
     def open(cls, path: str | Path, device: str | torch.device = "cpu") -> ImageStore:
-        """Read prepared images; on the CPU they are mapped into memory, which processes on one machine share.
+        """Read prepared images. On the CPU they are memory-mapped, so that processes on one machine share them.
 
         Args:
             path: `images.safetensors`, written by `drl prepare`.
             device: Where images, labels and statistics go.
 
         Raises:
-            UserError: If the file is missing, cut off, damaged, or not a file of prepared images.
+            UserError: If the file is missing, truncated, damaged, or not a file of prepared images.
         """
         path = Path(path)
         try:
@@ -79,10 +79,10 @@ class ImageStore:
         except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(
-                f"{path} is cut off or not a file of prepared images ({reason}): rerun `drl prepare`"
+                f"{path} is truncated or not a file of prepared images ({reason}): rerun `drl prepare`"
             ) from error
         if not whole:
-            raise UserError(f"{path} is damaged (its content does not fit its checksum): rerun `drl prepare`")
+            raise UserError(f"{path} is damaged (its content does not match its checksum): rerun `drl prepare`")
         return cls(
             name=facts["name"],
             path=path,
@@ -98,12 +98,12 @@ class ImageStore:
         )
 
     def batch(self, indices: Tensor) -> Batch:
-        """Return the images and labels at positions `indices` (int64 [B], any device), on the store's device."""
+        """Return the images and labels at `indices` (int64 [B], any device), on the store's device."""
         at = indices.to(self.images.device, non_blocking=True)
         return Batch(self.images.index_select(0, at), self.labels.index_select(0, at))
 
     def training_files(self) -> dict[str, int]:
-        """Return the position of each training image by its original file name, from `files.csv` beside the file.
+        """Return the index of each training image by its original file name, from `files.csv` beside the file.
 
         Raises:
             UserError: If `files.csv` is missing or not a list of this data set's files.
@@ -135,15 +135,15 @@ def content_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 
 def scale_pixels(images: Tensor, pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
-    """Scale bytes as a recipe says: standardised (x/255 - mean)/std, unit x/255, symmetric 2x/255 - 1.
+    """Scale bytes as a recipe asks: standardised (x/255 - mean)/std, unit x/255, symmetric 2x/255 - 1.
 
-    Standardised pixels are the authors' code's (128-d models); unit and symmetric are those of its JAX models.
+    The authors' code uses standardised pixels for its 128-d models, and unit and symmetric ones for its JAX models.
 
     Args:
         images: uint8 [B, C, H, W]; the memory format is kept.
         pixels: The scaling.
-        mean: float32 [1, C, 1, 1], in [0, 1]; read only for standardised.
-        std: As mean.
+        mean: float32 [1, C, 1, 1], in [0, 1]; used only for standardised pixels.
+        std: Like `mean`.
 
     Returns:
         float32 [B, C, H, W].

@@ -1,1 +1,1 @@
-"""The diffusion in the paper's symbols: kernels, times, preconditioning, losses. Pure functions."""
+"""Diffusion in the paper's symbols: kernels, times, preconditioning and losses, as pure functions."""

@@ -13,7 +13,7 @@ Reduction = Literal["half_sum", "sum", "mean"]
 
 
 def reduce_entries(losses: Tensor, reduction: Reduction) -> Tensor:
-    """Reduce [B, ...] to [B]: half the sum over an image's entries, the sum, or the mean (all in the authors' code)."""
+    """Reduce [B, ...] to [B]: half the sum over an image's entries, the sum, or the mean (authors' code has all)."""
     flat = losses.flatten(1)
     if reduction == "mean":
         return flat.mean(1)
@@ -27,9 +27,9 @@ def denoising_score_matching(score: Tensor, noise: Tensor, std: Tensor, reductio
 
     Args:
         score: s(x_t, t, z) [B, C, H, W].
-        noise: z that made x_t, same shape.
-        std: [B].
-        reduction: Over an image's entries.
+        noise: The z that made x_t, same shape.
+        std: Deviation of the kernel [B].
+        reduction: Reduction over an image's entries.
 
     Returns:
         [B].

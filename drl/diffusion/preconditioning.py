@@ -1,9 +1,9 @@
-"""From what the network puts out to the score s(x_t, t, z).
+"""Compute the score s(x_t, t, z) from the network's output.
 
 `paper`: VE, s = F(x_t, sigma) / sigma (Song et al. 2021, App. C.1; or F itself without scale_by_sigma);
 VP, s = -F(x_t, 999 t) / std (Song et al. 2021, App. C).
 `edm`: s = (D(x) - x) / sigma^2 with D(x) = c_skip x + c_out F(c_in x, sigma) (Karras et al. 2022, arXiv 2206.00364,
-Eqs. 3 and 7, Table 1), where sigma = std / m and x = x_t / m, so that it serves VE and VP alike.
+Eqs. 3 and 7, Table 1), where sigma = std / m and x = x_t / m, so that it works for both VE and VP.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def paper_score(network: Network, sde: SDE, x_t: Tensor, t: Tensor, z: Tensor | 
         x_t: Noisy images [B, C, H, W].
         t: [B] in [0, 1].
         z: Codes [B, D], or None for an unconditional network.
-        scale_by_sigma: VE only: divide by sigma(t).
+        scale_by_sigma: Whether to divide by sigma(t); VE only.
     """
     output = network(x_t, sde.noise_label(t), z).float()
     if isinstance(sde, VE):
@@ -40,8 +40,8 @@ def edm_score(network: Network, sde: SDE, x_t: Tensor, t: Tensor, z: Tensor | No
     """Return the score through EDM's preconditioned denoiser.
 
     Args:
-        network: F(x, sigma, z); it is told sigma, whose logarithm its Fourier embedding takes (c_noise = ln sigma,
-            EDM's up to a factor).
+        network: F(x, sigma, z). Its Fourier embedding takes the logarithm of sigma (c_noise = ln sigma, which is EDM's
+            up to a factor).
         sde: VE or VP.
         x_t: Noisy images [B, C, H, W].
         t: [B] in [0, 1].
@@ -55,14 +55,14 @@ def edm_score(network: Network, sde: SDE, x_t: Tensor, t: Tensor, z: Tensor | No
     c_out = per_image(sigma * sigma_data * torch.rsqrt(total), x_t)
     x = x_t / mean_factor
     output = network(c_in * x, sigma, z).float()
-    # (D - x) / sigma^2 with c_skip - 1 = -sigma^2 / total: the subtraction is done on paper, so no digits are lost.
+    # This is (D - x) / sigma^2 with c_skip - 1 = -sigma^2 / total inserted, so that no digits are lost by subtraction.
     s = per_image(sigma, x_t)
     score_of_x = -x / per_image(total, x_t) + c_out / s**2 * output
     return score_of_x / mean_factor
 
 
 def loss_weight(kind: Literal["paper", "edm"], sde: SDE, t: Tensor, sigma_data: float) -> Tensor:
-    """Factor on an image's || std s + z ||^2.
+    """Return the factor on an image's || std s + z ||^2.
 
     paper: 1, which is lambda(t) = std(t)^2 (Eq. 5). edm: (sigma^2 + sigma_data^2) / sigma_data^2, which is EDM's
     lambda(sigma) = (sigma^2 + sigma_data^2) / (sigma sigma_data)^2 on || D - x_0 ||^2, because

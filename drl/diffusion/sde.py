@@ -1,7 +1,7 @@
 """Perturbation kernels p(x_t | x_0) = N(m(t) x_0, std(t)^2 I) of the two SDEs.
 
-Symbols as in the paper's section 2: t in [0, 1], sigma(t), g(t). Equation numbers of Song et al. 2021
-(arXiv 2011.13456) where the paper has none. All functions work on tensors of any shape, element by element.
+Symbols are those of the paper's section 2: t in [0, 1], sigma(t), g(t). Equation numbers refer to Song et al. 2021
+(arXiv 2011.13456) where the paper has none. All functions work element by element on tensors of any shape.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class VE:
         return self.std(t) * math.sqrt(2 * math.log(self.sigma_max / self.sigma_min))
 
     def noise_label(self, t: Tensor) -> Tensor:
-        """What the network is told about the noise: sigma(t)."""
+        """The noise label that the network gets as input: sigma(t)."""
         return self.std(t)
 
     def time_of_sigma(self, sigma: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class VP:
         return torch.sqrt(self.beta_min + t * (self.beta_max - self.beta_min))
 
     def noise_label(self, t: Tensor) -> Tensor:
-        """What the network is told about the noise: 999 t (Song's code for continuous VP models)."""
+        """The noise label that the network gets as input: 999 t (Song's code for continuous VP models)."""
         return 999 * t
 
 
@@ -113,6 +113,6 @@ def perturb(sde: SDE, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         sde: The SDE.
         x_0: Scaled images [B, ...].
         t: [B] in [0, 1].
-        noise: z ~ N(0, I), shape of x_0.
+        noise: z ~ N(0, I), with the shape of x_0.
     """
     return per_image(sde.mean_factor(t), x_0) * x_0 + per_image(sde.std(t), x_0) * noise

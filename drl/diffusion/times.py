@@ -17,8 +17,8 @@ def sample_times(settings: TimesSettings, sde: SDE, n: int, generator: torch.Gen
             sigma_max] and t = ln(sigma / sigma_min) / ln(sigma_max / sigma_min), which puts most t near 1 ("focus on
             high noise"). `single`: always the same t.
         sde: The SDE; sigma_uniform needs VE.
-        n: How many.
-        generator: Where the randomness comes from; decides the device.
+        n: Number of times.
+        generator: Source of randomness; t is on its device.
 
     Returns:
         t [n] in [0, 1], float32.

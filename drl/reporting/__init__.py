@@ -1,1 +1,1 @@
-"""Figures, tables and their style. They read only small CSV files."""
+"""Figures, tables and their style. This package reads only small CSV files."""

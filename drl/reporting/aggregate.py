@@ -1,4 +1,4 @@
-"""From many measurements to means and deviations over pretraining seeds."""
+"""Summarise measurements as means and deviations over pretraining seeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
     """Read metrics files into one frame.
 
     Raises:
-        UserError: If a file is missing or cut off, or all are empty.
+        UserError: If a file is missing or truncated, or all files are empty.
     """
     rows = [row for path in paths for row in read_metrics(path)]
     if not rows:
@@ -28,12 +28,17 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
     return frame
 
 
+def of_model(numbers: pd.DataFrame, dataset: str, recipe: str) -> pd.DataFrame:
+    """Return the rows of a recipe on a dataset."""
+    return numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)]
+
+
 def over_seeds(frame: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
-    """Average within each pretraining seed (probe seeds), then take mean and deviation over seeds.
+    """Average probe seeds within each pretraining seed, then take mean and deviation over pretraining seeds.
 
     Args:
-        frame: Rows as `read_all` gives them.
-        axes: Columns that stay apart, such as dataset, recipe, t.
+        frame: Rows as returned by `read_all`.
+        axes: Columns to group by, such as dataset, recipe, t.
 
     Returns:
         `axes`, mean, sd (ddof 1; 0 for a single seed) and n_seeds, in order of first appearance.

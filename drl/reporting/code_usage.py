@@ -1,8 +1,6 @@
-"""What the code is worth to the denoiser, over training: one panel for each dataset and recipe."""
+"""How much the code helps the denoiser during training: one panel for each dataset and recipe."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -10,28 +8,34 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ItemJob
 from drl.reporting import style
-from drl.reporting.aggregate import over_seeds
+from drl.reporting.aggregate import of_model, over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "t", "step", "metric"]
+CAPTION = """
+How much higher the denoising loss is with another image's code than with the image's own, in percent of the latter,
+over training and for several *t*; means over pretraining seeds. At zero the encoder has not begun to learn. Measured
+on images marked as validation; unless a recipe says hold_out_validation, these are part of the training set.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     """Return mean and deviation over seeds of all three quantities, for each dataset, recipe, t and step."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw the difference in loss between another image's code and the own one, one line for each t.
+def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
+    """Draw how much the loss rises with another image's code instead of the image's own, one line for each t.
 
-    The difference is shown relative to the loss with the own code, so that one axis serves all t.
+    The difference is shown relative to the loss with the own code, so that all t fit on one axis.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
+        numbers: Result of `table`.
+        settings: Datasets and recipes in the order of columns and rows.
     """
     style.apply()
-    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
+    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
     size = (style.PANEL_WIDTH * len(datasets) + 0.9, style.PANEL_HEIGHT * len(recipes))
     figure, axes = plt.subplots(len(recipes), len(datasets), figsize=size, squeeze=False, sharex="col", sharey=True)
     cividis = plt.get_cmap("cividis")
@@ -39,8 +43,7 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
     share = _share(numbers)
     for row, (recipe, label) in zip(axes, recipes.items(), strict=True):
         for panel, (dataset, title) in zip(row, datasets.items(), strict=True):
-            rows = share[(share["dataset"] == dataset) & (share["recipe"] == recipe)]
-            for t, line in rows.groupby("t"):
+            for t, line in of_model(share, dataset, recipe).groupby("t"):
                 panel.plot(line["step"], 100 * line["share"], color=cividis(float(str(t))), marker=".")
             panel.axhline(0, color="black", linewidth=0.6)
             panel.set_title(f"{label}, {title}")

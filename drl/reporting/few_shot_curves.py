@@ -1,40 +1,54 @@
-"""Accuracy of a support vector machine on few labelled codes over t: Figure 8."""
+"""Figure 8: accuracy over t of a support vector machine fitted to the codes of a few labelled images."""
 
 from __future__ import annotations
 
 import string
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from drl.config.drawings import FewShotItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "chosen_recipe", "labels", "t", "metric"]
+CAPTION = """
+Test accuracy of support vector machines (scikit-learn's SVC with its defaults) that are fitted to the codes of a few
+labelled images (split {{ studies.few_shot.split }}), read at each time *t*. Lines are means, bands one standard
+deviation over pretraining seeds.
+
+AE and VAE are convolution nets without time: their lines are horizontal by construction.
+{% if scale == "paper" %}
+As in the authors' code they see another number of images than DRL and VDRL (5.1 million): AE 2.0, VAE 39.9 million.
+{% endif %}
+{% if swept %}
+The weight of the code's L1 norm of {{ swept }} is the one in its sweep with the best mean accuracy on validation
+images, which keep no labels for the fit; the CSV names it.
+{% endif %}
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
     """Return mean and deviation of the test accuracy for each dataset, recipe, number of labels and t.
 
-    A recipe that stands for a sweep shows, for each dataset and number of labels, the member with the highest
-    validation accuracy (mean over t and seeds, first of equals); `chosen_recipe` names it.
+    For a recipe with a sweep, the member with the highest validation accuracy (mean over t and seeds, the first if
+    several are equal) is shown for each dataset and number of labels; `chosen_recipe` names it.
 
     Args:
         frame: Few-shot metrics.
-        settings: `datasets`, `recipes` and `labels` as in `draw`; `choices` maps a recipe to the names of its sweep's
-            members.
+        settings: `choices` maps a recipe to the members of its sweep.
 
     Raises:
-        UserError: If a recipe or member lacks rows for a number of labels, or validation accuracy to choose by.
+        UserError: If a recipe or member lacks rows for a number of labels, or the validation accuracy to choose by.
     """
     parts = []
-    for dataset, _ in settings["datasets"]:
-        for recipe, _ in settings["recipes"]:
-            members = settings.get("choices", {}).get(recipe, [recipe])
-            for labels in settings["labels"]:
+    for dataset in settings.dataset_names():
+        for recipe in settings.recipe_names():
+            members = settings.choices.get(recipe, (recipe,))
+            for labels in settings.labels:
                 rows = frame[(frame["dataset"] == dataset) & (frame["labels"] == labels)]
                 member = _chosen(rows, members, f"{dataset}, {labels} labels")
                 parts.append(rows[rows["recipe"] == member].assign(recipe=recipe, chosen_recipe=member))
@@ -42,36 +56,35 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return over_seeds(rows[rows["metric"] == "test_accuracy"], AXES)
 
 
-def _chosen(rows: pd.DataFrame, members: list[str], where: str) -> str:
-    """Return the member that is best on validation; test accuracy plays no part."""
+def _chosen(rows: pd.DataFrame, members: Sequence[str], where: str) -> str:
+    """Return the member that is best on validation images; test accuracy is not used."""
     validation = rows[rows["metric"] == "val_accuracy"].groupby("recipe")["value"].mean()
     for member in members:
         if member not in set(rows["recipe"]):
             raise UserError(
-                f"few-shot, {where}: the metrics files hold nothing of recipe {member!r}; "
-                "give all files of this item, made with the present settings"
+                f"few-shot, {where}: the metrics files have no rows of recipe {member!r}; "
+                "give all files of this item, made with the current settings"
             )
         if len(members) > 1 and member not in validation:
             raise UserError(
-                f"few-shot, {where}: recipe {member!r} is one of a sweep but has no val_accuracy to be chosen by; "
-                "measure it again with the present settings"
+                f"few-shot, {where}: recipe {member!r} belongs to a sweep but has no val_accuracy to choose by; "
+                "measure it again with the current settings"
             )
     return members[0] if len(members) == 1 else max(members, key=lambda name: float(validation[name]))
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw one row of panels a dataset, one column a number of labels, one line a recipe.
+def draw(numbers: pd.DataFrame, settings: FewShotItem) -> Figure:
+    """Draw one row of panels per dataset, one column per number of labels, and one line per recipe.
 
     Models whose code does not depend on t give horizontal lines. Bands are one deviation over pretraining seeds.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `labels` are the
-            numbers of labels.
+        numbers: Result of `table`.
+        settings: Datasets, numbers of labels and recipes in the order of rows, columns and lines.
     """
     style.apply()
-    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
-    counts = settings["labels"]
+    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
+    counts = settings.labels
     size = (style.PANEL_WIDTH * len(counts) + 0.4, style.PANEL_HEIGHT * len(datasets) + 0.4)
     figure, axes = plt.subplots(len(datasets), len(counts), figsize=size, squeeze=False, sharex=True)
     places = [(dataset, labels) for dataset in datasets for labels in counts]

@@ -1,4 +1,4 @@
-"""Which number of the paper's Tables 1 to 5 is which arm's."""
+"""Match the numbers in the paper's Tables 1 to 5 to our arms."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ DIFFERENCES = {2: {"drl": ("DRL-minus-none", _AT_100)}}
 
 
 def published(table: int, metric: str, arm: str, setting: Setting) -> float | None:
-    """Return the number that the paper prints in a cell.
+    """Return the number in a cell of the paper's table.
 
     Args:
         table: 1 to 5.
         metric: `accuracy` (percent) or `difference` (percentage points).
         arm: Name of the arm.
-        setting: Dataset, by its name in the configuration, and number of labels.
+        setting: Dataset (its name in the configuration) and number of labels.
 
     Returns:
-        The number; None where the paper prints none.
+        The number; None if the paper prints none.
     """
     names = (ARMS if metric == "accuracy" else DIFFERENCES).get(table, {}).get(arm)
     dataset = DATASETS.get(setting.dataset)

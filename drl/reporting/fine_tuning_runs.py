@@ -1,4 +1,4 @@
-"""From fine-tuning runs to one number a run, and to means over runs: what Tables 1 to 5 are made of."""
+"""Reduce each fine-tuning run to one number, and average over runs, for Tables 1 to 5."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from drl.config.drawings import BeyondRow, FineTuningItem, Reading
 from drl.errors import UserError
 
 REPLICATE = ["seed", "split"]
-NAMED = 5  # missing runs that an error names
+NAMED = 5  # maximum number of missing runs that an error names
 
 
 class Setting(NamedTuple):
-    """What a classifier is fine-tuned on."""
+    """The images that a classifier is fine-tuned on: dataset and number of labels."""
 
     dataset: str
     labels: int
 
 
 class Cell(NamedTuple):
-    """A number of a table: an arm in a setting."""
+    """A cell of a table: an arm in a setting."""
 
     arm: str
     setting: Setting
 
 
-def settings_of(settings: dict[str, Any]) -> list[Setting]:
-    """Return a table's settings in its order."""
-    labels = dict(settings["labels"])
-    return [Setting(dataset, n) for dataset, _ in settings["datasets"] for n in labels[dataset]]
+def settings_of(settings: FineTuningItem) -> list[Setting]:
+    """Return a table's settings in order."""
+    labels = dict(settings.labels)
+    return [Setting(dataset, n) for dataset in settings.dataset_names() for n in labels[dataset]]
 
 
-def cells_of(settings: dict[str, Any]) -> list[Cell]:
-    """Return all cells of a table in its order, those beyond the paper last."""
-    cells = [Cell(arm, setting) for setting, (arm, *_) in product(settings_of(settings), settings["arms"])]
-    return list(dict.fromkeys(cells + [beyond_cell(row) for row in settings["beyond"]]))
+def cells_of(settings: FineTuningItem) -> list[Cell]:
+    """Return all cells of a table in order; cells beyond the paper come last."""
+    cells = [Cell(arm.name, setting) for setting, arm in product(settings_of(settings), settings.arms)]
+    return list(dict.fromkeys(cells + [beyond_cell(row) for row in settings.beyond]))
 
 
-def beyond_cell(row: dict[str, Any]) -> Cell:
+def beyond_cell(row: BeyondRow) -> Cell:
     """Return the cell of a row beyond the paper."""
-    return Cell(row["arm"], Setting(row["dataset"], row["labels"]))
+    return Cell(row.arm, Setting(row.dataset, row.labels))
 
 
-def read_runs(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Read one accuracy off each run.
+def read_runs(frame: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
+    """Read one accuracy from each run.
 
     Args:
         frame: Rows of the study `fine_tune`.
-        settings: `number`, `datasets`, `arms`, `labels` and `beyond` as `fine_tuning_tables.sheet` has them; `seeds`
-            and `splits`, of which the pairs that any cell has must be there in all; `reading`, a mapping with `epoch`
-            (the outer epoch to stop at; None: a run's last) and `select` (`last`: the test accuracy there; `best_val`:
-            that of the outer epoch up to there with the best validation accuracy, the first of equals).
+        settings: Each pair of `seeds` and `splits` that occurs in one cell must occur in all. `reading` gives the outer
+            epoch to stop at (None for a run's last); `last` takes the test accuracy at that epoch, `best_val` takes it
+            at the epoch up to there with the best validation accuracy, the first if several are equal.
 
     Returns:
-        dataset, labels, arm, seed, split, epoch (whose accuracy it is) and value (percent), one row a run.
+        dataset, labels, arm, seed, split, epoch (at which the accuracy was read) and value (percent), one row per run.
 
     Raises:
-        UserError: If runs are missing, are there twice, end too early, or have no validation accuracy to choose by.
+        UserError: If runs are missing, occur twice, end too early, or have no validation accuracy to choose by.
     """
     axes = ["arm", "dataset", "labels", *REPLICATE]
     rows = frame[frame["metric"].isin(["accuracy", "validation_accuracy"])]
     found: dict[Any, pd.DataFrame] = dict(iter(rows.groupby(axes, sort=False)))
-    item, cells = f"table_{settings['number']}", cells_of(settings)
+    item, cells = f"table_{settings.number}", cells_of(settings)
     named_cells = {(cell.arm, *cell.setting) for cell in cells}
     pairs = _pairs([key[3:] for key in found if key[:3] in named_cells], settings, item)
     wanted = [(cell.arm, *cell.setting, *pair) for cell, pair in product(cells, pairs)]
@@ -72,22 +72,22 @@ def read_runs(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         named = "; ".join(_name(key) for key in missing[:NAMED])
         raise UserError(
-            f"{item}: the metrics files hold no run of {named}{more}; "
-            "give all files of this table, made with the present settings"
+            f"{item}: the metrics files have no run of {named}{more}; "
+            "give all files of this table, made with the current settings"
         )
-    read = [(*key, *_reading(found[key], f"{item}: {_name(key)}", settings["reading"])) for key in wanted]
+    read = [(*key, *_reading(found[key], f"{item}: {_name(key)}", settings.reading)) for key in wanted]
     return pd.DataFrame(read, columns=[*axes, "epoch", "value"])
 
 
-def _pairs(found: Iterable[tuple[int, int]], settings: dict[str, Any], item: str) -> list[tuple[int, int]]:
-    """Return the replicates: pairs of a seed and a split among the settings', which need not be all pairs of them."""
-    seeds, splits = settings["seeds"], settings["splits"]
+def _pairs(found: Iterable[tuple[int, int]], settings: FineTuningItem, item: str) -> list[tuple[int, int]]:
+    """Return the replicates: pairs of seed and split from the settings. Not every combination need have been run."""
+    seeds, splits = settings.seeds, settings.splits
     pairs = sorted({(int(seed), int(split)) for seed, split in found if seed in seeds and split in splits})
     for k, (what, numbers) in enumerate((("seed", seeds), ("split", splits))):
         if lacking := sorted(set(numbers) - {pair[k] for pair in pairs}):
             raise UserError(
-                f"{item}: the metrics files hold no run of {what} {lacking[0]} for any arm; "
-                "give all files of this table, made with the present settings"
+                f"{item}: the metrics files have no run of {what} {lacking[0]} for any arm; "
+                "give all files of this table, made with the current settings"
             )
     return pairs
 
@@ -97,34 +97,34 @@ def _name(key: tuple[str, str, int, int, int]) -> str:
     return f"arm {arm!r} on {dataset} with {labels} labels (seed {seed}, split {split})"
 
 
-def _reading(run: pd.DataFrame, name: str, reading: dict[str, Any]) -> tuple[int, float]:
-    """Return the outer epoch that is read, and the test accuracy there."""
+def _reading(run: pd.DataFrame, name: str, reading: Reading) -> tuple[int, float]:
+    """Return the selected outer epoch and the test accuracy there."""
     if run.duplicated(["metric", "epoch"]).any():
-        raise UserError(f"{name} is there twice; give the metrics file of each run once")
+        raise UserError(f"{name} occurs twice; give the metrics file of each run once")
     series = {metric: rows.set_index("epoch")["value"].sort_index() for metric, rows in run.groupby("metric")}
     test = series.get("accuracy", pd.Series(dtype=float))
-    stop = reading["epoch"]
+    stop = reading.epoch
     if test.empty or (stop is not None and test.index[-1] < stop):
         end = 0 if test.empty else int(test.index[-1])
         raise UserError(
-            f"{name} ends after outer epoch {end}, before the one that is read{'' if stop is None else f', {stop}'}; "
-            "train it to there, or read an earlier epoch"
+            f"{name} ends after outer epoch {end}, before the one to read{'' if stop is None else f', {stop}'}; "
+            "train it to that epoch, or read an earlier one"
         )
     last = int(test.index[-1]) if stop is None else int(stop)
-    epoch = last if reading["select"] == "last" else _best(series.get("validation_accuracy"), last, name)
+    epoch = last if reading.select == "last" else _best(series.get("validation_accuracy"), last, name)
     if epoch not in test.index:
         raise UserError(f"{name} has no test accuracy after outer epoch {epoch}; run it again")
     return epoch, float(test[epoch])
 
 
 def _best(validation: pd.Series[float] | None, last: int, name: str) -> int:
-    """Return the first outer epoch, up to the last one, of the best validation accuracy; test plays no part."""
+    """Return the first outer epoch up to `last` with the best validation accuracy; test accuracy is not used."""
     seen = pd.Series(dtype=float) if validation is None else validation[validation.index <= last]
     if seen.empty:
         raise UserError(
-            f"{name} has no validation_accuracy to choose an epoch by; hold validation images out, or read the last"
+            f"{name} has no validation_accuracy to choose an epoch by; hold out validation images, or read the last"
         )
-    # Of a float index, whose labels pandas types as any.
+    # The index holds floats, but pandas types its labels as Any.
     return int(float(str(seen.idxmax())))
 
 
@@ -132,11 +132,11 @@ def summarise(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Take mean and deviation over runs, which are pairs of seed and split.
 
     Args:
-        runs: What `read_runs` or `differences` gave.
-        metric: What the values are.
+        runs: Result of `read_runs` or `differences`.
+        metric: Name of the metric of the values.
 
     Returns:
-        dataset, labels, arm, metric, mean, sd (ddof 1; 0 for one run), n (runs) and epoch (mean of those read).
+        dataset, labels, arm, metric, mean, sd (ddof 1; 0 for one run), n (runs) and epoch (mean over runs).
     """
     groups = runs.groupby(["dataset", "labels", "arm"], sort=False)
     table = groups.agg(mean=("value", "mean"), sd=("value", "std"), n=("value", "count"), epoch=("epoch", "mean"))
@@ -145,19 +145,19 @@ def summarise(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     return table
 
 
-def differences(runs: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Subtract from each run that of the first baseline arm with the same dataset, labels, seed and split.
+def differences(runs: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
+    """Subtract from each run the run of the first baseline arm with the same dataset, labels, seed and split.
 
     Returns:
-        As `read_runs`, for the arms with pretraining among the table's columns.
+        Rows as from `read_runs`, for the arms with pretraining among the table's columns.
 
     Raises:
         UserError: If no arm is a baseline.
     """
-    baselines = [arm for arm, _, baseline in settings["arms"] if baseline]
+    baselines = [arm.name for arm in settings.arms if arm.baseline]
     if not baselines:
         raise UserError(
-            f"table_{settings['number']}: no arm goes without pretraining, so there is nothing to subtract; add one"
+            f"table_{settings.number}: every arm has pretraining, so there is no baseline to subtract; add one"
         )
     pairs = ["dataset", "labels", *REPLICATE]
     own = runs[runs["arm"].isin(list(pretrained(settings)))]
@@ -166,9 +166,9 @@ def differences(runs: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return both.assign(value=both["value"] - both["value_base"]).drop(columns="value_base")
 
 
-def pretrained(settings: dict[str, Any]) -> dict[str, str]:
+def pretrained(settings: FineTuningItem) -> dict[str, str]:
     """Return names and labels of the table's arms that begin with a pretrained encoder."""
-    return {arm: label for arm, label, baseline in settings["arms"] if not baseline}
+    return {arm.name: arm.label for arm in settings.arms if not arm.baseline}
 
 
 def iterate(numbers: pd.DataFrame) -> Iterator[tuple[str, Cell, Any]]:

@@ -1,8 +1,6 @@
-"""2-d codes of the test images beside samples over a square of codes: Figures 2 and 3."""
+"""Figures 2 and 3: 2-d codes of the test images beside samples over a square of codes."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -10,39 +8,47 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from drl.config.drawings import ItemJob, LatentGridItem
 from drl.reporting import style
-from drl.reporting.aggregate import over_seeds
+from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png", ".codes.csv")
 AXES = ["scale", "study", "dataset", "recipe", "metric"]
 SIDE = 2.2  # inches
-# Ten colours that the colour-blind tell apart as well as ten can be (Tol's muted scheme, and black).
+# The ten colours that colour-blind readers can distinguish best (Tol's muted scheme, and black).
 CLASSES = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#000000")
+CAPTION = """
+Left of each pair: 2-d codes of the test images, coloured by class; where codes are Gaussian, their means. Right:
+samples from the codes on a {{ studies.latent_grid.cells }} x {{ studies.latent_grid.cells }} grid over the square
+that is drawn in the scatter; every sample has noise of its own. *Focused* models were first trained with sigma
+uniform, which is a focus on high noise, then with *t* uniform and the encoder frozen; the others with *t* uniform
+alone. Above each scatter: the silhouette of the classes, and the share of the variance of mean ink (brightness) that
+a linear function of the code explains.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return silhouette and ink's R^2 for each dataset and recipe, mean and deviation over seeds."""
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    """Return mean and deviation over seeds of the silhouette and of ink's R^2, for each dataset and recipe."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
-    """Draw a row a dataset; for each recipe a scatter of the first seed's codes and its samples.
+def draw(numbers: pd.DataFrame, settings: LatentGridItem, files: Files) -> Figure:
+    """Draw one row per dataset, with a scatter plot of the first seed's codes and its samples for each recipe.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `extents` is half the
-            square's side for each recipe.
-        files: The metrics files, whose pictures and codes are shown.
+        numbers: Result of `table`.
+        settings: Datasets and recipes in the order of rows and columns, and half the side of each recipe's square.
+        files: The metrics files; the pictures and codes beside them are shown.
     """
     style.apply()
-    datasets, recipes = settings["datasets"], settings["recipes"]
+    datasets, recipes = settings.datasets, settings.recipes
     size = (2 * SIDE * len(recipes), (SIDE + 0.5) * len(datasets) + 0.45)
     figure, axes = plt.subplots(len(datasets), 2 * len(recipes), figsize=size, squeeze=False)
     for row, (dataset, title) in zip(axes, datasets, strict=True):
         for k, (recipe, label) in enumerate(recipes):
             metrics = files[dataset, recipe]
-            extent = settings["extents"][recipe]
+            extent = settings.extents[recipe]
             scatter, samples = row[2 * k], row[2 * k + 1]
             _scatter(scatter, pd.read_csv(beside(metrics, ".codes.csv")), extent)
             scatter.set_title(f"{title}, {label}\n{_caption(numbers, dataset, recipe)}")
@@ -54,7 +60,7 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figur
 
 
 def _scatter(panel: Axes, codes: pd.DataFrame, extent: float) -> None:
-    # In random order, so that the last class does not cover the others.
+    # Draw points in random order, so that the last class does not cover the others.
     shuffled = codes.sample(frac=1, random_state=0)
     colours = shuffled["label"].map(lambda label: CLASSES[int(label) % len(CLASSES)])
     panel.scatter(shuffled["z_1"], shuffled["z_2"], c=colours, s=2, linewidths=0, rasterized=True)
@@ -62,7 +68,7 @@ def _scatter(panel: Axes, codes: pd.DataFrame, extent: float) -> None:
         panel.scatter([], [], c=CLASSES[int(label) % len(CLASSES)], s=6, linewidths=0, label=str(int(label)))
     panel.add_patch(Rectangle((-extent, -extent), 2 * extent, 2 * extent, fill=False, color="#666666", linewidth=0.7))
     panel.set(xlabel="$z_1$", ylabel="$z_2$", xlim=_limits(codes["z_1"]), ylim=_limits(codes["z_2"]))
-    # A square panel, each axis as wide as the codes: often they are much wider in one direction.
+    # The panel is square and each axis covers the codes, which are often much wider in one direction.
     panel.set_box_aspect(1)
     panel.locator_params(nbins=4)
 
@@ -74,5 +80,5 @@ def _limits(values: pd.Series[float]) -> tuple[float, float]:
 
 
 def _caption(numbers: pd.DataFrame, dataset: str, recipe: str) -> str:
-    rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)].set_index("metric")["mean"]
+    rows = of_model(numbers, dataset, recipe).set_index("metric")["mean"]
     return f"silhouette {rows['silhouette']:.2f}, ink $R^2$ {rows['ink_r2']:.2f}"

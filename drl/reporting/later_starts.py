@@ -1,7 +1,8 @@
-"""Samples of chains that begin at t_init: Figure 13."""
+"""Figure 13: samples of chains that begin at t_init."""
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,47 +12,51 @@ import pandas as pd
 from matplotlib.figure import Figure
 from safetensors import SafetensorError, safe_open
 
+from drl.config.drawings import LaterStartItem
 from drl.errors import UserError
 from drl.evaluation.sample_sets import sample_name
 from drl.reporting import style
-from drl.reporting.aggregate import over_seeds
+from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show_pixels
 
 PICTURES = (".safetensors",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "uniform\n+ Gaussian"}
 WIDTH = 6.6  # inches
+CAPTION = """
+Samples of an unconditional model. Chains begin at *t_init*, from a Gaussian, and from an image of uniform pixels with
+Gaussian noise (uniform drawn {{ studies.later_start.uniform | replace("_", " ") }}; the paper does not say how).
+Samples in one column come from chains of equal length; their noise differs.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return sigma(t_init), the share of steps saved and the score evaluations for each t_init."""
+def table(frame: pd.DataFrame, settings: LaterStartItem) -> pd.DataFrame:
+    """Return sigma(t_init), the share of saved steps and the number of score evaluations for each t_init."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
-    """Draw one panel a dataset and recipe: a row a prior, a column a t_init, a square of samples in each.
+def draw(numbers: pd.DataFrame, settings: LaterStartItem, files: Files) -> Figure:
+    """Draw one panel per dataset and recipe: one row per prior, one column per t_init, a square of samples in each.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name; `priors` and `t_init` in order;
-            `shown` samples along each side.
-        files: The metrics files, whose samples are shown.
+        numbers: Result of `table`.
+        settings: Datasets, recipes, priors and t_init in order; how many samples are shown along a square's side.
+        files: The metrics files; the samples beside them are shown.
     """
     style.apply()
-    pairs = [(dataset, recipe) for dataset in settings["datasets"] for recipe in settings["recipes"]]
-    priors, starts = settings["priors"], settings["t_init"]
+    pairs = list(product(settings.datasets, settings.recipes))
+    priors, starts = settings.priors, settings.t_init
     height = WIDTH * len(priors) / len(starts) + 0.9
     figure, axes = plt.subplots(len(pairs), 1, figsize=(WIDTH + 0.6, height * len(pairs)), squeeze=False)
     for panel, ((dataset, title), (recipe, label)) in zip(axes[:, 0], pairs, strict=True):
         show_pixels(panel, _squares(beside(files[dataset, recipe], ".safetensors"), settings))
-        rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)]
-        values = rows.pivot(index="t", columns="metric", values="mean")
+        values = of_model(numbers, dataset, recipe).pivot(index="t", columns="metric", values="mean")
         if missing := [t for t in starts if t not in values.index]:
             raise UserError(
-                f"figure_13: the metrics files hold nothing of t_init {missing[0]:g}; "
-                "give files made with the present settings"
+                f"figure_13: the metrics files have no rows of t_init {missing[0]:g}; "
+                "give files made with the current settings"
             )
-        # Pixels' centres are whole numbers, so that the picture begins at -0.5.
+        # Pixel centres are whole numbers, so the picture begins at -0.5.
         right, bottom = panel.get_xlim()[1] + 0.5, panel.get_ylim()[0] + 0.5
         column, row = right / len(starts), bottom / len(priors)
         sigma, saved = values["sigma"], values["steps_saved"]
@@ -67,14 +72,14 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figur
     return figure
 
 
-def _squares(path: Path, settings: dict[str, Any]) -> np.ndarray:
-    """Return the first samples of each cell, laid out: uint8 [H, W] or [H, W, 3]."""
+def _squares(path: Path, settings: LaterStartItem) -> np.ndarray:
+    """Return the first samples of all cells as one picture: uint8 [H, W] or [H, W, 3]."""
     rows = []
     try:
         with safe_open(str(path), framework="np") as file:
-            for prior in settings["priors"]:
-                cells = [file.get_slice(sample_name(0, prior, t)) for t in settings["t_init"]]
-                rows.append(np.concatenate([_square(cell, settings["shown"]) for cell in cells], axis=1))
+            for prior in settings.priors:
+                cells = [file.get_slice(sample_name(0, prior, t)) for t in settings.t_init]
+                rows.append(np.concatenate([_square(cell, settings.shown) for cell in cells], axis=1))
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: cannot be read ({error}); run drl later-start again") from error
     picture = np.concatenate(rows)
@@ -82,7 +87,7 @@ def _squares(path: Path, settings: dict[str, Any]) -> np.ndarray:
 
 
 def _square(cell: Any, side: int) -> np.ndarray:
-    """Lay the first side^2 images [C, H, W] out in a square, row by row: [side H, side W, C]."""
+    """Arrange the first side^2 images [C, H, W] in a square, row by row: [side H, side W, C]."""
     images: np.ndarray = cell[: side**2]
     _, channels, height, width = images.shape
     tiles = images.reshape(side, side, channels, height, width)

@@ -1,6 +1,6 @@
-"""How many training steps until a probe reads the classes from the code: EDM's weighting beside the paper's.
+"""Number of training steps until a probe can predict the class from the code, for EDM's weighting and the paper's.
 
-Beyond the paper.
+This goes beyond the paper.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from drl.config.drawings import LearningSpeedItem
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
@@ -23,57 +24,64 @@ MODEL = ["scale", "study", "dataset", "recipe"]
 COLUMNS = [*MODEL, "against", "step", "metric", "bound", "mean", "sd", "n_seeds", "of_seeds"]
 INVERSE = {"": "", ">": "<", "<": ">", "~": "~"}
 TEXT_WIDTH = 1.7  # inches
+CAPTION = """
+Accuracy, on validation images, of probes on snapshots of the encoder during training, at the best of a few *t*: the
+paper's preconditioning and weighting beside those of EDM (Karras et al. 2022), all else equal. A mark shows the step
+at which the codes reach {{ "%g" % studies.learning_speed.accuracy }} %. Each training keeps {{
+studies.learning_speed.snapshots }} snapshots besides the untrained encoder. Probes have one seed, and are trained on
+the training images that are not marked as validation.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return three kinds of rows, told apart by `metric`.
+def table(frame: pd.DataFrame, settings: LearningSpeedItem) -> pd.DataFrame:
+    """Return three kinds of rows, named by `metric`.
 
     - best_t_accuracy: validation accuracy at the best t, in percent, for each recipe and step.
-    - steps_to_accuracy: steps until it first reaches `accuracy`, by linear interpolation between snapshots, for each
-      seed by itself; `n_seeds` of `of_seeds` seeds do. If one does not, its last step stands in for it and `bound` is
-      ">": the true mean is above. If one is there at its first snapshot, that step stands in and `bound` is "<". With
-      both, `bound` is "~". A bound has no deviation.
-    - speed_up: steps of the recipe `against` over steps of `recipe`, with its `bound`; no row where the two bounds say
-      nothing about the ratio, or where no step was needed.
+    - steps_to_accuracy: mean number of steps until each seed first reaches `accuracy`, by linear interpolation between
+      snapshots; `n_seeds` of `of_seeds` seeds reach it. A seed that does not counts with its last step, and `bound` is
+      ">", because the true mean is higher. A seed that has reached it at its first snapshot counts with that step, and
+      `bound` is "<". With both, `bound` is "~". A bound has no deviation.
+    - speed_up: steps of the recipe `against` divided by steps of `recipe`, with its `bound`. There is no row if the two
+      bounds say nothing about the ratio, or if no step was needed.
 
     Args:
         frame: Learning-speed metrics: val_accuracy for each recipe, seed, step and t.
-        settings: `accuracy` in percent; `pairs` of recipes, the paper's and the faster one; a pair of which one is not
-            drawn is left out.
+        settings: `accuracy` in percent; `pairs` of the paper's recipe and the faster one. A pair is left out if one of
+            its recipes is not drawn.
     """
     best = _best_t(frame[frame["metric"] == "val_accuracy"])
     curves = over_seeds(best, [*MODEL, "step"]).assign(metric="best_t_accuracy", bound="", against="")
     curves["of_seeds"] = curves["n_seeds"]
     steps = pd.DataFrame(
         [
-            dict(zip(MODEL, model, strict=True)) | _steps(rows, float(settings["accuracy"]))
+            dict(zip(MODEL, model, strict=True)) | _steps(rows, settings.accuracy)
             for model, rows in best.groupby(MODEL, sort=False)
         ]
     )
-    ratios = [row for pair in settings["pairs"] for row in _speed_ups(steps, *pair)] if len(steps) else []
+    ratios = [row for pair in settings.pairs for row in _speed_ups(steps, *pair)] if len(steps) else []
     numbers = pd.concat([part for part in (curves, steps, pd.DataFrame(ratios)) if len(part)] or [curves])
     whole = dict.fromkeys(("step", "n_seeds", "of_seeds"), "Int64")
     return numbers.reindex(columns=COLUMNS).astype(whole).reset_index(drop=True)
 
 
 def _best_t(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average over probe seeds, then take the best t, for each seed and step by itself."""
+    """Average over probe seeds, then take the best t separately for each seed and step."""
     keys = [*MODEL, "seed", "step"]
     within = rows.groupby([*keys, "t"], sort=False)["value"].mean().reset_index()
     return within.groupby(keys, sort=False)["value"].max().reset_index()
 
 
 def first_reached(steps: NDArray[np.float64], values: NDArray[np.float64], target: float) -> tuple[float, str]:
-    """Return where a broken line through (steps, values) first reaches `target`, and in what sense that is a bound.
+    """Return the step at which a line through (steps, values) first reaches `target`, and what kind of bound it is.
 
     Args:
-        steps: Ascending, at least one.
-        values: One for each step.
-        target: Reached means equal or above.
+        steps: Steps in ascending order, at least one.
+        values: One value for each step.
+        target: It is reached if a value is equal or above.
 
     Returns:
-        Step and bound: "" where the line crosses, or is there at step 0; ">" and the last step if it never does; "<"
-        and the first step if it is already above there.
+        Step and bound. The bound is "" if the line crosses the target or has reached it at step 0; ">" with the last
+        step if the line never reaches it; "<" with the first step if it is reached there already.
     """
     above = np.flatnonzero(values >= target)
     if not len(above):
@@ -86,7 +94,7 @@ def first_reached(steps: NDArray[np.float64], values: NDArray[np.float64], targe
 
 
 def _steps(rows: pd.DataFrame, target: float) -> dict[str, Any]:
-    """A seed that gives only a bound makes the mean a bound: averaging it away would flatter the recipe."""
+    """Return the mean number of steps. If a seed gives only a bound, so does the mean; else it would look too good."""
     lines = [line for _, line in rows.sort_values("step").groupby("seed")]
     found = [first_reached(line["step"].to_numpy(float), line["value"].to_numpy(float), target) for line in lines]
     taken, bounds = [step for step, _ in found], {bound for _, bound in found} - {""}
@@ -103,12 +111,12 @@ def _steps(rows: pd.DataFrame, target: float) -> dict[str, Any]:
 
 
 def _one(bounds: set[str]) -> str:
-    """Bounds from both sides bound nothing: "~"."""
+    """Combine bounds; bounds from both sides give "~", which bounds nothing."""
     return "~" if len(bounds) > 1 else "".join(bounds)
 
 
 def _speed_ups(steps: pd.DataFrame, slow: str, fast: str) -> list[dict[str, Any]]:
-    """A ratio of means: seeds of two recipes are not pairs."""
+    """Return the ratio of means, because seeds of two recipes are not paired."""
     found = []
     for dataset, rows in steps.groupby("dataset", sort=False):
         by_recipe = rows.set_index("recipe")
@@ -134,24 +142,24 @@ def _speed_ups(steps: pd.DataFrame, slow: str, fast: str) -> list[dict[str, Any]
     return found
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw one row a dataset: accuracy at the best t over training, and at its right the steps until it is reached.
+def draw(numbers: pd.DataFrame, settings: LearningSpeedItem) -> Figure:
+    """Draw one row per dataset: accuracy at the best t over training, and to its right the steps to the target.
 
-    The black dashed line is the accuracy asked for; a large marker on it, with a thin line down, is at the mean step
-    at which a recipe's seeds reach it, and is left out where that is only a bound.
+    The black dashed line is the target accuracy. A large marker on it, with a thin line down, shows the mean step at
+    which a recipe's seeds reach it; there is no marker if that is only a bound.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order; `accuracy` in percent.
+        numbers: Result of `table`.
+        settings: Datasets and recipes in the order of rows and lines, and the accuracy in percent.
     """
     style.apply()
-    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
-    # The text beside a panel needs a fixed height for each recipe, however few the panel would need.
+    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
+    # The text beside a panel needs a fixed height for each recipe, which can be more than the panel needs.
     height = max(style.PANEL_HEIGHT, 0.45 * len(recipes) + 0.4)
     size = (style.PANEL_WIDTH + TEXT_WIDTH + 0.4, height * len(datasets) + 0.2)
     figure, axes = plt.subplots(len(datasets), 1, figsize=size, squeeze=False)
     for panel, (dataset, title) in zip(axes[:, 0], datasets.items(), strict=True):
-        _panel(panel, numbers[numbers["dataset"] == dataset], recipes, float(settings["accuracy"]))
+        _panel(panel, numbers[numbers["dataset"] == dataset], recipes, settings.accuracy)
         panel.set_title(title)
     axes[-1, 0].set_xlabel("Training step")
     figure.supylabel("Validation accuracy at the best $t$ (%)", fontsize=8)
@@ -168,7 +176,7 @@ def _panel(panel: Axes, rows: pd.DataFrame, recipes: dict[str, str], accuracy: f
     for recipe, label in recipes.items():
         own = rows[(rows["recipe"] == recipe) & (rows["metric"] == "steps_to_accuracy")]
         look = style.of(label, labels)
-        # Seen through where hollow: two recipes may need equally many steps.
+        # Hollow markers are transparent, because two recipes may need the same number of steps.
         face = {"markerfacecolor": "none"} if look.hollow else {}
         for step in own.loc[own["bound"] == "", "mean"]:
             panel.plot([step], [accuracy], linestyle="none", markersize=8, **look.marker_options() | face)
@@ -193,7 +201,7 @@ def _panel(panel: Axes, rows: pd.DataFrame, recipes: dict[str, str], accuracy: f
 
 
 def _words(rows: pd.DataFrame, recipes: dict[str, str]) -> str:
-    """Say a recipe's steps, how many seeds reach the accuracy if not all do, and how its speed compares."""
+    """Describe a recipe's steps, how many seeds reach the accuracy if not all do, and its relative speed."""
     steps = rows[rows["metric"] == "steps_to_accuracy"].iloc[0]
     text = f"{steps['bound']}{two_digits(steps['mean'], steps['bound'])} steps"
     if steps["n_seeds"] < steps["of_seeds"]:
@@ -205,11 +213,11 @@ def _words(rows: pd.DataFrame, recipes: dict[str, str]) -> str:
 
 
 def two_digits(value: float, bound: str) -> str:
-    """Write two digits, which is what interpolation between snapshots is worth, and a bound on its safe side.
+    """Write a number with two digits, the precision of interpolation between snapshots, rounding bounds safely.
 
     Args:
         value: At least 0.
-        bound: ">" rounds down, "<" up, all else to the nearest.
+        bound: ">" rounds down, "<" rounds up, anything else rounds to the nearest.
     """
     towards = {">": ROUND_FLOOR, "<": ROUND_CEILING}.get(bound, ROUND_HALF_EVEN)
     return f"{Context(prec=2, rounding=towards).create_decimal_from_float(value):,f}"

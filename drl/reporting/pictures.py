@@ -1,4 +1,4 @@
-"""Pictures that lie beside metrics files, and how figures show them."""
+"""Find the pictures that lie beside metrics files, and show them in figures."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def first_seeds(metrics: Iterable[Path]) -> dict[tuple[str, str], Path]:
 
 
 def beside(metrics: Path, suffix: str) -> Path:
-    """Return the file of another suffix beside a metrics file.
+    """Return the file with another suffix beside a metrics file.
 
     Raises:
         UserError: If there is none.
     """
     path = metrics.with_suffix(suffix)
     if not path.is_file():
-        raise UserError(f"{path}: is missing, though {metrics} is there; run the job that makes both again")
+        raise UserError(f"{path}: is missing, although {metrics} exists; run the job that makes both again")
     return path
 
 

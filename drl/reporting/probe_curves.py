@@ -1,8 +1,6 @@
-"""Probe accuracy over t: Figures 4, 5, 9, 10, 11, and beside them what probes of the whole trajectory reach."""
+"""Figures 4, 5, 9, 10 and 11: probe accuracy over t, and beside it the accuracy of probes of the whole trajectory."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,40 +8,65 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ProbeItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "t", "metric"]
-# Paper section 2.2 leaves open how to use the whole trajectory of codes: two answers.
+# Paper section 2.2 leaves open how to use the whole trajectory of codes; these are two ways.
 ARMS = {"chosen": "chosen\n$t$", "concatenated": "all\n$t$"}
+CAPTION = """
+Test accuracy of a small network on frozen codes, read at each time *t*. Titles give the number of labels. Lines are
+means over pretraining seeds of the mean over probe seeds ({{ studies.probe.seeds | join(", ") }}); bands are one
+standard deviation over pretraining seeds. Each probe is trained for {{ studies.probe.epochs }} epochs, and its
+accuracy is that of the {{ "epoch best on validation images" if studies.probe.select == "best_val" else "last epoch" }}.
+{% if trajectory %}
+At the right of each panel, beyond the paper: accuracy at the *t* that validation images choose, and of a probe that
+reads the codes of all *t* side by side.
+{% endif %}
+
+{% if "ae" in methods or "vae" in methods %}
+AE and VAE never see a noisy image, only a random *t*, so that their curves are flat by construction.
+{% endif %}
+{% if "simclr" in methods %}
+SimCLR and SimCLR-Gauss are told a random *t* in training.
+{% endif %}
+{% if "dae" in methods %}
+The encoder of DAE is shown {{ "noisy images, with one draw of noise" if studies.probe.dae_input == "noisy" else
+"clean images" }}.
+{% endif %}
+{% if item == "figure_5" %}
+AE, VAE, SimCLR and SimCLR-Gauss do not use the diffusion process: their lines are those of Figure 4, the same runs.
+{% endif %}
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
     """Return the numbers of the figure: mean and deviation of the test accuracy for each dataset, recipe and t.
 
     Args:
         frame: Probe metrics.
-        settings: `budgets` gives the number of labels for each dataset. Where `trajectory` is true, rows with arm
-            `chosen` (t is then the mean of the chosen ones) and `concatenated` (no t) follow those of the curves.
+        settings: If `trajectory` is true, rows with arm `chosen` (with the mean of the chosen t) and `concatenated`
+            (without t) follow the rows of the curves.
     """
-    wanted = frame["labels"] == frame["dataset"].map(settings["budgets"])
+    wanted = frame["labels"] == frame["dataset"].map(settings.budgets)
     rows = frame[wanted & (frame["metric"] == "test_accuracy")].fillna({"arm": ""})
     curves = over_seeds(rows[rows["arm"] == ""], AXES)
     marks = rows[rows["arm"].isin(ARMS)]
-    if not settings.get("trajectory"):
+    if not settings.trajectory:
         return curves
     for recipe in curves["recipe"].unique():
         if set(marks.loc[marks["recipe"] == recipe, "arm"]) != set(ARMS):
             raise UserError(
-                f"the metrics files hold no probes of the whole trajectory of recipe {recipe!r}; "
+                f"the metrics files have no probes of the whole trajectory of recipe {recipe!r}; "
                 "probe it again, or set studies.probe.trajectory: false"
             )
     return pd.concat([curves, _trajectory(marks)], ignore_index=True)
 
 
 def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
-    """Seeds may have chosen different t, so here t is averaged as the accuracy is."""
+    """Average t as well as the accuracy, because seeds may have chosen different t."""
     axes = [axis for axis in AXES if axis != "t"]
     numbers = over_seeds(rows, axes)
     chosen = over_seeds(rows.assign(value=rows["t"]), axes)
@@ -51,17 +74,17 @@ def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
     return numbers
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw one panel a dataset, one line a recipe, a band of one deviation over pretraining seeds.
+def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
+    """Draw one panel per dataset and one line per recipe, with a band of one deviation over pretraining seeds.
 
-    Where `table` kept probes of the whole trajectory, a strip at the right of each panel shows them.
+    If `table` kept probes of the whole trajectory, a strip to the right of each panel shows them.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
+        numbers: Result of `table`.
+        settings: Datasets and recipes in the order of panels and lines.
     """
     style.apply()
-    datasets, recipes = dict(settings["datasets"]), dict(settings["recipes"])
+    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
     labels = list(recipes.values())
     with_strips = bool(numbers["arm"].isin(ARMS).any())
     figure, panels, strips = _panels(len(datasets), len(recipes), with_strips)
@@ -69,7 +92,7 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
         rows = numbers[numbers["dataset"] == dataset]
         for recipe, label in recipes.items():
             style.curve(panel, rows[(rows["recipe"] == recipe) & (rows["arm"] == "")], "t", label, labels)
-        panel.set_title(f"{title}, {settings['budgets'][dataset]:,} labels")
+        panel.set_title(f"{title}, {settings.budgets[dataset]:,} labels")
         panel.set_xlabel("Time $t$")
         panel.set_xlim(-0.03, 1.03)
         if with_strips:
@@ -80,8 +103,8 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
 
 
 def _panels(datasets: int, recipes: int, with_strips: bool) -> tuple[Figure, list[Axes], list[Axes]]:
-    """Return the figure, its panels, and the strip beside each panel, on the same accuracy axis."""
-    # Room for two names, and for every recipe's mark twice.
+    """Return the figure, its panels, and the strip beside each panel, which shares the accuracy axis."""
+    # Leave room for two names, and for two marks of every recipe.
     strip = max(0.75, 0.14 * recipes) if with_strips else 0.0
     size = ((style.PANEL_WIDTH + strip) * datasets + 0.4, style.PANEL_HEIGHT + 0.4)
     if not with_strips:

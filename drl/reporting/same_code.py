@@ -1,13 +1,12 @@
-"""Samples from one code, for codes of several sizes: Figure 7."""
+"""Figure 7: samples from one code, for codes of several sizes."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ItemJob
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 from drl.reporting.pictures import Files, beside, show
@@ -15,23 +14,27 @@ from drl.reporting.pictures import Files, beside, show
 PICTURES = (".png",)
 AXES = ["scale", "study", "dataset", "recipe", "metric"]
 SIDE = 1.9  # inches
+CAPTION = """
+{{ studies.one_code.columns ** 2 }} samples from the code of one test image, for codes of several sizes, and the
+samples' mean pairwise distance (root mean squared, pixels in [0, 1]): what a code of that size leaves open.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return the samples' mean pairwise distance and the code's size, mean and deviation over seeds."""
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    """Return the samples' mean pairwise distance and the code's size, with mean and deviation over seeds."""
     return over_seeds(frame, AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
-    """Draw a row a dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
+def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
+    """Draw one row per dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
-        files: The metrics files, whose pictures are shown.
+        numbers: Result of `table`.
+        settings: Datasets and recipes in the order of rows and columns.
+        files: The metrics files; the pictures beside them are shown.
     """
     style.apply()
-    datasets, recipes = settings["datasets"], settings["recipes"]
+    datasets, recipes = settings.datasets, settings.recipes
     shape = (len(datasets), len(recipes) + 1)
     figure, axes = plt.subplots(*shape, figsize=(SIDE * shape[1] + 0.3, (SIDE + 0.3) * shape[0]), squeeze=False)
     for row, (dataset, title) in zip(axes, datasets, strict=True):

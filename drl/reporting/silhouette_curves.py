@@ -1,41 +1,43 @@
-"""Silhouette of 2-d codes against the single t that a model was trained on: Figure 12."""
+"""Figure 12: silhouette of 2-d codes against the single t that a model was trained on."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from drl.config.drawings import SilhouetteItem
 from drl.reporting import style
-from drl.reporting.aggregate import over_seeds
+from drl.reporting.aggregate import of_model, over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
+CAPTION = """
+Silhouette of the classes in 2-d codes of the test images, for models that were each trained at a single *t*. Lines
+are means, bands one standard deviation over pretraining seeds.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return mean and deviation over seeds for each dataset, recipe and t; members of a sweep become one recipe."""
-    base = {member: name for name, members in settings["members"].items() for member in members}
+def table(frame: pd.DataFrame, settings: SilhouetteItem) -> pd.DataFrame:
+    """Return mean and deviation over seeds for each dataset, recipe and t; members of a sweep count as one recipe."""
+    base = {member: name for name, members in settings.members.items() for member in members}
     frame = frame[frame["recipe"].isin(base)]
     return over_seeds(frame.assign(recipe=frame["recipe"].map(base)), AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw one panel a dataset, one line a recipe, a band of one deviation over runs.
+def draw(numbers: pd.DataFrame, settings: SilhouetteItem) -> Figure:
+    """Draw one panel per dataset and one line per recipe, with a band of one deviation over runs.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` and `recipes` are pairs of name and title or legend name, in order.
+        numbers: Result of `table`.
+        settings: Datasets and recipes in the order of panels and lines.
     """
     style.apply()
-    datasets, labels = settings["datasets"], [label for _, label in settings["recipes"]]
+    datasets, labels = settings.datasets, [label for _, label in settings.recipes]
     size = (style.PANEL_WIDTH * len(datasets) + 0.3, style.PANEL_HEIGHT + 0.3)
     figure, axes = plt.subplots(1, len(datasets), figsize=size, squeeze=False)
     for panel, (dataset, title) in zip(axes[0], datasets, strict=True):
-        for recipe, label in settings["recipes"]:
-            rows = numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)]
-            style.curve(panel, rows, "t", label, labels)
+        for recipe, label in settings.recipes:
+            style.curve(panel, of_model(numbers, dataset, recipe), "t", label, labels)
         panel.axhline(0, color="#999999", linewidth=0.7)
         panel.set(xlabel="the one $t$ of training", title=title, xlim=(-0.03, 1.03))
     axes[0, 0].set_ylabel("silhouette of the classes")

@@ -1,25 +1,35 @@
-"""Accuracy of support vector machines on few labelled codes of one dataset, as a table."""
+"""A table of the accuracy of support vector machines fitted to the codes of a few labelled images of one dataset."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from drl.config.drawings import FewShotItem
 from drl.errors import UserError
-from drl.reporting.table import Sheet
+from drl.reporting.table import Sheet, demo_remark
+
+CAPTION = """
+Test accuracy in percent of support vector machines (scikit-learn's SVC with its defaults) on the codes of a few
+labelled training images. ``mean`` and ``sd`` are at the *t* that validation images chose for each model (``chosen_t``
+is its mean over pretraining seeds); the other columns are means at each *t*. Equally many images of each class are
+labelled (split {{ studies.few_shot.split }}). Numbers of labels that the training images do not allow are lowered to
+what they allow. Validation images are training images too, and their labels chose *t*.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return a row for each recipe and number of labels.
+def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
+    """Return one row for each recipe and number of labels.
 
     Columns: recipe, labels, n_seeds; chosen_t (mean over seeds), mean and sd of the test accuracy in percent at the t
-    that validation images chose for each seed's model; then the mean at each t, as t=0.1. Codes that do not depend on
-    t were read at one t alone, and their accuracy stands at each.
+    that was chosen on validation images for each seed's model; then the mean at each t, as t=0.1. Codes that do not
+    depend on t are read at only one t, and their accuracy is repeated for each t.
 
     Args:
-        frame: Few-shot metrics, and probe metrics, whose arm `chosen` names the t.
-        settings: `recipes` are pairs of name and legend name, in order; `labels` and `t` lists.
+        frame: Few-shot metrics, and probe metrics, whose arm `chosen` gives the chosen t.
+        settings: Recipes and numbers of labels in the order of rows, and every t.
 
     Raises:
         UserError: If a recipe lacks rows.
@@ -27,21 +37,20 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     few = frame[(frame["study"] == "few_shot") & (frame["metric"] == "test_accuracy")]
     chosen = frame[(frame["study"] == "probe") & (frame["arm"] == "chosen") & (frame["metric"] == "val_accuracy")]
     rows = []
-    for recipe, label in settings["recipes"]:
+    for recipe, label in settings.recipes:
         of_seed = chosen[chosen["recipe"] == recipe].set_index("seed")["t"].to_dict()
-        for labels in settings["labels"]:
+        for labels in settings.labels:
             own = few[(few["recipe"] == recipe) & (few["labels"] == labels)]
             if own.empty or set(own["seed"]) - set(of_seed):
                 raise UserError(
-                    f"few_shot: the metrics files hold nothing of recipe {recipe!r} with {labels} labels, or not at "
-                    "which t validation images chose its codes; give all files of this study, made with the present "
-                    "settings"
+                    f"few_shot: the metrics files have no rows of recipe {recipe!r} with {labels} labels, or no t "
+                    "chosen on validation images; give all files of this study, made with the current settings"
                 )
-            rows.append({"recipe": label, "labels": labels, **_row(own, of_seed, settings["t"])})
+            rows.append({"recipe": label, "labels": labels, **_row(own, of_seed, settings.t)})
     return pd.DataFrame(rows)
 
 
-def _row(own: pd.DataFrame, of_seed: dict[Any, float], times: list[float]) -> dict[str, Any]:
+def _row(own: pd.DataFrame, of_seed: dict[Any, float], times: Sequence[float]) -> dict[str, Any]:
     at = own.pivot_table(index="seed", columns="t", values="value")
     if len(at.columns) == 1:
         at = pd.DataFrame(dict.fromkeys(times, at.iloc[:, 0]))
@@ -56,16 +65,16 @@ def _row(own: pd.DataFrame, of_seed: dict[Any, float], times: list[float]) -> di
 
 
 def _nearest(times: Any, wanted: float) -> float:
-    """Return the t nearest to the chosen one: probes and few-shot fits may read codes at others."""
+    """Return the t nearest to the chosen one, because probes and few-shot fits may read codes at different t."""
     return float(min(times, key=lambda t: abs(t - wanted)))
 
 
-def sheet(numbers: pd.DataFrame, settings: dict[str, Any]) -> Sheet:
-    """Return a row a recipe and number of labels: accuracy at the chosen t, and at each t.
+def sheet(numbers: pd.DataFrame, settings: FewShotItem) -> Sheet:
+    """Return one row per recipe and number of labels, with the accuracy at the chosen t and at each t.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` is one pair of name and title; `scale`.
+        numbers: Result of `table`.
+        settings: Its one dataset and the scale, for the caption.
     """
     over_t = [column for column in map(str, numbers) if column.startswith("t=")]
     header = ["recipe", "labels", "chosen t", "at the chosen t", *over_t]
@@ -74,11 +83,10 @@ def sheet(numbers: pd.DataFrame, settings: dict[str, Any]) -> Sheet:
         spread = f" ± {row['sd']:.1f}" if row["n_seeds"] > 1 else ""
         cells = [row["recipe"], f"{row['labels']:,}", f"{row['chosen_t']:.2g}", f"{row['mean']:.1f}{spread}"]
         rows.append(cells + [f"{row[column]:.1f}" for column in over_t])
-    ((_, title),) = settings["datasets"]
-    remark = " Demo scale: a machinery check, not evidence." if settings["scale"] == "demo" else ""
+    ((_, title),) = settings.datasets
     caption = (
         f"Test accuracy in percent of support vector machines on the codes of a few labelled images of {title}; "
         f"mean and deviation over pretraining seeds. The chosen t is the one at which probes were best on validation "
-        f"images.{remark}"
+        f"images.{demo_remark(settings)}"
     )
     return Sheet(caption, header, rows)

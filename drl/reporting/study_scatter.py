@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from drl.config.drawings import ItemJob
 from drl.pipeline.own_study import shown
 from drl.reporting import style
 from drl.reporting.pictures import Files, beside
@@ -21,8 +22,8 @@ PICTURES = (".codes.csv",)
 SIDE = 2.4  # inches
 COLUMNS = 3
 LEAST_WIDTH = 4.6  # inches, for the legend
-# Okabe and Ito's palette without its yellow, which is pale on white, and three of Tol's colours: ten are as many as can
-# be told apart, also by the colour-blind.
+# Okabe and Ito's palette without its yellow, which is pale on white, and three of Tol's colours. More than ten colours
+# cannot be distinguished, least of all by colour-blind readers.
 COLOURS = (
     "#0072B2",
     "#E69F00",
@@ -37,6 +38,12 @@ COLOURS = (
 )
 MARKERS = ("o", "^", "x")
 OTHERS = "#CCCCCC"
+CAPTION = """
+The first two principal components of the codes of {{ shown }} test images, coloured by class, for each recipe's first
+pretraining seed. Codes are read at the *t* that validation images chose for the probes; it stands above each panel,
+and test images had no say in it. The components are of the codes alone; labels only give the colours. Silhouettes are
+of the whole codes. Of more than 30 classes the ten most frequent are coloured and all others grey.
+"""
 
 
 class Key(NamedTuple):
@@ -46,12 +53,12 @@ class Key(NamedTuple):
     marker: str
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return for each recipe's first seed: the t of the scatter, silhouette there, and variance shown in percent.
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    """Return the t of the scatter plot, the silhouette there and the shown variance in percent, for each first seed.
 
     Args:
         frame: Metrics of drl code-view.
-        settings: Not read.
+        settings: Not used.
     """
     rows = []
     for (dataset, recipe), own in frame.groupby(["dataset", "recipe"], sort=False):
@@ -64,19 +71,19 @@ def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any], files: Files) -> Figure:
-    """Draw a panel for each recipe: the codes of its first seed's model at the t that validation images chose.
+def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
+    """Draw one panel per recipe: the codes of its first seed's model at the t chosen on validation images.
 
-    Up to ten classes differ in colour, up to thirty in colour and marker; of more the ten most frequent are coloured
-    and all others grey.
+    Up to ten classes differ in colour, up to thirty in colour and marker. Of more classes, the ten most frequent are
+    coloured and all others are grey.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` is one pair of name and title; `recipes` are pairs of name and legend name, in order.
-        files: The metrics files, beside which the codes lie.
+        numbers: Result of `table`.
+        settings: One dataset, and its recipes in the order of panels.
+        files: The metrics files; the codes beside them are shown.
     """
     style.apply()
-    ((dataset, _),), recipes = settings["datasets"], settings["recipes"]
+    ((dataset, _),), recipes = settings.datasets, settings.recipes
     columns = min(COLUMNS, len(recipes))
     lines = math.ceil(len(recipes) / columns)
     size = (max(SIDE * columns + 0.2, LEAST_WIDTH), (SIDE + 0.6) * lines + 0.35)
@@ -107,20 +114,20 @@ def class_keys(classes: Sequence[str] | pd.Series[str]) -> dict[str, Key]:
     counts = pd.Series(list(classes)).value_counts()
     names = sorted(counts.index, key=_natural)
     if len(names) > len(COLOURS) * len(MARKERS):
-        # Equally frequent ones by name.
+        # Order equally frequent classes by name.
         names = sorted(sorted(names, key=lambda name: (-counts[name], name))[: len(COLOURS)], key=_natural)
     return {name: Key(COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS)]) for k, name in enumerate(names)}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort class 2 before class 10."""
+    """Return a sort key that puts class 2 before class 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", name)]
 
 
 def _scatter(panel: Axes, codes: pd.DataFrame, keys: dict[str, Key]) -> None:
     rest = codes[~codes["class"].isin(keys)]
     panel.scatter(rest["z_1"], rest["z_2"], c=OTHERS, s=3, linewidths=0, rasterized=True)
-    # In random order, so that the last class does not cover the others; markers can only be drawn one after another.
+    # Use random order, so that the last class does not cover the others. Each marker needs a call of its own.
     shuffled = codes[codes["class"].isin(keys)].sample(frac=1, random_state=0)
     size = 12 if len(codes) <= 500 else 5 if len(codes) <= 2000 else 2.5
     for marker in MARKERS:

@@ -1,4 +1,4 @@
-"""How every figure looks: one font size, one colour and one marker for each method, in every figure the same."""
+"""The style of all figures: one font size, and the same colour and marker for a method in every figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 
 class Look(NamedTuple):
-    """How a method is drawn; a hollow marker is a variant of the method with the same colour and a full one."""
+    """How a method is drawn; a hollow marker means a variant of the method with the same colour and a filled marker."""
 
     colour: str
     marker: str
@@ -28,7 +28,7 @@ class Look(NamedTuple):
         return {"color": self.colour, "marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour}
 
 
-# Okabe and Ito's palette, which the colour-blind can tell apart; markers and dashes tell apart in grey print.
+# Okabe and Ito's palette, which colour-blind readers can distinguish; markers and dashes differ in grey print too.
 STYLES: dict[str, Look] = {
     "VDRL": Look("#D55E00", "o", "-"),
     "DRL": Look("#0072B2", "s", "-"),
@@ -55,7 +55,7 @@ def of(label: str, labels: list[str]) -> Look:
 
     Args:
         label: The name.
-        labels: All names in the figure, so that names without a style of their own differ from each other.
+        labels: All names in the figure, so that names without a fixed style look different from each other.
     """
     if label in STYLES:
         return STYLES[label]
@@ -81,7 +81,7 @@ def apply() -> None:
         "grid.color": "#DDDDDD",
         "lines.linewidth": 1.4,
         "lines.markersize": 4,
-        # Letters as shapes: a viewer without the font would mix two.
+        # Save letters as shapes, because a viewer without the font would mix two fonts.
         "svg.fonttype": "path",
         "svg.hashsalt": "drl",
         "figure.constrained_layout.use": True,
@@ -92,9 +92,9 @@ def curve(panel: Axes, rows: pd.DataFrame, x: str, label: str, labels: list[str]
     """Draw a method's line, and a band of one deviation over pretraining seeds.
 
     Args:
-        panel: Where.
+        panel: Axes to draw on.
         rows: The method's rows with columns `x`, mean and sd, in any order.
-        x: Column of the horizontal axis.
+        x: Column for the horizontal axis.
         label: Legend name of the method.
         labels: All names in the figure.
     """
@@ -105,20 +105,20 @@ def curve(panel: Axes, rows: pd.DataFrame, x: str, label: str, labels: list[str]
 
 
 def legend_shape(labels: list[str], width: float) -> tuple[int, int]:
-    """Return columns and rows of a legend that fits below a figure, at most LEGEND_COLUMNS wide.
+    """Return the columns (at most LEGEND_COLUMNS) and rows of a legend that fits below a figure.
 
     Args:
-        labels: Its names.
-        width: Of the figure, in inches.
+        labels: Names in the legend.
+        width: Width of the figure in inches.
     """
-    column = 0.65 + 0.06 * max(map(len, labels))  # handle and space, then the letters at 8 points
+    column = 0.65 + 0.06 * max(map(len, labels))  # width of handle and space, then of the letters at 8 points
     most = max(1, min(LEGEND_COLUMNS, int(width / column)))
     rows = math.ceil(len(labels) / most)
     return math.ceil(len(labels) / rows), rows
 
 
 def legend_below(figure: Figure, panel: Axes) -> None:
-    """Put one legend for all panels below them, and make the figure higher by its second and later rows."""
+    """Put one legend for all panels below them, and make the figure taller if it has more than one row."""
     handles, labels = panel.get_legend_handles_labels()
     width, height = figure.get_size_inches()
     columns, rows = legend_shape(labels, width)
@@ -127,11 +127,11 @@ def legend_below(figure: Figure, panel: Axes) -> None:
 
 
 def mark_demo(figure: Figure) -> None:
-    """Say on the picture itself that it proves nothing."""
+    """Write on the picture itself that it is no evidence."""
     figure.suptitle("demo scale: a machinery check, not evidence", fontsize=7, color="#666666", style="italic")
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the path's suffix, without a date, so that equal figures are equal files."""
+    """Write a figure in the format of the path's suffix, without a date, so that equal figures give equal files."""
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     figure.savefig(path, dpi=200, metadata=metadata)

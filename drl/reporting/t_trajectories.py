@@ -1,4 +1,4 @@
-"""How the time of a fine-tuned classifier moves in training, with and without weight decay on it (beyond the paper)."""
+"""How t of a fine-tuned classifier moves during training, with and without weight decay on it (beyond the paper)."""
 
 from __future__ import annotations
 
@@ -13,78 +13,84 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from drl.config.drawings import TrajectoryArm, TrajectoryItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "epoch", "metric"]
 METRICS = ["t", "t_without_gradient"]
-FOUND_IN_PAPER = (0.4, 0.6)  # App. G: where t ended in all experiments
+FOUND_IN_PAPER = (0.4, 0.6)  # range in which t ended in all experiments (App. G)
 TITLES = {True: "weight decay on $t$", False: "no weight decay on $t$"}
 BAND, DASHES = "#CCCCCC", (0, (3, 2))
+CAPTION = """
+The time *t* that a fine-tuned classifier gives its encoder, from several starts, with weight decay on its logit (as
+in the authors' code) and without. Lines are means, bands one standard deviation over runs, which are pairs of a seed
+and a split. Dashed: the same start and the same weight decay without a gradient from data. Shaded: [0.4, 0.6], where
+*t* ended in all of the paper's experiments (App. G), which says that it was learned. Where solid and dashed lines
+agree, weight decay alone moved it. They must agree, since batch normalisation takes out what a *t* common to the
+batch adds, so that training gives *t* no gradient. How far weight decay pulls *t* to one half depends on the length
+of the schedule.
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
     """Return mean and deviation over runs of t, and of t under weight decay alone, for each arm and outer epoch.
 
-    A run is a pair of seed and split, as in Tables 1 to 5; n_seeds counts those.
+    A run is a pair of seed and split, as in Tables 1 to 5; n_seeds counts the runs.
 
     Args:
         frame: Rows of the study `fine_tune`.
-        settings: `datasets`, `arms` and `labels` as in `draw`.
+        settings: Datasets, each with its number of labels, and arms.
 
     Raises:
-        UserError: If an arm lacks either on a dataset, or has no one start.
+        UserError: If an arm lacks one of the two on a dataset, or has no single start.
     """
-    for arm, _, start, _ in settings["arms"]:
-        if isinstance(start, str):
-            raise UserError(
-                f"t_trajectory: arm {arm!r} searches its start of t, which differs from run to run; "
-                "take the arm out of this figure"
-            )
+    for line in settings.arms:
+        _start(line)
     run = frame.groupby(["seed", "split"], dropna=False).ngroup()
     frame = frame.assign(seed=run)
     parts = []
-    for dataset, _ in settings["datasets"]:
-        labels = settings["labels"][dataset]
-        for arm, *_ in settings["arms"]:
+    for dataset in settings.dataset_names():
+        labels = settings.labels[dataset]
+        for arm in [arm.name for arm in settings.arms]:
             rows = frame[(frame["dataset"] == dataset) & (frame["arm"] == arm) & (frame["labels"] == labels)]
             rows = rows[rows["metric"].isin(METRICS)]
             if lacking := [metric for metric in METRICS if metric not in set(rows["metric"])]:
                 raise UserError(
-                    f"t_trajectory: the metrics files hold no {lacking[0]} of arm {arm!r} on {dataset} with {labels} "
-                    "labels; give all files of this figure, made with the present settings"
+                    f"t_trajectory: the metrics files have no {lacking[0]} of arm {arm!r} on {dataset} with {labels} "
+                    "labels; give all files of this figure, made with the current settings"
                 )
             parts.append(rows)
     return over_seeds(pd.concat(parts), AXES)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
-    """Draw a row of panels a dataset: with weight decay on t, and without; one line a start of t.
+def draw(numbers: pd.DataFrame, settings: TrajectoryItem) -> Figure:
+    """Draw one row of panels per dataset, with and without weight decay on t, and one line per start of t.
 
-    Dashed: the same start under weight decay alone, without a gradient from data. Shaded: where the paper's t ended.
-    Bands are one deviation over runs.
+    Dashed lines show the same start under weight decay alone, without a gradient from data. The shaded range is where t
+    ended in the paper. Bands are one deviation over runs.
 
     Args:
-        numbers: What `table` gave.
-        settings: `datasets` are pairs of name and title; `arms` are lists of name, label, start of t and whether
-            weight decay acts on it; `labels` maps a dataset to its number of labels.
+        numbers: Result of `table`.
+        settings: Datasets in the order of rows, each with its number of labels, and the arms.
     """
     style.apply()
-    datasets = settings["datasets"]
-    columns = [decays for decays in TITLES if any(arm[3] is decays for arm in settings["arms"])]
-    colours = start_colours([arm[2] for arm in settings["arms"]])
+    datasets = settings.datasets
+    columns = [decays for decays in TITLES if any(arm.weight_decay_on_t is decays for arm in settings.arms)]
+    colours = start_colours([_start(arm) for arm in settings.arms])
     height = max(style.PANEL_HEIGHT * len(datasets), style.LEGEND_ROW * (len(colours) + 6)) + 0.3
     size = (style.PANEL_WIDTH * len(columns) + 1.3, height)
     figure, axes = plt.subplots(len(datasets), len(columns), figsize=size, squeeze=False, sharex="row", sharey=True)
     for row, (dataset, title) in zip(axes, datasets, strict=True):
         for panel, decays in zip(row, columns, strict=True):
-            for arm, _, start, _ in [entry for entry in settings["arms"] if entry[3] is decays]:
-                _line(panel, numbers[(numbers["dataset"] == dataset) & (numbers["arm"] == arm)], colours[start])
+            for arm in (arm for arm in settings.arms if arm.weight_decay_on_t is decays):
+                own = numbers[(numbers["dataset"] == dataset) & (numbers["arm"] == arm.name)]
+                _line(panel, own, colours[_start(arm)])
             panel.axhspan(*FOUND_IN_PAPER, color=BAND, alpha=0.4, linewidth=0, zorder=0)
             panel.set(ylim=(-0.02, 1.02))
             panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-        row[0].set_ylabel(f"{title}, {settings['labels'][dataset]:,} labels\n$t$")
+        row[0].set_ylabel(f"{title}, {settings.labels[dataset]:,} labels\n$t$")
     for panel, decays in zip(axes[0], columns, strict=True):
         panel.set_title(TITLES[decays])
     for panel in axes[-1]:
@@ -93,11 +99,20 @@ def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
     return figure
 
 
-def start_colours(starts: list[float]) -> dict[float, Any]:
-    """Return a colour for each start of t, highest first: the same wherever it is drawn, in order from dark to light.
+def _start(arm: TrajectoryArm) -> float:
+    if isinstance(arm.t_init, str):
+        raise UserError(
+            f"t_trajectory: arm {arm.name!r} searches its start of t, which differs from run to run; "
+            "remove the arm from this figure"
+        )
+    return arm.t_init
 
-    Colours follow the order of the starts and not their size, so that close starts differ as much as others do. The
-    map (viridis) is one that the colour-blind can read; its lightest tenth, faint on white, is left out.
+
+def start_colours(starts: list[float]) -> dict[float, Any]:
+    """Return a colour for each start of t, from dark for the highest to light; each start looks the same everywhere.
+
+    Colours follow the rank of the starts, not their value, so that close starts can be told apart as well as others.
+    The colour map (viridis) suits colour-blind readers; its lightest tenth, which is faint on white, is left out.
     """
     distinct = sorted(set(starts))
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(distinct)))
@@ -107,7 +122,7 @@ def start_colours(starts: list[float]) -> dict[float, Any]:
 def _line(panel: Axes, rows: pd.DataFrame, colour: Any) -> None:
     learned = rows[rows["metric"] == "t"].sort_values("epoch")
     decayed = rows[rows["metric"] == "t_without_gradient"].sort_values("epoch")
-    # A marker where a line would have no length.
+    # Use a marker if the line would have no length.
     marker = "o" if len(learned) == 1 else None
     panel.plot(decayed["epoch"], decayed["mean"], color=colour, linestyle=DASHES, linewidth=0.9, marker=marker)
     panel.plot(learned["epoch"], learned["mean"], color=colour, marker=marker)
@@ -117,7 +132,7 @@ def _line(panel: Axes, rows: pd.DataFrame, colour: Any) -> None:
 
 
 def _legend(figure: Figure, colours: dict[float, Any]) -> None:
-    """Name the starts of t from top to bottom, as their lines begin, then what dashes and shade mean."""
+    """List the starts of t from top to bottom, in the order in which the lines begin, then explain dashes and shade."""
     lines: dict[str, Any] = {f"{start:g}": Line2D([], [], color=colour) for start, colour in colours.items()}
     lines["without gradient\nfrom data"] = Line2D([], [], color="#555555", linestyle=DASHES, linewidth=0.9)
     lines["where $t$ ended\nin the paper"] = Patch(color=BAND, alpha=0.4, linewidth=0)

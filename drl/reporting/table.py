@@ -6,10 +6,10 @@ import importlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from drl.config.drawings import ItemJob
 from drl.files import atomic
+from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
@@ -57,32 +57,35 @@ class Sheet:
         )
 
 
-def table(item: str, metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: str) -> None:
-    """Write `out` (CSV: one number a row), Markdown, LaTeX and run card beside it.
+def demo_remark(settings: ItemJob) -> str:
+    """Return what a table's caption adds at demo scale: that the numbers prove nothing."""
+    return " Demo scale: a machinery check, not evidence." if settings.scale == "demo" else ""
+
+
+def run(job: Job[ItemJob]) -> None:
+    """Write the item's CSV (one number per row), and Markdown, LaTeX and run card beside it.
 
     Args:
-        item: Name of the item.
-        metrics: CSV files of its study.
-        out: The CSV file.
-        settings: `drawn_by` names the module of drl.reporting that makes it; the rest is for that module.
-        code: Digest of the code, for the card.
+        job: Its inputs `metrics` are the CSV files of the item's studies; its settings name the module that makes the
+            table, which takes them too.
 
     Raises:
         UserError: If a metrics file is missing, cut off, changed, or has no rows of this item.
     """
-    started = time.monotonic()
-    module = importlib.import_module(f"drl.reporting.{settings['drawn_by']}")
+    started, settings = time.monotonic(), job.settings
+    item, metrics = str(job.about.get("item", job.study)), job.inputs["metrics"]
+    module = importlib.import_module(f"drl.reporting.{settings.drawn_by}")
     inputs = check_inputs(metrics)
     numbers = module.table(read_all(metrics), settings)
     sheet: Sheet = module.sheet(numbers, settings)
-    files = [out, out.with_suffix(".md"), out.with_suffix(".tex")]
-    with job_lock(item, out):
+    files = [job.out, job.out.with_suffix(".md"), job.out.with_suffix(".tex")]
+    with job_lock(item, job.out):
         with atomic(files[0]) as csv, atomic(files[1]) as markdown, atomic(files[2]) as latex:
             numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
             markdown.write_text(sheet.markdown(), encoding="utf-8")
             latex.write_text(sheet.latex(), encoding="utf-8")
         seconds = round(time.monotonic() - started, 2)
-        write_card("table", files, settings, code, inputs=inputs, item=item, seconds=seconds)
+        write_card(job.study, files, settings.slice(), job.code_digest, inputs=inputs, item=item, seconds=seconds)
 
 
 _ESCAPES = {

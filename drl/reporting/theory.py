@@ -1,32 +1,48 @@
-"""Eq. 6 and Proposition 2.1 on a mixture whose score is known: losses against their constant, codes against an AE's."""
+"""Eq. 6 and Proposition 2.1 on a mixture with a known score: losses against the constant, codes against an AE's."""
 
 from __future__ import annotations
 
 import string
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drl.config.drawings import ItemJob
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "t", "metric"]
 BEST = "best_t"
 CONSTANT, UNCONDITIONAL = "#000000", "#E69F00"
+CAPTION = """
+A mixture of {{ components }} Gaussians in {{ dimensions }} dimensions, of {{ classes }} classes, whose score is known
+at every *t*. (a), (b) Denoising losses, weighted with sigma(*t*)² and half the sum over entries, beside the constant
+of Eq. 6, which is the loss of the exact score: a score model without a code cannot go below it, one with the code
+*E(x_0, t)* of Eq. 9 can. (c), (d) Proposition 2.1: classes, and *x_0* itself, read from codes of {{
+studies.theory.code_size }} entries by {{ studies.theory.neighbours }} nearest neighbours, for DRL at each *t* and for
+an autoencoder with the same encoder. At *t* = 1 the two learn the same; another *t* can be better. The classes are
+details of *x_0*, by choice, so that what denoising asks of a code differs over *t*.
+
+Each training takes {{ studies.theory.steps }} steps, with {{ {"edm": "EDM's", "paper": "the
+paper's"}[studies.theory.objective] }} preconditioning and weighting; each expectation is over {{ studies.theory.draws
+}} draws. Lines are means, bands one standard deviation over seeds. Constants and kernels are exact at any scale; how
+close models come to them depends on steps and seeds. The CSV beside the figure also has the closed forms of both
+kernels against a simulation, and the identity of Eq. 6 for the trained model. Kernel: the authors', whose variance is
+sigma(*t*)², where the paper writes sigma(*t*)² - sigma(0)².
+"""
 
 
-def table(frame: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
-    """Return mean and deviation over seeds of all that was measured.
+def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    """Return mean and deviation over seeds of everything that was measured.
 
-    Added are `relative_excess`, the excess of a loss over the constant in percent of the constant, and `best_t`, the t
-    that validation chose; rows of that t, arm `best_t`, have no t of their own, because seeds choose different ones.
+    Two metrics are added: `relative_excess`, the excess of a loss over the constant in percent of the constant, and
+    `best_t`, the t chosen on validation. Rows with arm `best_t` have no t, because seeds choose different ones.
 
     Args:
         frame: Rows of drl.theory.study.
-        settings: For `draw`.
+        settings: Settings of `draw`.
     """
     best = frame["arm"] == BEST
     chosen = frame[best & (frame["metric"] == "test_accuracy")]
@@ -46,15 +62,15 @@ def _relative_excess(frame: pd.DataFrame) -> pd.DataFrame:
     return excess.assign(metric="relative_excess", value=shares)
 
 
-def draw(numbers: pd.DataFrame, settings: dict[str, Any]) -> Figure:
+def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     """Draw four panels over t: losses, losses relative to the constant, accuracy, reconstruction error.
 
     Args:
-        numbers: What `table` gave.
-        settings: `recipes` are pairs of name and legend name, in order.
+        numbers: Result of `table`.
+        settings: Recipes with their legend names.
     """
     style.apply()
-    names = dict(settings["recipes"])
+    names = dict(settings.recipes)
     size = (2 * style.PANEL_WIDTH + 0.9, 2 * style.PANEL_HEIGHT + 0.4)
     figure, axes = plt.subplots(2, 2, figsize=size, squeeze=False)
     _losses(axes[0, 0], numbers, names)
@@ -126,7 +142,7 @@ def _line(panel: Axes, rows: pd.DataFrame, recipe: str, names: dict[str, str]) -
 
 
 def _flat(panel: Axes, numbers: pd.DataFrame, recipe: str, metric: str, names: dict[str, str]) -> None:
-    """Draw what has no t as a level with a band of one deviation."""
+    """Draw numbers without t as a horizontal line with a band of one deviation."""
     row, look = _rows(numbers, recipe, metric).iloc[0], style.of(names[recipe], [])
     panel.axhline(row["mean"], color=look.colour, linestyle=look.dashes, label=names[recipe])
     panel.axhspan(row["mean"] - row["sd"], row["mean"] + row["sd"], color=look.colour, alpha=0.2, linewidth=0)

@@ -1,4 +1,4 @@
-"""Mean and variance of p(x_t | x_0) in closed form, against a simulation of dx = f dt + g dw."""
+"""Compare the closed-form mean and variance of p(x_t | x_0) with a simulation of dx = f dt + g dw."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ X_0 = 1.0  # a pixel one deviation from the mean
 
 @dataclass(frozen=True)
 class KernelErrors:
-    """What a simulation and the closed form differ by at one t, relative to the closed form.
+    """Differences between a simulation and the closed form at one t, relative to the closed form.
 
     Attributes:
         t: The time.
-        mean: Difference of the means over the root mean square of x_t.
-        mean_error: Standard error of that, of drawing alone.
-        variance: Difference of the variances over the variance.
-        variance_error: Standard error of that, of drawing alone.
+        mean: Difference of the means, divided by the root mean square of x_t.
+        mean_error: Standard error of `mean` from the finite number of paths.
+        variance: Difference of the variances, divided by the variance.
+        variance_error: Standard error of `variance` from the finite number of paths.
     """
 
     t: float
@@ -35,16 +35,16 @@ class KernelErrors:
 def kernel_errors(
     sde: SDE, times: Sequence[float], paths: int, steps: int, generator: torch.Generator
 ) -> Iterator[KernelErrors]:
-    """Simulate paths from x_0 = 1 by Euler-Maruyama, and compare them with the kernel at some times.
+    """Simulate paths from x_0 = 1 by Euler-Maruyama, and compare them with the kernel at the given times.
 
-    Paths start from the kernel at t = 0, whose noise is sigma_min under VE (authors' code), not 0 (paper).
+    Paths start from the kernel at t = 0, whose noise under VE is sigma_min (authors' code), not 0 (paper).
 
     Args:
-        sde: Its drift and diffusion are simulated, its mean factor and deviation compared with.
-        times: In [0, 1]; each is met by the nearest step, and compared there.
-        paths: How many.
-        steps: From t = 0 to 1.
-        generator: Of the increments.
+        sde: The SDE. Its drift and diffusion are simulated and compared with its mean factor and deviation.
+        times: Times in [0, 1]; the comparison is at the step nearest to each.
+        paths: Number of paths.
+        steps: Number of steps from t = 0 to 1.
+        generator: Source of the increments.
     """
     start = torch.zeros(paths, dtype=torch.float64)
     x = perturb(sde, X_0 + start, start, torch.randn(paths, generator=generator, dtype=torch.float64))
@@ -58,7 +58,7 @@ def kernel_errors(
 def _compare(sde: SDE, named: float, t: torch.Tensor, x: torch.Tensor) -> KernelErrors:
     mean, std = float(sde.mean_factor(t)) * X_0, float(sde.std(t))
     size, n = math.hypot(mean, std), len(x)
-    # Where the deviation is 0 (VP at t = 0) no path has moved.
+    # If the deviation is 0 (VP at t = 0), no path has moved.
     variance = float(x.var()) / std**2 - 1 if std else float(x.var())
     return KernelErrors(
         named,

@@ -1,4 +1,4 @@
-"""Expectations over x_0 and noise at one t: the constant of Eq. 6, and losses of models on the same draws."""
+"""Estimate the constant of Eq. 6 at one t, and the losses of models on the same draws of x_0 and noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from drl.diffusion.sde import SDE, perturb
 from drl.theory.mixture import Mixture
 from drl.theory.models import REDUCTION, ScoreModel
 
-BLOCK = 5000  # draws at once, so that memory does not grow with their number
+BLOCK = 5000  # draws at once, so that memory does not grow with the number of draws
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Mean:
     Attributes:
         value: The mean.
         error: Its standard error.
-        n: How many draws.
+        n: Number of draws.
     """
 
     value: float
@@ -47,8 +47,8 @@ class Draws:
         sde: The kernel.
         t: Scalar.
         x_0: [n, d].
-        noise: z, likewise.
-        x_t: What they make.
+        noise: z [n, d].
+        x_t: The perturbed x_0 [n, d].
         score: grad log p_t(x_t).
     """
 
@@ -60,11 +60,11 @@ class Draws:
     score: Tensor
 
     def denoising(self, score: Tensor) -> Tensor:
-        """Return the denoising loss with lambda(t) = std(t)^2 of each draw [n], for scores [n, d]."""
+        """Return each draw's denoising loss with lambda(t) = std(t)^2 [n], for scores [n, d]."""
         return denoising_score_matching(score, self.noise, self.sde.std(self.t).expand(len(self.noise)), REDUCTION)
 
     def explicit(self, score: Tensor) -> Tensor:
-        """Return the explicit loss (paper Eq. 3) against the exact score, weighted likewise, of each draw [n]."""
+        """Return each draw's explicit loss (paper Eq. 3) against the exact score, with the same weighting [n]."""
         return reduce_entries((self.sde.std(self.t) * (score - self.score)) ** 2, REDUCTION)
 
 
@@ -79,25 +79,25 @@ def draw(mixture: Mixture, sde: SDE, t: float, n: int, generator: torch.Generato
 
 
 def constant(mixture: Mixture, sde: SDE, t: float, n: int, generator: torch.Generator) -> Mean:
-    """Estimate lambda(t) c(t), c(t) = E |grad log p_0t(x_t|x_0) - grad log p_t(x_t)|^2 (paper Eq. 6), by drawing.
+    """Estimate lambda(t) c(t), c(t) = E |grad log p_0t(x_t|x_0) - grad log p_t(x_t)|^2 (paper Eq. 6), from n draws.
 
-    It is the denoising loss of the exact score, with lambda(t) = std(t)^2 and half the sum over entries.
+    This is the denoising loss of the exact score, with lambda(t) = std(t)^2 and half the sum over entries.
     """
     blocks = draw(mixture, sde, t, n, generator)
     return Mean.of(torch.cat([block.denoising(block.score) for block in blocks]))
 
 
 def constant_by_quadrature(mixture: Mixture, sde: SDE, t: float, nodes: int) -> float:
-    """Integrate the same constant, by another formula and without random numbers.
+    """Compute the same constant with a different formula and without random numbers.
 
-    The two scores differ by m (x_0 - E[x_0|x_t]) / std^2, so that lambda c = m^2 / std^2 E tr Cov(x_0 | x_t), which
-    adds up over independent factors. Gauss-Hermite quadrature over each perturbed component of each factor.
+    The two scores differ by m (x_0 - E[x_0|x_t]) / std^2, so lambda c = m^2 / std^2 E tr Cov(x_0 | x_t). The trace is
+    a sum over independent factors. Each perturbed component of each factor is integrated by Gauss-Hermite quadrature.
 
     Args:
-        mixture: With factors of few dimensions, or of few itself.
+        mixture: A mixture of few dimensions, or a product of such mixtures.
         sde: The kernel.
         t: In [0, 1], with std(t) > 0.
-        nodes: Along each direction.
+        nodes: Number of nodes along each direction.
     """
     if mixture.factors:
         return sum(constant_by_quadrature(factor, sde, t, nodes) for factor in mixture.factors)
@@ -113,14 +113,14 @@ def constant_by_quadrature(mixture: Mixture, sde: SDE, t: float, nodes: int) -> 
 
 
 def losses(mixture: Mixture, models: dict[str, ScoreModel], t: float, n: int, generator: torch.Generator) -> Losses:
-    """Measure the denoising losses of models at t beside the constant, all on the same draws.
+    """Measure the constant and the denoising losses of models at t, all on the same draws.
 
     Args:
-        mixture: What they were trained on.
-        models: Score models by name, of one kernel.
+        mixture: The mixture that the models were trained on.
+        models: Score models by name, all with the same kernel.
         t: In [0, 1].
-        n: Draws.
-        generator: Where they come from.
+        n: Number of draws.
+        generator: Source of randomness.
     """
     sde = next(iter(models.values())).sde
     floor: list[Tensor] = []
@@ -146,9 +146,9 @@ class Losses:
     """Losses of each draw at one t.
 
     Attributes:
-        floor: Of the exact score [n]; its mean is the constant of Eq. 6.
-        denoising: Of each model [n].
-        explicit: Squared distance of each model's score to the exact one, likewise weighted [n].
+        floor: Denoising loss of the exact score [n]; its mean is the constant of Eq. 6.
+        denoising: Denoising loss of each model [n].
+        explicit: Explicit loss of each model: the weighted squared distance of its score to the exact one [n].
     """
 
     floor: Tensor
@@ -156,9 +156,9 @@ class Losses:
     explicit: dict[str, Tensor]
 
     def excess(self, name: str) -> Mean:
-        """Return how far a model's denoising loss lies above the constant; below where negative."""
+        """Return how far a model's denoising loss lies above the constant; negative if it lies below."""
         return Mean.of(self.denoising[name] - self.floor)
 
     def identity_gap(self, name: str) -> Mean:
-        """Return what Eq. 6 says is 0: denoising loss - constant - explicit loss of an unconditional model."""
+        """Return denoising loss - constant - explicit loss, which by Eq. 6 is 0 for an unconditional model."""
         return Mean.of(self.denoising[name] - self.floor - self.explicit[name])

@@ -1,6 +1,6 @@
-"""A mixture of Gaussians: its perturbed density, score and posterior in closed form, under any of the kernels.
+"""A mixture of Gaussians, with its perturbed density, score and posterior in closed form under each kernel.
 
-A component N(mu, s^2 I) that is perturbed by p(x_t | x_0) = N(m x_0, std^2 I) is N(m mu, V I), V = m^2 s^2 + std^2.
+A component N(mu, s^2 I) perturbed by p(x_t | x_0) = N(m x_0, std^2 I) becomes N(m mu, V I), with V = m^2 s^2 + std^2.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from drl.diffusion.sde import SDE
 
 @dataclass(frozen=True)
 class Mixture:
-    """Equally likely Gaussians of one deviation in all directions.
+    """Equally likely Gaussians with the same deviation in all directions.
 
     Attributes:
-        means: [K, d], float64.
-        spread: s, deviation of each component in each direction, > 0.
-        labels: Class of each component, int64 [K]; components of one class are a family.
-        factors: Mixtures of fewer dimensions, independent of each other, whose product this one is; empty where it is
-            no product.
+        means: Means of the components [K, d], float64.
+        spread: s, the standard deviation of each component in each direction, > 0.
+        labels: Class of each component, int64 [K]; several components may share a class.
+        factors: Independent mixtures of fewer dimensions whose product this mixture is; empty if it is not a product.
     """
 
     means: Tensor
@@ -35,7 +34,7 @@ class Mixture:
 
     @property
     def dimensions(self) -> int:
-        """Entries of x."""
+        """Number of entries of x."""
         return self.means.shape[1]
 
     @property
@@ -72,7 +71,7 @@ class Mixture:
         """Return the trace of Cov(x_0 | x_t) [n]; arguments as in `log_density`."""
         m, variance = sde.mean_factor(t), self._variance(sde, t)
         within = self.dimensions * self.spread**2 * sde.std(t) ** 2 / variance
-        # Given the component, the mean is mu + m s^2 / V (x_t - m mu); only mu's part differs between components.
+        # Given the component, the mean is mu + m s^2 / V (x_t - m mu); components differ only in the terms with mu.
         weights = self._responsibilities(sde, x_t, t)
         shift = (1 - m**2 * self.spread**2 / variance) * self.means
         return within + weights @ (shift**2).sum(1) - ((weights @ shift) ** 2).sum(1)
@@ -81,7 +80,7 @@ class Mixture:
         return sde.mean_factor(t) ** 2 * self.spread**2 + sde.std(t) ** 2
 
     def _log_joint(self, sde: SDE, x_t: Tensor, t: Tensor) -> Tensor:
-        # Differences, not cdist: its shortcut through products loses the digits that small spreads need.
+        # Subtract directly: cdist may use products, which lose the digits that small spreads need.
         squares = ((x_t[:, None] - sde.mean_factor(t) * self.means) ** 2).sum(2)
         return -squares / (2 * self._variance(sde, t))
 
@@ -90,18 +89,18 @@ class Mixture:
 
 
 def circle(points: int, radius: float) -> Tensor:
-    """Return points [points, 2], float64, evenly on a circle around the origin."""
+    """Return points [points, 2], float64, evenly spaced on a circle around the origin."""
     angles = 2 * math.pi * torch.arange(points, dtype=torch.float64) / points
     return radius * torch.stack((angles.cos(), angles.sin()), 1)
 
 
 def product(planes: Sequence[Tensor], spread: float, label_plane: int) -> Mixture:
-    """Return the mixture whose coordinates are those of independent planes, one after another.
+    """Return the product of independent mixtures, with their coordinates one after another.
 
     Args:
-        planes: Means of each plane, [K_i, d_i].
-        spread: Of every component.
-        label_plane: Position of the plane whose points are the classes.
+        planes: Means of each plane's components, [K_i, d_i].
+        spread: Standard deviation of every component.
+        label_plane: Index of the plane whose points are the classes.
     """
     grids = torch.meshgrid(*(torch.arange(len(plane)) for plane in planes), indexing="ij")
     choices = [grid.flatten() for grid in grids]
@@ -114,11 +113,11 @@ def make_mixture(settings: dict[str, Any]) -> Mixture:
     """Build the mixture of a configuration's `studies.theory.mixture`.
 
     Args:
-        settings: `planes`: each has `points` evenly on a circle of a `radius`, relative to the others; `spread`:
-            deviation of a component, in the same units; `label_plane`.
+        settings: `planes`, each with `points` evenly spaced on a circle, whose `radius` is relative to the others;
+            `spread`, the deviation of a component in the same units; `label_plane`.
 
     Returns:
-        The mixture, scaled so that the mean variance of an entry is 1, as of standardised pixels.
+        The mixture, scaled so that entries have variance 1 on average, like standardised pixels.
     """
     planes = [circle(plane["points"], plane["radius"]) for plane in settings["planes"]]
     raw = product(planes, settings["spread"], settings["label_plane"])

@@ -1,6 +1,6 @@
-"""What is trained on a mixture: a score model without a code, one with (DRL), and an autoencoder.
+"""The models trained on a mixture: a score model without a code, one with a code (DRL), and an autoencoder.
 
-Losses, kernels and preconditioning are the project's own; only the networks are small.
+They use the losses, kernels and preconditioning of the rest of the project; only the networks are smaller.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from drl.diffusion.sde import SDE, perturb
 from drl.diffusion.times import sample_times
 from drl.theory.networks import Mlp, Timed
 
-# The project's convention, with which every loss and constant of this study is written.
+# The project's convention for every loss and constant of this study.
 REDUCTION: Reduction = "half_sum"
 SIGMA_DATA = 1.0  # mixtures are scaled to it
 
 
 class Model(nn.Module, ABC):
-    """Base of the three."""
+    """Base class of the three models."""
 
     def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int) -> None:
-        """Keep what all need.
+        """Keep what all models need.
 
         Args:
             settings: The configuration's `studies.theory`.
             sde: The kernel.
-            dimensions: Entries of x.
+            dimensions: Number of entries of x.
         """
         super().__init__()
         self.settings, self.sde, self.dimensions = settings, sde, dimensions
 
     def timed(self, entries: int, out: int) -> Timed:
-        """Return a network that is told the noise level."""
+        """Return a network that gets the noise level as input."""
         return Timed(entries, out, **self.settings["network"])
 
     @abstractmethod
     def objective(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
-        """Return what training minimises, a scalar, for x_0 [n, d]."""
+        """Return the scalar loss that training minimises, for x_0 [n, d]."""
 
 
 class Coder(Model):
@@ -65,12 +65,12 @@ class ScoreModel(Model):
     """A score network s(x_t, t), trained by denoising score matching (paper Eq. 4)."""
 
     def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int, code_size: int = 0) -> None:
-        """Build the score network; it also takes a code of `code_size` entries."""
+        """Build the score network, which also takes a code of `code_size` entries."""
         super().__init__(settings, sde, dimensions)
         self.network = self.timed(dimensions + code_size, dimensions)
 
     def code(self, x_0: Tensor, t: Tensor) -> Tensor | None:
-        """Return what the score of noisy x_0 [n, d] is conditional on: here nothing."""
+        """Return the code of x_0 [n, d] that the score is conditional on; here None."""
         return None
 
     def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
@@ -103,7 +103,7 @@ class ConditionalScoreModel(ScoreModel, Coder):
     """DRL: a score s(x_t, t, E(x_0, t)) and its encoder (paper Eq. 9)."""
 
     def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int) -> None:
-        """Build score network and encoder; arguments as in Model."""
+        """Build the score network and the encoder; arguments as in Model."""
         super().__init__(settings, sde, dimensions, settings["code_size"])
         self.encoder = self.timed(dimensions, settings["code_size"])
 
@@ -112,23 +112,23 @@ class ConditionalScoreModel(ScoreModel, Coder):
         return self.encode(x_0, t)
 
     def objective(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the weighted denoising loss at random times, and the penalty on the codes."""
+        """Return the weighted denoising loss at random times plus the penalty on the codes."""
         loss, z = self.denoising(x_0, generator)
         assert z is not None
         return loss + self.penalty(z)
 
 
 class Autoencoder(Coder):
-    """The encoder of DRL, always told t = 1, and a decoder D(z) as wide and deep as the score network."""
+    """DRL's encoder, always at t = 1, and a decoder D(z) as wide and deep as the score network."""
 
     def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int) -> None:
-        """Build encoder and decoder; arguments as in Model."""
+        """Build the encoder and the decoder; arguments as in Model."""
         super().__init__(settings, sde, dimensions)
         network, code_size = settings["network"], settings["code_size"]
         self.encoder = self.timed(dimensions, code_size)
         self.decoder = Mlp([code_size, *[network["hidden"]] * network["depth"], dimensions])
 
     def objective(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the squared error of the reconstruction, and the penalty on the codes; nothing is random."""
+        """Return the squared error of the reconstruction plus the penalty on the codes; nothing is random."""
         z = self.encode(x_0, torch.ones(len(x_0)))
         return reduce_entries((self.decoder(z) - x_0) ** 2, REDUCTION).mean() + self.penalty(z)

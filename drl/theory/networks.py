@@ -1,4 +1,4 @@
-"""Small networks on vectors: an encoder E(x_0, t), a score network, a decoder, all of the same kind."""
+"""Small networks on vectors, used as encoder E(x_0, t), score network and decoder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from drl.models.embeddings import FourierEmbedding
 
 
 class Mlp(nn.Module):
-    """A perceptron with SiLU between its layers.
+    """A multilayer perceptron with SiLU between its layers.
 
     Args:
-        sizes: Of the input, the hidden layers and the output.
+        sizes: Widths of the input, the hidden layers and the output.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -34,15 +34,15 @@ class Mlp(nn.Module):
 
 
 class Timed(nn.Module):
-    """A perceptron of a vector, and a code where there is one, whose hidden layers the noise level scales and shifts.
+    """A multilayer perceptron on a vector and an optional code. The noise level scales and shifts its hidden layers.
 
     Args:
-        entries: Of x and the code together.
-        out: Of the output.
+        entries: Number of entries of x and the code together.
+        out: Number of entries of the output.
         hidden: Width of the hidden layers.
-        depth: How many there are.
-        frequencies: How many Fourier features the logarithm of the noise has, half of them sines.
-        fourier_scale: Deviation of their frequencies, per unit of the logarithm.
+        depth: Number of hidden layers.
+        frequencies: Number of Fourier features of the logarithm of the noise, half of them sines.
+        fourier_scale: Standard deviation of their frequencies, per unit of the logarithm.
     """
 
     def __init__(self, entries: int, out: int, hidden: int, depth: int, frequencies: int, fourier_scale: float) -> None:

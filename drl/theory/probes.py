@@ -1,7 +1,7 @@
-"""What codes are worth downstream: classes and x_0 read from them by k nearest neighbours.
+"""Measure how useful codes are downstream: predict classes and x_0 from them by k nearest neighbours.
 
-Neighbours need no training of their own and no choice of a rate, so that codes alone differ between methods; where
-classes lie in a code does not matter, only whether they are apart.
+Nearest neighbours need no training and no learning rate, so only the codes differ between methods. What counts is
+whether classes are separated in the codes, not where they lie.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Part = tuple[Tensor, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read from codes.
+    """Results of the predictions from codes.
 
     Attributes:
-        val_accuracy: Percent of the classes of the validation codes.
-        test_accuracy: Percent of those of the test codes.
-        reconstruction_error: Mean squared error of x_0 read from test codes, over the variance of x_0: 0 is all of it,
-            1 nothing.
+        val_accuracy: Accuracy of the class on validation codes, in percent.
+        test_accuracy: Accuracy of the class on test codes, in percent.
+        reconstruction_error: Mean squared error of x_0 predicted from test codes, divided by the variance of x_0: 0 for
+            a perfect prediction, 1 if the codes say nothing.
     """
 
     val_accuracy: float
@@ -38,7 +38,7 @@ class Reading:
 
 
 class Probes:
-    """Samples of a mixture, split in three, and probes on whatever codes they are given."""
+    """Samples of a mixture, split into three parts, and probes on given codes of them."""
 
     def __init__(
         self, mixture: Mixture, sizes: tuple[int, int, int], neighbours: int, generator: torch.Generator
@@ -46,20 +46,20 @@ class Probes:
         """Draw the samples.
 
         Args:
-            mixture: Where from.
-            sizes: Of train, validation and test.
-            neighbours: Of each probe.
-            generator: Of the draws.
+            mixture: The mixture to draw from.
+            sizes: Number of training, validation and test samples.
+            neighbours: Number of neighbours that each probe uses.
+            generator: Source of randomness.
         """
         self.variance, self.neighbours = mixture.variance, neighbours
         self.train, self.validation, self.test = (_part(mixture, size, generator) for size in sizes)
 
     @torch.no_grad()
     def read(self, encode: Callable[[Tensor], Tensor]) -> Reading:
-        """Fit both probes on codes of the training samples and ask them about the others.
+        """Fit both probes on codes of the training samples and evaluate them on the others.
 
         Args:
-            encode: Makes codes [n, c] of x_0 [n, d], float32.
+            encode: Function from x_0 [n, d] to codes [n, c], float32.
         """
         scaler = StandardScaler()
         train = scaler.fit_transform(encode(self.train[0].float()).double().numpy())

@@ -1,17 +1,17 @@
-"""`drl theory`: Eq. 6, the kernels and Proposition 2.1 on a mixture whose score is known, for one seed.
+"""`drl theory`: test Eq. 6, the kernels and Proposition 2.1 on a mixture with a known score, for one seed.
 
-Rows, by `recipe` (drl.config.theory.RECIPES, and the kernels `ve` and `vp`):
+The rows, by `recipe` (drl.config.theory.RECIPES, and the kernels `ve` and `vp`):
 
-- exact, each t: `constant`, lambda(t) c(t) of Eq. 6, with `constant_se`, and by quadrature `constant_quadrature`.
-  Without t: what the probes read from x_0 itself.
-- unconditional, each t: `denoising_loss`, with `_se`; `excess` over the constant on the same draws, with `_se`;
-  `explicit_loss`; `identity_gap`, excess - explicit_loss, with `_se`.
-- drl, each t: the first three; `val_accuracy` and `test_accuracy` of the class read from codes, in percent, and
-  `reconstruction_error`, the share of the variance of x_0 that reading it from codes leaves. Arm `best_t`: the same at
-  the t of the best validation accuracy. ae, without t: the same of the autoencoder.
-- ve, vp, each t: `mean_error` and `variance_error` of the closed form, with `_se`, relative. vp also: the constant.
+- exact, for each t: `constant`, which is lambda(t) c(t) of Eq. 6, with `constant_se`; `constant_quadrature`, the same
+  by quadrature. Rows without t: what the probes read from x_0 itself.
+- unconditional, for each t: `denoising_loss`, with `_se`; `excess` over the constant on the same draws, with `_se`;
+  `explicit_loss`; `identity_gap`, which is excess - explicit_loss, with `_se`.
+- drl, for each t: the first three; `val_accuracy` and `test_accuracy` of the class predicted from codes, in percent;
+  `reconstruction_error`, the share of the variance of x_0 that a prediction from codes does not explain. Arm `best_t`
+  has the same at the t with the best validation accuracy. ae, without t: the same for the autoencoder.
+- ve, vp, for each t: relative `mean_error` and `variance_error` of the closed form, with `_se`. vp also: the constant.
 
-All losses and constants are weighted with lambda(t) = std(t)^2 and half the sum over the entries of x.
+All losses and constants are weighted with lambda(t) = std(t)^2 and are half the sum over the entries of x.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ Rows = Iterator[dict[str, Any]]
 def theory(
     about: Mapping[str, Any], out: Path, settings: dict[str, Any], code: str, threads: int | None = None
 ) -> None:
-    """Train the models of one seed, measure, and write `out` and the run card.
+    """Train the models of one seed, measure them, and write `out` and the run card.
 
-    The processor does it on any machine: networks of a few thousand weights leave a GPU waiting.
+    This always runs on the CPU, because networks of a few thousand weights would leave a GPU idle.
 
     Args:
         about: Scale, dataset and seed, which all rows share.
-        out: The CSV file.
-        settings: drl.pipeline.slices.theory.
-        code: Digest of the code, for the card.
-        threads: CPU threads.
+        out: Path of the CSV file.
+        settings: Result of drl.pipeline.slices.theory.
+        code: Digest of the code, for the run card.
+        threads: Number of CPU threads.
     """
     started, placement = time.monotonic(), place("cpu", "fp32", "off", threads)
     title = f"theory on {about['dataset']}, seed {about['seed']}"
@@ -100,7 +100,7 @@ def _kernel(settings: dict[str, Any], seed: int, name: str, sde: SDE) -> Rows:
 def _constant_under_vp(settings: dict[str, Any], seed: int, mixture: Mixture, sde: SDE) -> Rows:
     for t in settings["t"]:
         if float(sde.std(torch.tensor(t))) == 0:
-            continue  # nothing is noisy, and there is no score to match
+            continue  # there is no noise, and no score to match
         draws = generator(seed, f"theory, draws under vp at {t}")
         yield from _mean("vp", t, "constant", constant(mixture, sde, t, settings["draws"], draws))
         integrated = constant_by_quadrature(mixture, sde, t, settings["nodes"])

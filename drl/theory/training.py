@@ -1,4 +1,4 @@
-"""Training of the models of a mixture, on fresh samples at every step."""
+"""Train the models of a mixture, on fresh samples at every step."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OPTIMISER = {"schedule": "cosine", "gradient_clip": 1.0, "betas": (0.9, 0.999), 
 
 
 class Training:
-    """A training that goes on step by step.
+    """A training that advances step by step.
 
     Attributes:
-        model: What is trained.
+        model: The model in training.
     """
 
     def __init__(self, recipe: str, mixture: Mixture, sde: SDE, settings: dict[str, Any], seed: int) -> None:
@@ -29,12 +29,12 @@ class Training:
 
         Args:
             recipe: A key of MODELS.
-            mixture: Where samples come from.
+            mixture: Source of the samples.
             sde: The kernel.
             settings: The configuration's `studies.theory`.
-            seed: Of weights, samples, times and noise.
+            seed: Seed of weights, samples, times and noise.
         """
-        # Layers of torch take their first weights from the default generator alone.
+        # torch's layers draw their initial weights from the default generator only.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, f"theory, weights of {recipe}"))
             self.model = MODELS[recipe](settings, sde, mixture.dimensions)
@@ -46,7 +46,7 @@ class Training:
         )
 
     def advance(self) -> float:
-        """Make one step and return its loss."""
+        """Do one training step and return its loss."""
         x_0, _ = self.mixture.sample(self.batch_size, self.samples)
         loss = self.model.objective(x_0.float(), self.noise)
         loss.backward()
@@ -56,7 +56,7 @@ class Training:
 
 
 def trained(recipe: str, mixture: Mixture, sde: SDE, settings: dict[str, Any], seed: int) -> Model:
-    """Train a model to its end and return it for evaluation; arguments as in `Training`."""
+    """Train a model completely and return it in evaluation mode; arguments as in `Training`."""
     training = Training(recipe, mixture, sde, settings, seed)
     with Reporter(f"theory {recipe}, seed {seed}", settings["steps"], unit="steps") as reporter:
         for _ in range(settings["steps"]):

@@ -1,4 +1,4 @@
-"""Run cards as the report quotes them: which commit made a result, and whether it is behind what was measured."""
+"""What the report quotes from run cards: which commit made a result, and whether newer measurements exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drl.records.run_card import read_card
 
 
 def card_of(result: Path) -> dict[str, Any]:
-    """Return a result's run card; empty where there is none that can be read, such as of results from elsewhere."""
+    """Return a result's run card, or an empty one if it cannot be read, as for results from elsewhere."""
     try:
         return read_card(Path(f"{result}.json"))
     except UserError:
@@ -20,18 +20,18 @@ def card_of(result: Path) -> dict[str, Any]:
 
 
 def commit(card: Mapping[str, Any]) -> str:
-    """Return the commit that made a result: `0123456789ab`, with a remark if the code had changes."""
+    """Return the commit that made a result, `0123456789ab`, with a remark if the code had uncommitted changes."""
     git = card.get("git") or {}
     changed = " with changes" if git.get("dirty") else ""
     return f"{(git.get('commit') or 'not known')[:12]}{changed}"
 
 
 def newer(result: Path, files: Iterable[Path]) -> int:
-    """Count the files that a result would be made of now and was not: measured since, or measured again.
+    """Count the input files that were written or rewritten after a result was made.
 
     Args:
-        result: Such as results/lite/claims.csv.
-        files: What it is made of; those that are not there do not count.
+        result: A result file, such as results/lite/claims.csv.
+        files: Its input files; missing ones are not counted.
     """
     inputs = card_of(result).get("inputs", {})
     known = {(result.parent / name).resolve(): digest for name, digest in inputs.items()}

@@ -1,4 +1,4 @@
-"""`drl compare`: every number of Tables 1 to 6 beside ours."""
+"""`drl compare`: compare every number of Tables 1 to 6 with ours."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
+from drl.config.drawings import CompareJob
+from drl.config.verdict import ToleranceSettings
 from drl.errors import UserError
 from drl.files import atomic
+from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS, DIFFERENCES
-from drl.reporting.paper_values import paper_values
+from drl.reporting.paper_values import PRIORS, paper_values
 from drl.verdict.comparison_page import AGREES, CLOSED_FORM, DIFFERS, NOT_COMPARABLE, NOT_RUN, counted
-from drl.verdict.of_paper import NAMES, PRIORS
+from drl.verdict.of_paper import NAMES
 
 TABLES = (1, 2, 3, 4, 5, 6)
 OWN_NAMES = {
@@ -29,15 +31,15 @@ OWN_NAMES = {
     "fid_20k": "fid",
     "sigma_t_init": "sigma",
 }
-DIFFERENCE = "improvement_pct_points"  # of two runs
-IMAGES = 20_000  # samples of the paper's FID
-ROUNDING = 0.005  # sigma(t_init) is printed with two digits
-WIDEST = 3.0  # times the configured tolerance: else runs that scatter, or two of them, would agree with anything
+DIFFERENCE = "improvement_pct_points"  # a difference of two runs
+IMAGES = 20_000  # number of samples of the paper's FID
+ROUNDING = 0.005  # sigma(t_init) is printed with two decimals
+WIDEST = 3.0  # multiple of the configured tolerance; without it, scattered runs would agree with anything
 
 
 @dataclass(frozen=True)
 class Own:
-    """Our number: on which dataset, mean, deviation and count."""
+    """Our number: its dataset, mean, deviation and count."""
 
     dataset: str
     mean: float
@@ -45,54 +47,50 @@ class Own:
     n: int
 
 
-def compare(tables: Sequence[Path], out: Path, settings: dict[str, Any], code: str) -> str:
-    """Write `out` (comparison.csv) and its run card.
+def run(job: Job[CompareJob]) -> str:
+    """Write comparison.csv and its run card.
 
     Args:
-        tables: The CSV files of Tables 1 to 6; those that are not there were not run.
-        out: The CSV file.
-        settings: As `comparison` has them.
-        code: Digest of the code, for the card.
+        job: Its inputs `tables` are the CSV files of Tables 1 to 6; missing ones count as not run.
 
     Returns:
         One line that counts the verdicts.
 
     Raises:
-        UserError: If a file was changed or is not named after a table.
+        UserError: If a file was changed, or is not named after a table.
     """
-    started = time.monotonic()
+    started, tables = time.monotonic(), job.inputs["tables"]
     known = [f"table_{number}" for number in TABLES]
     for path in tables:
         if path.stem not in known:
-            raise UserError(f"compare: {path} is no table of the paper by its name; give table_1.csv to table_6.csv")
+            raise UserError(f"compare: {path} is not named after a table of the paper; give table_1.csv to table_6.csv")
     there = [path for path in tables if path.is_file()]
     inputs = check_inputs(there)
-    frame = comparison({path.stem: pd.read_csv(path) for path in there}, settings)
-    with job_lock("compare", out):
-        with atomic(out) as csv:
+    frame = comparison({path.stem: pd.read_csv(path) for path in there}, job.settings)
+    with job_lock(job.study, job.out):
+        with atomic(job.out) as csv:
             frame.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
         seconds = round(time.monotonic() - started, 2)
-        write_card("compare", [out], settings, code, inputs=inputs, seconds=seconds)
-    return f"{out}: {counted(frame)}"
+        write_card(job.study, [job.out], job.settings.slice(), job.code_digest, inputs=inputs, seconds=seconds)
+    return f"{job.out}: {counted(frame)}"
 
 
-def comparison(tables: Mapping[str, pd.DataFrame], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a row for each of the paper's numbers.
+def comparison(tables: Mapping[str, pd.DataFrame], settings: CompareJob) -> pd.DataFrame:
+    """Return one row for each of the paper's numbers.
 
     Args:
-        tables: What `drl table` made, by name.
-        settings: `scale`; `datasets`: of each table; `tolerance` and `confidence` (drl.config.verdict); `extractor` and
-            `images` of Table 6.
+        tables: The tables that `drl table` made, by name.
+        settings: Which datasets the tables are of, and how far numbers may lie apart.
 
     Returns:
         table, dataset, labels, method, variant, metric and published as in config/paper_values.csv; our_dataset, ours,
-        sd, n, difference (ours less published), tolerance, verdict and why.
+        sd, n, difference (ours minus published), tolerance, verdict and why.
     """
     rows: list[dict[str, Any]] = []
     for number in TABLES:
         name = f"table_{number}"
         for printed in _printed(number):
-            own = _own(tables.get(name), number, printed, settings["datasets"].get(name, []))
+            own = _own(tables.get(name), number, printed, settings.datasets.get(name, []))
             rows.append({**printed, **_verdict(own, name in tables, number, printed, settings)})
     return pd.DataFrame(rows)
 
@@ -107,7 +105,7 @@ def _printed(number: int) -> Iterator[dict[str, Any]]:
 
 
 def _own(table: pd.DataFrame | None, number: int, printed: Mapping[str, Any], datasets: Sequence[str]) -> Own | None:
-    """Find our number: on the paper's dataset, or else with as many labels on the one that stands in for it."""
+    """Find our number on the paper's dataset, or else on the dataset that replaces it, with equally many labels."""
     if table is None:
         return None
     rows = table[table["metric"] == OWN_NAMES[printed["metric"]]]
@@ -133,7 +131,7 @@ def _arms(number: int, metric: str) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _verdict(
-    own: Own | None, made: bool, number: int, printed: Mapping[str, Any], settings: Mapping[str, Any]
+    own: Own | None, made: bool, number: int, printed: Mapping[str, Any], settings: CompareJob
 ) -> dict[str, Any]:
     empty = dict.fromkeys(("our_dataset", "ours", "sd", "n", "difference", "tolerance"))
     if own is None:
@@ -147,43 +145,43 @@ def _verdict(
     return row | {"difference": apart, "tolerance": allowed, "verdict": verdict, "why": why}
 
 
-def _why_not_run(made: bool, number: int, settings: Mapping[str, Any]) -> str:
+def _why_not_run(made: bool, number: int, settings: CompareJob) -> str:
     if not made:
         return f"Table {number} has not been made"
-    scale, shown = settings["scale"], ", ".join(settings["datasets"].get(f"table_{number}", []))
+    scale, shown = settings.scale, ", ".join(settings.datasets.get(f"table_{number}", []))
     return f"at scale {scale} Table {number} is of {shown}, with other numbers of labels or fewer arms"
 
 
-def _incomparable(own: Own, printed: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Say why two numbers cannot be compared; empty if they can."""
+def _incomparable(own: Own, printed: Mapping[str, Any], settings: CompareJob) -> str:
+    """Return why two numbers cannot be compared; empty if they can."""
     if printed["metric"] == CLOSED_FORM:
         return ""
     reasons = []
     if own.dataset not in DATASETS:
         reasons.append(f"{own.dataset} in place of {printed['dataset'] or 'CIFAR-10'}")
-    if settings["scale"] != "paper":
-        reasons.append(f"networks and steps of scale {settings['scale']}")
+    if settings.scale != "paper":
+        reasons.append(f"networks and steps of scale {settings.scale}")
     if printed["metric"] == "fid_20k":
-        if settings["extractor"] != "inception":
+        if settings.extractor != "inception":
             reasons.append("not Inception's features")
-        if settings["images"] != IMAGES:
-            reasons.append(f"{settings['images']} samples, not {IMAGES}")
+        if settings.images != IMAGES:
+            reasons.append(f"{settings.images} samples, not {IMAGES}")
     return "; ".join(reasons)
 
 
-def tolerance(own: Own, printed: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[float, str]:
-    """Return how far ours may lie from the paper's single run, and what decided that.
+def tolerance(own: Own, printed: Mapping[str, Any], settings: CompareJob) -> tuple[float, str]:
+    """Return how far our number may lie from the paper's single run, and the reason for this tolerance.
 
-    The configured tolerance, for a difference of two runs sqrt(2) times that. Of several runs of ours, what one more of
-    them may give, where that is wider: Student's quantile times the deviation times sqrt(1 + 1/n), up to WIDEST times
-    the configured tolerance.
+    It is the configured tolerance, or sqrt(2) times that for a difference of two runs. With several runs of ours, it is
+    the range expected for one more run if that is wider: Student's quantile times the deviation times sqrt(1 + 1/n), up
+    to WIDEST times the configured tolerance.
     """
     if printed["metric"] == CLOSED_FORM:
         return ROUNDING + 1e-9, "closed form, to the printed digits"
-    least = _configured(printed, settings["tolerance"])
+    least = _configured(printed, settings.tolerance)
     if own.n < 2:
         return least, "configured tolerance"
-    quantile = float(stats.t.ppf((1 + settings["confidence"]) / 2, own.n - 1))
+    quantile = float(stats.t.ppf((1 + settings.confidence) / 2, own.n - 1))
     one_more = quantile * own.sd * math.sqrt(1 + 1 / own.n)
     if one_more <= least:
         return least, "configured tolerance"
@@ -192,8 +190,8 @@ def tolerance(own: Own, printed: Mapping[str, Any], settings: Mapping[str, Any])
     return one_more, "scatter of our runs"
 
 
-def _configured(printed: Mapping[str, Any], allowed: Mapping[str, float]) -> float:
+def _configured(printed: Mapping[str, Any], allowed: ToleranceSettings) -> float:
     if printed["metric"] == "fid_20k":
-        return float(allowed["fid"] * printed["published"])
-    least = allowed["few_labels"] if int(printed["labels"]) <= allowed["few"] else allowed["accuracy"]
-    return float(least * math.sqrt(2) if printed["metric"] == DIFFERENCE else least)
+        return float(allowed.fid * printed["published"])
+    least = allowed.few_labels if int(printed["labels"]) <= allowed.few else allowed.accuracy
+    return least * math.sqrt(2) if printed["metric"] == DIFFERENCE else least

@@ -1,4 +1,4 @@
-"""The comparison as people read it: how many numbers agree, and how far off they are."""
+"""The comparison as text: how many numbers agree, and how far off they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from drl.verdict.rst import list_table
 
 AGREES, DIFFERS, NOT_RUN, NOT_COMPARABLE = "agrees", "differs", "not run", "not comparable at this scale"
 VERDICTS = (AGREES, DIFFERS, NOT_COMPARABLE, NOT_RUN)
-CLOSED_FORM = "sigma_t_init"  # agrees at every scale, without a run
+CLOSED_FORM = "sigma_t_init"  # agrees at every scale, without any run
 SHORT = {"fid_20k": "FID", CLOSED_FORM: "σ"}
 PLURAL = {AGREES: "agree", DIFFERS: "differ"}
 UNITS = {
@@ -28,7 +28,7 @@ def counted(frame: pd.DataFrame) -> str:
     """Count verdicts: `179 numbers: 2 agree, 177 not run; and 6 closed forms: 6 agree`.
 
     Args:
-        frame: Rows of what drl.verdict.comparison.comparison gave.
+        frame: Rows returned by drl.verdict.comparison.comparison.
     """
     closed = frame["metric"] == CLOSED_FORM
     verdicts, order = frame["verdict"].replace(PLURAL), [PLURAL.get(verdict, verdict) for verdict in VERDICTS]
@@ -38,10 +38,10 @@ def counted(frame: pd.DataFrame) -> str:
 
 
 def overview(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield a table in reStructuredText: for each table and kind of number the verdicts, and the mean distance.
+    """Yield a reStructuredText table with the verdicts and the mean distance for each table and kind of number.
 
     Args:
-        frame: As `counted`.
+        frame: As in `counted`.
     """
     rows = []
     for (number, metric), found in frame.groupby(["table", "metric"], sort=False):
@@ -53,10 +53,10 @@ def overview(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def beside(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield a table in reStructuredText: each printed number and ours, and whether they agree where they can.
+    """Yield a reStructuredText table of printed numbers and ours, and whether they agree if they can be compared.
 
     Args:
-        frame: As `counted`.
+        frame: As in `counted`.
     """
     rows = [[_name(row), f"{row['published']:g}", _ours(row)] for row in frame.to_dict("records")]
     yield from list_table(["number", "paper", "ours"], rows, [56, 16, 28])

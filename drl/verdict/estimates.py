@@ -1,4 +1,4 @@
-"""Means over replicates, differences and confidence intervals: Student's t, or Welch's where they do not pair."""
+"""Means over replicates, differences and confidence intervals: Student's t, or Welch's for unpaired samples."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 
 from scipy import stats
 
-ALONE = "mean"  # the replicate of numbers that are known as mean, deviation and count alone
+ON_THE_CURVE = "best t of each seed read off the curves of the others"  # what a reader must know of at_rank
+ALONE = "mean"  # name of the replicate if only mean, deviation and count are known
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured in one place.
+    """Measurements of one quantity.
 
     Attributes:
-        mean: Over replicates.
+        mean: Mean over replicates.
         sd: Deviation over replicates (ddof 1); 0 for a single one.
         n: Number of replicates.
-        values: Each replicate's value; empty where only mean, deviation and count are known.
+        values: Value of each replicate; empty if only mean, deviation and count are known.
     """
 
     mean: float
@@ -29,7 +30,7 @@ class Sample:
 
     @classmethod
     def of(cls, values: Mapping[str, float]) -> Sample:
-        """Summarise replicates by their names."""
+        """Summarise values of replicates, given by name."""
         numbers = list(values.values())
         mean = math.fsum(numbers) / len(numbers)
         squares = math.fsum((value - mean) ** 2 for value in numbers)
@@ -46,9 +47,9 @@ class Estimate:
 
     Attributes:
         value: The number.
-        error: Its standard error; 0 where there is one replicate, whose error is not known.
-        df: Degrees of freedom of the error; 0: not known.
-        n: Replicates, the fewer of two sides.
+        error: Its standard error; 0 with a single replicate, whose error is not known.
+        df: Degrees of freedom of the error; 0 if not known.
+        n: Number of replicates; the smaller number for a comparison of two samples.
     """
 
     value: float
@@ -57,7 +58,7 @@ class Estimate:
     n: int
 
     def interval(self, confidence: float) -> tuple[float, float] | None:
-        """Return the two-sided confidence interval; None where the error is not known."""
+        """Return the two-sided confidence interval; None if the error is not known."""
         if self.df <= 0:
             return None
         reach = float(stats.t.ppf((1 + confidence) / 2, self.df)) * self.error
@@ -65,13 +66,13 @@ class Estimate:
 
 
 def difference(first: Sample | None, second: Sample | None, paired: bool = False) -> Estimate | None:
-    """Return the mean of `first` less that of `second`; None if one was not measured.
+    """Return the mean of `first` minus that of `second`; None if one was not measured.
 
     Args:
-        first: What is subtracted from.
-        second: What is subtracted.
-        paired: Whether replicates of the same name belong together, such as one model read at two times; those that
-            one side lacks are left out. Where their values are not known the error is the largest that any pairing
+        first: The sample to subtract from.
+        second: The sample to subtract.
+        paired: Whether replicates with the same name belong together, such as one model measured at two t. Replicates
+            that one side lacks are left out. If the values are not known, the error is the largest that any pairing
             could give (a correlation of -1), so that the interval is never too narrow.
     """
     if first is None or second is None:
@@ -88,10 +89,17 @@ def difference(first: Sample | None, second: Sample | None, paired: bool = False
     )
 
 
-def ratio(first: Sample | None, second: Sample | None) -> Estimate | None:
-    """Return the mean of `first` over that of `second`, its error to first order (the delta method).
+def less(sample: Sample | None, number: float) -> Estimate | None:
+    """Return the mean of a sample less a number; None if it was not measured."""
+    if sample is None:
+        return None
+    return difference(sample, Sample(number, 0.0, sample.n, dict.fromkeys(sample.values, number)), paired=True)
 
-    None if one was not measured, or the second is 0.
+
+def ratio(first: Sample | None, second: Sample | None) -> Estimate | None:
+    """Return the mean of `first` divided by that of `second`, with its error to first order (the delta method).
+
+    Returns None if one was not measured, or if the second is 0.
     """
     if first is None or second is None or not second.mean:
         return None
@@ -101,17 +109,17 @@ def ratio(first: Sample | None, second: Sample | None) -> Estimate | None:
 
 
 def at_rank(curve: Mapping[float, Sample], place: int = 0) -> Sample | None:
-    """Return the values at the best t, for each replicate the one that the others have their highest mean at.
+    """Return the values at the best t, where each replicate uses the t at which the other replicates are best.
 
-    The highest of several means is too high by what chance adds to it, and its interval does not know of that. With one
-    replicate, or where values are not known, there is no interval.
+    The highest of several means is biased upwards by chance, and its interval does not account for that. With one
+    replicate, or if the values are not known, there is no interval.
 
     Args:
         curve: A sample for each t.
-        place: 0: the best t, 1: the second best and so on; -1: the worst.
+        place: 0 for the best t, 1 for the second best and so on; -1 for the worst.
 
     Returns:
-        None if there are not so many t.
+        The sample; None if there are too few t.
     """
     if not -len(curve) <= place < len(curve):
         return None
@@ -137,9 +145,9 @@ def _fewer(first: Sample, second: Sample) -> int:
 
 
 def _welch(errors: Sequence[float], samples: Sequence[Sample]) -> float:
-    """Return Welch and Satterthwaite's degrees of freedom; 0 where a side has one replicate."""
+    """Return Welch and Satterthwaite's degrees of freedom; 0 if a side has one replicate."""
     if min(sample.n for sample in samples) < 2:
         return 0.0
     parts = sum(error**2 / (sample.n - 1) for error, sample in zip(errors, samples, strict=True))
-    # No deviation at all: as many as there are.
+    # Without any deviation, use all degrees of freedom.
     return sum(errors) ** 2 / parts if parts else float(sum(sample.n - 1 for sample in samples))

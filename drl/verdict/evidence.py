@@ -1,72 +1,92 @@
-"""What was measured for each item, one number a replicate: the ground that claims stand on."""
+"""The measurements that claims are decided on: one number per replicate for each item."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
+from drl.config.drawings import ItemJob
 from drl.verdict.estimates import ALONE, Sample
 
-# What tells numbers of one item apart. `arm` is also a prior (Table 6) or a use of the trajectory (Figure 4).
+# Columns that tell the numbers of an item apart. `arm` is also a prior (Table 6) or a use of the trajectory (Figure 4).
 AXES = ["dataset", "recipe", "arm", "labels", "t", "metric"]
 COLUMNS = [*AXES, "replicate", "value", "sd", "n"]
+S = TypeVar("S", bound=ItemJob)
 
 
 class Evidence:
     """The numbers of all items that were measured.
 
     Attributes:
-        scale: At which they were.
-        settings: Of each item, as `drl figure` and `drl table` have them; measured or not.
+        scale: Their scale.
+        settings: What chooses the numbers of each item, measured or not.
     """
 
-    def __init__(
-        self, scale: str, settings: Mapping[str, Mapping[str, Any]], cells: Mapping[str, pd.DataFrame]
-    ) -> None:
-        """Take what drl.verdict.reading read.
+    def __init__(self, scale: str, settings: Mapping[str, ItemJob], cells: Mapping[str, pd.DataFrame]) -> None:
+        """Keep what drl.verdict.reading has read.
 
         Args:
             scale: demo, lite or paper.
-            settings: Of each item.
-            cells: For each measured item a frame with columns COLUMNS. A replicate's row has sd 0 and n 1; where only
-                an item's own file was read, one row a cell has replicate ALONE, mean, deviation and count.
+            settings: Settings of each item.
+            cells: A frame with columns COLUMNS for each measured item. A replicate's row has sd 0 and n 1. If only the
+                item's own file was read, each cell has one row with replicate ALONE, mean, deviation and count.
         """
         self.scale, self.settings, self._cells = scale, settings, cells
 
     def has(self, item: str) -> bool:
-        """Whether anything was measured for an item."""
+        """Return whether anything was measured for an item."""
         return item in self._cells
 
     def datasets(self, item: str) -> list[str]:
-        """Return an item's datasets in its order."""
-        return [dataset for dataset, _ in self.settings.get(item, {}).get("datasets", [])]
+        """Return an item's datasets in its order; none of an item that is not in the configuration."""
+        return list(self.settings[item].dataset_names()) if item in self.settings else []
+
+    def settings_of(self, item: str, kind: type[S]) -> S:
+        """Return an item's settings, which are of the given class.
+
+        Raises:
+            TypeError: If they are of another one.
+        """
+        settings = self.settings[item]
+        if not isinstance(settings, kind):
+            raise TypeError(f"{item}: its settings are {type(settings).__name__}, not {kind.__name__}")
+        return settings
+
+    def label(self, item: str, recipe: str) -> str:
+        """Return a recipe's name in the item's legend."""
+        return dict(self.settings[item].recipes).get(recipe, recipe)
 
     def values(self, item: str, axis: str, **where: Any) -> list[Any]:
-        """Return what stands on an axis, in rising order, among the cells that `where` chooses."""
+        """Return the sorted values of an axis among the cells that `where` selects."""
         rows = self._rows(item, where)
         return sorted(rows[axis].dropna().unique()) if len(rows) else []
 
     def sample(self, item: str, **where: Any) -> Sample | None:
-        """Return the replicates of one cell; None where it was not measured.
+        """Return the replicates of one cell; None if it was not measured.
 
         Args:
             item: Name of the item.
-            where: A value for each axis that the item has more than one value on.
+            where: A value for each axis on which the item has more than one value.
 
         Raises:
-            ValueError: If `where` leaves more than one cell.
+            ValueError: If `where` selects more than one cell.
         """
         rows = self._rows(item, where)
         if not len(rows):
             return None
         if rows["replicate"].duplicated().any():
-            raise ValueError(f"{item}: {where} is more than one cell")
+            raise ValueError(f"{item}: {where} selects more than one cell")
         first = rows.iloc[0]
         if first["replicate"] == ALONE:
             return Sample(float(first["value"]), float(first["sd"]), int(first["n"]))
         return Sample.of(dict(zip(rows["replicate"], rows["value"].astype(float), strict=True)))
+
+    def curve(self, item: str, **where: Any) -> dict[float, Sample]:
+        """Return the sample at each t, in rising order, among the cells that `where` chooses."""
+        found = {float(t): self.sample(item, t=t, **where) for t in self.values(item, "t", **where)}
+        return {t: sample for t, sample in found.items() if sample is not None}
 
     def _rows(self, item: str, where: Mapping[str, Any]) -> pd.DataFrame:
         if item not in self._cells:

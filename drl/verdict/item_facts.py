@@ -1,4 +1,4 @@
-"""What stands below an item's caption in the report: its numbers, claims, cost and run card."""
+"""The text below an item's caption in the report: its numbers, claims, cost and run card."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _facts(item: str, results: Path, config: Config) -> Iterator[str]:
 
 
 def _table(markdown: Path) -> Iterator[str]:
-    """Yield the table as it stands in its Markdown file; its caption says the same as the report's."""
+    """Yield the table from its Markdown file, without its caption, which the report already shows."""
     if not markdown.is_file():
         return
     lines = [line for line in markdown.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
@@ -58,8 +58,8 @@ def _published(item: str, results: Path) -> str:
     if ITEMS[item].kind == "figure":
         return "the paper prints no numbers for this figure."
     if not (results / "comparison.csv").is_file():
-        return "not compared yet; `drl compare` does."
-    return f"{counted(_compared(item, results))}. With tolerances and reasons: comparison.csv."
+        return "not compared yet; run `drl compare`."
+    return f"{counted(_compared(item, results))}. Tolerances and reasons are in comparison.csv."
 
 
 def _compared(item: str, results: Path) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def _claims(item: str, results: Path) -> Iterator[str]:
     frame = pd.read_csv(path)
     rows = summaries(frame[[item in items.split() for items in frame["items"]]])
     if rows:
-        yield from ("**Claims that rest on it**:", "")
+        yield from ("**Claims that depend on it**:", "")
         yield from (f"- {escape(row['says'])} *{row['source']}* **{row['verdict']}**" for row in rows)
         yield ""
 
@@ -86,8 +86,8 @@ def _cost(item: str, results: Path, config: Config) -> str:
     total, own = spent.total(spent.by_item[item]), spent.own(item)
     gpu = f", {hours(total.gpu_seconds)} of them on a GPU" if total.gpu_seconds else ""
     return (
-        f"{hours(total.seconds)} hours of {total.jobs.total()} jobs{gpu}; {hours(own.seconds)} hours of these for this "
-        f"item alone. At most {size(max(total.memory, total.gpu_memory))} of memory."
+        f"{hours(total.seconds)} hours in {total.jobs.total()} jobs{gpu}; {hours(own.seconds)} of these hours for this "
+        f"item only. At most {size(max(total.memory, total.gpu_memory))} of memory."
     )
 
 
@@ -100,7 +100,7 @@ def _spent_in(results: Path, config: str) -> Spent | None:
 
 
 def _spent(results: Path, config: Config) -> Spent | None:
-    # A configuration holds mappings, which cannot be keys.
+    # Mappings in a configuration cannot be cache keys, so the configuration is passed as text.
     return _spent_in(results, config.model_dump_json())
 
 

@@ -1,4 +1,4 @@
-"""`drl claims`: whether each claim of the paper holds in what was measured."""
+"""`drl claims`: decide whether each claim of the paper holds in our measurements."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import Any
 
 import pandas as pd
 
+from drl.config.drawings import ClaimsJob, ItemJob
 from drl.errors import UserError
 from drl.files import atomic
+from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
-from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.evidence import Evidence
 from drl.verdict.ledger_page import counts, markdown, number
@@ -28,65 +30,55 @@ SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN = "supported", "not supported", "un
 DEMO = "demo scale is a machinery check"
 
 
-def claims(metrics: Sequence[Path], out: Path, settings: dict[str, Any], code: str, items: Path | None = None) -> str:
-    """Write `out` (claims.csv), and beside it claims.md and the run card.
+def run(job: Job[ClaimsJob]) -> str:
+    """Write claims.csv, and beside it claims.md and the run card.
 
     Args:
-        metrics: CSV files of all studies; those that are not there were not run.
-        out: The CSV file.
-        settings: `scale`, `confidence`, and `items` with the settings of each item.
-        code: Digest of the code, for the card.
-        items: A folder with items' own CSV files, such as docs/results/lite, to be read in place of metrics.
+        job: Its inputs `metrics` are the CSV files of all studies; missing ones count as not run. `items`, if given,
+            is a folder with the items' own CSV files, such as docs/results/lite, to read instead of metrics.
 
     Returns:
         One line that counts the verdicts.
 
     Raises:
-        UserError: If a file is cut off or changed, or nothing at all was measured.
+        UserError: If a file is truncated or changed, or nothing at all was measured.
     """
-    started = time.monotonic()
-    there = [path for path in metrics if path.is_file()]
-    if items is not None:
-        there = [path for item in settings["items"] for path in [_file_of(items, item)] if path.is_file()]
+    started, scale, confidence = time.monotonic(), job.settings.scale, job.settings.confidence
+    items, folder = job.settings.parsed(), next(iter(job.inputs.get("items", ())), None)
+    files = {item: folder / f"{item}.csv" for item in items} if folder is not None else {}
+    there = [path for path in files.values() or job.inputs.get("metrics", ()) if path.is_file()]
     if not there:
-        where = items or "the metrics files"
+        where = folder or "the metrics files"
         raise UserError(f"claims: {where}: nothing was measured yet; run an item first, such as `snakemake figure_4`")
     inputs = check_inputs(there)
-    cells = _from_items(items, settings) if items is not None else _from_metrics(there, settings)
-    frame = ledger(Evidence(settings["scale"], settings["items"], cells), settings["confidence"])
-    with job_lock("claims", out):
-        with atomic(out) as csv, atomic(out.with_suffix(".md")) as page:
+    if folder is None:
+        cells = _from_metrics(there, scale, items)
+    else:
+        cells = {item: from_item(path, item, items[item], scale) for item, path in files.items() if path.is_file()}
+    frame = ledger(Evidence(scale, items, cells), confidence)
+    outputs = [job.out, job.out.with_suffix(".md")]
+    with job_lock(job.study, job.out):
+        with atomic(outputs[0]) as csv, atomic(outputs[1]) as page:
             frame.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
-            page.write_text(markdown(frame, settings["scale"], settings["confidence"]), encoding="utf-8")
+            page.write_text(markdown(frame, scale, confidence), encoding="utf-8")
         seconds = round(time.monotonic() - started, 2)
-        write_card("claims", [out, out.with_suffix(".md")], settings, code, inputs=inputs, seconds=seconds)
+        write_card(job.study, outputs, job.settings.slice(), job.code_digest, inputs=inputs, seconds=seconds)
     verdicts = list(frame.drop_duplicates("claim")["claim_verdict"])
-    return f"{out}: {len(verdicts)} claims: {counts(verdicts)}"
+    return f"{job.out}: {len(verdicts)} claims: {counts(verdicts)}"
 
 
-def _from_metrics(paths: Sequence[Path], settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def _from_metrics(paths: Sequence[Path], scale: str, items: Mapping[str, ItemJob]) -> dict[str, pd.DataFrame]:
     frame = read_all(paths)
-    if other := sorted(set(frame["scale"].dropna().astype(str)) - {settings["scale"]}):
-        raise UserError(
-            f"claims: the metrics are of scale {other[0]}, not {settings['scale']}; give --scale {other[0]}"
-        )
+    if other := sorted(set(frame["scale"].dropna().astype(str)) - {scale}):
+        raise UserError(f"claims: the metrics have scale {other[0]}, not {scale}; give --scale {other[0]}")
     found = {}
-    for item, known in settings["items"].items():
+    for item, known in items.items():
         try:
-            found[item] = from_metrics(frame, item, known)
+            found[item] = from_metrics(frame, known)
         except UserError as error:
-            # One item's incomplete runs are no reason to leave all other claims undecided.
+            # Incomplete runs of one item must not leave all other claims undecided.
             print(f"claims: {item} is left out: {error}", file=sys.stderr)
     return {item: cells for item, cells in found.items() if cells is not None}
-
-
-def _from_items(folder: Path, settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    files = {item: _file_of(folder, item) for item in settings["items"]}
-    return {item: from_item(path, item, settings["scale"]) for item, path in files.items() if path.is_file()}
-
-
-def _file_of(folder: Path, item: str) -> Path:
-    return folder / f"{item}.csv"
 
 
 def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] = CLAIMS) -> pd.DataFrame:
@@ -94,21 +86,21 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
 
     Args:
         evidence: What was measured.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
         registry: The claims.
 
     Returns:
         A row for each part of each claim: claim, says, source, items, scale, dataset, part, statistic, unit, wants,
-        estimate, low, high, n, verdict and why; paper (the same statistic of the paper's own printed numbers, where
-        they give it); and, the same in all rows of a claim, paper_tables (in how many comparisons of the paper's own
-        tables the claim holds) and claim_verdict.
+        estimate, low, high, n, verdict and why; paper (the same statistic from the paper's printed numbers, if they
+        give it); and, equal in all rows of a claim, paper_tables (in how many comparisons of the paper's own tables
+        the claim holds) and claim_verdict.
     """
     printed = _printed(registry)
     rows = []
     for claim in registry.values():
         parts = _parts(claim, evidence)
         decided = [decide(claim, part, confidence, evidence.scale) for part in parts]
-        # Where one of several decides, more of them make a chance hit likelier (Bonferroni).
+        # If one of several parts decides, a chance hit is more likely with more parts (Bonferroni).
         level = 1 - (1 - confidence) / len(parts)
         surely = [decide(claim, part, level, evidence.scale)["verdict"] for part in parts]
         whole = together(claim, [row["verdict"] for row in decided], surely)
@@ -121,15 +113,17 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
     return pd.DataFrame(rows)
 
 
-def _parts(claim: Claim, evidence: Evidence) -> list[Part]:
-    """Return a claim's parts; one that says so where its items are not in the configuration."""
+def _parts(claim: Claim, evidence: Evidence) -> list[Comparison]:
+    """Return a claim's parts, or one part that says that its items are not in the configuration."""
     lacking = [item for item in claim.items if item not in evidence.settings]
     parts = [] if lacking else list(claim.parts(evidence))
-    return parts or [Part("", "", None, f"{', '.join(lacking or claim.items)} has no such part in the configuration")]
+    return parts or [
+        Comparison("", "", None, f"{', '.join(lacking or claim.items)} has no such part in the configuration")
+    ]
 
 
 def _printed(registry: Mapping[str, Claim]) -> dict[tuple[str, str, str], float]:
-    """Return the statistic of the paper's own tables for each part of the claims that rest on tables alone."""
+    """Return the statistic in the paper's own tables, for each part of the claims that use only tables."""
     evidence = paper_evidence()
     found = {}
     for claim in registry.values():
@@ -147,8 +141,8 @@ def _in_tables(claim: Claim, values: Sequence[float]) -> str:
     return f"{holds} of {len(values)} ({number(min(values))} to {number(max(values))})"
 
 
-def decide(claim: Claim, part: Part, confidence: float, scale: str) -> dict[str, Any]:
-    """Decide one part: by where its confidence interval lies.
+def decide(claim: Claim, part: Comparison, confidence: float, scale: str) -> dict[str, Any]:
+    """Decide one part by its confidence interval.
 
     Returns:
         The row's cells from dataset to why.
@@ -179,26 +173,26 @@ def _by_interval(claim: Claim, value: float, interval: tuple[float, float] | Non
 
 
 def _inside(claim: Claim, low: float, high: float) -> bool:
-    """Whether all of an interval lies where the claim wants it."""
+    """Return whether the whole interval lies where the claim wants it."""
     if claim.side == "within":
         return -claim.bound <= low and high <= claim.bound
     return low > claim.bound if claim.side == "above" else high < claim.bound
 
 
 def _outside(claim: Claim, low: float, high: float) -> bool:
-    """Whether nothing of an interval does."""
+    """Return whether no part of the interval lies where the claim wants it."""
     if claim.side == "within":
         return high < -claim.bound or low > claim.bound
     return high < claim.bound if claim.side == "above" else low > claim.bound
 
 
 def together(claim: Claim, verdicts: Sequence[str], surely: Sequence[str]) -> str:
-    """Return the verdict on a claim from those on its parts, of which some may not have been run.
+    """Return the verdict on a claim from the verdicts on its parts, some of which may not have been run.
 
     Args:
         claim: The claim.
-        verdicts: On its parts.
-        surely: The same with intervals that are wide enough for one part to decide.
+        verdicts: Verdicts on its parts.
+        surely: The same with wider intervals, which are needed if one part decides.
     """
     run = [verdict for verdict in verdicts if verdict != NOT_RUN]
     if not run:
@@ -207,7 +201,7 @@ def together(claim: Claim, verdicts: Sequence[str], surely: Sequence[str]) -> st
         share = {name: verdicts.count(name) / len(verdicts) for name in (SUPPORTED, NOT_SUPPORTED)}
         return next((name for name, found in share.items() if found > 0.5), UNDECIDED)
     good, bad = (SUPPORTED, NOT_SUPPORTED) if claim.holds == "every" else (NOT_SUPPORTED, SUPPORTED)
-    # `every` falls with one part that fails, `some` stands with one that holds.
+    # `every` fails if one part fails; `some` holds if one part holds.
     if bad in surely:
         return bad
     return good if all(verdict == good for verdict in run) and len(run) == len(verdicts) else UNDECIDED

@@ -1,4 +1,4 @@
-"""The claims as people read them: one line a claim, and the numbers behind each."""
+"""The claims as text: one line per claim, and the numbers behind each."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def counts(verdicts: Sequence[str], order: Sequence[str] = SHOWN) -> str:
 
 
 def summaries(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """Return one row a claim: says, source, verdict, ours and paper (of its own tables), as text.
+    """Return one row per claim with says, source, verdict, ours and paper (from its own tables), as text.
 
     Args:
-        frame: What drl.verdict.ledger.ledger gave.
+        frame: Result of drl.verdict.ledger.ledger.
     """
     return [_summary(rows) for _, rows in frame.groupby("claim", sort=False)]
 
@@ -57,7 +57,7 @@ def estimate(row: Any) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with a sign and three digits or so."""
+    """Return a number with a sign and about three digits."""
     if not math.isfinite(value):
         return "?"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
@@ -65,7 +65,7 @@ def number(value: float) -> str:
 
 
 def markdown(frame: pd.DataFrame, scale: str, confidence: float) -> str:
-    """Return the ledger as a page: a table of claims, then a table of parts for each that was measured."""
+    """Return the ledger as a page: a table of claims, then a table of parts for each measured claim."""
     return "\n".join(_markdown(frame, scale, confidence)) + "\n"
 
 

@@ -1,49 +1,54 @@
-"""From files to evidence: an item's metrics, or where those are gone the CSV of the item itself."""
+"""Read evidence from an item's metrics files, or from the item's own CSV file if the metrics are gone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from drl.config.drawings import (
+    FewShotItem,
+    FineTuningItem,
+    ItemJob,
+    ProbeItem,
+    SilhouetteItem,
+    TableArm,
+    TrajectoryItem,
+)
 from drl.errors import UserError
-from drl.pipeline.items import ITEMS
 from drl.reporting import few_shot_curves, probe_curves
 from drl.reporting.fine_tuning_runs import read_runs
 from drl.verdict.estimates import ALONE
 from drl.verdict.evidence import AXES, COLUMNS
 
-Settings = Mapping[str, Any]
 
-
-def from_metrics(frame: pd.DataFrame, item: str, settings: Settings) -> pd.DataFrame | None:
-    """Return an item's cells, a row a replicate, from rows of metrics files.
+def from_metrics(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame | None:
+    """Return an item's cells, one row per replicate, from rows of metrics files.
 
     Args:
-        frame: Rows of any studies, as drl.reporting.aggregate.read_all gives them.
-        item: Name of the item.
-        settings: Of the item.
+        frame: Rows of any studies, as returned by drl.reporting.aggregate.read_all.
+        settings: Settings of the item.
 
     Returns:
         A frame with columns COLUMNS; None if nothing of the item is among the rows.
     """
-    rows = frame[frame["study"] == ITEMS[item].study]
-    rows = rows[rows["dataset"].isin([dataset for dataset, _ in settings.get("datasets", [])])]
-    # A study that no claim rests on is not read.
-    reader = READERS.get(item) or READERS.get(ITEMS[item].study)
+    rows = frame[(frame["study"] == settings.study) & frame["dataset"].isin(settings.dataset_names())]
+    # Studies that no claim uses have no reader.
+    reader = READERS.get(settings.study)
     if rows.empty or reader is None:
         return None
-    cells = reader(rows, dict(settings))
+    cells = reader(rows, settings)
     return None if cells is None or cells.empty else _whole(cells.assign(sd=0.0, n=1))
 
 
-def from_item(path: Path, item: str, scale: str) -> pd.DataFrame:
-    """Return an item's cells, one row each, from the CSV that was drawn or made: mean, deviation and count.
+def from_item(path: Path, item: str, settings: ItemJob, scale: str) -> pd.DataFrame:
+    """Return an item's cells, one row each with mean, deviation and count, from the CSV of a figure or table.
 
     Raises:
-        UserError: If it is no such file, or says that it is of another scale.
+        UserError: If it is not such a file, or has another scale.
     """
     try:
         numbers = pd.read_csv(path)
@@ -51,27 +56,27 @@ def from_item(path: Path, item: str, scale: str) -> pd.DataFrame:
         raise UserError(f"{path}: cannot be read as the numbers of {item} ({error}); make it again") from error
     counts = "n" if "n" in numbers else "n_seeds"
     if lacking := {"dataset", "metric", "mean", "sd", counts} - set(numbers):
-        raise UserError(f"{path}: has no column {min(lacking)!r}; give the CSV of {item} as this program made it")
+        raise UserError(f"{path}: has no column {min(lacking)!r}; give the unchanged CSV of {item}")
     if other := sorted(set(numbers.get("scale", pd.Series(dtype=str)).dropna()) - {scale}):
-        raise UserError(f"{path}: is of scale {other[0]}, not {scale}; give --scale {other[0]}")
-    if item == "t_trajectory":
+        raise UserError(f"{path}: has scale {other[0]}, not {scale}; give --scale {other[0]}")
+    if isinstance(settings, TrajectoryItem):
         numbers = _last_epoch(numbers, ["dataset", "arm", "metric"])
-    if "arm" in numbers and ITEMS[item].study in ("probe", "theory"):
-        # There t is a mean of chosen ones.
+    if "arm" in numbers and settings.study in ("probe", "theory"):
+        # In rows with an arm, t is a mean of the chosen t.
         numbers["t"] = numbers["t"].where(numbers["arm"].isna())
     cells = numbers.rename(columns={"mean": "value", counts: "n"})
     return _whole(cells.assign(replicate=ALONE))
 
 
 def _whole(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return exactly COLUMNS; axes that an item does not have are empty."""
+    """Return exactly the columns COLUMNS; axes that an item lacks are empty."""
     cells = cells.assign(**{axis: None for axis in AXES if axis not in cells})
     cells = cells[COLUMNS].astype({"recipe": object, "arm": object})
     return cells.fillna({"recipe": "", "arm": ""}).reset_index(drop=True)
 
 
 def _means(rows: pd.DataFrame, axes: Iterable[str], replicate: pd.Series[Any]) -> pd.DataFrame:
-    """Average what a replicate has several of, such as probe seeds."""
+    """Average the values within each replicate, such as those of several probe seeds."""
     named = rows.assign(replicate=replicate.astype(str))
     return named.groupby([*axes, "replicate"], sort=False, dropna=False)["value"].mean().reset_index()
 
@@ -85,72 +90,74 @@ def _runs(rows: pd.DataFrame) -> pd.Series[Any]:
     return rows["seed"].astype(int).astype(str) + "/" + rows["split"].astype(int).astype(str)
 
 
-def _of_recipes(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """One number a recipe, metric and time; members of a sweep that is an axis become their recipe."""
-    members = settings.get("members", {})
+def _of_recipes(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    """Return one number per recipe, metric and t; members of a sweep over an axis get the name of their recipe."""
+    members = settings.members if isinstance(settings, SilhouetteItem) else {}
     base = {member: name for name, found in members.items() for member in found}
-    names = set(base) or {name for name, _ in settings["recipes"]}
-    rows = rows[rows["recipe"].isin(names)]
+    rows = rows[rows["recipe"].isin(list(base) or settings.recipe_names())]
     return _means(rows.assign(recipe=rows["recipe"].replace(base)), ["dataset", "recipe", "t", "metric"], _seeds(rows))
 
 
-def _probe(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    rows = rows[(rows["labels"] == rows["dataset"].map(settings["budgets"])) & (rows["metric"] == "test_accuracy")]
-    rows = rows[rows["recipe"].isin([name for name, _ in settings["recipes"]])]
-    # Seeds may have chosen different t for the arms of probe_curves.ARMS.
+def _probe(rows: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
+    rows = rows[(rows["labels"] == rows["dataset"].map(settings.budgets)) & (rows["metric"] == "test_accuracy")]
+    rows = rows[rows["recipe"].isin(settings.recipe_names())]
+    # For the arms of probe_curves.ARMS, seeds may have chosen different t.
     rows = rows.assign(t=rows["t"].where(~rows["arm"].isin(list(probe_curves.ARMS))))
     return _means(rows, AXES, _seeds(rows))
 
 
-def _few_shot(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
+def _few_shot(rows: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame | None:
     found = set(zip(rows["dataset"], rows["recipe"], strict=True))
-    choices = settings.get("choices", {})
-    there = [
-        [name, label]
-        for name, label in settings["recipes"]
-        if all(
-            (dataset, member) in found for dataset, _ in settings["datasets"] for member in choices.get(name, [name])
-        )
-    ]
+    there = tuple(
+        (name, label)
+        for name, label in settings.recipes
+        if found.issuperset(product(settings.dataset_names(), settings.choices.get(name, (name,))))
+    )
     if not there:
         return None
-    # Whichever member of a sweep the figure shows.
-    drawn = few_shot_curves.table(rows, {**settings, "recipes": there})
+    # Take the member of a sweep that the figure shows.
+    drawn = few_shot_curves.table(rows, settings.model_copy(update={"recipes": there}))
     shown = drawn[["dataset", "recipe", "chosen_recipe", "labels"]].drop_duplicates()
     kept = rows[rows["metric"] == "test_accuracy"].rename(columns={"recipe": "chosen_recipe"})
     kept = kept.merge(shown, on=["dataset", "chosen_recipe", "labels"])
     return _means(kept, ["dataset", "recipe", "labels", "t", "metric"], _seeds(kept))
 
 
-def _fid(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    rows = rows[(rows["metric"] == "fid") & rows["recipe"].isin([name for name, _ in settings["recipes"]])]
-    # As in the table: of one model, its disjoint sets of samples.
+def _fid(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    rows = rows[(rows["metric"] == "fid") & rows["recipe"].isin(settings.recipe_names())]
+    # As in the table: the replicates of a single model are its disjoint sets of samples.
     several = rows["seed"].nunique() > 1
     return _means(
         rows, ["dataset", "recipe", "arm", "t", "metric"], _seeds(rows) if several else rows["split"].fillna(0)
     )
 
 
-def _table(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
-    """Accuracies as the table reads them, of the arms and settings that were run."""
-    wanted = {arm for arm, *_ in settings["arms"]} | {row["arm"] for row in settings["beyond"]}
-    rows = rows[rows["arm"].isin(wanted)]
+def _fine_tune(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame | None:
+    if isinstance(settings, FineTuningItem):
+        return _table(rows, settings)
+    return _trajectory(rows, settings) if isinstance(settings, TrajectoryItem) else None
+
+
+def _table(rows: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame | None:
+    """Return the accuracies that the table shows, for the arms and settings that were run."""
+    arms = {arm.name: arm for arm in settings.arms}
+    beyond = {row.arm for row in settings.beyond}
+    rows = rows[rows["arm"].isin({*arms, *beyond})]
     parts = []
     places = rows[["dataset", "arm", "labels"]].drop_duplicates()
     for dataset, arm, labels in places.itertuples(index=False):
         found = rows[(rows["dataset"] == dataset) & (rows["arm"] == arm) & (rows["labels"] == labels)]
+        if int(labels) not in dict(settings.labels).get(dataset, ()) and arm not in beyond:
+            continue
         one = {
-            **settings,
-            "datasets": [[dataset, dataset]],
-            "labels": [[dataset, [int(labels)]]],
-            "arms": [entry for entry in settings["arms"] if entry[0] == arm] or [[arm, arm, False]],
+            "datasets": ((dataset, dataset),),
+            "labels": ((dataset, (int(labels),)),),
+            "arms": (arms.get(arm, TableArm(name=arm, label=arm, baseline=False)),),
             "seeds": sorted(found["seed"].astype(int).unique()),
             "splits": sorted(found["split"].astype(int).unique()),
-            "beyond": [],
+            "beyond": (),
         }
-        listed = dict(settings["labels"]).get(dataset, [])
-        if int(labels) in listed or any(row["arm"] == arm for row in settings["beyond"]):
-            parts.append(read_runs(found, one))
+        parts.append(read_runs(found, settings.model_copy(update=one)))
     if not parts:
         return None
     runs = pd.concat(parts)
@@ -159,19 +166,19 @@ def _table(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
     return pd.concat([cells, _means(started, ["dataset", "arm", "labels", "metric"], _runs(started))])
 
 
-def _theory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    # Seeds may have chosen different t, as for probes.
+def _theory(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    # As for probes, seeds may have chosen different t.
     rows = rows.assign(arm=rows["arm"].fillna(""))
     return _means(rows.assign(t=rows["t"].where(rows["arm"] == "")), AXES, _seeds(rows))
 
 
-def _trajectory(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """The learned t at the end of each run, what weight decay alone would have made of it, and the accuracy.
+def _trajectory(rows: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
+    """Return the learned t at the end of each run, the t from weight decay alone, and the accuracy.
 
-    Accuracies are compared between runs, of which some end early: they are those of the last outer epoch that all have.
+    Some runs end early. To compare accuracies, they are read at the last outer epoch that all runs have.
     """
-    rows = rows[rows["arm"].isin([arm for arm, *_ in settings["arms"]])]
-    rows = rows[rows["labels"] == rows["dataset"].map(settings["labels"])]
+    rows = rows[rows["arm"].isin([arm.name for arm in settings.arms])]
+    rows = rows[rows["labels"] == rows["dataset"].map(settings.labels)]
     ends = rows.groupby(["dataset", "arm", "seed", "split"])["epoch"].max().groupby("dataset").min()
     in_all = rows[(rows["metric"] == "accuracy") & (rows["epoch"] <= rows["dataset"].map(ends))]
     rows = pd.concat([rows[rows["metric"].isin(["t", "t_without_gradient"])], in_all])
@@ -183,7 +190,8 @@ def _last_epoch(rows: pd.DataFrame, axes: list[str]) -> pd.DataFrame:
     return rows.sort_values("epoch").groupby(axes, sort=False, dropna=False).tail(1)
 
 
-READERS: Mapping[str, Callable[[pd.DataFrame, Settings], pd.DataFrame | None]] = {
+# How the rows of each study are read; each reader takes the study's class of settings.
+READERS: Mapping[str, Callable[[pd.DataFrame, Any], pd.DataFrame | None]] = {
     "probe": _probe,
     "few_shot": _few_shot,
     "silhouettes": _of_recipes,
@@ -192,6 +200,5 @@ READERS: Mapping[str, Callable[[pd.DataFrame, Settings], pd.DataFrame | None]] =
     "one_code": _of_recipes,
     "fid": _fid,
     "theory": _theory,
-    "t_trajectory": _trajectory,
-    **{f"table_{number}": _table for number in range(1, 6)},
+    "fine_tune": _fine_tune,
 }

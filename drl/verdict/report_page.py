@@ -1,6 +1,6 @@
-"""The page that Snakemake's report opens on: claims and printed numbers in short, scale, cost, versions.
+"""The first page of Snakemake's report: a summary of claims and printed numbers, scale, cost, versions.
 
-It is written when the report is, from what lies in the folder of results then.
+It is written together with the report, from the results that exist at that time.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from drl.verdict.rst import list_table
 SCALES = {
     "demo": "**Machinery check, not evidence.** Scale *demo* runs the whole paper with tiny networks and a few dozen "
     "steps on images that come with the packages. It shows that everything works, nothing about the paper's claims.",
-    "lite": "Scale *lite*: small real images, small networks, minutes to an hour an item. Orderings and shapes can "
-    "show; absolute numbers do not compare with the paper's.",
+    "lite": "Scale *lite*: small real images, small networks, minutes to an hour per item. Orderings and shapes can "
+    "show; absolute numbers cannot be compared with the paper's.",
     "paper": "Scale *paper*: the paper's data, networks and training lengths.",
 }
 
@@ -55,7 +55,7 @@ def _page(results: Path, config: Config) -> Iterator[str]:
         yield from _claims(claims)
     if comparison is not None:
         yield from _title("Printed numbers", "-")
-        yield from ("Each number of Tables 1 to 6 beside ours: comparison.csv, in the category Verdict.", "")
+        yield from ("comparison.csv, in the category Verdict, has each number of Tables 1 to 6 beside ours.", "")
         yield from overview(comparison)
 
 
@@ -76,7 +76,7 @@ def _glance(results: Path, config: Config, claims: Table, comparison: Table) -> 
 
 def _claims_in_short(results: Path, config: Config, claims: Table) -> str:
     if claims is None:
-        return "not decided yet: `drl claims` does"
+        return "not decided yet; run `drl claims`"
     verdicts = list(claims.drop_duplicates("claim")["claim_verdict"])
     behind = newer(results / "claims.csv", _measured(results, config))
     return f"{len(verdicts)}: {counts(verdicts)}{_since(behind, 'claims')}"
@@ -84,18 +84,18 @@ def _claims_in_short(results: Path, config: Config, claims: Table) -> str:
 
 def _numbers_in_short(results: Path, comparison: Table) -> str:
     if comparison is None:
-        return "not compared yet: `drl compare` does"
+        return "not compared yet; run `drl compare`"
     tables = [results / "tables" / f"{item}.csv" for item in ITEMS if ITEMS[item].kind == "table"]
     return f"{counted(comparison)}{_since(newer(results / 'comparison.csv', tables), 'compare')}"
 
 
 def _since(files: int, command: str) -> str:
-    which = "a file that is" if files == 1 else f"{files} files that are"
-    return f". Without {which} newer: `drl {command}` decides anew" if files else ""
+    which = "1 file is" if files == 1 else f"{files} files are"
+    return f". {which} newer and not included: run `drl {command}` again" if files else ""
 
 
 def _measured(results: Path, config: Config) -> list[Path]:
-    """Return the files that claims rest on; none of items that cannot be made of the one dataset asked for."""
+    """Return the files that claims depend on, without items that cannot be made from a requested single dataset."""
     found: dict[str, None] = {}
     for item in claimed(config):
         with suppress(UserError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 
 def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """Yield a table in reStructuredText, whatever stands in its cells."""
+    """Yield a table in reStructuredText; cells may contain any text."""
     yield ".. list-table::"
     yield f"   :widths: {' '.join(map(str, widths))}"
     if head:
@@ -21,9 +21,9 @@ def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Seque
 
 
 def escape(text: str) -> str:
-    """Keep docutils from reading characters of a text as markup; **bold** and *italic* stay, `…` becomes code."""
+    """Escape characters that docutils would read as markup; **bold** and *italic* stay, `…` becomes code."""
     parts = re.split(r"`([^`]+)`", text)
-    # Every second one stood between backticks.
+    # Every second part was between backticks.
     text = "".join(f"``{part}``" if k % 2 else _plain(part) for k, part in enumerate(parts))
     return re.sub(r"\{(?=[{%#])", "{ ", text)
 

@@ -57,7 +57,7 @@ def test_a_folder_is_a_dataset_for_commands_by_hand_too(drl, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("prepare", "--dataset", "pets/none"), "does not exist or is no folder"),
+        (("prepare", "--dataset", "pets/none"), "does not exist or is not a folder"),
         (("prepare", "--dataset", "pets/class0"), "holds no class folders"),
         (("study", "few_shot", "--dataset", "pets"), "13 training images, and recipe 'drl'"),
         (("encode", "--model", "none", "--images", "pets", "--out", "x.npy"), "there is no such model"),

@@ -172,9 +172,9 @@ def test_label_subset_takes_the_list_or_a_seeded_subset(tmp_path: Path) -> None:
 def test_label_subset_refuses_lists_that_do_not_fit(tmp_path: Path) -> None:
     common = {"label_list_folder": tmp_path, "files": FILES, "classes": CLASSES}
     _list(tmp_path, "3_cat.png cat\n1_dog.png dog\n")
-    with pytest.raises(UserError, match="gives 1 images another class"):
+    with pytest.raises(UserError, match="gives 1 images a different class"):
         label_subset([0, 0, 1, 0], 2, 7, **common)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="names 1 images that are kept back"):
+    with pytest.raises(UserError, match="names 1 images held out"):
         label_subset([0, 2, 1, 0], 2, 7, candidates=[0, 1, 2], **common)  # type: ignore[arg-type]
     _list(tmp_path, "3_cat.png cat\n")
     with pytest.raises(UserError, match="names 1 images, not 2"):

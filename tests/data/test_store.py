@@ -85,7 +85,7 @@ def test_a_changed_byte_is_noticed(prepared: Path, tmp_path: Path) -> None:
     data[-10] ^= 1
     path = tmp_path / "images.safetensors"
     path.write_bytes(data)
-    with pytest.raises(UserError, match="does not fit its checksum"):
+    with pytest.raises(UserError, match="does not match its checksum"):
         ImageStore.open(path)
 
 

@@ -117,7 +117,7 @@ def test_names_of_datasets_come_first_and_typing_errors_stay_such(tmp_path, monk
     assert resolve("demo", sets=["dataset=digits"]).datasets["digits"].source == "digits"
     with pytest.raises(UserError, match="unknown dataset 'mnist5'; did you mean 'mnist5k'"):
         resolve("demo", sets=["dataset=mnist5"])
-    with pytest.raises(UserError, match=r"pets/cats does not exist or is no folder: give one that holds a folder"):
+    with pytest.raises(UserError, match=r"pets/cats does not exist or is not a folder: give one that holds a folder"):
         resolve("demo", sets=["dataset=pets/cats"])
     assert is_folder("digits", ())
     assert not is_folder("digits", ("digits",))
@@ -163,9 +163,9 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
 def spoil(root, what):
     """Make a good folder bad; return the complaint."""
     if what == "missing":
-        return root.parent / "none", "none does not exist or is no folder: give one that holds a folder for each class"
+        return root.parent / "none", "none does not exist or is not a folder: give one that holds a folder for each"
     if what == "file":
-        return root / "a" / "000.png", "000.png does not exist or is no folder"
+        return root / "a" / "000.png", "000.png does not exist or is not a folder"
     if what == "no class folders":
         for path in [*root.glob("*/*"), *root.iterdir()]:
             path.unlink() if path.is_file() else path.rmdir()
@@ -174,7 +174,7 @@ def spoil(root, what):
         for path in [*(root / "b").iterdir()]:
             path.rename(root / "a" / f"b{path.name}")
         (root / "b").rmdir()
-        return root, "holds only the folder 'a': it needs two class folders at least"
+        return root, "holds only the folder 'a': it needs at least two class folders"
     if what == "few":
         for path in sorted((root / "b").iterdir())[4:]:
             path.unlink()
@@ -186,12 +186,12 @@ def spoil(root, what):
         return root, "holds train/ but no test/: give it train/ and test/ with class folders in each"
     if what == "no image":
         (root / "b" / "Thumbs.db").write_bytes(b"no image")
-        return root, "b/Thumbs.db is not an image that can be read"
+        return root, "b/Thumbs.db is not a readable image"
     if what == "cut off":
         (root / "b" / "003.png").write_bytes((root / "b" / "003.png").read_bytes()[:-40])
-        return root, "b/003.png is not an image that can be read"
+        return root, "b/003.png is not a readable image"
     (root / "b" / "inner").mkdir()
-    return root, "b/inner is not an image that can be read"
+    return root, "b/inner is not a readable image"
 
 
 BAD = ["missing", "file", "no class folders", "one class", "few", "half a split", "no image", "cut off", "inner"]

@@ -3,21 +3,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drl.config.drawings import FewShotItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.few_shot_curves import draw, table
-from drl.reporting.figure import figure
+from tests.reporting.jobs import changed, draw_figure
 
 MEMBERS = ["drl_8d-lambda0.001", "drl_8d-lambda0.0001"]
-SETTINGS = {
-    "drawn_by": "few_shot_curves",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [["drl_8d", "DRL"], ["ae_8d", "AE"]],
-    "labels": [100, 1000],
-    "choices": {"drl_8d": MEMBERS},
-}
+SETTINGS = FewShotItem(
+    study="few_shot",
+    drawn_by="few_shot_curves",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[["drl_8d", "DRL"], ["ae_8d", "AE"]],
+    labels=[100, 1000],
+    choices={"drl_8d": MEMBERS},
+)
 TIMES = (0.0, 0.5, 1.0)
 # Validation accuracy of the two members: dataset, labels. Their test accuracy points the other way.
 VALIDATION = {("a", 100): (30, 20), ("a", 1000): (20, 30), ("b", 100): (25, 25), ("b", 1000): (10, 11)}
@@ -59,10 +61,10 @@ def test_validation_chooses_for_each_dataset_and_number_of_labels(frame):
 
 
 def test_a_lone_recipe_needs_no_validation(frame):
-    numbers = table(frame, {**SETTINGS, "recipes": [["ae_8d", "AE"]], "choices": {}})
+    numbers = table(frame, changed(SETTINGS, recipes=[["ae_8d", "AE"]], choices={}))
     assert set(numbers["chosen_recipe"]) == {"ae_8d"}
     assert set(numbers["mean"]) == {33.5}
-    alone = {**SETTINGS, "recipes": [["drl_8d", "DRL"]], "choices": {"drl_8d": MEMBERS[1:]}}
+    alone = changed(SETTINGS, recipes=[["drl_8d", "DRL"]], choices={"drl_8d": MEMBERS[1:]})
     without = frame[frame["metric"] == "test_accuracy"]
     assert set(table(without, alone)["chosen_recipe"]) == {MEMBERS[1]}
 
@@ -77,7 +79,7 @@ def test_of_equal_members_the_first_is_chosen_in_whatever_order_their_accuracies
         for t, value in enumerate(several)
         for metric in ("val_accuracy", "test_accuracy")
     ]
-    settings = {**SETTINGS, "datasets": [["a", "A"]], "recipes": [["drl_8d", "DRL"]], "labels": [100]}
+    settings = changed(SETTINGS, datasets=[["a", "A"]], recipes=[["drl_8d", "DRL"]], labels=[100])
     assert set(table(pd.DataFrame(made), settings)["chosen_recipe"]) == {MEMBERS[0]}
 
 
@@ -96,27 +98,27 @@ def test_panels_are_datasets_by_numbers_of_labels(frame):
 
 
 def test_all_files_come_out(metrics, tmp_path):
-    figure("figure_8", [metrics], tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("figure_8", [metrics], tmp_path / "f.svg", SETTINGS)
     assert set(pd.read_csv(tmp_path / "f.csv")["chosen_recipe"]) == {*MEMBERS, "ae_8d"}
     assert (tmp_path / "f.png").stat().st_size > 0
 
 
 def test_what_cannot_be_chosen_from_is_named(frame):
-    more = {**SETTINGS, "choices": {"drl_8d": [*MEMBERS, "drl_8d-lambda1"]}}
-    with pytest.raises(UserError, match=r"a, 100 labels: .* nothing of recipe 'drl_8d-lambda1'"):
+    more = changed(SETTINGS, choices={"drl_8d": [*MEMBERS, "drl_8d-lambda1"]})
+    with pytest.raises(UserError, match=r"a, 100 labels: .* no rows of recipe 'drl_8d-lambda1'"):
         table(frame, more)
     blind = frame[(frame["metric"] != "val_accuracy") | (frame["recipe"] == MEMBERS[0])]
     with pytest.raises(UserError, match=rf"recipe '{MEMBERS[1]}' .* no val_accuracy .*measure it again"):
         table(blind, SETTINGS)
     partial = frame[(frame["recipe"] != "ae_8d") | (frame["labels"] != 1000)]
-    with pytest.raises(UserError, match=r"a, 1000 labels: .* nothing of recipe 'ae_8d'"):
+    with pytest.raises(UserError, match=r"a, 1000 labels: .* no rows of recipe 'ae_8d'"):
         table(partial, SETTINGS)
 
 
 def test_only_the_settings_numbers_of_labels_are_drawn(frame):
-    settings = {**SETTINGS, "labels": [1000]}
+    settings = changed(SETTINGS, labels=[1000])
     numbers = table(frame, settings)
     assert set(numbers["labels"]) == {1000}
     assert [axes.get_title() for axes in draw(numbers, settings).axes] == ["(a) 1,000 labels", "(b) 1,000 labels"]
-    with pytest.raises(UserError, match=r"a, 7 labels: .* nothing of recipe 'drl_8d-lambda0.001'"):
-        table(frame, {**SETTINGS, "labels": [7]})
+    with pytest.raises(UserError, match=r"a, 7 labels: .* no rows of recipe 'drl_8d-lambda0.001'"):
+        table(frame, changed(SETTINGS, labels=[7]))

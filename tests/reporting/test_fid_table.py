@@ -3,25 +3,27 @@ import json
 import pandas as pd
 import pytest
 
+from drl.config.drawings import FidItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.fid_table import sheet, table
 from drl.reporting.paper_values import paper_values
-from drl.reporting.table import table as make
+from tests.reporting.jobs import changed, make_table
 
 STARTS = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
 PRIORS = ["gaussian", "uniform_gaussian"]
-SETTINGS = {
-    "drawn_by": "fid_table",
-    "scale": "lite",
-    "datasets": [["cifar10", "CIFAR-10"]],
-    "recipes": [["unconditional", "NCSN++"]],
-    "priors": PRIORS,
-    "t_init": STARTS,
-    "images": 20000,
-    "extractor": "inception",
-}
+SETTINGS = FidItem(
+    study="fid",
+    drawn_by="fid_table",
+    scale="lite",
+    datasets=[["cifar10", "CIFAR-10"]],
+    recipes=[["unconditional", "NCSN++"]],
+    priors=PRIORS,
+    t_init=STARTS,
+    images=20000,
+    extractor="inception",
+)
 
 
 def fid(t: float, prior: str) -> float:
@@ -53,7 +55,7 @@ def frame(tmp_path):
 
 
 def made(frame, **changes):
-    settings = SETTINGS | changes
+    settings = changed(SETTINGS, **changes)
     return sheet(table(frame, settings), settings)
 
 
@@ -108,7 +110,7 @@ def test_published_numbers_stand_beside_at_paper_scale_on_cifar10(frame):
         ["2.97", "2.94"],
         ["3.01", "2.99"],
     ]
-    numbers = table(frame(), SETTINGS | {"scale": "paper"})
+    numbers = table(frame(), changed(SETTINGS, scale="paper"))
     printed = paper_values(6)
     assert sorted(numbers["published"].dropna()) == sorted(printed[printed["metric"] == "fid_20k"]["value"])
     assert set(numbers[numbers["published"].notna()]["metric"]) == {"fid"}
@@ -116,11 +118,10 @@ def test_published_numbers_stand_beside_at_paper_scale_on_cifar10(frame):
 
 @pytest.mark.parametrize("changes", [{"scale": "lite"}, {"scale": "demo"}, {"datasets": [["cifar100", "CIFAR-100"]]}])
 def test_published_numbers_stand_nowhere_else(frame, changes):
-    settings = {"scale": "paper"} | changes
-    dataset = settings.get("datasets", SETTINGS["datasets"])[0][0]
-    numbers = table(frame(datasets=(dataset,)), SETTINGS | settings)
+    settings = changed(SETTINGS, **{"scale": "paper"} | changes)
+    numbers = table(frame(datasets=settings.dataset_names()), settings)
     assert numbers["published"].isna().all()
-    assert len(sheet(numbers, SETTINGS | settings).header) == 5
+    assert len(sheet(numbers, settings).header) == 5
 
 
 @pytest.mark.parametrize("t", [0.55, 0.65, 0.95])
@@ -143,8 +144,8 @@ def test_the_caption_says_what_measured_and_whether_it_proves_anything(frame, sc
 
 def test_a_model_without_numbers_is_named(frame):
     for changes in ({"recipes": [["drl", "D"]]}, {"datasets": [["mnist", "M"]]}):
-        with pytest.raises(UserError, match="table_6: the metrics files hold nothing of recipe") as caught:
-            table(frame(), SETTINGS | changes)
+        with pytest.raises(UserError, match="table_6: the metrics files have no rows of recipe") as caught:
+            table(frame(), changed(SETTINGS, **changes))
         assert "\n" not in str(caught.value)
 
 
@@ -158,7 +159,7 @@ def test_metrics_made_with_other_cells_are_refused_in_one_line(frame):
 
 def test_all_files_come_out(tmp_path):
     write_metrics(tmp_path / "m.csv", rows(repeats=2))
-    make("table_6", [tmp_path / "m.csv"], tmp_path / "t.csv", SETTINGS | {"scale": "paper"}, "code")
+    make_table("table_6", [tmp_path / "m.csv"], tmp_path / "t.csv", changed(SETTINGS, scale="paper"))
     numbers = pd.read_csv(tmp_path / "t.csv")
     assert len(numbers) == 6 * 4
     first = numbers[(numbers["arm"] == "gaussian") & (numbers["t"] == 0.5)].iloc[0]

@@ -1,25 +1,27 @@
 import pandas as pd
 import pytest
 
+from drl.config.drawings import ProbeItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import over_seeds, read_all
-from drl.reporting.figure import figure
 from drl.reporting.probe_curves import draw, table
 from drl.reporting.style import STYLES
+from tests.reporting.jobs import changed, draw_figure
 
-SETTINGS = {
-    "drawn_by": "probe_curves",
-    "scale": "demo",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [["vdrl", "VDRL"], ["drl", "DRL"], ["mine", "Mine"]],
-    "budgets": {"a": 50, "b": 60},
-}
+SETTINGS = ProbeItem(
+    study="probe",
+    drawn_by="probe_curves",
+    scale="demo",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[["vdrl", "VDRL"], ["drl", "DRL"], ["mine", "Mine"]],
+    budgets={"a": 50, "b": 60},
+)
 
 
 def rows():
-    for dataset, budget in SETTINGS["budgets"].items():
-        for r, (recipe, _) in enumerate(SETTINGS["recipes"]):
+    for dataset, budget in SETTINGS.budgets.items():
+        for r, (recipe, _) in enumerate(SETTINGS.recipes):
             for seed in (0, 1):
                 for probe_seed in (0, 1, 2):
                     for t in (0.0, 0.5, 1.0):
@@ -79,7 +81,7 @@ def test_a_demo_says_on_the_picture_that_it_is_one(metrics, tmp_path, monkeypatc
     marked = []
     monkeypatch.setattr(style, "mark_demo", marked.append)
     for scale in ("demo", "lite", "paper"):
-        figure("figure_4", [metrics], tmp_path / "f.svg", {**SETTINGS, "scale": scale}, "code")
+        draw_figure("figure_4", [metrics], tmp_path / "f.svg", changed(SETTINGS, scale=scale))
     assert len(marked) == 1
     monkeypatch.undo()
     style.mark_demo(marked[0])
@@ -88,15 +90,15 @@ def test_a_demo_says_on_the_picture_that_it_is_one(metrics, tmp_path, monkeypatc
 
 def test_equal_numbers_give_equal_files(metrics, tmp_path):
     for name in ("one", "two"):
-        figure("figure_4", [metrics], tmp_path / name / "f.svg", SETTINGS, "code")
+        draw_figure("figure_4", [metrics], tmp_path / name / "f.svg", SETTINGS)
     for suffix in ("svg", "png", "csv"):
         assert (tmp_path / "one" / f"f.{suffix}").read_bytes() == (tmp_path / "two" / f"f.{suffix}").read_bytes()
 
 
 def test_a_recipe_without_numbers_is_named(metrics, tmp_path):
-    more = {**SETTINGS, "recipes": [*SETTINGS["recipes"], ["other", "Other"]]}
+    more = changed(SETTINGS, recipes=[*SETTINGS.recipes, ["other", "Other"]])
     with pytest.raises(UserError, match=r"figure_4: .* nothing of recipe 'other' on dataset 'a'"):
-        figure("figure_4", [metrics], tmp_path / "f.svg", more, "code")
+        draw_figure("figure_4", [metrics], tmp_path / "f.svg", more)
     assert not list(tmp_path.glob("f.*"))
 
 
@@ -111,6 +113,6 @@ def test_damaged_metrics_are_named(metrics, tmp_path, damage):
     else:
         write_metrics(metrics, [])
     with pytest.raises(UserError) as caught:
-        figure("figure_4", [metrics], tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_4", [metrics], tmp_path / "f.svg", SETTINGS)
     assert str(metrics) in str(caught.value) or damage == "empty"
     assert not (tmp_path / "f.svg").exists()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from drl.config.drawings import FineTuningItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
@@ -16,24 +17,30 @@ from drl.reporting.fine_tuning_paper import ARMS, DATASETS, published
 from drl.reporting.fine_tuning_runs import Setting
 from drl.reporting.fine_tuning_tables import sheet, table
 from drl.reporting.paper_values import paper_values
-from drl.reporting.table import table as make
+from tests.reporting.jobs import changed, make_table
 
-NONE, MIXED, DRL = ["none", "None", True], ["none_mixup", "None mixup", True], ["drl", "DRL", False]
-SETTINGS = {
-    "drawn_by": "fine_tuning_tables",
-    "scale": "lite",
-    "number": 1,
-    "layout": "settings_down",
-    "datasets": [["cifar10", "CIFAR-10"], ["mnist", "MNIST"]],
-    "arms": [NONE, DRL],
-    "labels": [["mnist", [50]], ["cifar10", [100, 4000]]],
-    "reading": {"epoch": None, "select": "last"},
-    "difference": False,
-    "beyond": [],
-    "seeds": [0],
-    "splits": [12],
-    "published": True,
-}
+
+def arm(name, label, baseline=False):
+    return {"name": name, "label": label, "baseline": baseline}
+
+
+NONE, MIXED, DRL = arm("none", "None", True), arm("none_mixup", "None mixup", True), arm("drl", "DRL")
+SETTINGS = FineTuningItem(
+    study="fine_tune",
+    drawn_by="fine_tuning_tables",
+    scale="lite",
+    number=1,
+    layout="settings_down",
+    datasets=[["cifar10", "CIFAR-10"], ["mnist", "MNIST"]],
+    arms=[NONE, DRL],
+    labels=[["mnist", [50]], ["cifar10", [100, 4000]]],
+    reading={"epoch": None, "select": "last"},
+    difference=False,
+    beyond=[],
+    seeds=[0],
+    splits=[12],
+    published="digest",
+)
 PLACES = [("cifar10", 100), ("cifar10", 4000), ("mnist", 50)]
 OFFICIAL = {
     "arm": "drl_official",
@@ -69,7 +76,7 @@ def whole(arms=("none", "drl"), places=PLACES, seeds=(0,), splits=(12,), last=No
 
 
 def made(frame, **changes):
-    settings = SETTINGS | changes
+    settings = changed(SETTINGS, **changes)
     return sheet(table(frame, settings), settings)
 
 
@@ -86,7 +93,7 @@ def test_a_row_a_setting_and_a_column_an_arm_in_the_order_of_the_settings():
         ["CIFAR-10", "4000", "64.00", "63.00"],
         ["MNIST", "50", "74.00", "73.00"],
     ]
-    turned = made(whole(), datasets=SETTINGS["datasets"][::-1], arms=[DRL, NONE])
+    turned = made(whole(), datasets=SETTINGS.datasets[::-1], arms=[DRL, NONE])
     assert turned.header[2:] == ["DRL", "None"]
     assert [row[:3] for row in turned.rows] == [
         ["MNIST", "50", "73.00"],
@@ -103,7 +110,7 @@ def test_a_row_an_arm_and_a_column_a_setting():
 
 @pytest.mark.parametrize(("epoch", "value", "read"), [(None, 53.0, 3), (3, 53.0, 3), (2, 23.0, 2), (1, 10.0, 1)])
 def test_the_accuracy_is_read_where_it_should_be(epoch, value, read):
-    numbers = table(whole(), SETTINGS | {"reading": {"epoch": epoch, "select": "last"}})
+    numbers = table(whole(), changed(SETTINGS, reading={"epoch": epoch, "select": "last"}))
     row = numbers[(numbers["arm"] == "drl") & (numbers["labels"] == 100)].iloc[0]
     assert row[["mean", "sd", "n", "epoch"]].tolist() == [value, 0, 1, read]
 
@@ -115,7 +122,7 @@ def test_the_epoch_is_chosen_on_validation_images_and_the_first_of_equals(epoch,
         run(arm, place, [99.0, 30.0, 40.0, 71.0, 72.0], validation=[1.0, 5.0, 5.0, 9.0, 9.0])
         for arm, place in product(("none", "drl"), PLACES)
     ]
-    numbers = table(frame_of(*runs), SETTINGS | {"reading": {"epoch": epoch, "select": "best_val"}})
+    numbers = table(frame_of(*runs), changed(SETTINGS, reading={"epoch": epoch, "select": "best_val"}))
     assert set(numbers["mean"]) == {value}
     assert set(numbers["epoch"]) == {read}
 
@@ -126,8 +133,8 @@ def test_the_reading_is_that_of_a_plain_search(epochs, data):
     stop = data.draw(st.none() | st.integers(1, len(epochs)))
     validation, test = [[float(pair[k]) for pair in epochs] for k in (0, 1)]
     place = ("cifar10", 100)
-    settings = SETTINGS | {"arms": [DRL], "labels": [["cifar10", [100]]], "datasets": [["cifar10", "C"]]}
-    settings |= {"reading": {"epoch": stop, "select": "best_val"}}
+    settings = changed(SETTINGS, arms=[DRL], labels=[["cifar10", [100]]], datasets=[["cifar10", "C"]])
+    settings = changed(settings, reading={"epoch": stop, "select": "best_val"})
     (number,) = table(frame_of(run("drl", place, test, validation=validation)), settings).itertuples()
     seen = validation[:stop]
     assert number.mean == test[seen.index(max(seen))]
@@ -137,7 +144,7 @@ def test_replicates_are_pairs_of_seed_and_split():
     last = {(0, 12): 60.0, (0, 13): 64.0, (1, 12): 70.0, (1, 13): 80.0}
     frame = whole(seeds=(1, 0), splits=(13, 12), last=lambda arm, place, *pair: last[pair] + len(arm))
     changes = {"seeds": [0, 1], "splits": [12, 13]}
-    numbers = table(frame, SETTINGS | changes)
+    numbers = table(frame, changed(SETTINGS, **changes))
     assert set(numbers["n"]) == {4}
     values = [value + 3 for value in last.values()]
     drl = numbers[numbers["arm"] == "drl"]
@@ -149,18 +156,18 @@ def test_replicates_are_pairs_of_seed_and_split():
 def test_each_seed_may_have_a_split_of_its_own():
     frame = pd.concat([whole(seeds=(seed,), splits=(12 + seed,)) for seed in (0, 1, 2)])
     changes = {"seeds": [0, 1, 2], "splits": [12, 13, 14]}
-    assert set(table(frame, SETTINGS | changes)["n"]) == {3}
+    assert set(table(frame, changed(SETTINGS, **changes))["n"]) == {3}
     lost = (frame["arm"] == "drl") & (frame["dataset"] == "mnist") & (frame["seed"] == 1)
     with pytest.raises(UserError, match=r"no run of arm 'drl' on mnist with 50 labels \(seed 1, split 13\);") as error:
-        table(frame[~lost], SETTINGS | changes)
+        table(frame[~lost], changed(SETTINGS, **changes))
     one_line(error)
 
 
 @pytest.mark.parametrize(("changes", "name"), [({"seeds": [0, 1]}, "seed 1"), ({"splits": [11, 12]}, "split 11")])
 def test_a_seed_or_split_that_no_arm_was_run_with_is_named(changes, name):
     other = frame_of(run("ae", PLACES[0], [1.0], seed=1), run("ae", PLACES[0], [1.0], split=11))
-    with pytest.raises(UserError, match=f"table_1: the metrics files hold no run of {name} for any arm;") as error:
-        table(pd.concat([whole(), other]), SETTINGS | changes)
+    with pytest.raises(UserError, match=f"table_1: the metrics files have no run of {name} for any arm;") as error:
+        table(pd.concat([whole(), other]), changed(SETTINGS, **changes))
     one_line(error)
 
 
@@ -175,7 +182,7 @@ def test_the_difference_is_of_runs_with_the_same_seed_and_split():
     values = {"none": [40.0, 60.0, 80.0], "drl": [41.0, 62.0, 84.0]}
     frame = whole(seeds=(2, 0, 1), last=lambda arm, place, seed, split: values[arm][seed])
     changes = {"number": 2, "difference": True, "seeds": [0, 1, 2]}
-    numbers = table(frame, SETTINGS | changes)
+    numbers = table(frame, changed(SETTINGS, **changes))
     gains = numbers[numbers["metric"] == "difference"]
     assert gains["arm"].tolist() == ["drl"] * 3
     assert gains["mean"].tolist() == pytest.approx([7 / 3] * 3)
@@ -194,8 +201,8 @@ def test_the_mean_difference_is_the_difference_of_the_means(pairs):
     seeds = list(range(len(pairs)))
     place = PLACES[0]
     frame = frame_of(*(run(arm, place, [values[arm][seed]], seed) for arm in values for seed in seeds))
-    settings = SETTINGS | {"labels": [["cifar10", [100]]], "datasets": [["cifar10", "C"]], "difference": True}
-    numbers = table(frame, settings | {"seeds": seeds}).set_index(["metric", "arm"])["mean"]
+    settings = changed(SETTINGS, labels=[["cifar10", [100]]], datasets=[["cifar10", "C"]], difference=True)
+    numbers = table(frame, changed(settings, seeds=seeds)).set_index(["metric", "arm"])["mean"]
     gap = numbers["accuracy", "drl"] - numbers["accuracy", "none"]
     assert numbers["difference", "drl"] == pytest.approx(gap, abs=1e-9)
 
@@ -208,14 +215,14 @@ def test_a_difference_has_a_sign(gain, cell):
 
 def test_several_pretrained_arms_have_a_difference_each():
     frame = whole(arms=("none", "drl", "ae"), last=lambda arm, *_: {"none": 50, "drl": 53, "ae": 49}[arm])
-    found = made(frame, arms=[NONE, DRL, ["ae", "Autoencoder", False]], difference=True)
+    found = made(frame, arms=[NONE, DRL, arm("ae", "Autoencoder")], difference=True)
     assert found.header[-2:] == ["Improvement, DRL", "Improvement, Autoencoder"]
     assert found.rows[0][-2:] == ["+3.00", "−1.00"]
 
 
 def test_a_difference_needs_an_arm_without_pretraining():
-    with pytest.raises(UserError, match="table_2: no arm goes without pretraining") as error:
-        table(whole(), SETTINGS | {"number": 2, "arms": [DRL], "difference": True})
+    with pytest.raises(UserError, match="table_2: every arm has pretraining") as error:
+        table(whole(), changed(SETTINGS, number=2, arms=[DRL], difference=True))
     one_line(error)
 
 
@@ -228,7 +235,7 @@ def test_bold_is_what_beats_every_arm_without_pretraining_in_its_setting(layout)
         "ae": [51.004, 59.5, 71],
     }
     frame = whole(arms=tuple(values), last=lambda arm, place, *_: values[arm][PLACES.index(place)])
-    found = made(frame, layout=layout, arms=[NONE, MIXED, DRL, ["ae", "Autoencoder", False]])
+    found = made(frame, layout=layout, arms=[NONE, MIXED, DRL, arm("ae", "Autoencoder")])
     cells = [row[1:] for row in found.rows] if layout == "arms_down" else list(zip(*found.rows, strict=True))[2:]
     # 51.00 is bold above 51.00, for means are compared and not what is printed of them; 70 does not beat 70.
     assert [list(column) for column in cells] == [
@@ -240,7 +247,7 @@ def test_bold_is_what_beats_every_arm_without_pretraining_in_its_setting(layout)
 
 
 def test_nothing_is_bold_where_no_arm_goes_without_pretraining():
-    found = made(whole(arms=("vdrl", "drl")), arms=[["vdrl", "VDRL", False], DRL])
+    found = made(whole(arms=("vdrl", "drl")), arms=[arm("vdrl", "VDRL"), DRL])
     assert "**" not in str(found.rows)
     assert "Bold" not in found.caption
 
@@ -269,10 +276,10 @@ def test_a_row_beyond_the_paper_may_be_of_a_setting_that_nothing_else_was_run_in
     row = OFFICIAL | {"dataset": "elsewhere", "labels": 7}
     frame = pd.concat([whole(), frame_of(run("drl_official", ("elsewhere", 7), [70.0]))])
     assert made(frame, beyond=[row]).rows[-1][1:] == ["7", "", "70.00"]
-    with pytest.raises(UserError, match="belongs below elsewhere with 7 labels") as error:
+    with pytest.raises(UserError, match="belongs to column elsewhere with 7 labels") as error:
         made(frame, beyond=[row], layout="arms_down")
     one_line(error)
-    with pytest.raises(UserError, match="belongs below vdrl, which is no column") as error:
+    with pytest.raises(UserError, match="belongs to column vdrl, which this table does not have") as error:
         made(frame, beyond=[row | {"in_place_of": "vdrl"}])
     one_line(error)
 
@@ -283,18 +290,18 @@ def test_a_missing_run_is_named(lost):
     keys = frame[["arm", "dataset", "labels", "seed", "split"]].apply(tuple, axis=1)
     arm, dataset, labels, seed, split = lost
     with pytest.raises(UserError) as error:
-        table(frame[keys != lost], SETTINGS | {"seeds": [0, 1], "splits": [12, 13]})
+        table(frame[keys != lost], changed(SETTINGS, seeds=[0, 1], splits=[12, 13]))
     name = f"no run of arm '{arm}' on {dataset} with {labels} labels (seed {seed}, split {split});"
     assert name in one_line(error)
 
 
 def test_many_missing_runs_are_counted():
     with pytest.raises(UserError) as error:
-        table(whole(arms=("none",)), SETTINGS | {"arms": [NONE, DRL, MIXED]})
+        table(whole(arms=("none",)), changed(SETTINGS, arms=[NONE, DRL, MIXED]))
     assert one_line(error).count("arm '") == 5
     assert " and 1 more; give all files" in str(error.value)
     with pytest.raises(UserError, match="no run of arm 'drl_official' on cifar10 with 4000 labels"):
-        table(whole(), SETTINGS | {"beyond": [OFFICIAL]})
+        table(whole(), changed(SETTINGS, beyond=[OFFICIAL]))
 
 
 def test_a_run_that_ends_before_the_reading_is_named():
@@ -305,29 +312,29 @@ def test_a_run_that_ends_before_the_reading_is_named():
     with pytest.raises(
         UserError, match=r"arm 'drl' on cifar10 with 100 labels .* ends after outer epoch 2, .* 3;"
     ) as error:
-        table(short, SETTINGS | {"arms": [DRL]} | reading)
+        table(short, changed(SETTINGS, arms=[DRL], **reading))
     one_line(error)
     untested = frame_of(run("drl", PLACES[0], [], validation=[1.0, 2.0]))
     only = {"arms": [DRL], "labels": [["cifar10", [100]]], "datasets": [["cifar10", "C"]]}
     with pytest.raises(UserError, match="ends after outer epoch 0"):
-        table(untested, SETTINGS | only)
+        table(untested, changed(SETTINGS, **only))
 
 
 def test_a_choice_on_validation_images_needs_some():
     with pytest.raises(
         UserError, match=r"arm 'none' on cifar10 with 100 labels .* has no validation_accuracy"
     ) as error:
-        table(whole(), SETTINGS | {"reading": {"epoch": None, "select": "best_val"}})
+        table(whole(), changed(SETTINGS, reading={"epoch": None, "select": "best_val"}))
     one_line(error)
     gap = frame_of(run("drl", PLACES[0], [1.0, 2.0, 3.0], validation=[1.0, 2.0, 1.0]))
     gap = gap[(gap["metric"] != "accuracy") | (gap["epoch"] != 2)]
-    settings = SETTINGS | {"arms": [DRL], "labels": [["cifar10", [100]]], "datasets": [["cifar10", "C"]]}
+    settings = changed(SETTINGS, arms=[DRL], labels=[["cifar10", [100]]], datasets=[["cifar10", "C"]])
     with pytest.raises(UserError, match="has no test accuracy after outer epoch 2"):
-        table(gap, settings | {"reading": {"epoch": None, "select": "best_val"}})
+        table(gap, changed(settings, reading={"epoch": None, "select": "best_val"}))
 
 
 def test_a_run_that_is_there_twice_is_refused():
-    with pytest.raises(UserError, match=r"arm 'drl' on mnist with 50 labels .* is there twice") as error:
+    with pytest.raises(UserError, match=r"arm 'drl' on mnist with 50 labels .* occurs twice") as error:
         table(pd.concat([whole(), frame_of(run("drl", PLACES[2], [1.0]))]), SETTINGS)
     one_line(error)
 
@@ -412,9 +419,9 @@ def test_published_numbers_stand_below_ours_at_paper_scale():
     ]
 
 
-@pytest.mark.parametrize("changes", [{"scale": "lite"}, {"scale": "demo"}, {"scale": "paper", "published": False}])
+@pytest.mark.parametrize("changes", [{"scale": "lite"}, {"scale": "demo"}, {"scale": "paper", "published": None}])
 def test_published_numbers_stand_nowhere_else(changes):
-    assert table(whole(), SETTINGS | changes)["published"].isna().all()
+    assert table(whole(), changed(SETTINGS, **changes))["published"].isna().all()
     found = made(whole(), **changes)
     assert "(paper)" not in str(found.rows) + found.caption
     assert "(paper)" in made(whole(), scale="paper").caption
@@ -452,8 +459,8 @@ def test_all_files_come_out(tmp_path):
     for k, (arm, place, seed) in enumerate(product(("none", "drl"), PLACES, (0, 1))):
         files.append(tmp_path / f"{k}.csv")
         write_metrics(files[-1], run(arm, place, [1.0, 70.0 + 2 * seed + (arm == "drl")], seed))
-    settings = SETTINGS | {"seeds": [0, 1], "scale": "paper", "difference": True, "number": 2}
-    make("table_2", files, tmp_path / "t.csv", settings, "code")
+    settings = changed(SETTINGS, seeds=[0, 1], scale="paper", difference=True, number=2)
+    make_table("table_2", files, tmp_path / "t.csv", settings)
     numbers = pd.read_csv(tmp_path / "t.csv")
     assert list(numbers.columns) == [
         *("scale", "dataset", "labels", "arm", "metric"),

@@ -6,21 +6,23 @@ import pytest
 import torch
 from matplotlib.colors import to_rgba
 
+from drl.config.drawings import LatentGridItem
 from drl.errors import UserError
 from drl.evaluation.montage import save_png
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.latent_grids import CLASSES, draw, table
 from drl.reporting.pictures import first_seeds
+from tests.reporting.jobs import draw_figure
 
-SETTINGS = {
-    "drawn_by": "latent_grids",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [["drl_2d", "DRL"], ["drl_2d_focus", "DRL, focused"]],
-    "extents": {"drl_2d": 1.0, "drl_2d_focus": 2.0},
-}
+SETTINGS = LatentGridItem(
+    study="latent_grid",
+    drawn_by="latent_grids",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[["drl_2d", "DRL"], ["drl_2d_focus", "DRL, focused"]],
+    extents={"drl_2d": 1.0, "drl_2d_focus": 2.0},
+)
 PAIRS = [(dataset, recipe) for dataset in "ab" for recipe in ("drl_2d", "drl_2d_focus")]
 
 
@@ -66,7 +68,7 @@ def test_every_panel_shows_its_own_model(metrics):
         shown = np.asarray(scatter.collections[0].get_offsets())
         assert set(map(tuple, shown)) == set(codes(k, 0)[["z_1", "z_2"]].itertuples(index=False, name=None))
         assert (np.asarray(samples.get_images()[0].get_array()) == 20 * k).all()
-        extent = SETTINGS["extents"][recipe]
+        extent = SETTINGS.extents[recipe]
         (square,) = scatter.patches
         assert (square.get_xy(), square.get_width(), square.get_height()) == (
             (-extent, -extent),
@@ -106,7 +108,7 @@ def test_codes_fill_the_panel(metrics):
 
 
 def test_all_files_come_out_and_the_card_names_what_was_read(metrics, tmp_path):
-    figure("figure_2", metrics, tmp_path / "f.svg", SETTINGS, "digest")
+    draw_figure("figure_2", metrics, tmp_path / "f.svg", SETTINGS)
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     assert all((tmp_path / name).stat().st_size > 0 for name in card["outputs"])
@@ -121,7 +123,7 @@ def test_a_missing_file_beside_the_numbers_is_one_line(metrics, tmp_path, suffix
     gone = tmp_path / f"b_drl_2d_0{suffix}"
     gone.unlink()
     with pytest.raises(UserError) as caught:
-        figure("figure_2", metrics, tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_2", metrics, tmp_path / "f.svg", SETTINGS)
     assert str(caught.value).startswith(f"{gone}: is missing")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("f.*"))
@@ -129,5 +131,5 @@ def test_a_missing_file_beside_the_numbers_is_one_line(metrics, tmp_path, suffix
 
 def test_a_model_without_numbers_is_named(metrics, tmp_path):
     with pytest.raises(UserError, match=r"figure_2: .* nothing of recipe 'drl_2d_focus' on dataset 'b'"):
-        figure("figure_2", [p for p in metrics if "b_drl_2d_focus" not in p.name], tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_2", [p for p in metrics if "b_drl_2d_focus" not in p.name], tmp_path / "f.svg", SETTINGS)
     assert not list(tmp_path.glob("f.*"))

@@ -5,24 +5,27 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from drl.config.drawings import LaterStartItem
 from drl.errors import UserError
 from drl.evaluation.sample_sets import sample_name
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.later_starts import draw, table
 from drl.reporting.pictures import first_seeds
+from tests.reporting.jobs import changed, draw_figure
 
 STARTS = [1.0, 0.5, 0.7]
-SETTINGS = {
-    "drawn_by": "later_starts",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [["unconditional", "NCSN++"]],
-    "priors": ["uniform_gaussian", "gaussian"],
-    "t_init": STARTS,
-    "shown": 2,
-}
+SETTINGS = LaterStartItem(
+    study="later_start",
+    drawn_by="later_starts",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[["unconditional", "NCSN++"]],
+    priors=["uniform_gaussian", "gaussian"],
+    t_init=STARTS,
+    images=10,
+    shown=2,
+)
 SIZE = 4  # pixels of a sample
 SIDE = 2 * SIZE  # of a square of samples
 IMAGES = 10  # in each cell
@@ -85,14 +88,14 @@ def test_each_square_is_the_first_samples_of_the_first_seed_s_first_set(metrics,
         for seed in (0, 1):
             file = metrics[0].with_name(f"{dataset}{seed}.safetensors")
             save_file(samples(k, seed, channels), str(file))
-    settings = SETTINGS | {"shown": side}
+    settings = changed(SETTINGS, shown=side)
     picture = draw(table(read_all(metrics), settings), settings, first_seeds(metrics[::-1]))
     for k, panel in enumerate(picture.axes):
         pixels, cells = shown(panel), samples(k, 0, channels)
         pixels = pixels if channels == 3 else pixels[..., None]
         assert pixels.dtype == np.uint8
         assert pixels.shape == (2 * side * SIZE, 3 * side * SIZE, channels)
-        for row, prior in enumerate(SETTINGS["priors"]):
+        for row, prior in enumerate(SETTINGS.priors):
             for column, t in enumerate(STARTS):
                 cell = cells[sample_name(0, prior, t)]
                 for number in range(side**2):
@@ -126,7 +129,7 @@ def test_columns_are_t_init_and_rows_are_priors(metrics):
 
 
 def test_all_files_come_out(metrics, tmp_path):
-    figure("figure_13", metrics, tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("figure_13", metrics, tmp_path / "f.svg", SETTINGS)
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     assert set(card["inputs"]) == {"a0.csv", "a1.csv", "b0.csv", "b1.csv", "a0.safetensors", "b0.safetensors"}
@@ -134,18 +137,18 @@ def test_all_files_come_out(metrics, tmp_path):
 
 def test_missing_samples_or_a_missing_model_is_one_line(metrics, tmp_path):
     with pytest.raises(UserError, match=r"figure_13: .* nothing of recipe 'unconditional' on dataset 'b'"):
-        figure("figure_13", metrics[:2], tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_13", metrics[:2], tmp_path / "f.svg", SETTINGS)
     gone = tmp_path / "b0.safetensors"
     gone.unlink()
     with pytest.raises(UserError) as caught:
-        figure("figure_13", metrics, tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_13", metrics, tmp_path / "f.svg", SETTINGS)
     assert str(caught.value).startswith(f"{gone}: is missing")
     assert not list(tmp_path.glob("f.*"))
 
 
 def test_fewer_samples_than_are_to_be_shown_are_one_line(metrics, tmp_path):
     with pytest.raises(UserError, match=r"cannot be read .*; run drl later-start again$") as caught:
-        figure("figure_13", metrics, tmp_path / "f.svg", SETTINGS | {"shown": 4}, "code")
+        draw_figure("figure_13", metrics, tmp_path / "f.svg", changed(SETTINGS, shown=4))
     assert "\n" not in str(caught.value)
 
 
@@ -155,7 +158,7 @@ def test_damaged_samples_are_one_line(metrics, tmp_path):
     for broken in (b"", whole[:100], whole[:-50]):
         file.write_bytes(broken)
         with pytest.raises(UserError, match=r"cannot be read .*; run drl later-start again$") as caught:
-            figure("figure_13", metrics, tmp_path / "f.svg", SETTINGS, "code")
+            draw_figure("figure_13", metrics, tmp_path / "f.svg", SETTINGS)
         assert str(caught.value).startswith(f"{file}: ")
         assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("f.*"))
@@ -165,5 +168,5 @@ def test_damaged_samples_are_one_line(metrics, tmp_path):
 def test_metrics_or_samples_made_with_other_t_init_are_refused_in_one_line(metrics, tmp_path, t):
     """Of 0.6 there are samples and no numbers, of 0.65 neither."""
     with pytest.raises(UserError, match=rf"{t:g}\b") as caught:
-        figure("figure_13", metrics, tmp_path / "f.svg", {**SETTINGS, "t_init": [*STARTS, t]}, "code")
+        draw_figure("figure_13", metrics, tmp_path / "f.svg", changed(SETTINGS, t_init=[*STARTS, t]))
     assert "\n" not in str(caught.value)

@@ -4,21 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drl.config.drawings import LearningSpeedItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.learning_speed import draw, first_reached, table, two_digits
+from tests.reporting.jobs import changed, draw_figure
 
 STEPS = (0, 1000, 2000, 4000)
-SETTINGS = {
-    "drawn_by": "learning_speed",
-    "scale": "lite",
-    "datasets": [["a", "Data A"]],
-    "recipes": [["drl", "DRL"], ["drl_edm", "DRL (EDM)"], ["vdrl", "VDRL"], ["vdrl_edm", "VDRL (EDM)"]],
-    "accuracy": 40,
-    "pairs": [["drl", "drl_edm"], ["vdrl", "vdrl_edm"]],
-}
+SETTINGS = LearningSpeedItem(
+    study="learning_speed",
+    drawn_by="learning_speed",
+    scale="lite",
+    datasets=[["a", "Data A"]],
+    recipes=[["drl", "DRL"], ["drl_edm", "DRL (EDM)"], ["vdrl", "VDRL"], ["vdrl_edm", "VDRL (EDM)"]],
+    accuracy=40,
+    pairs=[["drl", "drl_edm"], ["vdrl", "vdrl_edm"]],
+)
 # For each recipe and seed, accuracy at the best t at STEPS. 40 % is reached at 3000 and 2500; 1000 and 500; at 2000
 # by one seed only; at 1000 and 1000.
 BEST = {
@@ -44,7 +46,7 @@ def rows(best=BEST, steps=STEPS):
 
 def numbers_of(best=BEST, steps=STEPS, **changes):
     made = pd.DataFrame(list(rows(best, steps)))
-    return table(made, SETTINGS | changes)
+    return table(made, changed(SETTINGS, **changes))
 
 
 def of(numbers, metric):
@@ -169,9 +171,9 @@ def test_the_picture_marks_where_recipes_get_there():
 
 
 def test_all_files_come_out_and_steps_stay_whole_numbers(tmp_path):
-    best = {recipe: ([20, 30, 40, 50],) for recipe, _ in SETTINGS["recipes"]}
+    best = {recipe: ([20, 30, 40, 50],) for recipe, _ in SETTINGS.recipes}
     write_metrics(tmp_path / "m.csv", rows(best, steps=(500000, 1000000, 2000000, 3000000)))
-    figure("learning_speed", [tmp_path / "m.csv"], tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("learning_speed", [tmp_path / "m.csv"], tmp_path / "f.svg", SETTINGS)
     assert ",1000000,best_t_accuracy" in (tmp_path / "f.csv").read_text()
 
 
@@ -179,7 +181,7 @@ def test_metrics_without_validation_accuracy_are_refused_not_drawn(tmp_path):
     write_metrics(tmp_path / "m.csv", [row for row in rows() if row["metric"] != "val_accuracy"])
     assert table(read_all([tmp_path / "m.csv"]), SETTINGS).empty
     with pytest.raises(UserError, match="nothing of recipe 'drl' on dataset 'a'"):
-        figure("learning_speed", [tmp_path / "m.csv"], tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("learning_speed", [tmp_path / "m.csv"], tmp_path / "f.svg", SETTINGS)
 
 
 def test_a_pair_that_is_not_drawn_is_left_out():

@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 import torch
 
+from drl.config.drawings import ItemJob
 from drl.errors import UserError
 from drl.evaluation.montage import save_png
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.pictures import first_seeds
 from drl.reporting.same_code import draw, table
+from tests.reporting.jobs import draw_figure
 
 # In the order of the configuration, which need not be that of the sizes.
 SIZES = {"drl_nd-d8": 8, "drl_nd-d2": 2, "drl_nd-d16": 16}
-SETTINGS = {
-    "drawn_by": "same_code",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [[name, "DRL"] for name in SIZES],
-}
+SETTINGS = ItemJob(
+    study="one_code",
+    drawn_by="same_code",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[[name, "DRL"] for name in SIZES],
+)
 
 
 def distance(row: int, size: int, seed: int) -> float:
@@ -69,7 +71,7 @@ def test_a_row_a_dataset_a_square_a_size_and_the_distances_in_order_of_size(metr
 
 
 def test_all_files_come_out(metrics, tmp_path):
-    figure("figure_7", metrics, tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("figure_7", metrics, tmp_path / "f.svg", SETTINGS)
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     assert {name for name in card["inputs"] if name.endswith(".png")} == {f"{d}_{r}_0.png" for d in "ab" for r in SIZES}
@@ -77,11 +79,11 @@ def test_all_files_come_out(metrics, tmp_path):
 
 def test_a_missing_picture_or_model_is_one_line(metrics, tmp_path):
     with pytest.raises(UserError, match=r"figure_7: .* nothing of recipe 'drl_nd-d16' on dataset 'b'"):
-        figure("figure_7", metrics[:-2], tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_7", metrics[:-2], tmp_path / "f.svg", SETTINGS)
     gone = tmp_path / "a_drl_nd-d2_0.png"
     gone.unlink()
     with pytest.raises(UserError) as caught:
-        figure("figure_7", metrics, tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_7", metrics, tmp_path / "f.svg", SETTINGS)
     assert str(caught.value).startswith(f"{gone}: is missing")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("f.*"))

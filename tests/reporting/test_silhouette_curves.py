@@ -3,22 +3,24 @@ import json
 import pandas as pd
 import pytest
 
+from drl.config.drawings import SilhouetteItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.silhouette_curves import draw, table
 from drl.reporting.style import STYLES
+from tests.reporting.jobs import changed, draw_figure
 
 TIMES = (0.9, 0.1, 0.5)
 BASES = {"drl_2d_single": "DRL", "vdrl_2d_single": "VDRL"}
-SETTINGS = {
-    "drawn_by": "silhouette_curves",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [[name, label] for name, label in BASES.items()],
-    "members": {name: [f"{name}-t{t}" for t in TIMES] for name in BASES},
-}
+SETTINGS = SilhouetteItem(
+    study="silhouettes",
+    drawn_by="silhouette_curves",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[[name, label] for name, label in BASES.items()],
+    members={name: [f"{name}-t{t}" for t in TIMES] for name in BASES},
+)
 
 
 def value(row: int, base: int, t: float, seed: int) -> float:
@@ -52,7 +54,7 @@ def test_members_of_a_sweep_become_one_recipe(metrics):
 
 
 def test_recipes_of_other_items_are_left_out(metrics):
-    settings = {**SETTINGS, "recipes": SETTINGS["recipes"][:1], "members": {"drl_2d_single": ["drl_2d_single-t0.5"]}}
+    settings = changed(SETTINGS, recipes=SETTINGS.recipes[:1], members={"drl_2d_single": ["drl_2d_single-t0.5"]})
     numbers = table(read_all(metrics), settings)
     assert (set(numbers["recipe"]), set(numbers["t"])) == ({"drl_2d_single"}, {0.5})
 
@@ -78,12 +80,12 @@ def test_one_line_a_recipe_with_a_band_of_one_deviation(metrics):
 
 
 def test_one_recipe_needs_no_legend(metrics):
-    settings = {**SETTINGS, "recipes": SETTINGS["recipes"][:1]}
+    settings = changed(SETTINGS, recipes=SETTINGS.recipes[:1])
     assert draw(table(read_all(metrics), settings), settings).legends == []
 
 
 def test_all_files_come_out(metrics, tmp_path):
-    figure("figure_12", metrics, tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("figure_12", metrics, tmp_path / "f.svg", SETTINGS)
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     assert set(card["inputs"]) == {"a.csv", "b.csv"}
@@ -91,11 +93,11 @@ def test_all_files_come_out(metrics, tmp_path):
 
 
 def test_metrics_without_the_sweep_s_members_are_refused(metrics, tmp_path):
-    more = {**SETTINGS["members"], "other": ["other-t0.5"]}
-    settings = {**SETTINGS, "recipes": [*SETTINGS["recipes"], ["other", "Other"]], "members": more}
+    more = {**SETTINGS.members, "other": ["other-t0.5"]}
+    settings = changed(SETTINGS, recipes=[*SETTINGS.recipes, ["other", "Other"]], members=more)
     with pytest.raises(UserError, match=r"figure_12: .* nothing of recipe 'other' on dataset 'a'"):
-        figure("figure_12", metrics, tmp_path / "f.svg", settings, "code")
-    none = {**SETTINGS, "members": {name: [] for name in BASES}}
+        draw_figure("figure_12", metrics, tmp_path / "f.svg", settings)
+    none = changed(SETTINGS, members={name: [] for name in BASES})
     with pytest.raises(UserError, match="nothing of recipe 'drl_2d_single' on dataset 'a'"):
-        figure("figure_12", metrics, tmp_path / "f.svg", none, "code")
+        draw_figure("figure_12", metrics, tmp_path / "f.svg", none)
     assert not list(tmp_path.glob("f.*"))

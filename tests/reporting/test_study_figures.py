@@ -5,16 +5,18 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from drl.config.drawings import FewShotItem, ItemJob
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting import study_few_shot, study_scatter, study_silhouettes
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
-from drl.reporting.table import table
+from tests.reporting.jobs import changed, draw_figure, make_table
 
 RECIPES = [["drl", "DRL"], ["ae", "AE"]]
-SETTINGS = {"scale": "demo", "datasets": [["pets_1", "Pets"]], "recipes": RECIPES}
+SHARED = {"scale": "demo", "datasets": [["pets_1", "Pets"]], "recipes": RECIPES}
+SETTINGS = ItemJob(study="code_view", **SHARED)
 TIMES = (0.0, 0.5, 1.0)
+FEW_SHOT = FewShotItem(study="few_shot", drawn_by="study_few_shot", labels=[20, 40], t=TIMES, **SHARED)
 
 
 def row(study, recipe, seed, metric, value, **more):
@@ -106,7 +108,7 @@ def few_shot_files(folder, times=TIMES):
 
 
 def test_few_shot_accuracy_is_read_at_each_seeds_chosen_t(tmp_path):
-    settings = SETTINGS | {"labels": [20, 40], "t": list(TIMES)}
+    settings = FEW_SHOT
     numbers = study_few_shot.table(read_all(few_shot_files(tmp_path)), settings).set_index(["recipe", "labels"])
     drl = numbers.loc[("DRL", 40)]
     # Seed 0 at 0.5: 5 + 4; seed 1 at 1: 10 + 4 + 1.
@@ -121,19 +123,18 @@ def test_few_shot_accuracy_is_read_at_each_seeds_chosen_t(tmp_path):
 
 
 def test_few_shot_files_that_lack_something_are_named(tmp_path):
-    settings, files = SETTINGS | {"labels": [20, 60], "t": list(TIMES)}, few_shot_files(tmp_path)
-    with pytest.raises(UserError, match="nothing of recipe 'drl' with 60 labels"):
+    settings, files = changed(FEW_SHOT, labels=[20, 60]), few_shot_files(tmp_path)
+    with pytest.raises(UserError, match="no rows of recipe 'drl' with 60 labels"):
         study_few_shot.table(read_all(files), settings)
-    with pytest.raises(UserError, match="not at which t"):
-        study_few_shot.table(read_all(files[::2]), settings | {"labels": [20]})
+    with pytest.raises(UserError, match="or no t chosen"):
+        study_few_shot.table(read_all(files[::2]), changed(settings, labels=[20]))
 
 
 def test_parts_are_drawn_and_written_with_cards(views, tmp_path):
-    shared = SETTINGS | {"labels": [20, 40], "t": list(TIMES)}
     for name in ("silhouettes", "scatter"):
-        figure(name, views, tmp_path / f"{name}.svg", shared | {"drawn_by": f"study_{name}"}, "code")
+        draw_figure(name, views, tmp_path / f"{name}.svg", changed(SETTINGS, drawn_by=f"study_{name}"))
         assert {path.suffix for path in tmp_path.glob(f"{name}.*")} == {".svg", ".png", ".csv", ".json"}
     files = few_shot_files(tmp_path)
-    table("few_shot", files, tmp_path / "few_shot.csv", shared | {"drawn_by": "study_few_shot"}, "code")
+    make_table("few_shot", files, tmp_path / "few_shot.csv", FEW_SHOT)
     assert "± 4.2" in (tmp_path / "few_shot.md").read_text()
     assert pd.read_csv(tmp_path / "few_shot.csv").shape == (4, 6 + len(TIMES))

@@ -5,20 +5,22 @@ import pandas as pd
 import pytest
 import torch
 
+from drl.config.drawings import ItemJob
 from drl.errors import UserError
 from drl.evaluation.montage import save_png
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.pictures import first_seeds
 from drl.reporting.swapped_codes import draw, table
+from tests.reporting.jobs import draw_figure
 
-SETTINGS = {
-    "drawn_by": "swapped_codes",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [["drl_2d", "DRL"], ["vdrl_2d", "VDRL"]],
-}
+SETTINGS = ItemJob(
+    study="code_swap",
+    drawn_by="swapped_codes",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[["drl_2d", "DRL"], ["vdrl_2d", "VDRL"]],
+)
 PAIRS = [("a", "drl_2d"), ("a", "vdrl_2d"), ("b", "drl_2d"), ("b", "vdrl_2d")]
 
 
@@ -56,7 +58,7 @@ def test_a_panel_a_dataset_and_recipe_with_its_picture_and_errors(metrics):
 
 
 def test_all_files_come_out(metrics, tmp_path):
-    figure("figure_6", metrics, tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("figure_6", metrics, tmp_path / "f.svg", SETTINGS)
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     assert {name for name in card["inputs"] if name.endswith(".png")} == {f"{d}_{r}_0.png" for d, r in PAIRS}
@@ -65,9 +67,9 @@ def test_all_files_come_out(metrics, tmp_path):
 
 def test_a_missing_picture_or_model_is_one_line(metrics, tmp_path):
     with pytest.raises(UserError, match=r"figure_6: .* nothing of recipe 'vdrl_2d' on dataset 'b'"):
-        figure("figure_6", metrics[:-2], tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_6", metrics[:-2], tmp_path / "f.svg", SETTINGS)
     (tmp_path / "a_vdrl_2d_0.png").unlink()
     with pytest.raises(UserError, match=r"a_vdrl_2d_0\.png: is missing") as caught:
-        figure("figure_6", metrics, tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("figure_6", metrics, tmp_path / "f.svg", SETTINGS)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("f.*"))

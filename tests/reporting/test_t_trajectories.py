@@ -7,27 +7,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drl.config.drawings import TrajectoryItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting import style
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.t_trajectories import draw, start_colours, table
+from tests.reporting.jobs import changed, draw_figure
 
 STARTS = (0.1, 0.9, 0.5)
 EPOCHS = 4
-SETTINGS = {
-    "drawn_by": "t_trajectories",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [],
-    "arms": [
-        [f"drl_{start}{'' if decays else '_free'}", "DRL", start, decays]
-        for decays in (True, False)
-        for start in STARTS
+
+
+def arm(name, start, decays):
+    return {"name": name, "label": "DRL", "t_init": start, "weight_decay_on_t": decays}
+
+
+SETTINGS = TrajectoryItem(
+    study="fine_tune",
+    drawn_by="t_trajectories",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[],
+    arms=[
+        arm(f"drl_{start}{'' if decays else '_free'}", start, decays) for decays in (True, False) for start in STARTS
     ],
-    "labels": {"a": 100, "b": 2000},
-}
+    labels={"a": 100, "b": 2000},
+)
 
 
 def value(metric, start, decays, epoch, seed=0):
@@ -37,7 +43,7 @@ def value(metric, start, decays, epoch, seed=0):
 
 def rows(dataset, arm, start, decays, seed=0, split=12, epochs=EPOCHS, labels=None):
     row = {"scale": "lite", "study": "fine_tune", "dataset": dataset, "recipe": "drl_70k", "arm": arm, "seed": seed}
-    row |= {"split": split, "labels": labels or SETTINGS["labels"][dataset]}
+    row |= {"split": split, "labels": labels or SETTINGS.labels[dataset]}
     for epoch in range(epochs, 0, -1):
         for metric in ("t", "t_without_gradient"):
             yield row | {"epoch": epoch, "metric": metric, "value": value(metric, start, decays, epoch, seed)}
@@ -54,11 +60,13 @@ def closed():
 def metrics(tmp_path):
     def write(seeds=(0, 2), settings=SETTINGS, **changes):
         files = []
-        for dataset, _ in settings["datasets"]:
-            for arm, _, start, decays in settings["arms"]:
+        for dataset, _ in settings.datasets:
+            for one in settings.arms:
                 for seed in seeds:
-                    files.append(tmp_path / f"{dataset}_{arm}_{seed}.csv")
-                    write_metrics(files[-1], rows(dataset, arm, start, decays, seed, **changes))
+                    files.append(tmp_path / f"{dataset}_{one.name}_{seed}.csv")
+                    write_metrics(
+                        files[-1], rows(dataset, one.name, one.t_init, one.weight_decay_on_t, seed, **changes)
+                    )
         return files
 
     return write
@@ -77,7 +85,7 @@ def test_means_and_deviations_over_runs(metrics):
 
 
 def test_a_run_is_a_pair_of_seed_and_split(tmp_path):
-    settings = SETTINGS | {"datasets": [["a", "A"]], "arms": [["x", "X", 0.5, True]]}
+    settings = changed(SETTINGS, datasets=[["a", "A"]], arms=[arm("x", 0.5, True)])
     both = [*rows("a", "x", 0.5, True, split=12), *rows("a", "x", 0.5, True, split=13)]
     numbers = table(pd.DataFrame(both), settings)
     assert set(numbers["n_seeds"]) == {2}
@@ -101,7 +109,7 @@ def test_an_arm_without_numbers_is_named(metrics, lost):
 
 
 def test_a_start_that_is_searched_for_is_no_start(metrics):
-    settings = SETTINGS | {"arms": [*SETTINGS["arms"], ["drl_search", "DRL t-search", "search", True]]}
+    settings = changed(SETTINGS, arms=[*SETTINGS.arms, arm("drl_search", "search", True)])
     with pytest.raises(UserError, match="arm 'drl_search' searches its start of t") as error:
         table(read_all(metrics()), settings)
     assert "\n" not in str(error.value)
@@ -140,7 +148,7 @@ def test_one_run_has_no_band(metrics):
 
 
 def test_only_the_panels_that_have_arms_are_drawn(metrics):
-    settings = SETTINGS | {"arms": [arm for arm in SETTINGS["arms"] if not arm[3]]}
+    settings = changed(SETTINGS, arms=[one for one in SETTINGS.arms if not one.weight_decay_on_t])
     picture = draw(table(read_all(metrics()), settings), settings)
     assert [panel.get_title() for panel in picture.axes] == ["no weight decay on $t$", ""]
 
@@ -166,9 +174,9 @@ def test_starts_are_told_apart_and_named_from_the_top(starts):
 @pytest.mark.parametrize(("count", "datasets", "both"), [(3, 1, False), (12, 1, True), (3, 2, True)])
 def test_the_legend_overlaps_nothing(count, datasets, both):
     starts = [round(0.01 + 0.08 * k, 2) for k in range(count)]
-    arms = [[f"x{s}{d}", "X", s, d] for d in ([True, False] if both else [True]) for s in starts]
-    settings = SETTINGS | {"datasets": SETTINGS["datasets"][:datasets], "arms": arms}
-    made = [row for dataset, _ in settings["datasets"] for arm, _, s, d in arms for row in rows(dataset, arm, s, d)]
+    lines = [(f"x{s}{d}", s, d) for d in ([True, False] if both else [True]) for s in starts]
+    settings = changed(SETTINGS, datasets=SETTINGS.datasets[:datasets], arms=[arm(*line) for line in lines])
+    made = [row for dataset, _ in settings.datasets for line in lines for row in rows(dataset, *line)]
     picture = draw(table(pd.DataFrame(made), settings), settings)
     style.mark_demo(picture)
     picture.draw_without_rendering()
@@ -184,7 +192,7 @@ def test_the_legend_overlaps_nothing(count, datasets, both):
 
 def test_all_files_come_out(metrics, tmp_path):
     files = metrics()
-    figure("t_trajectory", files, tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("t_trajectory", files, tmp_path / "f.svg", SETTINGS)
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     numbers = pd.read_csv(tmp_path / "f.csv")

@@ -3,21 +3,23 @@ import json
 import pandas as pd
 import pytest
 
+from drl.config.drawings import ItemJob
 from drl.config.theory import DATASET, RECIPES
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.style import STYLES
 from drl.reporting.theory import draw, table
+from tests.reporting.jobs import draw_figure
 
 TIMES = (0.0, 0.5, 1.0)
-SETTINGS = {
-    "drawn_by": "theory",
-    "scale": "lite",
-    "datasets": [list(DATASET)],
-    "recipes": [list(pair) for pair in RECIPES],
-}
+SETTINGS = ItemJob(
+    study="theory",
+    drawn_by="theory",
+    scale="lite",
+    datasets=[list(DATASET)],
+    recipes=[list(pair) for pair in RECIPES],
+)
 BEST = {0: 0.5, 1: 1.0}
 
 
@@ -104,7 +106,7 @@ def test_four_panels_show_what_they_say(metrics):
 
 
 def test_all_files_come_out(metrics, tmp_path):
-    figure("theory", metrics, tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("theory", metrics, tmp_path / "f.svg", SETTINGS)
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     assert set(card["inputs"]) == {"seed0.csv", "seed1.csv"}
@@ -116,4 +118,4 @@ def test_all_files_come_out(metrics, tmp_path):
 def test_a_file_without_the_autoencoder_is_refused(tmp_path):
     write_metrics(tmp_path / "part.csv", [row for row in rows(0) if row["recipe"] != "ae"])
     with pytest.raises(UserError, match="theory: the metrics files hold nothing of recipe 'ae' on dataset 'mixture'"):
-        figure("theory", [tmp_path / "part.csv"], tmp_path / "f.svg", SETTINGS, "code")
+        draw_figure("theory", [tmp_path / "part.csv"], tmp_path / "f.svg", SETTINGS)

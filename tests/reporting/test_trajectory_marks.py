@@ -3,27 +3,29 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+from drl.config.drawings import ProbeItem
 from drl.errors import UserError
 from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
-from drl.reporting.figure import figure
 from drl.reporting.probe_curves import draw, table
 from drl.reporting.style import STYLES
+from tests.reporting.jobs import changed, draw_figure
 
 RECIPES = ["VDRL", "DRL", "AE", "VAE", "SimCLR", "SimCLR-Gauss", "DAE", "CDAE"]
-SETTINGS = {
-    "drawn_by": "probe_curves",
-    "scale": "lite",
-    "datasets": [["a", "Data A"], ["b", "Data B"]],
-    "recipes": [[label.lower(), label] for label in RECIPES],
-    "budgets": {"a": 50, "b": 60},
-    "trajectory": True,
-}
+SETTINGS = ProbeItem(
+    study="probe",
+    drawn_by="probe_curves",
+    scale="lite",
+    datasets=[["a", "Data A"], ["b", "Data B"]],
+    recipes=[[label.lower(), label] for label in RECIPES],
+    budgets={"a": 50, "b": 60},
+    trajectory=True,
+)
 
 
 def rows():
-    for dataset, labels in SETTINGS["budgets"].items():
-        for r, (recipe, _) in enumerate(SETTINGS["recipes"]):
+    for dataset, labels in SETTINGS.budgets.items():
+        for r, (recipe, _) in enumerate(SETTINGS.recipes):
             for seed in (0, 1):
                 for probe_seed in (0, 1):
                     row = {"scale": "lite", "study": "probe", "dataset": dataset, "recipe": recipe, "seed": seed}
@@ -54,7 +56,7 @@ def test_marks_are_rows_of_their_own(frame):
 
 
 def test_switched_off_marks_leave_the_figure_as_it_is_without(frame):
-    off = {**SETTINGS, "trajectory": False}
+    off = changed(SETTINGS, trajectory=False)
     plain = table(frame[frame["arm"] == ""], off)
     assert set(plain["arm"]) == {""}
     pd.testing.assert_frame_equal(table(frame, off), plain)
@@ -107,6 +109,6 @@ def test_neighbouring_marks_do_not_touch(frame):
 
 def test_the_csv_keeps_the_arm(tmp_path):
     write_metrics(tmp_path / "m.csv", rows())
-    figure("figure_4", [tmp_path / "m.csv"], tmp_path / "f.svg", SETTINGS, "code")
+    draw_figure("figure_4", [tmp_path / "m.csv"], tmp_path / "f.svg", SETTINGS)
     written = pd.read_csv(tmp_path / "f.csv")
     assert set(written["arm"].fillna("")) == {"", "chosen", "concatenated"}

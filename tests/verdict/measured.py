@@ -2,19 +2,42 @@
 
 import pandas as pd
 
+from drl.config.drawings import ClaimsJob, CompareJob, ProbeItem, parse_item
+from drl.pipeline import slices
+from drl.pipeline.items import ITEMS
 from drl.records.metrics import COLUMNS
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.evidence import COLUMNS as EVIDENCE
 from drl.verdict.evidence import Evidence
 
 TIMES = (0.0, 0.5, 1.0)
-PROBE_SETTINGS = {
-    "drawn_by": "probe_curves",
-    "datasets": [["digits", "Digits"]],
-    "recipes": [["drl", "DRL"], ["vdrl", "VDRL"], ["ae", "AE"]],
-    "budgets": {"digits": 100},
-    "trajectory": True,
-}
+PROBE_SETTINGS = ProbeItem(
+    study="probe",
+    datasets=[["digits", "Digits"]],
+    recipes=[["drl", "DRL"], ["vdrl", "VDRL"], ["ae", "AE"]],
+    budgets={"digits": 100},
+)
+
+
+def item_settings(config, item):
+    """The settings of an item."""
+    kind = "table" if ITEMS[item].kind == "table" else "figure"
+    values = getattr(slices, kind)(config, item) | {"study": ITEMS[item].study}
+    names = ("name", "label", "baseline") if kind == "table" else ("name", "label", "t_init", "weight_decay_on_t")
+    if values["study"] == "fine_tune":
+        values["arms"] = [dict(zip(names, arm, strict=True)) for arm in values["arms"]]
+    return parse_item(values)
+
+
+def claims_job(config):
+    """The settings of `drl claims`."""
+    items = {item: item_settings(config, item).choosing() for item in slices.claimed(config)}
+    return ClaimsJob(scale=config.scale, confidence=config.verdict.confidence, items=items)
+
+
+def compare_job(config):
+    """The settings of `drl compare`."""
+    return CompareJob.model_validate(slices.compare(config))
 
 
 def probe_rows(accuracies, chosen=None):

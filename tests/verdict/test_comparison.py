@@ -4,13 +4,14 @@ import pandas as pd
 import pytest
 
 from drl.errors import UserError
-from tests.job_settings import settings_of
+from drl.jobs.job import Job
 from drl.pipeline.configuration import resolve
 from drl.reporting.paper_values import paper_values
-from drl.verdict.comparison import compare, comparison
+from drl.verdict.comparison import comparison, run
+from tests.verdict.measured import compare_job
 
-PAPER = settings_of("compare", resolve("paper"))
-LITE = settings_of("compare", resolve("lite"))
+PAPER = compare_job(resolve("paper"))
+LITE = compare_job(resolve("lite"))
 
 
 def table_1(rows):
@@ -65,8 +66,8 @@ def test_runs_that_differ_widen_the_tolerance_but_not_without_end(sd, n, toleran
 
 
 def test_files_are_known_by_their_names(tmp_path):
-    with pytest.raises(UserError, match=r"best\.csv is no table of the paper by its name"):
-        compare([tmp_path / "best.csv"], tmp_path / "out.csv", PAPER, "code")
+    with pytest.raises(UserError, match=r"best\.csv is not named after a table of the paper"):
+        run(Job("compare", {}, PAPER, "code", {"tables": (tmp_path / "best.csv",)}, tmp_path / "out.csv"))
 
 
 def test_other_images_are_shown_but_not_compared():

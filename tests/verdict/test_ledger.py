@@ -6,28 +6,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drl.config.drawings import ClaimsJob, ItemJob
 from drl.errors import UserError
 from drl.files import sha256
+from drl.jobs.job import Job
 from drl.pipeline.configuration import resolve
-from tests.job_settings import ITEMS, settings_of
-from drl.verdict.claims.claim import Claim, Part
+from drl.pipeline.items import ITEMS
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.estimates import Estimate
 from drl.verdict.evidence import Evidence
-from drl.verdict.ledger import claims, decide, ledger, together
-from tests.verdict.measured import PROBE_SETTINGS, probe_rows
+from drl.verdict.ledger import decide, ledger, run, together
+from tests.verdict.measured import PROBE_SETTINGS, claims_job, probe_rows
 
 LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
+FIGURE_4 = ClaimsJob(scale="lite", confidence=0.95, items={"figure_4": PROBE_SETTINGS.choosing()})
 VERDICTS = ["supported", "not supported", "undecided", "not run"]
-STATISTIC = ("says", "section", ("figure_4",), "statistic", "points")
+STATISTIC = ("says", "section", ("figure_4",), "statistic")
 
 
 def claim(side, bound=0.0, holds="every", parts=lambda evidence: []):
-    return Claim("name", *STATISTIC, side, bound, parts, holds)
+    return Claim("name", *STATISTIC, parts, side=side, bound=bound, holds=holds)
 
 
 def part(value, error=1.0, df=1000.0):
-    return Part("one", "digits", Estimate(value, error, df, 3))
+    return Comparison("one", "digits", Estimate(value, error, df, 3))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_every_part_must_hold_or_one_of_them(verdicts):
 def test_where_one_of_many_decides_it_must_be_surer(holds, value, verdict):
     """Ten parts: an interval of 95 % reaches 1.96 to each side, one of 99.5 % 2.81."""
     one = claim("above", holds=holds, parts=lambda _: [part(value)] * 10)
-    evidence = Evidence("lite", {"figure_4": {}}, {})
+    evidence = Evidence("lite", {"figure_4": ItemJob(study="probe", datasets=())}, {})
     assert ledger(evidence, 0.95, {"name": one})["claim_verdict"].unique() == [verdict]
 
 
@@ -113,15 +116,14 @@ def test_every_claim_names_items_that_there_are_and_a_source():
 
 @pytest.mark.parametrize("scale", ["demo", "lite", "paper"])
 def test_without_any_measurement_every_claim_was_not_run(scale):
-    settings = settings_of("claims", resolve(scale))
-    frame = ledger(Evidence(scale, settings["items"], {}), 0.95)
+    frame = ledger(Evidence(scale, claims_job(resolve(scale)).parsed(), {}), 0.95)
     assert set(frame["claim"]) == set(CLAIMS)
     assert set(frame["claim_verdict"]) == {"not run"}
     assert frame["estimate"].isna().all()
 
 
 def test_the_paper_s_own_tables_are_read_beside_ours():
-    frame = ledger(Evidence("paper", settings_of("claims", resolve("paper"))["items"], {}), 0.95)
+    frame = ledger(Evidence("paper", claims_job(resolve("paper")).parsed(), {}), 0.95)
     rows = frame[frame["claim"] == "drl_helps"].set_index(["dataset", "part"])
     # Table 1: 74.31 with DRL, 73.68 without.
     assert rows.loc[("cifar10", "100 labels"), "paper"] == pytest.approx(0.63)
@@ -157,40 +159,44 @@ def test_a_t_that_validation_chose_comes_before_the_best_on_test(tmp_path):
         assert who in row["why"]
 
 
+def decide_claims(metrics, folder, settings, **inputs):
+    run(Job("claims", {}, settings, "code", {"metrics": tuple(metrics), **inputs}, folder / "claims.csv"))
+
+
 def read(folder, rows):
     metrics = folder / "probe.csv"
     pd.DataFrame(rows).to_csv(metrics, index=False)
-    settings = {"scale": "lite", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
-    claims([metrics, folder / "not_run.csv"], folder / "claims.csv", settings, "code")
+    decide_claims([metrics, folder / "not_run.csv"], folder, FIGURE_4)
     assert "Figure 4" in (folder / "claims.md").read_text()
     return pd.read_csv(folder / "claims.csv", keep_default_na=True)
 
 
 def test_nothing_measured_is_one_line(tmp_path):
-    settings = {"scale": "lite", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
     with pytest.raises(UserError, match="nothing was measured yet"):
-        claims([tmp_path / "a.csv"], tmp_path / "claims.csv", settings, "code")
+        decide_claims([tmp_path / "a.csv"], tmp_path, FIGURE_4)
 
 
 def test_another_scale_s_metrics_are_refused(tmp_path):
     pd.DataFrame(probe_rows({"drl": [90.0]})).to_csv(tmp_path / "a.csv", index=False)
-    settings = {"scale": "paper", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
-    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
-        claims([tmp_path / "a.csv"], tmp_path / "claims.csv", settings, "code")
-    with pytest.raises(UserError, match="of scale lite, not paper; give --scale lite"):
-        claims([], tmp_path / "claims.csv", settings, "code", LITE)
+    settings = FIGURE_4.model_copy(update={"scale": "paper"})
+    with pytest.raises(UserError, match="have scale lite, not paper; give --scale lite"):
+        decide_claims([tmp_path / "a.csv"], tmp_path, settings)
+    with pytest.raises(UserError, match="has scale lite, not paper; give --scale lite"):
+        decide_claims([], tmp_path, settings, items=(LITE,))
 
 
 def test_the_ledger_of_the_lite_results_is_that_of_the_present_claims(tmp_path):
     """It is made of the metrics beside it: `drl claims docs/results/lite/metrics/*/*/*/*.csv … --scale lite`."""
-    settings = settings_of("claims", resolve("lite"))
-    claims(sorted((LITE / "metrics").rglob("*.csv")), tmp_path / "claims.csv", settings, "code")
+    decide_claims(sorted((LITE / "metrics").rglob("*.csv")), tmp_path, claims_job(resolve("lite")))
     for name in ("claims.csv", "claims.md"):
         assert (tmp_path / name).read_text() == (LITE / name).read_text()
 
 
 def test_the_card_of_the_lite_ledger_is_that_of_the_present_claims():
     card = json.loads((LITE / "cards" / "claims.json").read_text())
-    assert card["settings"] == json.loads(json.dumps(settings_of("claims", resolve("lite"))))
+    # Settings had another form then. That they chose the same numbers is what the test above shows.
+    settings = claims_job(resolve("lite"))
+    assert set(card["settings"]["items"]) == set(settings.items)
+    assert (card["settings"]["scale"], card["settings"]["confidence"]) == ("lite", settings.confidence)
     assert card["outputs"] == {name: sha256(LITE / name) for name in ("claims.csv", "claims.md")}
     assert card["git"]["dirty"] is False

@@ -11,13 +11,16 @@ from docutils.utils import SystemMessage
 
 from drl.files import sha256
 from drl.pipeline.configuration import resolve
-from tests.job_settings import BUILT, ITEMS, settings_of
+from drl.pipeline.items import BUILT, ITEMS
 from drl.verdict.comparison import comparison
 from drl.verdict.evidence import Evidence
+from drl.verdict.item_facts import item_facts
+from drl.verdict.late_text import LateText
 from drl.verdict.ledger import ledger
 from drl.verdict.ledger_page import number
+from drl.verdict.report_page import page as report_page
 from drl.verdict.rst import escape, list_table
-from drl.verdict.shown import ItemFacts, ReportPage
+from tests.verdict.measured import claims_job, compare_job
 
 LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
 CONFIG = resolve("lite")
@@ -32,12 +35,11 @@ def html(text):
 @pytest.fixture
 def results(tmp_path):
     """A folder of results with a ledger and a comparison."""
-    pages = settings_of("claims", CONFIG)
     cells = {"figure_12": pd.read_csv(LITE / "figure_12.csv")}
     found = cells["figure_12"].rename(columns={"mean": "value", "n_seeds": "n"})
     cells["figure_12"] = found.assign(replicate="mean", arm="", labels=None)
-    ledger(Evidence("lite", pages["items"], cells), 0.95).to_csv(tmp_path / "claims.csv", index=False)
-    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, settings_of("compare", CONFIG)).to_csv(
+    ledger(Evidence("lite", claims_job(CONFIG).parsed(), cells), 0.95).to_csv(tmp_path / "claims.csv", index=False)
+    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, compare_job(CONFIG)).to_csv(
         tmp_path / "comparison.csv", index=False
     )
     (tmp_path / "figures").mkdir()
@@ -50,7 +52,7 @@ def results(tmp_path):
 
 
 def test_the_page_opens_on_the_verdict(results):
-    page = html(str(ReportPage(results, CONFIG)))
+    page = html(report_page(results, CONFIG))
     assert page.index("The verdict") < page.index("The paper's claims") < page.index("Printed numbers")
     assert "1 supported" in page
     assert "A model trained at a small t alone encodes almost no class." in page
@@ -59,31 +61,31 @@ def test_the_page_opens_on_the_verdict(results):
 
 
 def test_without_anything_the_page_says_what_to_do(tmp_path):
-    page = html(str(ReportPage(tmp_path, CONFIG)))
+    page = html(report_page(tmp_path, CONFIG))
     assert "drl claims" in page
     assert "drl compare" in page
 
 
 def test_demo_is_called_a_machinery_check(tmp_path):
-    assert "Machinery check, not evidence" in html(str(ReportPage(tmp_path, resolve("demo"))))
+    assert "Machinery check, not evidence" in html(report_page(tmp_path, resolve("demo")))
 
 
 @pytest.mark.parametrize("item", BUILT)
 def test_every_item_says_its_claims_cost_and_card(results, item):
-    text = html(str(ItemFacts(item, results, CONFIG)))
+    text = html(item_facts(item, results, CONFIG))
     assert "Cost" in text
     assert f"{item}.{'csv' if ITEMS[item].kind == 'table' else 'svg'}.json" in text
 
 
 def test_a_figure_names_the_claims_that_rest_on_it(results):
-    text = html(str(ItemFacts("figure_12", results, CONFIG)))
+    text = html(item_facts("figure_12", results, CONFIG))
     assert "A model trained at a high t encodes less of the class again." in text
     assert "Drawn at commit 0123456789ab with changes." in text
     assert "prints no numbers" in text
 
 
 def test_a_table_is_shown_whole(results):
-    text = html(str(ItemFacts("table_1", results, CONFIG)))
+    text = html(item_facts("table_1", results, CONFIG))
     assert "94.57 ± 0.40" in text
     assert "55 numbers: 3 not comparable at this scale, 52 not run." in text
     shown = re.sub(r"<[^>]+>|\s", " ", text)
@@ -91,7 +93,7 @@ def test_a_table_is_shown_whole(results):
 
 
 def test_closed_forms_are_counted_apart(results):
-    page = html(str(ReportPage(results, CONFIG)))
+    page = html(report_page(results, CONFIG))
     assert "179 numbers: 3 not comparable at this scale, 176 not run; and 6 closed forms: 6 not run" in page
     assert "Table 2: improvement, points" in page
 
@@ -99,33 +101,35 @@ def test_closed_forms_are_counted_apart(results):
 def test_the_page_says_what_was_measured_since(results):
     """The card names no inputs, so Table 1 is newer than the comparison, and metrics than the claims."""
     (results / "tables" / "table_1.csv").write_text("dataset\n")
-    page = html(str(ReportPage(results, CONFIG)))
-    assert "Without a file that is newer: <tt" in page
+    page = html(report_page(results, CONFIG))
+    assert "1 file is newer and not included: run <tt" in page
     assert "drl claims" not in page
     (results / "metrics" / "theory" / "mixture").mkdir(parents=True)
     measured = results / "metrics" / "theory" / "mixture" / "seed0.csv"
     measured.write_text("t\n")
-    assert "drl claims" in html(str(ReportPage(results, CONFIG)))
+    assert "drl claims" in html(report_page(results, CONFIG))
     card = json.loads((results / "claims.csv.json").read_text())
     card["inputs"] = {"metrics/theory/mixture/seed0.csv": sha256(measured)}
     (results / "claims.csv.json").write_text(json.dumps(card))
-    assert "drl claims" not in html(str(ReportPage(results, CONFIG)))
+    assert "drl claims" not in html(report_page(results, CONFIG))
 
 
 @pytest.mark.parametrize("card", ["{", "{}", '{"outputs": {}}'])
 def test_a_card_from_elsewhere_does_no_harm(results, card):
     for name in ("claims.csv.json", "figures/figure_12.svg.json"):
         (results / name).write_text(card)
-    assert "The verdict" in html(str(ReportPage(results, CONFIG)))
-    assert "Run card" in html(str(ItemFacts("figure_12", results, CONFIG)))
+    assert "The verdict" in html(report_page(results, CONFIG))
+    assert "Run card" in html(item_facts("figure_12", results, CONFIG))
 
 
-def test_what_rules_carry_does_not_change_with_what_was_measured(results, tmp_path):
-    for carried in (ReportPage(results, CONFIG), ItemFacts("figure_4", results, CONFIG)):
-        before = repr(carried)
-        (results / "claims.csv").unlink(missing_ok=True)
-        assert repr(carried) == before
-        assert str(results) in before
+def test_what_rules_carry_does_not_change_with_what_was_measured(results):
+    page = LateText("drl.verdict.report_page", "page", results, CONFIG)
+    facts = LateText("drl.verdict.item_facts", "item_facts", "figure_4", results, CONFIG)
+    before = repr(page), repr(facts)
+    assert str(page) == report_page(results, CONFIG)
+    (results / "claims.csv").unlink()
+    assert (repr(page), repr(facts)) == before
+    assert str(facts) == item_facts("figure_4", results, CONFIG)
 
 
 @pytest.mark.parametrize("text", ["a|b", "back\\slash", "name_", "`code", "x {{ y }} {% z %}", "3 * 4", "*.png", "**x"])

@@ -3,14 +3,14 @@
 import pandas as pd
 import pytest
 
+from drl.config.drawings import FewShotItem, FidItem, SilhouetteItem
 from drl.errors import UserError
-from tests.job_settings import settings_of
 from drl.pipeline.configuration import resolve
 from drl.records.metrics import COLUMNS
 from drl.reporting import few_shot_curves, fid_table, fine_tuning_tables, probe_curves, silhouette_curves
 from drl.verdict.evidence import Evidence
 from drl.verdict.reading import from_item, from_metrics
-from tests.verdict.measured import PROBE_SETTINGS, probe_rows
+from tests.verdict.measured import PROBE_SETTINGS, item_settings, probe_rows
 
 
 def frame_of(rows):
@@ -26,9 +26,9 @@ def row(study, **cells):
 
 def agree(item, frame, settings, module, folder, cells):
     """Compare cells from metrics with those from the item's own CSV, which `module` makes of the same metrics."""
-    read = Evidence("lite", {item: settings}, {item: from_metrics(frame, item, settings)})
+    read = Evidence("lite", {item: settings}, {item: from_metrics(frame, settings)})
     module.table(frame, settings).to_csv(folder / f"{item}.csv", index=False)
-    drawn = Evidence("lite", {item: settings}, {item: from_item(folder / f"{item}.csv", item, "lite")})
+    drawn = Evidence("lite", {item: settings}, {item: from_item(folder / f"{item}.csv", item, settings, "lite")})
     for where in cells:
         first, second = read.sample(item, **where), drawn.sample(item, **where)
         assert first.values
@@ -38,9 +38,8 @@ def agree(item, frame, settings, module, folder, cells):
 
 def test_probes(tmp_path):
     rows = probe_rows({"drl": [90.0, 92.0], "vdrl": [1.0, 2.0], "ae": [80.0, 81.0]})
-    settings = PROBE_SETTINGS | {"trajectory": False}
     cells = [{"dataset": "digits", "recipe": recipe, "arm": "", "t": 0.5} for recipe in ("drl", "ae")]
-    agree("figure_4", frame_of(rows), settings, probe_curves, tmp_path, cells)
+    agree("figure_4", frame_of(rows), PROBE_SETTINGS, probe_curves, tmp_path, cells)
 
 
 def test_few_shot_reads_the_member_of_a_sweep_that_the_figure_shows(tmp_path):
@@ -50,16 +49,17 @@ def test_few_shot_reads_the_member_of_a_sweep_that_the_figure_shows(tmp_path):
             base = {"recipe": member, "seed": seed, "labels": 100, "t": 0.5, "split": 12}
             rows.append(row("few_shot", **base, metric="val_accuracy", value=validation))
             rows.append(row("few_shot", **base, metric="test_accuracy", value=validation + 10 + seed))
-    settings = {
-        "datasets": [["mnist5k", "MNIST-5k"]],
-        "recipes": [["drl_8d", "DRL"]],
-        "labels": [100],
-        "choices": {"drl_8d": ["drl_8d-lambda0.1", "drl_8d-lambda0.2"]},
-    }
+    settings = FewShotItem(
+        study="few_shot",
+        datasets=[["mnist5k", "MNIST-5k"]],
+        recipes=[["drl_8d", "DRL"]],
+        labels=[100],
+        choices={"drl_8d": ["drl_8d-lambda0.1", "drl_8d-lambda0.2"]},
+    )
     frame = frame_of(rows)
     where = {"dataset": "mnist5k", "recipe": "drl_8d", "labels": 100, "t": 0.5}
     agree("figure_8", frame, settings, few_shot_curves, tmp_path, [where])
-    evidence = Evidence("lite", {"figure_8": settings}, {"figure_8": from_metrics(frame, "figure_8", settings)})
+    evidence = Evidence("lite", {"figure_8": settings}, {"figure_8": from_metrics(frame, settings)})
     assert evidence.sample("figure_8", **where).values == {"0": 70.0, "1": 71.0}
 
 
@@ -70,11 +70,12 @@ def test_silhouettes_of_a_sweep_are_one_curve(tmp_path):
         for member, t in zip(members, (0.1, 0.5), strict=True)
         for seed in (0, 1, 2)
     ]
-    settings = {
-        "datasets": [["mnist5k", "MNIST-5k"]],
-        "recipes": [["drl_2d_single", "DRL"]],
-        "members": {"drl_2d_single": members},
-    }
+    settings = SilhouetteItem(
+        study="silhouettes",
+        datasets=[["mnist5k", "MNIST-5k"]],
+        recipes=[["drl_2d_single", "DRL"]],
+        members={"drl_2d_single": members},
+    )
     cells = [{"dataset": "mnist5k", "t": t, "metric": "silhouette"} for t in (0.1, 0.5)]
     agree("figure_12", frame_of(rows), settings, silhouette_curves, tmp_path, cells)
 
@@ -86,12 +87,13 @@ def test_disjoint_sets_of_samples_are_replicates_of_one_model(tmp_path):
         for t in (0.7, 1.0)
         for split in (0, 1)
     ]
-    settings = {
-        "datasets": [["mnist5k", "MNIST-5k"]],
-        "recipes": [["unconditional", "Unconditional"]],
-        "priors": ["gaussian", "uniform_gaussian"],
-        "scale": "lite",
-    }
+    settings = FidItem(
+        study="fid",
+        scale="lite",
+        datasets=[["mnist5k", "MNIST-5k"]],
+        recipes=[["unconditional", "Unconditional"]],
+        priors=["gaussian", "uniform_gaussian"],
+    )
     cells = [{"dataset": "mnist5k", "arm": "gaussian", "t": 0.7, "metric": "fid"}]
     agree("table_6", frame_of(rows), settings, fid_table, tmp_path, cells)
 
@@ -106,7 +108,7 @@ def fine_tuned(arms, epochs=(1, 2)):
 
 
 def table_settings(number):
-    return settings_of("table", resolve("lite"), f"table_{number}")
+    return item_settings(resolve("lite"), f"table_{number}")
 
 
 def test_fine_tunings_are_paired_by_seed_and_split(tmp_path):
@@ -115,18 +117,18 @@ def test_fine_tunings_are_paired_by_seed_and_split(tmp_path):
     settings = table_settings(1)
     cells = [{"dataset": "mnist5k", "arm": arm, "labels": 100, "metric": "accuracy"} for arm in ("none", "drl")]
     agree("table_1", frame, settings, fine_tuning_tables, tmp_path, cells)
-    evidence = Evidence("lite", {"table_1": settings}, {"table_1": from_metrics(frame, "table_1", settings)})
+    evidence = Evidence("lite", {"table_1": settings}, {"table_1": from_metrics(frame, settings)})
     assert evidence.sample("table_1", **cells[1]).values == {"0/12": 83.0, "1/13": 85.5, "2/14": 84.0}
 
 
 def test_arms_that_were_not_run_leave_the_others_readable():
-    cells = from_metrics(frame_of(fine_tuned({"none": [80.0], "drl": [81.0]})), "table_1", table_settings(1))
+    cells = from_metrics(frame_of(fine_tuned({"none": [80.0], "drl": [81.0]})), table_settings(1))
     assert set(cells["arm"]) == {"none", "drl"}
 
 
 def test_a_run_that_ended_before_the_early_reading_is_one_line():
     with pytest.raises(UserError, match="ends after outer epoch 2"):
-        from_metrics(frame_of(fine_tuned({"none": [80.0]})), "table_2", table_settings(2))
+        from_metrics(frame_of(fine_tuned({"none": [80.0]})), table_settings(2))
 
 
 def test_the_last_t_of_each_run_counts():
@@ -135,8 +137,8 @@ def test_the_last_t_of_each_run_counts():
         for metric, values in (("t", (0.10, 0.12)), ("t_without_gradient", (0.10, 0.11)), ("accuracy", (80, 90)))
         for epoch, value in enumerate(values)
     ]
-    settings = settings_of("figure", resolve("lite"), "t_trajectory")
-    cells = from_metrics(frame_of(rows), "t_trajectory", settings)
+    settings = item_settings(resolve("lite"), "t_trajectory")
+    cells = from_metrics(frame_of(rows), settings)
     assert dict(zip(cells["metric"], cells["value"], strict=True)) == {
         "t": 0.12,
         "t_without_gradient": 0.11,
@@ -150,23 +152,25 @@ def test_accuracies_of_runs_of_different_lengths_are_those_of_one_epoch():
         for arm, last in (("drl", 4), ("drl_t01", 2))
         for epoch in range(1, last + 1)
     ]
-    cells = from_metrics(frame_of(rows), "t_trajectory", settings_of("figure", resolve("lite"), "t_trajectory"))
+    cells = from_metrics(frame_of(rows), item_settings(resolve("lite"), "t_trajectory"))
     assert dict(zip(cells["arm"], cells["value"], strict=True)) == {"drl": 20, "drl_t01": 20}
 
 
 def test_other_datasets_are_not_an_item_s(tmp_path):
-    assert from_metrics(frame_of(probe_rows({"drl": [1.0]})), "figure_4", PROBE_SETTINGS | {"datasets": []}) is None
+    assert (
+        from_metrics(frame_of(probe_rows({"drl": [1.0]})), PROBE_SETTINGS.model_copy(update={"datasets": ()})) is None
+    )
 
 
 def test_a_file_of_another_shape_is_refused(tmp_path):
     (tmp_path / "figure_4.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="no column"):
-        from_item(tmp_path / "figure_4.csv", "figure_4", "lite")
+        from_item(tmp_path / "figure_4.csv", "figure_4", PROBE_SETTINGS, "lite")
 
 
 def test_an_ambiguous_cell_is_no_sample():
     frame = frame_of(probe_rows({"drl": [1.0, 2.0]}))
-    evidence = Evidence("lite", {}, {"figure_4": from_metrics(frame, "figure_4", PROBE_SETTINGS)})
+    evidence = Evidence("lite", {}, {"figure_4": from_metrics(frame, PROBE_SETTINGS)})
     with pytest.raises(ValueError, match="more than one cell"):
         evidence.sample("figure_4", recipe="drl")
     assert evidence.sample("figure_4", recipe="ae") is None

@@ -3,19 +3,16 @@
 import json
 import re
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from jinja2 import Environment, StrictUndefined
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import dataset_name
 from drl.pipeline.own_study import PARTS
-from tests.workflow.conftest import ROOT, TINY, Project, rule_functions
+from tests.workflow.conftest import TINY, Project
 
 IMAGES = 300
 SETTINGS = TINY | {"studies": TINY["studies"] | {"study": {"recipes": ["drl"], "image_size": 8}}}
@@ -131,25 +128,3 @@ def test_a_mistake_is_one_line_and_exit_code_2_before_any_job(project, words, sa
     (line,) = [line for line in run.stderr.splitlines() if line.startswith("drl: ")]
     assert said in line
     assert set((project.folder / "results").rglob("*")) == before
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_every_caption_is_told_all_that_it_says(part, about_study):
-    text = (ROOT / "workflow" / "report" / f"study_{part}.rst").read_text()
-    caption = Environment(undefined=StrictUndefined).from_string(text)
-    for scale in ("demo", "lite", "paper"):
-        printed = caption.render(snakemake=about_study(scale))
-        assert f"Scale *{scale}*" in printed
-        assert "Digits" in printed
-
-
-@pytest.fixture(scope="module")
-def about_study():
-    """What rules tell captions of a study of scikit-learn's digits."""
-    names = rule_functions()
-
-    def tell(scale):
-        names["part_about"].__globals__["CONFIG"] = resolve(scale, sets=["dataset=digits"])
-        return SimpleNamespace(params=SimpleNamespace(about=names["part_about"](SimpleNamespace(dataset="digits"))))
-
-    return tell

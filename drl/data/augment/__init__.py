@@ -1,1 +1,1 @@
-"""Random changes of training images: batched, on the images' device, drawn anew for each image."""
+"""Random augmentation of training images, in batches on their device, with separate draws for each image."""

@@ -1,6 +1,6 @@
-"""Colour jitter and greyscale with the factors and the order of operations of each image.
+"""Colour jitter and greyscale, with separate factors and a separate order of operations for each image.
 
-The arithmetic is that of torchvision's functional operations on float images, values in [0, 1].
+The arithmetic equals torchvision's functional operations on float images with values in [0, 1].
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class Jitter:
     """What torchvision's ColorJitter under RandomApply draws, for each of n images.
 
     Attributes:
-        on: bool [n]; which images are changed.
-        factors: float32 [n, 3] of brightness, contrast, saturation; 1 changes nothing.
-        hue: float32 [n], in turns of the colour circle.
+        on: bool [n], which images are changed.
+        factors: Factors of brightness, contrast and saturation, float32 [n, 3]; 1 changes nothing.
+        hue: Shift in turns of the colour circle, float32 [n].
         order: int64 [n, 3], a permutation of brightness, contrast, saturation.
-        hue_place: int64 [n] in 0..3, how many of these three come before the hue. Together with `order` each of the 24
-            orders of the four operations has one value.
+        hue_place: int64 [n] in 0..3, how many of these three come before the hue. Together with `order` this describes
+            each of the 24 orders of the four operations exactly once.
     """
 
     on: Tensor
@@ -35,14 +35,14 @@ class Jitter:
 
 
 def draw_jitter(n: int, amounts: tuple[float, ...], probability: float, generator: torch.Generator) -> Jitter:
-    """Draw jitter.
+    """Draw the jitter of n images.
 
     Args:
-        n: Images.
-        amounts: Of brightness, contrast, saturation (factors are uniform in [max(0, 1 - amount), 1 + amount]) and hue
-            (uniform in [-amount, amount], at most 0.5).
-        probability: Of changing an image at all.
-        generator: Decides the device.
+        n: Number of images.
+        amounts: Amounts of brightness, contrast, saturation (factors are uniform in [max(0, 1 - amount), 1 + amount])
+            and hue (uniform in [-amount, amount], at most 0.5).
+        probability: Probability that an image is changed at all.
+        generator: Source of randomness; the draws are on its device.
     """
     device = generator.device
     u = torch.rand(n, 8, generator=generator, device=device)
@@ -60,12 +60,12 @@ def draw_jitter(n: int, amounts: tuple[float, ...], probability: float, generato
 def jitter(x: Tensor, draws: Jitter) -> Tensor:
     """Change brightness, contrast, saturation and hue, each image in its own order.
 
-    Only images that are on are computed, sorted by the place of their hue, so that each step's hues are one slice.
-    On CUDA the sizes of the slices cost one wait for the device.
+    Only images that are `on` are computed. They are sorted by the place of their hue, so that the hue shifts of each
+    step are one slice. On CUDA, reading the sizes of the slices waits for the device once.
 
     Args:
-        x: float32 [B, C, H, W] in [0, 1], C 1 or 3; overwritten. Saturation and hue do nothing where C is 1.
-        draws: For B images.
+        x: float32 [B, C, H, W] in [0, 1], C 1 or 3; overwritten. Saturation and hue do nothing if C is 1.
+        draws: Choices for the B images.
 
     Returns:
         `x`.
@@ -87,7 +87,7 @@ def jitter(x: Tensor, draws: Jitter) -> Tensor:
 def blend(x: Tensor, operation: Tensor, factor: Tensor) -> None:
     """Change each image's brightness, contrast or saturation in place.
 
-    The three are one formula, factor x + (1 - factor) y, where y is black, the mean grey or the grey image.
+    All three use one formula, factor x + (1 - factor) y, where y is black, the mean grey or the grey image.
 
     Args:
         x: float32 [B, C, H, W] in [0, 1].
@@ -102,11 +102,11 @@ def blend(x: Tensor, operation: Tensor, factor: Tensor) -> None:
 
 
 def shift_hue(x: Tensor, turns: Tensor) -> None:
-    """Turn the colour circle in place, keeping each pixel's largest and smallest channel (value and saturation in HSV).
+    """Rotate the colour circle in place, keeping each pixel's largest and smallest channel (value, saturation in HSV).
 
-    Without case distinctions, which cost most of the usual conversion: with least channel 0 and largest 1, the
-    distance of a colour from red is 1 - r + g + b sixths of a turn, towards green where g > b and towards blue
-    otherwise; and a pixel's red is 1 up to one sixth from red, 0 from two sixths on, and linear between.
+    This avoids the case distinctions that take most of the time of the usual conversion. With smallest channel 0 and
+    largest 1, a colour is 1 - r + g + b sixths of a turn from red, towards green where g > b and towards blue
+    otherwise. A pixel's red is 1 up to one sixth from red, 0 from two sixths on, and linear between.
 
     Args:
         x: float32 [B, 3, H, W] in [0, 1].
@@ -116,19 +116,19 @@ def shift_hue(x: Tensor, turns: Tensor) -> None:
     high = torch.maximum(red, green).maximum(blue)
     low = torch.minimum(red, green).minimum(blue)
     chroma = high - low
-    # chroma * distance; grey pixels have 0 / tiny = 0, any hue being right for them.
+    # chroma * distance; grey pixels get 0 / tiny = 0, because any hue is right for them.
     sixths = (green + blue).sub_(red).sub_(low).add_(chroma)
     sixths.div_(chroma.clamp_min(1e-12)).copysign_(green - blue)
     sixths.div_(6).add_(1 + turns[:, None, None]).frac_().mul_(6)
-    # Red is high away from cyan (3 sixths); green and blue are low away from themselves (2 and 4 sixths). Distances
-    # along [0, 6) need no wrapping: where they differ from those on the circle, both are clamped alike.
+    # Red is high far from cyan (3 sixths); green and blue are low far from themselves (2 and 4 sixths). Distances
+    # along [0, 6) need no wrapping: where they differ from those on the circle, both are clamped to the same value.
     for channel, (pole, start, sign) in enumerate(((3, low, 1), (2, high, -1), (4, high, -1))):
         away = (sixths - pole).abs_().sub_(1).clamp_(0, 1)
         torch.addcmul(start, chroma, away, value=sign, out=x[:, channel])
 
 
 def to_grey(x: Tensor) -> Tensor:
-    """Return the luma [B, H, W] of images [B, C, H, W]; one channel is its own luma."""
+    """Return the luma [B, H, W] of images [B, C, H, W]; with one channel, that channel."""
     if x.shape[1] == 1:
         return x[:, 0].clone()
     red, green, blue = x.unbind(1)

@@ -1,4 +1,4 @@
-"""Mirror and crop of reflect-padded images, each image its own, as one gather."""
+"""Mirror and crop reflect-padded images, each differently, in one gather."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Views:
-    """Which view of each of n padded images is kept.
+    """The part that is kept of each of n padded images.
 
     Attributes:
-        flipped: bool [n], mirrored left to right, before the padding.
+        flipped: bool [n], whether the image is mirrored left to right before the padding.
         top: int64 [n] in 0..2 padding, first row of the padded image that is kept.
-        left: As top, first column.
+        left: First column, like `top`.
     """
 
     flipped: Tensor
@@ -27,10 +27,10 @@ def draw_views(n: int, flip: float, padding: int, generator: torch.Generator) ->
     """Draw the views as torchvision's RandomHorizontalFlip and RandomCrop do.
 
     Args:
-        n: Images.
+        n: Number of images.
         flip: Probability of a mirror image.
         padding: Pixels on each side; all (2 padding + 1)^2 crops are equally likely.
-        generator: Decides the device.
+        generator: Source of randomness; the draws are on its device.
     """
     flipped = torch.rand(n, generator=generator, device=generator.device) < flip
     top, left = torch.randint(2 * padding + 1, (2, n), generator=generator, device=generator.device).unbind(0)
@@ -38,13 +38,13 @@ def draw_views(n: int, flip: float, padding: int, generator: torch.Generator) ->
 
 
 def flip_and_crop(images: Tensor, views: Views, padding: int) -> Tensor:
-    """Mirror the chosen images, pad them by reflection without repeating the border, and cut out their size again.
+    """Mirror the chosen images, pad them by reflection without repeating the border, and crop to the original size.
 
-    Equals torchvision's hflip, pad (mode "reflect") and crop bit for bit.
+    The result equals torchvision's hflip, pad (mode "reflect") and crop bit for bit.
 
     Args:
         images: [B, C, H, W], any type.
-        views: Of B images, on the images' device.
+        views: Views of the B images, on the images' device.
         padding: Pixels on each side, below H and W.
 
     Returns:
@@ -60,6 +60,6 @@ def flip_and_crop(images: Tensor, views: Views, padding: int) -> Tensor:
 
 
 def _reflected(start: Tensor, size: int, padding: int) -> Tensor:
-    """Return which pixels, int64 [B, size], lie along one axis of the crops that start at `start` [B]."""
+    """Return the pixel indices, int64 [B, size], along one axis of the crops that start at `start` [B]."""
     position = (start[:, None] - padding + torch.arange(size, device=start.device)).abs_()
     return size - 1 - (size - 1 - position).abs_()

@@ -1,4 +1,4 @@
-"""Cutout with one square of its own for each image (DeVries and Taylor 2017), as LaplaceNet's code draws it."""
+"""Cutout with a separate square for each image (DeVries and Taylor 2017), drawn as in LaplaceNet's code."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from torch import Tensor
 from drl.data.augment.pil_colour import luma
 
 FILL = (125, 123, 114)
-"""The colour of the square: the mean of CIFAR-10, whatever the data set (LaplaceNet's code)."""
+"""The colour of the square: the mean of CIFAR-10 for every data set (LaplaceNet's code)."""
 LARGEST_SIDE = 0.5
 
 
 def draw_squares(n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
     """Draw the squares that are cut out.
 
-    The side is uniform in (0, 0.5) of the width, the centre uniform in the image (theirs, by a slip, in (1, w]). As in
-    LaplaceNet's code the corner half a side above and left of it is clipped at 0, and only then is the side added, so a
-    square at the upper or left border keeps its full side; and both end pixels are painted, so a side of v pixels
-    covers floor(v) + 1 of them.
+    The side is uniform in (0, 0.5) of the width. The centre is uniform in the image (in LaplaceNet's code, by mistake,
+    in (1, w]). As there, the upper left corner is clipped at 0 before the side is added, so a square at the upper or
+    left border keeps its full side. Both end pixels are painted, so a side of v pixels covers floor(v) + 1 of them.
 
     Args:
-        n: Images.
+        n: Number of images.
         height: Pixels.
         width: Pixels.
-        generator: Decides the device.
+        generator: Source of randomness; the draws are on its device.
 
     Returns:
-        int64 [n, 4]: first row, last row, first column, last column; the last ones may lie outside of the image.
+        int64 [n, 4]: first row, last row, first column, last column. The last ones may lie outside the image.
     """
     side, y, x = torch.rand(3, n, generator=generator, device=generator.device, dtype=torch.float64).unbind(0)
     side = side * (LARGEST_SIDE * width)
@@ -38,9 +37,9 @@ def draw_squares(n: int, height: int, width: int, generator: torch.Generator) ->
 
 
 def cut_out(images: Tensor, squares: Tensor) -> Tensor:
-    """Paint a square of each image in FILL, or in FILL's luma where images are grey.
+    """Paint a square of each image in FILL, or in FILL's luma if images are grey.
 
-    Equals PIL's ImageDraw.rectangle bit for bit.
+    The result equals PIL's ImageDraw.rectangle bit for bit.
 
     Args:
         images: uint8 [B, C, H, W], C 1 or 3.
@@ -55,12 +54,12 @@ def cut_out(images: Tensor, squares: Tensor) -> Tensor:
     rows = ((y >= top) & (y <= bottom)).to(torch.uint8)
     columns = ((x >= left) & (x <= right)).to(torch.uint8)
     square = (rows[:, :, None] * columns[:, None])[:, None]
-    # A tenth of the time of torch.where, which is slow on bytes on a CPU. Differences of bytes wrap around twice.
+    # Ten times faster than torch.where, which is slow on bytes on a CPU. Differences of bytes wrap around twice.
     return torch.addcmul(images, square, fill - images)
 
 
 @cache
 def _fill(channels: int, device: torch.device) -> Tensor:
-    """Return the colour, uint8 [1, C, 1, 1]; once a device, as a copy would make the host wait."""
+    """Return the colour, uint8 [1, C, 1, 1]. It is made once per device, because copying makes the host wait."""
     fill = torch.tensor(FILL, dtype=torch.uint8).view(1, 3, 1, 1)
     return (fill if channels == 3 else luma(fill).to(torch.uint8)[:, None]).to(device)

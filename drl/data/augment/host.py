@@ -1,4 +1,4 @@
-"""What the host decides for a batch, brought to the device without waiting for it."""
+"""Copy the host's decisions about a batch to the device without waiting for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def to_device(values: Tensor, device: torch.device) -> Tensor:
     """Copy a small CPU tensor to the device that computes.
 
-    On CUDA it goes through page-locked memory: only from there does a copy queue up behind the device's work. From
-    other memory the host would wait.
+    On CUDA it goes through page-locked memory: such a copy is queued behind the device's work, while with other memory
+    the host would wait.
     """
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

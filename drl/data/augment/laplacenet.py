@@ -1,7 +1,7 @@
 """LaplaceNet's augmentation: mirror, reflect-padded crop, RandAugment, Cutout (authors' code, config/augmentations.py).
 
-Every image draws its own everything. All draws are made on the host, so that the device is never waited for: which
-images share an operation is known before anything is computed.
+All choices are drawn separately for each image. They are drawn on the host, which then never waits for the device: it
+knows which images share an operation before anything is computed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def augment(
 
     Args:
         images: uint8 [B, C, H, W], C 1 (as PIL's mode "L") or 3, H and W at least 3.
-        operations: RandAugment's operations for each image: 1 is LaplaceNet's weak augmentation (labelled images), 2
-            the strong one (unlabelled images), 0 mirrors, crops and cuts out only.
-        generator: On the CPU. What is drawn depends on it and on the shape of the images only.
+        operations: Number of RandAugment operations for each image: 1 is LaplaceNet's weak augmentation (labelled
+            images), 2 the strong one (unlabelled images). With 0, images are only mirrored, cropped and cut out.
+        generator: A CPU generator. The draws depend only on it and on the shape of the images.
         flip: Probability of a mirror image.
-        padding: Pixels of reflection on each side before the crop, below H and W: 4 for 32 pixels, 8 for 84.
+        padding: Reflected pixels on each side before the crop, below H and W: 4 for 32 pixels, 8 for 84.
 
     Returns:
         uint8 [B, C, H, W], on the images' device.

@@ -1,8 +1,8 @@
-"""PIL's operations on colours for batches of bytes, each image with a magnitude of its own.
+"""PIL's colour operations for batches of bytes, with a separate magnitude for each image.
 
-All take uint8 images [B, C, H, W] and return new ones; C is 1 (PIL's mode "L") or 3 ("RGB"). The tests hold them to PIL
-bit for bit. `brightness`, `color`, `contrast` and `sharpness` round a float32 in between, as PIL does; where PIL was
-compiled for a processor that fuses multiplications and additions, single pixels can differ by one grey level.
+All take uint8 images [B, C, H, W] and return new ones; C is 1 (PIL's mode "L") or 3 ("RGB"). The tests compare them
+with PIL bit for bit. `brightness`, `color`, `contrast` and `sharpness` round an intermediate float32, as PIL does. If
+PIL was compiled for a processor that fuses multiplications and additions, single pixels can differ by one grey level.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# PIL's weights of red, green and blue in 1 / 2^16, which add up to 1.
+# PIL's weights of red, green and blue, in units of 1 / 2^16; they add up to 1.
 LUMA_WEIGHTS = (19595, 38470, 7471)
 
 
 def luma(images: Tensor) -> Tensor:
-    """Return the grey image, int32 [B, H, W] in 0..255, as PIL converts to mode "L"; one channel is its own luma."""
+    """Return the grey image, int32 [B, H, W] in 0..255, as PIL's mode "L"; with one channel, that channel."""
     if images.shape[1] == 1:
         return images[:, 0].int()
     red, green, blue = images.int().unbind(1)
@@ -28,17 +28,17 @@ def autocontrast(images: Tensor) -> Tensor:
     low = images.amin((2, 3), keepdim=True).double()
     spread = images.amax((2, 3), keepdim=True).double() - low
     constant = spread == 0
-    # In float64 and in PIL's order of operations: the result is cut, not rounded, so an error of 1e-15 can show. As
-    # 255 / spread torch would multiply by the reciprocal.
+    # Use float64 and PIL's order of operations: the result is truncated, so an error of 1e-15 can show. If this were
+    # written as 255 / spread, torch would multiply by the reciprocal.
     scale = torch.full_like(spread, 255).div_(spread).masked_fill_(constant, 1)
     offset = (-low * scale).masked_fill_(constant, 0)
     return images.double().mul_(scale).add_(offset).clamp_(0, 255).to(torch.uint8)
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Make each channel's histogram flat (ImageOps.equalize).
+    """Flatten each channel's histogram (ImageOps.equalize).
 
-    A channel is left as it is where all pixels but those of its largest value are fewer than 255.
+    A channel stays unchanged if fewer than 255 of its pixels are below its largest value.
     """
     pixels = images.flatten(2).long()
     histogram = pixels.new_zeros(*pixels.shape[:2], 256)
@@ -56,37 +56,37 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
     Args:
         images: uint8 [B, C, H, W].
-        bits: [B], at least 1 and below 9; a fraction is cut off.
+        bits: [B], at least 1 and below 9; fractions are truncated.
     """
     mask = (255 << (8 - bits.int())).bitwise_and_(255).to(torch.uint8)
     return images & mask[:, None, None, None]
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Invert the pixels from a threshold on (ImageOps.solarize).
+    """Invert the pixels at or above a threshold (ImageOps.solarize).
 
     Args:
         images: uint8 [B, C, H, W].
         threshold: [B] in [0, 256], any float.
     """
     last_kept = threshold.ceil().sub_(1).to(torch.int16)
-    # The sign of the difference fills all bits where the pixel is larger.
+    # The sign of the difference sets all bits where the pixel is larger.
     inverted = (last_kept[:, None, None, None] - images).bitwise_right_shift_(15).to(torch.uint8)
     return inverted.bitwise_xor_(images)
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with black (ImageEnhance.Brightness); factor [B] in [0, 1], 1 changes nothing."""
+    """Blend with black (ImageEnhance.Brightness). The factor is [B] in [0, 1]; 1 changes nothing."""
     return images.float().mul_(_per_image(factor)).to(torch.uint8)
 
 
 def color(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the grey image (ImageEnhance.Color); factor [B] in [0, 1], 1 changes nothing."""
+    """Blend with the grey image (ImageEnhance.Color). The factor is [B] in [0, 1]; 1 changes nothing."""
     return _blend(luma(images)[:, None], images, factor) if images.shape[1] == 3 else images
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the mean grey, rounded to a whole level (ImageEnhance.Contrast); factor [B] in [0, 1]."""
+    """Blend with the mean grey, rounded to a whole level (ImageEnhance.Contrast). The factor is [B] in [0, 1]."""
     grey = luma(images).flatten(1)
     count = grey.shape[1]
     mean = (2 * grey.sum(1) + count) // (2 * count)
@@ -94,13 +94,13 @@ def contrast(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the smoothed image (ImageEnhance.Sharpness); factor [B] in [0, 1].
+    """Blend with the smoothed image (ImageEnhance.Sharpness).
 
-    PIL's SMOOTH weights a pixel by 5/13 and its eight neighbours by 1/13, and leaves the border as it is.
+    PIL's SMOOTH weights a pixel by 5/13 and its eight neighbours by 1/13, and leaves the border unchanged.
 
     Args:
         images: uint8 [B, C, H, W], H and W at least 3.
-        factor: [B]; 1 changes nothing.
+        factor: [B] in [0, 1]; 1 changes nothing.
     """
     x = images.short()
     columns = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
@@ -114,9 +114,9 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def _blend(start: Tensor, end: Tensor, factor: Tensor) -> Tensor:
-    """Return start + factor (end - start) as PIL's Image.blend does: in float32, cut to whole levels."""
+    """Return start + factor (end - start) as PIL's Image.blend does: in float32, truncated to whole levels."""
     start = start.float()
-    # Two steps: a fused multiply-add rounds once and would differ.
+    # In two steps, because a fused multiply-add rounds only once and would differ.
     return (end.float() - start).mul_(_per_image(factor)).add_(start).to(torch.uint8)
 
 

@@ -1,8 +1,9 @@
-"""PIL's affine transforms to the nearest pixel for batches of bytes, each image with a transform of its own.
+"""PIL's nearest-pixel affine transforms for batches of bytes, with a separate transform for each image.
 
-PIL computes source positions in fixed point with 16 binary places. So do these functions, from coefficients rounded
-alike, and thus equal `Image.rotate` and `Image.transform(size, AFFINE, ...)` with their defaults (nearest pixel, black
-outside) bit for bit. The coefficients are computed on the host, a few numbers an image; only `affine` touches pixels.
+PIL computes source positions in fixed point with 16 binary places. These functions do the same, with coefficients
+rounded in the same way. So they equal `Image.rotate` and `Image.transform(size, AFFINE, ...)` with their defaults
+(nearest pixel, black outside) bit for bit. The coefficients, a few numbers per image, are computed on the host; only
+`affine` touches pixels.
 """
 
 from __future__ import annotations
@@ -59,11 +60,11 @@ def affine(images: Tensor, coefficients: Tensor) -> Tensor:
 
     Args:
         images: uint8 [B, C, H, W], H and W below 2^13.
-        coefficients: int32 [B, 6] in 2^-16 pixels, on the images' device: a, b, c, d, e, f, where c and f are those of
-            the first pixel's centre.
+        coefficients: int32 [B, 6] in units of 2^-16 pixels, on the images' device: a, b, c, d, e, f, where c and f
+            apply to the centre of the first pixel.
 
     Returns:
-        uint8 [B, C, H, W], black where the source lies outside of the image.
+        uint8 [B, C, H, W], black where the source lies outside the image.
     """
     height, width = images.shape[2:]
     a, b, c, d, e, f = coefficients[:, :, None, None].unbind(1)
@@ -71,7 +72,7 @@ def affine(images: Tensor, coefficients: Tensor) -> Tensor:
     y = torch.arange(height, device=images.device, dtype=torch.int32)[:, None]
     column = (b * y + c + a * x).bitwise_right_shift_(PLACES)
     row = (e * y + f + d * x).bitwise_right_shift_(PLACES)
-    # All bits set where the source lies inside: no difference has a sign. Comparisons take thrice as long on a CPU.
+    # All bits are set where the source lies inside. Comparisons would take three times as long on a CPU.
     inside = (width - 1 - column).bitwise_or_(height - 1 - row).bitwise_or_(column).bitwise_or_(row)
     inside = inside.bitwise_right_shift_(31).bitwise_not_()
     source = row.mul_(width).add_(column).bitwise_and_(inside).long().flatten(1)[:, None]
@@ -87,7 +88,7 @@ def _fixed(a: Tensor, b: Tensor, c: Tensor, d: Tensor, e: Tensor, f: Tensor) -> 
 
 
 def _whole(offset: Tensor) -> Tensor:
-    """Return the whole pixels that an offset moves by: PIL does not round mere shifts to fixed point.
+    """Return the offset in whole pixels; PIL does not round pure shifts to fixed point.
 
     PIL adds 1.0 from pixel to pixel, so it can differ where an offset is within 1e-13 of half a pixel.
     """

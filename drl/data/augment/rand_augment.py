@@ -1,4 +1,4 @@
-"""RandAugment as LaplaceNet's code has it: operations drawn per image, each done once, on all images that drew it."""
+"""RandAugment as in LaplaceNet's code: operations are drawn per image; each runs once, on all images that drew it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from drl.data.augment.host import to_device
 
 @dataclass(frozen=True)
 class Operation:
-    """One of the fourteen.
+    """One of the fourteen operations.
 
     Attributes:
-        name: As in PIL or in Cubuk et al. (2020).
-        low: Least magnitude.
-        high: Largest; the magnitude is uniform between the two, and means what PIL takes it for.
+        name: Name in PIL or in Cubuk et al. (2020).
+        low: Smallest magnitude.
+        high: Largest magnitude. Magnitudes are uniform between the two and have PIL's meaning.
     """
 
     name: str
@@ -29,19 +29,19 @@ class Operation:
 
 @dataclass(frozen=True)
 class ColourOperation(Operation):
-    """Changes pixels where they are: `change(images, magnitude [B])`, on the device."""
+    """An operation that changes pixel values: `change(images, magnitude [B])`, on the device."""
 
     change: Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Movement(Operation):
-    """Moves pixels: `coefficients(magnitude [B], height, width)` for `pil_geometry.affine`, on the host."""
+    """An operation that moves pixels: `coefficients(magnitude [B], height, width)`, on the host, for `affine`."""
 
     coefficients: Callable[[Tensor, int, int], Tensor]
 
 
-# Identity first, where it is skipped; movements last, where all share one gather.
+# Identity comes first, where it is skipped; movements come last, where all share one gather.
 COLOURS = (
     ColourOperation("Identity", 0, 1, lambda images, _: images),
     ColourOperation("AutoContrast", 0, 1, lambda images, _: pil_colour.autocontrast(images)),
@@ -53,7 +53,7 @@ COLOURS = (
     ColourOperation("Contrast", 0.05, 0.95, pil_colour.contrast),
     ColourOperation("Sharpness", 0.05, 0.95, pil_colour.sharpness),
 )
-# LaplaceNet draws a magnitude from 0 on and then its sign.
+# LaplaceNet draws a magnitude from 0 upwards, and then its sign.
 MOVEMENTS = (
     Movement("Rotate", -30, 30, pil_geometry.rotation),
     Movement("ShearX", -0.3, 0.3, pil_geometry.shear_x),
@@ -68,12 +68,12 @@ def draw_operations(n: int, rounds: int, generator: torch.Generator) -> tuple[Te
     """Draw operations with replacement, all equally likely, and their magnitudes.
 
     Args:
-        n: Images.
-        rounds: Operations for each image, done one after another.
-        generator: On the CPU, as what is drawn decides which kernels run.
+        n: Number of images.
+        rounds: Number of operations for each image, applied one after another.
+        generator: A CPU generator, because the draws decide which kernels run.
 
     Returns:
-        Positions in OPERATIONS, int64 [rounds, n]; magnitudes, float64 [rounds, n].
+        Indices into OPERATIONS, int64 [rounds, n]; magnitudes, float64 [rounds, n].
     """
     operations = torch.randint(len(OPERATIONS), (rounds, n), generator=generator)
     low, high = torch.tensor([(o.low, o.high) for o in OPERATIONS], dtype=torch.float64).unbind(1)
@@ -82,11 +82,11 @@ def draw_operations(n: int, rounds: int, generator: torch.Generator) -> tuple[Te
 
 
 def change(images: Tensor, operations: Tensor, magnitudes: Tensor) -> Tensor:
-    """Do one operation on each image.
+    """Apply one operation to each image.
 
     Args:
         images: uint8 [B, C, H, W], C 1 or 3.
-        operations: Positions in OPERATIONS, int64 [B], on the CPU.
+        operations: Indices into OPERATIONS, int64 [B], on the CPU.
         magnitudes: float64 [B], on the CPU.
 
     Returns:
@@ -100,12 +100,12 @@ def change(images: Tensor, operations: Tensor, magnitudes: Tensor) -> Tensor:
     if moved < len(images):
         coefficients = _coefficients(magnitudes[order][moved:], counts, *images.shape[2:])
         changed[moved:] = pil_geometry.affine(changed[moved:], to_device(coefficients, images.device))
-    # Not index_copy_, which took eight times as long on a CPU.
+    # index_copy_ took eight times as long on a CPU.
     return changed.index_select(0, to_device(order.argsort(), images.device))
 
 
 def _recolour(images: Tensor, magnitudes: Tensor, counts: list[int]) -> None:
-    """Do the colour operations in place, on images sorted by operation; identity costs nothing."""
+    """Apply the colour operations in place to images sorted by operation; identity costs nothing."""
     start = counts[0]
     for operation, count in zip(COLOURS[1:], counts[1 : len(COLOURS)], strict=True):
         part = slice(start, start + count)
@@ -115,7 +115,7 @@ def _recolour(images: Tensor, magnitudes: Tensor, counts: list[int]) -> None:
 
 
 def _coefficients(magnitudes: Tensor, counts: list[int], height: int, width: int) -> Tensor:
-    """Return the coefficients of all movements, int32 [M, 6], for magnitudes sorted by operation, on the CPU."""
+    """Return the coefficients of all movements, int32 [M, 6] on the CPU, for magnitudes sorted by operation."""
     parts = magnitudes.split(counts[len(COLOURS) :])
     return torch.cat(
         [movement.coefficients(part, height, width) for movement, part in zip(MOVEMENTS, parts, strict=True)]

@@ -1,7 +1,7 @@
-"""Crop, flip and blur: linear maps along the rows and along the columns of each image, as two matrices per image.
+"""Crop, flip and blur as linear maps along the rows and columns of each image: two matrices per image.
 
-Two batched matrix products cost less than a gather of neighbours (`grid_sample`) or a convolution with a group per
-image, and serve all three. The laws and the arithmetic are torchvision's.
+Two batched matrix products do all three, and cost less than a gather of neighbours (`grid_sample`) or a convolution
+with one group per image. The distributions and the arithmetic are torchvision's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch.nn import functional as F
 
 ATTEMPTS = 10
 ASPECT_RATIOS = (3 / 4, 4 / 3)
-# A Gaussian this narrow is the identity: the weight of the next pixel, exp(-1 / (2 s^2)), is 0 in float32.
+# A Gaussian this narrow is the identity: the weight of the neighbouring pixel, exp(-1 / (2 s^2)), is 0 in float32.
 NO_BLUR = 1e-3
 
 
 def along_axes(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Return rows[b] @ x[b, c] @ columns[b]^T, in float32 also inside autocast.
+    """Return rows[b] @ x[b, c] @ columns[b]^T, in float32 even inside autocast.
 
     Args:
         x: [B, C, H, W].
@@ -27,11 +27,11 @@ def along_axes(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         columns: [B, W', W].
 
     Returns:
-        [B, C, H', W'], a view whose memory is in the order B, H', C, W'.
+        [B, C, H', W'], a view of memory in the order B, H', C, W'.
     """
     n, channels, height, width = x.shape
     with torch.autocast(x.device.type, enabled=False):
-        # With the channels between the axes each product is one matrix per image and needs no copy of the other's.
+        # With the channels between the axes, each product is one matrix per image and no copy is needed between them.
         y = torch.bmm(rows, x.transpose(1, 2).reshape(n, height, channels * width))
         y = torch.bmm(y.view(n, -1, width), columns.mT)
     return y.view(n, rows.shape[1], channels, columns.shape[1]).transpose(1, 2)
@@ -40,15 +40,15 @@ def along_axes(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 def draw_crops(n: int, size: int, scale: tuple[float, float], generator: torch.Generator) -> Tensor:
     """Draw boxes as torchvision's RandomResizedCrop does.
 
-    Up to ten times per image: an area, uniform in `scale` of the image's, and an aspect ratio, log-uniform in
-    [3/4, 4/3], rounded to whole pixels; the first box that fits is put at a uniform place. If none fits, the whole
-    image.
+    For each image, up to ten boxes are tried: with a share of the area uniform in `scale` and an aspect ratio
+    log-uniform in [3/4, 4/3], rounded to whole pixels. The first box that fits is placed uniformly at random. If none
+    fits, the whole image is used.
 
     Args:
-        n: How many.
+        n: Number of boxes.
         size: Height and width of the images.
-        scale: Least and largest share of the image's area.
-        generator: Decides the device.
+        scale: Smallest and largest share of the image's area.
+        generator: Source of randomness; the draws are on its device.
 
     Returns:
         int64 [n, 4]: top, left, height, width.
@@ -69,13 +69,13 @@ def draw_crops(n: int, size: int, scale: tuple[float, float], generator: torch.G
 def crop_matrices(start: Tensor, length: Tensor, size: int, flipped: Tensor | None = None) -> Tensor:
     """Return the matrices that stretch `length` pixels from `start` to `size` pixels, bilinearly, along one axis.
 
-    As in torchvision's resized_crop the image is cut first, so pixels outside of the box never count.
+    As in torchvision's resized_crop, the image is cropped first, so pixels outside the box never contribute.
 
     Args:
         start: First pixel [B].
-        length: Pixels [B], at most `size`: for shrinking, an anti-aliasing filter would be needed.
+        length: Number of pixels [B], at most `size`, because shrinking would need an anti-aliasing filter.
         size: Pixels before and after.
-        flipped: bool [B]; which to mirror.
+        flipped: bool [B], which images to mirror.
 
     Returns:
         float32 [B, size, size], rows sum to 1.
@@ -89,12 +89,12 @@ def crop_matrices(start: Tensor, length: Tensor, size: int, flipped: Tensor | No
 
 
 def blur_matrices(sigma: Tensor, size: int, kernel: int) -> Tensor:
-    """Return the matrices that blur along one axis, the border reflected.
+    """Return the matrices that blur along one axis, with reflection at the border.
 
     Args:
         sigma: Standard deviations in pixels [B]; 0 does not blur.
         size: Pixels of the axis, more than half the kernel.
-        kernel: Pixels that are weighted, odd.
+        kernel: Size of the kernel in pixels, odd.
 
     Returns:
         float32 [B, size, size], rows sum to 1.

@@ -14,7 +14,7 @@ from drl.data.augment.resample import along_axes, blur_matrices, crop_matrices, 
 from drl.errors import UserError
 
 BLUR_SIGMA = (0.1, 2.0)
-# Pieces of so many 32 x 32 images were fastest on a CPU: larger ones leave its cache, in smaller ones the calls count.
+# Chunks of this many 32 x 32 images were fastest on a CPU: larger ones leave its cache, smaller ones need more calls.
 PIECE_PIXELS = 128 * 32 * 32
 
 
@@ -25,9 +25,9 @@ class Draws:
     Attributes:
         boxes: int64 [n, 4]: top, left, height, width.
         flipped: bool [n].
-        jitter: Of the colours.
+        jitter: Colour jitter.
         grey: bool [n].
-        sigma: Standard deviation of the blur in pixels [n]; 0: none.
+        sigma: Standard deviation of the blur in pixels [n]; 0 means no blur.
     """
 
     boxes: Tensor
@@ -43,21 +43,21 @@ class Draws:
 
 
 class SimCLRAugmentation:
-    """Random resized crop, flip, colour jitter, greyscale, blur, with choices of its own for each image.
+    """Random resized crop, flip, colour jitter, greyscale and blur, with separate choices for each image.
 
-    torchvision's transforms of these names draw from the same distributions, the order of the colour operations
-    included. The blur's kernel has a tenth of the image's pixels, rounded down and then up to an odd number (the usual
-    PyTorch SimCLR); where that is 1, below 20 pixels, there is no blur.
+    The distributions are those of torchvision's transforms, including the order of the colour operations. The blur's
+    kernel is a tenth of the image's size, rounded down and then up to an odd number (as is usual in PyTorch SimCLR).
+    Below 20 pixels this is 1, and there is no blur.
 
     Args:
-        channels: 1 or 3. Grey images have neither saturation nor hue nor anything to make grey.
+        channels: 1 or 3. Saturation, hue and greyscale do nothing on grey images.
         size: Height and width in pixels, before and after.
-        crop_scale: Least and largest share of the area that a crop keeps.
+        crop_scale: Smallest and largest share of the area that a crop keeps.
         flip: Probability of a mirror image.
         jitter: Amounts of brightness, contrast, saturation, hue.
-        jitter_probability: Of any of them.
-        grayscale_probability: Of a grey image.
-        blur_probability: Of a blur, with a standard deviation uniform in [0.1, 2] pixels.
+        jitter_probability: Probability that the colours change at all.
+        grayscale_probability: Probability that the image becomes grey.
+        blur_probability: Probability of a blur, with a standard deviation uniform in [0.1, 2] pixels.
 
     Raises:
         UserError: If the images have neither 1 nor 3 channels, or a number is out of range.
@@ -82,7 +82,7 @@ class SimCLRAugmentation:
             )
         if not 0 < crop_scale[0] <= crop_scale[1] <= 1:
             raise UserError(
-                f"simclr: crop_scale {list(crop_scale)} is no range of shares; need 0 < least <= largest <= 1"
+                f"simclr: crop_scale {list(crop_scale)} is not a range of shares; need 0 < least <= largest <= 1"
             )
         if len(jitter) != 4 or min(jitter) < 0 or jitter[3] > 0.5:
             raise UserError(
@@ -127,11 +127,11 @@ class SimCLRAugmentation:
         )
 
     def apply(self, images: Tensor, draws: Draws) -> Tensor:
-        """Change images as drawn.
+        """Apply the drawn changes to images.
 
         Args:
             images: uint8 [B, C, size, size].
-            draws: For B images, on their device.
+            draws: Choices for the B images, on their device.
 
         Returns:
             float32 [B, C, size, size] in [0, 1].
@@ -147,11 +147,11 @@ class SimCLRAugmentation:
         return x.clamp_(0, 1)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw and apply.
+        """Draw the choices for images and apply them.
 
         Args:
             images: uint8 [B, C, size, size].
-            generator: On the images' device.
+            generator: A generator on the images' device.
 
         Returns:
             float32 [B, C, size, size] in [0, 1].

@@ -1,1 +1,1 @@
-"""One module per family of data sets; each offers `read(settings) -> Raw`."""
+"""One module per family of data sets. Each has a function `read(settings) -> Raw`."""

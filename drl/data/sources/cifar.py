@@ -19,17 +19,17 @@ from drl.errors import UserError
 
 @dataclass(frozen=True)
 class Layout:
-    """Where one of the two data sets keeps what, with torchvision's md5 checksums.
+    """The files of one of the two data sets, with torchvision's md5 checksums.
 
     Attributes:
         title: Name in messages.
         folder: Folder that the archive unpacks to.
         archive: Address and md5 of the archive.
         train: Names and md5 of the files with training images, in order.
-        test: As `train`.
+        test: Like `train`, for test images.
         meta: Name and md5 of the file with the class names.
         names_key: Key of the class names in `meta`.
-        labels_key: Key of the labels in the others.
+        labels_key: Key of the labels in the other files.
     """
 
     title: str
@@ -73,9 +73,9 @@ LAYOUTS = {
 
 
 def read(settings: DatasetSettings, layout: Layout | None = None) -> Raw:
-    """Read the batches from `settings.folder`, else from the cache or the network.
+    """Read the batches from `settings.folder` if it is set, else from the cache or the network.
 
-    Files are named `<index>_<class>.png`, the index running through the training batches (authors' label lists).
+    Images are named `<index>_<class>.png`; the index counts through all training batches (as in the authors' lists).
 
     Args:
         settings: `folder` is the folder of the batches, or the one above it.
@@ -101,7 +101,7 @@ def _folder(settings: DatasetSettings, layout: Layout) -> Path:
         return root / layout.folder if (root / layout.folder).is_dir() else root
     root = cache_folder()
     folder = root / layout.folder
-    # Checksums and not names: an interrupted unpacking leaves a file cut off, and the archive is unpacked again.
+    # Check sums, not just names: an interrupted extraction leaves a truncated file, and the archive is extracted again.
     if not all(_whole(folder / name, md5) for name, md5 in (layout.meta, *layout.train, *layout.test)):
         if not settings.download:
             raise UserError(

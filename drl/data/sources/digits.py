@@ -14,10 +14,10 @@ _LEVELS = 16
 
 
 def read(settings: DatasetSettings) -> Raw:
-    """Read the digits, scale their levels 0..16 to 0..255, and split them, seeded and class by class.
+    """Read the digits, scale their levels 0..16 to 0..255, and split each class at random, with a seed.
 
     Raises:
-        UserError: If `settings` ask for more images than there are.
+        UserError: If `settings` asks for more images than there are.
     """
     from sklearn.datasets import load_digits
 

@@ -1,4 +1,4 @@
-"""Downloads with torchvision's tools, checked by md5, tried three times, into a cache folder."""
+"""Download files into a cache folder with torchvision's tools: md5 is checked, and failures are retried twice."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PAUSES = (5.0, 20.0)
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: `$DRL_DATA`, else `~/.cache/drl`."""
+    """Return the folder of downloads: `$DRL_DATA` if set, else `~/.cache/drl`."""
     return Path(os.environ.get("DRL_DATA") or "~/.cache/drl").expanduser()
 
 
 def fetch(url: str, folder: Path, md5: str, extract: bool = False) -> None:
-    """Download one file into `folder` unless it is there already with this md5; unpack it if asked.
+    """Download one file into `folder`, unless it is there already with this md5. Extract it if `extract` is set.
 
     Raises:
         UserError: If three attempts failed.
@@ -40,15 +40,15 @@ def attempt(
     pauses: Sequence[float] = PAUSES,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Run `action`; where the network fails, wait and try again, once for each pause (in seconds).
+    """Run `action`. If the network fails, wait and try again, once for each pause (in seconds).
 
     Raises:
-        UserError: If the last attempt failed too; it names the address, the reason and the folder to fill by hand.
+        UserError: If the last attempt failed too. It names the address, the reason and the folder to fill by hand.
     """
     for pause in (*pauses, None):
         try:
             return action()
-        # torchvision reports a wrong md5 as RuntimeError; a damaged archive is an EOFError or a subclass of OSError.
+        # torchvision raises RuntimeError for a wrong md5; a damaged archive raises EOFError or a subclass of OSError.
         except (OSError, RuntimeError, EOFError) as error:
             if pause is None:
                 raise UserError(

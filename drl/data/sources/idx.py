@@ -16,7 +16,7 @@ _UINT8 = 8
 
 
 def find_idx(folder: Path, name: str) -> Path | None:
-    """Return `folder/name.gz` or `folder/name`, whichever exists (the gzipped one first), else None."""
+    """Return `folder/name.gz` if it exists, else `folder/name` if that exists, else None."""
     return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
 
 
@@ -24,13 +24,13 @@ def read_idx(path: Path) -> tuple[NDArray[np.uint8], bytes]:
     """Read an idx file of bytes.
 
     Args:
-        path: The file; a name ending in `.gz` is gunzipped.
+        path: The file; it is gunzipped if its name ends in `.gz`.
 
     Returns:
-        The array in the shape that the header declares, and the (uncompressed) bytes of the file, for a checksum.
+        The array in the shape that the header declares, and the uncompressed bytes of the file, for a checksum.
 
     Raises:
-        UserError: If the file is missing, not idx, or its length does not fit its header.
+        UserError: If the file is missing or not idx, or its length does not match its header.
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -40,7 +40,7 @@ def read_idx(path: Path) -> tuple[NDArray[np.uint8], bytes]:
         raise UserError(f"{path} is not an idx file of bytes: fetch it again")
     header = 4 + 4 * data[3]
     if len(data) < header:
-        raise UserError(f"{path} is cut off within its header: fetch it again")
+        raise UserError(f"{path} is truncated within its header: fetch it again")
     shape = struct.unpack(f">{data[3]}I", data[4:header])
     expected = int(np.prod(shape, dtype=np.int64))
     if len(data) - header != expected:

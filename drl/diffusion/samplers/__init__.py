@@ -1,1 +1,1 @@
-"""From noise to images: predictor-corrector samplers and the probability-flow ODE."""
+"""Sampling of images from noise: predictor-corrector samplers and the probability-flow ODE."""

@@ -22,11 +22,11 @@ class ChainOptions:
     """Which steps a chain makes.
 
     Attributes:
-        predictor: As in drl.diffusion.samplers.steps.
-        corrector: One Langevin step before each predictor's, or none.
+        predictor: Name of a step in drl.diffusion.samplers.steps.
+        corrector: One Langevin step before each predictor step, or none.
         snr: Signal-to-noise ratio of the corrector.
-        corrector_norm: `image`: each image's own norms; `batch`: averaged over the batch (authors' code).
-        denoise: Give the last step's mean, without the noise that it adds.
+        corrector_norm: `image` uses each image's own norms; `batch` averages them over the batch (authors' code).
+        denoise: Return the mean of the last step, without the noise that it adds.
     """
 
     predictor: Literal["reverse_diffusion", "euler_maruyama"] = "reverse_diffusion"
@@ -37,17 +37,17 @@ class ChainOptions:
 
     @property
     def draws(self) -> int:
-        """Noises a step."""
+        """Number of noise draws per step."""
         return 1 if self.corrector == "none" else 2
 
 
 @dataclass(frozen=True)
 class ChainState:
-    """A batch of chains between two steps, from which they go on as if nothing had been.
+    """The state of a batch of chains between two steps. Chains that continue from it give the same samples.
 
     Attributes:
-        step: The next one.
-        x: [B, C, H, W].
+        step: The next step.
+        x: Current images [B, C, H, W].
         mean: x without the last step's noise.
         noise: States of the images' generators, uint8 [B, …].
     """
@@ -72,20 +72,20 @@ def run_chain(
 ) -> Tensor:
     """Integrate the reverse SDE from each image's own t_init to epsilon, all images in one batch.
 
-    An image joins the batch at the step where its own chain begins, so that chains of several t_init share every call
-    of the score network from then on.
+    An image joins the batch at the step where its own chain begins. From then on it shares every call of the score
+    network with the others.
 
     Args:
         score: s(x_t, t, z).
         grid: Times and discrete SDE.
         start: x at t_init [B, C, H, W].
         t_init: [B], descending, in (0, 1].
-        noise: Of the same images, with `options.draws` draws a step.
+        noise: Noise of the same images, with `options.draws` draws per step.
         z: Codes [B, D], or None.
-        options: Predictor, corrector, …
+        options: Predictor, corrector and their settings.
         advance: Called after each step.
-        resume: Where an interrupted run stood.
-        keep: Given, every few steps, what tells where the chains stand.
+        resume: State of an interrupted run to continue from.
+        keep: Called every few steps with a function that returns the current state.
 
     Returns:
         x_0 [B, C, H, W].
@@ -98,8 +98,8 @@ def run_chain(
         x, mean, begin = resume.x.to(x, copy=True), resume.mean.to(x, copy=True), resume.step
         noise.restore(resume.noise)
     for step in range(begin, grid.steps):
-        # Between two blocks of noise the generators' states say all. Whoever goes on makes a step first: else a job
-        # that stops at every state would never get ahead.
+        # Between two blocks of noise, the generators' states describe the noise completely. A resumed run makes a step
+        # before it offers a state again: otherwise a job that stops at every state would make no progress.
         if step % STEPS_AT_ONCE == 0 and step > begin:
             keep(lambda step=step: ChainState(step, x.clone(), mean.clone(), noise.state()))  # type: ignore[misc]
         count = sum(begin <= step for begin in first)
@@ -116,6 +116,6 @@ def run_chain(
 
 
 def calls(grid: Grid, t_init: Sequence[float], options: ChainOptions) -> tuple[int, int]:
-    """Return how many steps a batch of chains takes, and how often it evaluates the score for an image in all."""
+    """Return the number of steps of a batch of chains, and its score evaluations summed over the images."""
     first = [grid.first_step(value) for value in t_init]
     return grid.steps - min(first), options.draws * sum(grid.steps - begin for begin in first)

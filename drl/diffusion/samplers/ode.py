@@ -23,19 +23,19 @@ def solve_ode(
 ) -> tuple[Tensor, int]:
     """Integrate dx/dt = f(x, t) - g(t)^2 s(x, t, z) / 2 from t_init to epsilon.
 
-    The solver chooses its steps for the whole batch, so an image depends on its batch within the tolerance.
+    The solver chooses its steps for the whole batch, so an image depends on its batch, within the tolerance.
 
     Args:
         score: s(x_t, t, z).
-        grid: The SDE, and epsilon, where it ends.
+        grid: The SDE, and epsilon, where the integration ends.
         start: x at t_init [B, C, H, W].
         t_init: In (epsilon, 1].
         z: Codes [B, D], or None.
         tolerance: rtol and atol. Song: 1e-5.
-        denoise: Remove the noise that is left at epsilon, by the mean of one reverse diffusion step.
+        denoise: Remove the remaining noise at epsilon, by the mean of one reverse diffusion step.
 
     Returns:
-        x_0 [B, C, H, W] and how often the score was evaluated.
+        x_0 [B, C, H, W] and the number of score evaluations.
 
     Raises:
         UserError: If the score is not finite, or the solver gives up.
@@ -47,7 +47,7 @@ def solve_ode(
         times = torch.full((len(x),), t, device=x.device)
         one = times[:1]
         value = sde.drift(x, one) - 0.5 * sde.diffusion(one) ** 2 * score(x, times, z)
-        # The solver would halve its step for ever.
+        # Otherwise the solver would halve its step for ever.
         if not bool(value.isfinite().all()):
             raise UserError(f"the score is not finite at t = {t:.3g}; train the model longer")
         return value.double().cpu().numpy().ravel()

@@ -21,7 +21,7 @@ def prior(kind: Prior, sde: SDE, t_init: Tensor, noise: Tensor, uniform: Tensor 
         sde: The SDE.
         t_init: [B].
         noise: z [B, C, H, W].
-        uniform: u, in the scaled pixels' range, for uniform_gaussian.
+        uniform: u in the range of the scaled pixels, for uniform_gaussian.
     """
     spread = per_image(sde.std(t_init), noise) * noise
     if kind == "gaussian":

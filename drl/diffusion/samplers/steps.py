@@ -1,7 +1,7 @@
 """One step of each predictor and corrector (Song et al. 2021, arXiv 2011.13456, App. D to G).
 
-All are pure functions of x [B, C, H, W], the score at x and noise of x's shape. A grid of N steps runs from t = 1 down
-to epsilon; step i = 0 .. N - 1 has t_i = 1 - i (1 - epsilon) / (N - 1) and noise level k = N - 1 - i of N.
+All are pure functions of x [B, C, H, W], the score at x, and noise with the shape of x. A grid of N steps runs from
+t = 1 down to epsilon; step i = 0 .. N - 1 has t_i = 1 - i (1 - epsilon) / (N - 1) and noise level k = N - 1 - i of N.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Grid:
 
     @cached_property
     def scales(self) -> tuple[Tensor, Tensor]:
-        """Factor on x_{k-1} and variance added to it, in the discrete chain x_{k-1} -> x_k; float64 [N] each, by step.
+        """Factor on x_{k-1} and variance added in the discrete chain x_{k-1} -> x_k, for each step; float64 [N] each.
 
         VE: 1 and sigma_k^2 - sigma_{k-1}^2, N levels log-spaced, sigma_{-1} = 0 (Eq. 46 of Song et al.).
         VP: sqrt(1 - beta_k) and beta_k = (beta_min + k (beta_max - beta_min) / (N - 1)) / N (Eq. 33).
@@ -51,8 +51,8 @@ class Grid:
         return torch.sqrt(1 - beta), beta
 
     def first_step(self, t_init: float) -> int:
-        """Return the step at which a chain begins that starts at t_init: floor((1 - t_init) N) (authors' JAX code)."""
-        # 1 - 0.9 is a little less than 0.1, which must not cost a step.
+        """Return the first step of a chain that starts at t_init: floor((1 - t_init) N) (authors' JAX code)."""
+        # In floating point, 1 - 0.9 is a little less than 0.1. This must not change the step.
         return min(int((1 - t_init) * self.steps + 1e-9), self.steps - 1)
 
 
@@ -96,12 +96,12 @@ def langevin(
         score: s(x, t_i).
         noise: z ~ N(0, I).
         snr: Signal-to-noise ratio. Song: 0.16.
-        over_batch: Norms averaged over the batch, as in the authors' code; then a sample depends on its batch.
+        over_batch: Average the norms over the batch, as in the authors' code; a sample then depends on its batch.
     """
     norms = [value.flatten(1).norm(dim=1) for value in (noise, score)]
     if over_batch:
         norms = [value.mean().expand_as(value) for value in norms]
-    # A score of exactly zero gives no direction: no move, where a division would give an infinite one.
+    # A score of exactly zero gives no direction, so x does not move; the division would make the step infinite.
     ratio = torch.where(norms[1] > 0, snr * norms[0] / norms[1], 0)
     size = per_image(2 * float(grid.scales[0][step]) ** 2 * ratio**2, x)
     mean = x + size * score

@@ -1,1 +1,1 @@
-"""What the paper says, each sentence with the statistic that decides it."""
+"""The paper's claims, each with the statistic that decides it."""

@@ -1,26 +1,24 @@
-"""What a claim is."""
+"""Data classes for claims."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from drl.verdict.estimates import Estimate
 from drl.verdict.evidence import Evidence
 
-Side = Literal["above", "below", "within"]
-
 
 @dataclass(frozen=True)
-class Part:
+class Comparison:
     """One number that bears on a claim.
 
     Attributes:
         name: What is compared with what.
-        dataset: On which images; empty: on none in particular.
-        estimate: The statistic; None where it was not measured.
-        note: What a reader has to know about it, or what is lacking.
+        dataset: The dataset it was measured on; empty if it belongs to no dataset.
+        estimate: The statistic; None if it was not measured.
+        note: What a reader has to know about it, or what is missing.
     """
 
     name: str
@@ -34,17 +32,17 @@ class Claim:
     """One checkable sentence of the paper.
 
     Attributes:
-        name: In claims.csv.
+        name: Name in claims.csv.
         says: The sentence, in our words.
         source: Where the paper says it.
-        items: From whose measurements it is decided.
-        statistic: What is estimated for each part.
-        unit: Of the statistic; empty: a plain number.
-        side: Where the statistic must lie for the claim to hold: above the bound, below it, or within it on both sides
-            of 0.
+        items: The items whose measurements decide it.
+        statistic: What is estimated for each comparison.
+        parts: Function from the evidence to the comparisons.
+        unit: Unit of the statistic; empty for a plain number.
+        side: Where the statistic must lie for the claim to hold: above the bound, below it, or within plus and minus
+            the bound.
         bound: The bound.
-        parts: Takes the evidence, gives the parts.
-        holds: With `every`, all parts must hold, with `most`, more than half of them, with `some`, one is enough.
+        holds: With `every`, all parts must hold; with `most`, more than half of them; with `some`, one is enough.
     """
 
     name: str
@@ -52,10 +50,10 @@ class Claim:
     source: str
     items: tuple[str, ...]
     statistic: str
-    unit: str
-    side: Side
-    bound: float
-    parts: Callable[[Evidence], Iterable[Part]]
+    parts: Callable[[Evidence], Iterator[Comparison]]
+    unit: str = ""
+    side: Literal["above", "below", "within"] = "above"
+    bound: float = 0.0
     holds: Literal["every", "most", "some"] = "every"
 
     @property

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
-from drl.verdict.claims.claim import Claim, Part
+from drl.config.drawings import ProbeItem
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import Estimate, Sample, at_rank, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
 FIGURE_4, FIGURE_5, FEWER_LABELS = ("figure_4",), ("figure_5",), ("figure_9", "figure_10", "figure_11")
 BY_FIGURE = "best t read off curves of test images, for each seed off those of the other seeds"
 BY_VALIDATION = "t chosen on validation images"
-# Names under the VP SDE; AE, VAE and SimCLR do not use it.
+# Recipe names under the VP SDE; AE, VAE and SimCLR do not use it.
 VP = {"drl": "drl_vp", "vdrl": "vdrl_vp", "dae": "dae_vp", "cdae": "cdae_vp"}
 OURS, AUTOENCODERS = ("drl", "vdrl"), ("ae", "vae", "dae", "cdae")
 LEAD = "accuracy at the best t of the one less that of the other"
-SEVERAL = 3  # t at which ours must be better for "a number of different time-steps"
+SEVERAL = 3  # number of t at which ours must be better, for "a number of different time-steps"
 FLAT = 2.0  # percentage points between the highest and the lowest t
-
-Parts = Callable[[Evidence], Iterator[Part]]
 
 
 def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
-    """Return a recipe's accuracy at its best t, and who chose it: validation images where they did."""
+    """Return a recipe's accuracy at its best t, and how that t was chosen: on validation images if possible."""
     chosen = evidence.sample(item, dataset=dataset, recipe=recipe, arm="chosen")
     if chosen is not None:
         return chosen, BY_VALIDATION
@@ -30,66 +30,58 @@ def best(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Samp
 
 
 def _best_by_figure(evidence: Evidence, item: str, dataset: str, recipe: str) -> tuple[Sample | None, str]:
-    return at_rank(dict(over_time(evidence, item, dataset, recipe))), BY_FIGURE
+    return at_rank(over_time(evidence, item, dataset, recipe)), BY_FIGURE
 
 
-def over_time(evidence: Evidence, item: str, dataset: str, recipe: str) -> list[tuple[float, Sample]]:
-    """Return a recipe's accuracies, each with its t."""
-    times = evidence.values(item, "t", dataset=dataset, recipe=recipe, arm="")
-    found = [(t, evidence.sample(item, dataset=dataset, recipe=recipe, arm="", t=t)) for t in times]
-    return [(float(t), sample) for t, sample in found if sample is not None]
+def over_time(evidence: Evidence, item: str, dataset: str, recipe: str) -> dict[float, Sample]:
+    """Return a recipe's accuracy at each t."""
+    return evidence.curve(item, dataset=dataset, recipe=recipe, arm="")
 
 
-def _label(evidence: Evidence, item: str, recipe: str) -> str:
-    return str(dict(evidence.settings[item]["recipes"]).get(recipe, recipe))
+def _lead(
+    items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...], evidence: Evidence
+) -> Iterator[Comparison]:
+    """Yield the accuracy of each of our methods at its best t minus that of each rival at its best t."""
+    for item in items:
+        names = VP if item == "figure_5" else {}
+        for dataset in evidence.datasets(item):
+            for own in (names.get(name, name) for name in ours):
+                for rival in (names.get(name, name) for name in rivals):
+                    yield _one_lead(evidence, item, dataset, own, rival)
 
 
-def _lead(items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]) -> Parts:
-    """Accuracy of each of ours at its best t less that of each rival at its."""
-
-    def parts(evidence: Evidence) -> Iterator[Part]:
-        for item in items:
-            names = VP if item == "figure_5" else {}
-            for dataset in evidence.datasets(item):
-                for own in (names.get(name, name) for name in ours):
-                    for rival in (names.get(name, name) for name in rivals):
-                        yield _one_lead(evidence, item, dataset, own, rival)
-
-    return parts
-
-
-def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str) -> Part:
-    budget = evidence.settings[item].get("budgets", {}).get(dataset)
+def _one_lead(evidence: Evidence, item: str, dataset: str, own: str, rival: str) -> Comparison:
+    budget = evidence.settings_of(item, ProbeItem).budgets.get(dataset)
     labels = f", {budget} labels" if item in FEWER_LABELS else ""
-    name = f"{_label(evidence, item, own)} over {_label(evidence, item, rival)}{labels}"
+    name = f"{evidence.label(item, own)} over {evidence.label(item, rival)}{labels}"
     both = [best(evidence, item, dataset, recipe) for recipe in (own, rival)]
     if both[0][1] != both[1][1]:
-        # The same reading for both sides.
+        # Choose t in the same way on both sides.
         both = [_best_by_figure(evidence, item, dataset, recipe) for recipe in (own, rival)]
     (mine, note), (theirs, _) = both
-    return Part(name, dataset, difference(mine, theirs), note)
+    return Comparison(name, dataset, difference(mine, theirs), note)
 
 
-def _several(evidence: Evidence) -> Iterator[Part]:
-    """Accuracy of each of ours at its third best t less that of each autoencoder at its best."""
+def _several(evidence: Evidence) -> Iterator[Comparison]:
+    """Yield the accuracy of each of our methods at its third best t minus that of each autoencoder at its best t."""
     for dataset in evidence.datasets("figure_4"):
         for own in OURS:
-            third = at_rank(dict(over_time(evidence, "figure_4", dataset, own)), SEVERAL - 1)
+            third = at_rank(over_time(evidence, "figure_4", dataset, own), SEVERAL - 1)
             for rival in AUTOENCODERS:
                 theirs, _ = _best_by_figure(evidence, "figure_4", dataset, rival)
-                name = f"{_label(evidence, 'figure_4', own)} over {_label(evidence, 'figure_4', rival)}"
-                yield Part(name, dataset, difference(third, theirs), BY_FIGURE)
+                name = f"{evidence.label('figure_4', own)} over {evidence.label('figure_4', rival)}"
+                yield Comparison(name, dataset, difference(third, theirs), BY_FIGURE)
 
 
-def _flat(evidence: Evidence) -> Iterator[Part]:
+def _flat(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets("figure_4"):
         for recipe in ("ae", "vae"):
-            curve = [sample for _, sample in over_time(evidence, "figure_4", dataset, recipe)]
-            yield Part(_label(evidence, "figure_4", recipe), dataset, _range(curve) if curve else None)
+            curve = list(over_time(evidence, "figure_4", dataset, recipe).values())
+            yield Comparison(evidence.label("figure_4", recipe), dataset, _range(curve) if curve else None)
 
 
 def _range(curve: list[Sample]) -> Estimate:
-    """Return how far a curve's highest and lowest values lie apart, within each replicate where those are known."""
+    """Return the range of a curve's values, within each replicate if the replicates are known."""
     if names := common_replicates(curve):
         return Sample.of({name: _spread([sample.values[name] for sample in curve]) for name in names}).estimate()
     return Sample(_spread([sample.mean for sample in curve]), 0.0, 1).estimate()
@@ -99,30 +91,26 @@ def _spread(values: list[float]) -> float:
     return max(values) - min(values)
 
 
-def _change(item: str, recipe: str, first: float, last: float) -> Parts:
-    """Accuracy at one t less that at another."""
-
-    def parts(evidence: Evidence) -> Iterator[Part]:
-        for dataset in evidence.datasets(item):
-            curve = dict(over_time(evidence, item, dataset, recipe))
-            name = f"{_label(evidence, item, recipe)}: t = {last:g} less t = {first:g}"
-            yield Part(name, dataset, difference(curve.get(last), curve.get(first), paired=True))
-
-    return parts
+def _change(item: str, recipe: str, first: float, last: float, evidence: Evidence) -> Iterator[Comparison]:
+    """Yield the accuracy at one t minus that at another."""
+    for dataset in evidence.datasets(item):
+        curve = over_time(evidence, item, dataset, recipe)
+        name = f"{evidence.label(item, recipe)}: t = {last:g} less t = {first:g}"
+        yield Comparison(name, dataset, difference(curve.get(last), curve.get(first), paired=True))
 
 
-def _best_over_last(evidence: Evidence) -> Iterator[Part]:
+def _best_over_last(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets("figure_4"):
         for recipe in OURS:
             chosen, note = best(evidence, "figure_4", dataset, recipe)
-            last = dict(over_time(evidence, "figure_4", dataset, recipe)).get(1.0)
-            yield Part(_label(evidence, "figure_4", recipe), dataset, difference(chosen, last, paired=True), note)
+            last = over_time(evidence, "figure_4", dataset, recipe).get(1.0)
+            yield Comparison(evidence.label("figure_4", recipe), dataset, difference(chosen, last, paired=True), note)
 
 
 def _lead_claim(
     name: str, says: str, source: str, items: tuple[str, ...], ours: tuple[str, ...], rivals: tuple[str, ...]
 ) -> Claim:
-    return Claim(name, says, source, items, LEAD, "points", "above", 0.0, _lead(items, ours, rivals))
+    return Claim(name, says, source, items, LEAD, partial(_lead, items, ours, rivals), unit="points")
 
 
 CLAIMS = (
@@ -140,10 +128,8 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at the third best t less that of the other at its best",
-        "points",
-        "above",
-        0.0,
         _several,
+        unit="points",
     ),
     _lead_claim(
         "drl_beats_autoencoders_vp",
@@ -199,10 +185,10 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "highest less lowest accuracy over t",
-        "points",
-        "below",
-        FLAT,
         _flat,
+        unit="points",
+        side="below",
+        bound=FLAT,
     ),
     Claim(
         "dae_falls",
@@ -210,10 +196,9 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at t = 1 less that at t = 0",
-        "points",
-        "below",
-        0.0,
-        _change("figure_4", "dae", 0.0, 1.0),
+        partial(_change, "figure_4", "dae", 0.0, 1.0),
+        unit="points",
+        side="below",
     ),
     Claim(
         "cdae_rises",
@@ -221,10 +206,8 @@ CLAIMS = (
         "section 3.1, Figure 4",
         FIGURE_4,
         "accuracy at t = 1 less that at t = 0",
-        "points",
-        "above",
-        0.0,
-        _change("figure_4", "cdae", 0.0, 1.0),
+        partial(_change, "figure_4", "cdae", 0.0, 1.0),
+        unit="points",
     ),
     Claim(
         "best_t_beats_last",
@@ -232,9 +215,7 @@ CLAIMS = (
         "section 3.1, Proposition 2.1",
         FIGURE_4,
         "accuracy at the best t less that at t = 1, of the same model",
-        "points",
-        "above",
-        0.0,
         _best_over_last,
+        unit="points",
     ),
 )

@@ -1,32 +1,26 @@
-"""Claims of the paper's theory, on a mixture whose score is known (section 2, App. B, C; drl/theory)."""
+"""Claims of the paper's theory, tested on a mixture with a known score (section 2, App. B, C; drl/theory)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
-from drl.verdict.claims.claim import Claim, Part
+from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import Estimate, Sample, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
 ITEM = ("theory",)
 MIXTURE = "mixture"
-COMPARABLE = 0.05  # of the variance of x_0
+COMPARABLE = 0.05  # share of the variance of x_0
 AS_GOOD = -2.0  # percentage points
 
 
-def _over_constant(recipe: str, name: str) -> Callable[[Evidence], Iterator[Part]]:
-    """A model's excess over the constant of Eq. 6, in percent of it, on average over t."""
-
-    def parts(evidence: Evidence) -> Iterator[Part]:
-        shares = []
-        for t in evidence.values("theory", "t", recipe=recipe, arm="", metric="excess"):
-            excess = evidence.sample("theory", recipe=recipe, arm="", t=t, metric="excess")
-            constant = evidence.sample("theory", recipe="exact", arm="", t=t, metric="constant_quadrature")
-            if excess is not None and constant is not None:
-                shares.append((excess, constant))
-        yield Part(name, MIXTURE, _share(shares) if shares else None)
-
-    return parts
+def _over_constant(recipe: str, name: str, evidence: Evidence) -> Iterator[Comparison]:
+    """Yield a model's mean excess over the constant of Eq. 6, over all t and in percent of the constant."""
+    excess = evidence.curve("theory", recipe=recipe, arm="", metric="excess")
+    constant = evidence.curve("theory", recipe="exact", arm="", metric="constant_quadrature")
+    shares = [(excess[t], constant[t]) for t in excess if t in constant]
+    yield Comparison(name, MIXTURE, _share(shares) if shares else None)
 
 
 def _share(pairs: list[tuple[Sample, Sample]]) -> Estimate:
@@ -44,17 +38,17 @@ def _read(evidence: Evidence, metric: str, recipe: str, **where: object) -> Samp
     return evidence.sample("theory", recipe=recipe, metric=metric, **where)
 
 
-def _like_autoencoder(evidence: Evidence) -> Iterator[Part]:
+def _like_autoencoder(evidence: Evidence) -> Iterator[Comparison]:
     at_1 = _read(evidence, "reconstruction_error", "drl", arm="", t=1.0)
-    yield Part("DRL at t = 1 less AE", MIXTURE, difference(at_1, _read(evidence, "reconstruction_error", "ae")))
+    yield Comparison("DRL at t = 1 less AE", MIXTURE, difference(at_1, _read(evidence, "reconstruction_error", "ae")))
 
 
-def _as_good(evidence: Evidence) -> Iterator[Part]:
+def _as_good(evidence: Evidence) -> Iterator[Comparison]:
     best = _read(evidence, "test_accuracy", "drl", arm="best_t")
     at_1 = _read(evidence, "test_accuracy", "drl", arm="", t=1.0)
     note = "t chosen on validation draws"
-    yield Part("best t less t = 1", MIXTURE, difference(best, at_1, paired=True), note)
-    yield Part("best t less AE", MIXTURE, difference(best, _read(evidence, "test_accuracy", "ae")), note)
+    yield Comparison("best t less t = 1", MIXTURE, difference(best, at_1, paired=True), note)
+    yield Comparison("best t less AE", MIXTURE, difference(best, _read(evidence, "test_accuracy", "ae")), note)
 
 
 CLAIMS = (
@@ -64,10 +58,8 @@ CLAIMS = (
         "section 2, Eq. 6, App. B",
         ITEM,
         "mean excess over t, in percent of the constant",
-        "%",
-        "above",
-        0.0,
-        _over_constant("unconditional", "unconditional"),
+        partial(_over_constant, "unconditional", "unconditional"),
+        unit="%",
     ),
     Claim(
         "code_goes_below",
@@ -75,10 +67,9 @@ CLAIMS = (
         "section 2.1",
         ITEM,
         "mean excess over t, in percent of the constant",
-        "%",
-        "below",
-        0.0,
-        _over_constant("drl", "DRL"),
+        partial(_over_constant, "drl", "DRL"),
+        unit="%",
+        side="below",
     ),
     Claim(
         "code_at_1_like_autoencoder",
@@ -86,10 +77,9 @@ CLAIMS = (
         "section 2.2, Proposition 2.1, App. C",
         ITEM,
         "share of x_0's variance that a regression does not read from the code, less the autoencoder's",
-        "",
-        "within",
-        COMPARABLE,
         _like_autoencoder,
+        side="within",
+        bound=COMPARABLE,
     ),
     Claim(
         "curve_at_least_as_good",
@@ -97,9 +87,8 @@ CLAIMS = (
         "section 2.2, Proposition 2.1",
         ITEM,
         "accuracy at the best t less that of the other",
-        "points",
-        "above",
-        AS_GOOD,
         _as_good,
+        unit="points",
+        bound=AS_GOOD,
     ),
 )

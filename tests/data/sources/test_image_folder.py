@@ -101,14 +101,14 @@ def test_what_is_no_image_is_named_and_nothing_written(content: bytes | None, cl
     bad = classes / "b" / "7.png"
     bad.write_bytes((classes / "b" / "0.png").read_bytes()[:100] if content is None else content)
     out = tmp_path / "out"
-    with pytest.raises(UserError, match=r"b/7\.png is not an image"):
+    with pytest.raises(UserError, match=r"b/7\.png is not a readable image"):
         prepare("f", _folder_settings(classes), out / "images.safetensors")  # type: ignore[arg-type]
     assert not out.exists()
 
 
 def test_a_folder_within_a_class_folder_is_named(classes: Path) -> None:
     (classes / "b" / "inner").mkdir()
-    with pytest.raises(UserError, match="b/inner is not an image"):
+    with pytest.raises(UserError, match="b/inner is not a readable image"):
         image_folder.read(_folder_settings(classes))  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from drl.config.drawings import ItemJob
 from tests.verdict.measured import estimates, evidence
 
 FIDS = {
@@ -17,7 +18,7 @@ def given():
         for prior, fids in FIDS.items()
         for t, fid in fids.items()
     ]
-    return evidence({"table_6": {"datasets": [["cifar10", "CIFAR-10"]]}}, {"table_6": cells})
+    return evidence({"table_6": ItemJob(study="fid", datasets=[["cifar10", "CIFAR-10"]])}, {"table_6": cells})
 
 
 def test_steps_that_can_be_left_out_are_held_against_the_whole_gaussian_chain(given):

@@ -1,46 +1,17 @@
-"""Claims of Figures 2, 3, 6, 7, 8 and 12, on made-up numbers."""
+"""Claims of Figures 2, 3, 6, 7 and 12, on made-up numbers."""
 
 import pytest
 
+from drl.config.drawings import ItemJob
 from drl.verdict.claims.registry import CLAIMS
 from tests.verdict.measured import estimates, evidence
 
-FEW_SHOT = {
-    "datasets": [["mnist", "MNIST"]],
-    "recipes": [["drl_8d", "DRL"], ["vdrl_8d", "VDRL"], ["ae_8d", "AE"], ["vae_8d", "VAE"]],
-    "labels": [100],
-}
-ONE = {"datasets": [["mnist", "MNIST"]]}
-
-
-def few_shot(recipe, *by_time):
-    times = zip((0.1, 0.4, 0.7, 1.0), by_time, strict=True)
-    return [({"dataset": "mnist", "recipe": recipe, "labels": 100, "t": t}, values) for t, values in times]
+ONE = ItemJob(study="x", datasets=[["mnist", "MNIST"]])
 
 
 def silhouettes(*values):
     times = zip((0.1, 0.4, 0.7, 1.0), values, strict=True)
     return [({"dataset": "mnist", "t": t, "metric": "silhouette"}, [value]) for t, value in times]
-
-
-def test_few_shot_at_the_last_and_at_the_best_t():
-    cells = few_shot("drl_8d", [50], [90], [80], [70]) + few_shot("ae_8d", [70], [71], [72], [73])
-    given = evidence({"figure_8": FEW_SHOT}, {"figure_8": cells})
-    assert estimates("few_shot_at_1", given)["DRL over AE, 100 labels"] == -3.0
-    assert estimates("few_shot_at_best", given)["DRL over AE, 100 labels"] == 17.0
-    assert estimates("few_shot_at_1", given)["VDRL over AE, 100 labels"] is None
-    assert estimates("few_shot_at_several_t", given)["DRL over AE, 100 labels"] == -3.0
-    assert estimates("few_shot_depends_on_t", given) == {"DRL, 100 labels": 40.0, "VDRL, 100 labels": None}
-
-
-def test_the_shape_is_a_rank_correlation():
-    """Ranks 1, 4, 3, 2 in the first seed; the second swaps the last two: Spearman's coefficient is 1 and 0.8."""
-    cells = {
-        "figure_8": few_shot("drl_8d", [50, 50], [90, 90], [80, 70], [70, 80]),
-        "figure_12": silhouettes(-0.1, 0.4, 0.3, 0.2),
-    }
-    given = evidence({"figure_8": FEW_SHOT, "figure_12": ONE}, cells)
-    assert estimates("few_shot_shape", given)["DRL, 100 labels"] == pytest.approx(0.9)
 
 
 def test_silhouettes_at_the_ends_and_at_the_top():
@@ -65,10 +36,8 @@ def grids(**by_dataset):
         for recipe, value in (("drl_2d", uniform), ("drl_2d_focus", focus)):
             for metric in ("ink_r2", "silhouette"):
                 cells.append(({"dataset": dataset, "recipe": recipe, "metric": metric}, [value]))
-    datasets = [[name, name] for name in by_dataset]
-    return evidence(
-        {"figure_2": {"datasets": datasets}, "figure_3": {"datasets": datasets}}, {"figure_2": cells, "figure_3": []}
-    )
+    settings = ItemJob(study="latent_grid", datasets=[[name, name] for name in by_dataset])
+    return evidence(dict.fromkeys(("figure_2", "figure_3"), settings), {"figure_2": cells, "figure_3": []})
 
 
 def test_what_codes_hold_is_told_apart_for_digits_and_photographs():

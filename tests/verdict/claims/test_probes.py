@@ -2,10 +2,11 @@
 
 import pytest
 
+from drl.config.drawings import ProbeItem
 from tests.verdict.measured import estimates, evidence
 
 RECIPES = [[name, name.upper()] for name in ("drl", "vdrl", "ae", "vae", "dae", "cdae", "simclr", "simclr_gauss")]
-FIGURE = {"datasets": [["digits", "Digits"]], "recipes": RECIPES, "budgets": {"digits": 100}}
+FIGURE = ProbeItem(study="probe", datasets=[["digits", "Digits"]], recipes=RECIPES, budgets={"digits": 100})
 
 
 def curve(recipe, *by_time):
@@ -80,7 +81,7 @@ def test_the_best_t_is_held_against_the_last_of_the_same_model():
 
 def test_figure_5_has_names_of_its_own():
     recipes = [[name, name] for name in ("drl_vp", "vdrl_vp", "ae", "vae", "dae_vp", "cdae_vp", "simclr_gauss")]
-    settings = {"figure_5": {"datasets": [["digits", "Digits"]], "recipes": recipes}}
+    settings = {"figure_5": FIGURE.model_copy(update={"recipes": recipes})}
     cells = curve("drl_vp", [80], [95], [90]) + curve("cdae_vp", [30], [60], [85])
     found = estimates("drl_beats_autoencoders_vp", evidence(settings, {"figure_5": cells}))
     assert found["drl_vp over cdae_vp"] == 10.0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from drl.config.drawings import ItemJob
 from tests.verdict.measured import estimates, evidence
 
 
@@ -19,7 +20,7 @@ def given():
         ({"recipe": "drl", "t": 1.0, "metric": "test_accuracy"}, [93.0]),
         ({"recipe": "ae", "metric": "test_accuracy"}, [90.0]),
     ]
-    return evidence({"theory": {}}, {"theory": cells})
+    return evidence({"theory": ItemJob(study="theory", datasets=())}, {"theory": cells})
 
 
 def test_excess_is_in_percent_of_the_constant_at_each_t(given):
