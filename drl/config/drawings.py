@@ -7,8 +7,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from pydantic import Field
-
 from drl.config.base import Settings
 from drl.config.fine_tuning import Logit
 from drl.config.verdict import VerdictSettings

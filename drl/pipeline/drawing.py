@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from drl.config.drawings import ClaimsJob, CompareJob, ItemJob
+from drl.config.drawings import ClaimsJob, CompareJob, ItemJob, parse_item
 from drl.config.items import item_kind
 from drl.config.layers import FOLDER
 from drl.config.resolve import recipe as resolve_recipe
@@ -22,14 +21,6 @@ from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import dataset_known
 
 PAPER_VALUES = FOLDER / "paper_values.csv"
-
-
-def _parse(values: Mapping[str, Any]) -> ItemJob:
-    """Return settings as the model of the item's own study."""
-    study = values.get("study")
-    if study not in STUDIES:
-        raise UserError(f"--settings: no study {study!r}; leave --settings out to read the configuration")
-    return STUDIES[study].parse_item(values)
 
 
 def _item(config: Config, item: str) -> ItemJob:
@@ -52,7 +43,7 @@ def _item(config: Config, item: str) -> ItemJob:
     }
     if item_kind(item) == "table":
         settings["published"] = sha256(PAPER_VALUES)
-    return study.parse_item(settings | study.item_settings(config, item))
+    return parse_item(settings | study.item_settings(config, item))
 
 
 def _item_inputs(config: Config, axes: Axes) -> Inputs:
@@ -73,7 +64,7 @@ FIGURE = Step(
     axes=("item",),
     job=ItemJob,
     settings=_item,
-    parse=_parse,
+    parse=parse_item,
     output="figures/{item}.svg",
     beside=(".png", ".csv"),
     drawn_from=_item_inputs,
@@ -88,7 +79,7 @@ TABLE = Step(
     axes=("item",),
     job=ItemJob,
     settings=_item,
-    parse=_parse,
+    parse=parse_item,
     output="tables/{item}.csv",
     beside=(".md", ".tex"),
     drawn_from=_item_inputs,
@@ -124,7 +115,7 @@ def _part(part: str, config: Config, dataset: str) -> ItemJob:
         settings |= {"budgets": {dataset: budgets(config, dataset)[-1]}, "trajectory": True}
     if part == "few_shot":
         settings |= {"labels": few_shot_labels(config, dataset), "t": config.studies.few_shot.t}
-    return study.parse_item(settings)
+    return parse_item(settings)
 
 
 def _part_settings(part: str) -> Any:
@@ -147,7 +138,7 @@ STUDY_PARTS = tuple(
         axes=("dataset",),
         job=ItemJob,
         settings=_part_settings(name),
-        parse=_parse,
+        parse=parse_item,
         output=f"study/{{dataset}}/{name}{part.suffixes[0]}",
         beside=part.suffixes[1:],
         drawn_from=partial(_part_inputs, name),
@@ -166,8 +157,7 @@ def _compare(config: Config) -> CompareJob:
         extractor=config.studies.fid.extractor,
         images=config.studies.later_start.images,
         published=sha256(PAPER_VALUES),
-        confidence=config.verdict.confidence,
-        tolerance=config.verdict.tolerance.model_dump(),
+        **dict(config.verdict),
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from drl.config.drawings import ItemJob
 from drl.config.recipes import Recipe
 from drl.config.schema import Config
 from drl.pipeline.step import PlannedJob, ResultFile, Step
@@ -31,7 +30,6 @@ class Study(Step):
 
     Attributes:
         sections: The sections of `studies` in the configuration that decide its numbers.
-        parse_item: Makes the settings of a figure or table about it from plain values.
         item_settings: Takes the configuration and an item, gives what its settings have besides names.
         item_axes: Takes the configuration and an item, gives the axes of each of its jobs; by default the item's
             datasets, recipes and seeds, as far as they are axes of the study.
@@ -44,7 +42,6 @@ class Study(Step):
     """
 
     sections: tuple[str, ...] = ()
-    parse_item: Callable[[Mapping[str, Any]], ItemJob] = ItemJob.model_validate
     item_settings: Callable[[Config, str], dict[str, Any]] = _nothing_more
     item_axes: Callable[[Config, str], Iterator[dict[str, str | int]]] | None = None
     shown: str = ""

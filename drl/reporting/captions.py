@@ -15,7 +15,6 @@ from jinja2 import Environment, StrictUndefined
 
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
-from drl.pipeline.items import ITEMS
 from drl.pipeline.own_study import PARTS
 
 FIXED = {
@@ -54,7 +53,7 @@ def caption(config: Config, item: str) -> str:
     Raises:
         jinja2.UndefinedError: If the template names something that there is not.
     """
-    about, made = ITEMS[item], facts(config, item)
+    about, made = config.items[item], facts(config, item)
     where = about.section if about.section.startswith(("App.", "beyond")) else f"section {about.section}"
     where = where if where.startswith("beyond") else f"paper {where}"
     head = f"**{item.replace('_', ' ').capitalize()}** ({where}): {about.shows}."
@@ -71,7 +70,7 @@ def facts(config: Config, item: str) -> dict[str, Any]:
         "arms": ", ".join(axes.arms),
         "seeds": _listed(config.item_seeds(item)),
     }
-    return common | FACTS.get(ITEMS[item].study, _no_facts)(config, item)
+    return common | FACTS.get(axes.study, _no_facts)(config, item)
 
 
 def study_caption(config: Config, dataset: str, part: str) -> str:
@@ -116,7 +115,7 @@ def _no_facts(config: Config, item: str) -> dict[str, Any]:
 
 
 def _probe(config: Config, item: str) -> dict[str, Any]:
-    shown = config.studies.probe.trajectory and ITEMS[item].trajectory
+    shown = config.studies.probe.trajectory and config.items[item].trajectory
     return _of_probes(config, config.item_models(item), None, trajectory=shown)
 
 
@@ -133,11 +132,11 @@ def _few_shot(config: Config, item: str) -> dict[str, Any]:
 
 def _fine_tune(config: Config, item: str) -> dict[str, Any]:
     """Return numbers of labels, splits, where runs are read, and what the arms differ in."""
-    study, about = config.studies.fine_tune, ITEMS[item].settings
+    study, table = config.studies.fine_tune, config.items[item].table
     arms = [config.arms[name] for name in config.items[item].arms]
     labels = {name: config.item_labels(item, name) for name in config.item_datasets(item)}
     splits = {split for seed in config.item_seeds(item) for split in config.splits(seed)}
-    early = about.get("early", False)
+    early = table is not None and table.early
     epoch = f"outer epoch {study.early_epoch}"
     if study.select == "best_val":
         reading = "after the outer epoch that is best on validation images" + (f", up to {epoch}," if early else "")
@@ -148,7 +147,7 @@ def _fine_tune(config: Config, item: str) -> dict[str, Any]:
         "splits": _listed(sorted(splits)),
         "reading": reading,
         "early": early,
-        "difference": about.get("difference", False),
+        "difference": table is not None and table.difference,
         "baseline": any(arm.model is None for arm in arms),
         "mixup": any(arm.mixup for arm in arms),
         "searches": any(arm.t_init == "search" for arm in arms),

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from drl.config.items import item_kind
 from drl.config.schema import Config
 from drl.costs.show import hours, size
 from drl.costs.spent import Spent
 from drl.errors import UserError
-from drl.pipeline.items import ITEMS
 from drl.verdict.cards import card_of, commit
 from drl.verdict.comparison_page import beside, counted
 from drl.verdict.ledger_page import summaries
@@ -31,7 +31,7 @@ def item_facts(item: str, results: Path, config: Config) -> str:
 
 
 def _facts(item: str, results: Path, config: Config) -> Iterator[str]:
-    is_table = ITEMS[item].kind == "table"
+    is_table = item_kind(item) == "table"
     file = results / (f"tables/{item}.csv" if is_table else f"figures/{item}.svg")
     if is_table:
         yield from _table(file.with_suffix(".md"))
@@ -53,9 +53,9 @@ def _table(markdown: Path) -> Iterator[str]:
 
 
 def _published(item: str, results: Path) -> str:
-    if ITEMS[item].kind == "diagnostic":
+    if item_kind(item) == "diagnostic":
         return "not in the paper."
-    if ITEMS[item].kind == "figure":
+    if item_kind(item) == "figure":
         return "the paper prints no numbers for this figure."
     if not (results / "comparison.csv").is_file():
         return "not compared yet; run `drl compare`."

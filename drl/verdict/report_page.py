@@ -15,8 +15,7 @@ from drl.config.schema import Config
 from drl.costs.show import hours
 from drl.costs.spent import Spent
 from drl.errors import UserError
-from drl.pipeline.items import ITEMS, measurements
-from drl.pipeline.slices import claimed
+from drl.pipeline.items import claimed, measurements
 from drl.verdict.cards import card_of, commit, newer
 from drl.verdict.comparison_page import counted, overview
 from drl.verdict.ledger_page import counts, explained, summaries
@@ -69,7 +68,7 @@ def _read(path: Path) -> pd.DataFrame | None:
 
 def _glance(results: Path, config: Config, claims: Table, comparison: Table) -> Iterator[str]:
     rows = [["claims", _claims_in_short(results, config, claims)]]
-    rows += [["printed numbers", _numbers_in_short(results, comparison)]]
+    rows += [["printed numbers", _numbers_in_short(results, config, comparison)]]
     rows += [["cost", _cost(results, config)], *_made_with(results)]
     yield from list_table([], rows, [20, 80])
 
@@ -82,10 +81,10 @@ def _claims_in_short(results: Path, config: Config, claims: Table) -> str:
     return f"{len(verdicts)}: {counts(verdicts)}{_since(behind, 'claims')}"
 
 
-def _numbers_in_short(results: Path, comparison: Table) -> str:
+def _numbers_in_short(results: Path, config: Config, comparison: Table) -> str:
     if comparison is None:
         return "not compared yet; run `drl compare`"
-    tables = [results / "tables" / f"{item}.csv" for item in ITEMS if ITEMS[item].kind == "table"]
+    tables = [results / "tables" / f"{item}.csv" for item in items_of_kind(config, "table")]
     return f"{counted(comparison)}{_since(newer(results / 'comparison.csv', tables), 'compare')}"
 
 

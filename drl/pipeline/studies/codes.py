@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drl.config.drawings import FewShotItem, LearningSpeedItem, ProbeItem, SilhouetteItem
 from drl.config.jobs import CodeViewJob, FewShotJob, LearningSpeedJob, ProbeJob, SilhouettesJob
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
@@ -68,7 +67,6 @@ PROBE = Study(
     reads=("model", "images"),
     modules=module_of_method,
     sections=("probe",),
-    parse_item=ProbeItem.model_validate,
     item_settings=_probe_item,
     refuses=needs_codes,
     check_dataset=probes_fit,
@@ -107,7 +105,6 @@ FEW_SHOT = Study(
     reads=("model", "images"),
     modules=module_of_method,
     sections=("few_shot",),
-    parse_item=FewShotItem.model_validate,
     item_settings=_few_shot_item,
     refuses=needs_codes,
     chooses=True,
@@ -148,7 +145,6 @@ LEARNING_SPEED = Study(
     reads=("snapshots", "images"),
     modules=module_of_method,
     sections=("learning_speed", "probe"),
-    parse_item=LearningSpeedItem.model_validate,
     item_settings=_learning_speed_item,
     refuses=needs_codes,
     claimed=False,
@@ -193,7 +189,6 @@ SILHOUETTES = Study(
     inputs=_silhouettes_inputs,
     reads=("models", "images"),
     modules=lambda settings: tuple(module for kind in settings.methods for module in method_module(kind)),
-    parse_item=SilhouetteItem.model_validate,
     item_settings=_silhouettes_item,
     refuses=_single_t,
     chooses=True,

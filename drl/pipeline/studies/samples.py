@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from drl.config.drawings import FidItem, LatentGridItem, LaterStartItem
 from drl.config.jobs import CodeSwapJob, FidJob, LatentGridJob, LaterStartJob, OneCodeJob
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
@@ -79,7 +78,6 @@ LATENT_GRID = Study(
     modules=module_of_method,
     minutes="resumable",
     sections=("latent_grid",),
-    parse_item=LatentGridItem.model_validate,
     item_settings=_latent_grid_item,
     pictures=(".png", ".codes.csv"),
     refuses=_needs_two_dimensions,
@@ -167,7 +165,6 @@ LATER_START = Study(
     modules=module_of_method,
     minutes="resumable",
     sections=("later_start",),
-    parse_item=LaterStartItem.model_validate,
     item_settings=_later_start_item,
     pictures=(".safetensors",),
     refuses=_needs_no_encoder,
@@ -225,7 +222,6 @@ FID = Study(
     reads=("samples", "images", "extractor"),
     modules=lambda settings: ("drl.methods.supervised",) if settings.fid.extractor == "supervised" else (),
     sections=("fid", "later_start"),
-    parse_item=FidItem.model_validate,
     item_settings=_fid_item,
     refuses=_needs_no_encoder,
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from drl.config.datasets import READERS, ImageSettings
-from drl.config.drawings import FineTuningItem, ItemJob, TrajectoryItem
 from drl.config.items import item_number
 from drl.config.jobs import FineTuneJob, PrepareJob, PretrainJob
 from drl.config.recipes import is_file
@@ -195,10 +194,6 @@ def _fine_tuning_item(config: Config, item: str) -> dict[str, Any]:
     }
 
 
-def _parse_fine_tuning_item(values: Mapping[str, Any]) -> ItemJob:
-    return (FineTuningItem if "number" in values else TrajectoryItem).model_validate(values)
-
-
 FINE_TUNE = Study(
     name="fine_tune",
     help="Train a classifier on few labels, from a pretrained encoder or from scratch (LaplaceNet; Tables 1 to 5).",
@@ -212,7 +207,6 @@ FINE_TUNE = Study(
     reads=("images", "model"),
     minutes="resumable",
     sections=("fine_tune",),
-    parse_item=_parse_fine_tuning_item,
     item_settings=_fine_tuning_item,
     item_axes=_fine_tunings,
 )
