@@ -29,7 +29,7 @@ def _rows(found: Generation[OneCodeJob]) -> Iterator[dict[str, Any]]:
     protocol = settings.one_code
     # The first test image, as the authors took.
     codes = extract_codes(found.method, store, store.test[:1], [protocol.t], found.placement)[0]
-    count = protocol.columns ** 2
+    count = protocol.columns**2
     wanted = [Wanted(image_seed(found.seed, "one code", k), 0) for k in range(count)]
     samples = found.samples(settings.sampler, wanted, codes)
     save_png(found.job.out.with_suffix(".png"), montage(samples, protocol.columns))

@@ -90,9 +90,7 @@ def grid_of(method: ScoreMatching, sampler: GridSettings) -> Grid:
 
 def options_of(sampler: SamplerSettings) -> ChainOptions:
     """Return what a chain does at each step."""
-    return ChainOptions(
-        sampler.predictor, sampler.corrector, sampler.snr, sampler.corrector_norm, sampler.denoise
-    )
+    return ChainOptions(sampler.predictor, sampler.corrector, sampler.snr, sampler.corrector_norm, sampler.denoise)
 
 
 def check_start(t_init: float) -> None:
@@ -227,7 +225,12 @@ def _draw_batch(
 
 
 def _start(
-    model: ScoreMatching, ordered: Sequence[Wanted], grid: Grid, noise: ImageNoise, uniform: Uniform, device: torch.device
+    model: ScoreMatching,
+    ordered: Sequence[Wanted],
+    grid: Grid,
+    noise: ImageNoise,
+    uniform: Uniform,
+    device: torch.device,
 ) -> Tensor:
     # The grid's own time, at which the chain begins: on the paper's grid sigma is within 0.4 % of sigma(t_init), on one
     # of 100 steps t_init = 0.5 would begin with 4 % more noise than the network is told.

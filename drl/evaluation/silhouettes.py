@@ -53,6 +53,4 @@ def _one_by_one(job: Job[SilhouettesJob]) -> Iterator[Job[SilhouettesJob]]:
     if not files or len(files) != len(models):
         raise UserError(f"{job.title}: needs one file for each of {len(models)} models, and has {len(files)}")
     for file, (recipe, seed) in zip(files, models, strict=True):
-        yield replace(
-            job, about={**job.about, "recipe": recipe, "seed": seed}, inputs={**job.inputs, "model": (file,)}
-        )
+        yield replace(job, about={**job.about, "recipe": recipe, "seed": seed}, inputs={**job.inputs, "model": (file,)})

@@ -91,6 +91,7 @@ def trajectory(ordinary: Ordinary, protocol: ProbeTraining, train: Train) -> Ite
     Raises:
         UserError: If t has to be chosen and no labelled image is marked as validation.
     """
+
     def tests(cells: Mapping[str, Any], result: ProbeResult, column: int) -> Iterator[dict[str, Any]]:
         for row, seed in enumerate(protocol.seeds):
             yield {**cells, "probe_seed": seed, **result.cells("test", row, column), "n": count}

@@ -1,4 +1,3 @@
-import json
 import os
 from pathlib import Path
 
@@ -7,7 +6,6 @@ import torch
 
 from drl.config.datasets import DatasetSettings
 from drl.data.prepare import prepare
-from drl.evaluation.where import Where
 from drl.files import sha256
 from drl.models.model_file import save_model
 from drl.records.metrics import read_metrics
@@ -15,6 +13,7 @@ from drl.records.run_card import read_card
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
 from tests import tiny
+from tests.evaluation.jobs import parsed
 
 SEED = 3
 WEIGHTS = 0.2
@@ -56,11 +55,6 @@ def model_file(tmp_path_factory):
     return make
 
 
-@pytest.fixture
-def where(tmp_path) -> Where:
-    return Where(tmp_path / "states", device="cpu", precision="fp32", compile="off", threads=1)
-
-
 @pytest.fixture(scope="session")
 def whole():
     """Checks a job's run card and the cells that all its rows share; returns the other cells, those that are empty not.
@@ -72,7 +66,7 @@ def whole():
         about = {"scale": "test", "dataset": "stripes", "recipe": recipe, "seed": SEED}
         card = read_card(Path(f"{out}.json"))
         assert {key: card[key] for key in about} == about
-        assert (card["command"], card["code"], card["settings"]) == (study, "code", json.loads(json.dumps(settings)))
+        assert (card["command"], card["code"], card["settings"]) == (study, "code", parsed(study, settings).slice())
         assert card["outputs"] == {path.name: sha256(path) for path in (out, *files)}
         assert card["inputs"] == {os.path.relpath(path, out.parent): sha256(path) for path in inputs}
         rows = []
