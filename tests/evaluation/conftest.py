@@ -7,13 +7,13 @@ import torch
 from drl.config.datasets import DatasetSettings
 from drl.data.prepare import prepare
 from drl.files import sha256
-from drl.models.model_file import save_model
+from drl.jobs.job import Job
+from drl.models.model_file import About, save_model
 from drl.records.metrics import read_metrics
 from drl.records.run_card import read_card
-from drl.training.pretrain import Name, pretrain
-from drl.training.run import Resources
+from drl.training import pretrain
 from tests import tiny
-from tests.evaluation.jobs import parsed
+from tests.evaluation.jobs import ALONE, parsed
 
 SEED = 3
 WEIGHTS = 0.2
@@ -23,9 +23,9 @@ WEIGHTS = 0.2
 def model(stripes, tmp_path_factory) -> Path:
     """A VDRL model of a few steps."""
     out = tmp_path_factory.mktemp("model") / "model.safetensors"
-    name = Name("test", "stripes", "vdrl", SEED)
-    resources = Resources(device="cpu", precision="fp32", compile="off", threads=1)
-    pretrain(name, tiny.settings("vdrl"), stripes, out, out.parent / "states", "code", resources)
+    about = {"scale": "test", "dataset": "stripes", "recipe": "vdrl", "seed": SEED}
+    settings, states = tiny.settings("vdrl"), out.parent / "states"
+    pretrain.run(Job("pretrain", about, settings, "code", {"images": (stripes,)}, out, states, ALONE))
     return out
 
 
@@ -48,7 +48,7 @@ def model_file(tmp_path_factory):
                 for parameter in method.parameters():
                     parameter.add_(WEIGHTS * torch.randn(parameter.shape))
             averages = {name: 1.1 * value.detach() for name, value in method.named_parameters()}
-            about = {"scale": "test", "dataset": dataset, "recipe": name or kind, "seed": seed}
+            about = About("test", dataset, name or kind, seed)
             save_model(made[key], method, averages, about)
         return made[key]
 

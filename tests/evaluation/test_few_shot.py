@@ -14,7 +14,7 @@ from drl.evaluation import few_shot as module
 from drl.evaluation.codes import CodeTable, extract_codes
 from drl.evaluation.measurement import Measurement
 from drl.jobs.device import place
-from drl.models.model_file import load_model, save_model
+from drl.models.model_file import About, load_model, save_model
 from drl.records.metrics import read_metrics
 from tests import tiny
 from tests.evaluation.jobs import ALONE, job_of
@@ -132,7 +132,7 @@ def test_label_lists_are_read(model, stripes, tmp_path, reference):
 def timeless(tmp_path):
     """A model whose encoder does not see t."""
     encoder = {"kind": "unet", "nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "attention_resolutions": []}
-    about = {"scale": "test", "dataset": "stripes", "recipe": "drl_8d", "seed": 0}
+    about = About("test", "stripes", "drl_8d", 0)
     save_model(tmp_path / "model.safetensors", tiny.method("drl", encoder=encoder | {"code_size": 8}), {}, about)
     return tmp_path / "model.safetensors"
 

@@ -17,7 +17,7 @@ from drl.evaluation.codes import extract_codes, read_codes
 from drl.evaluation.measurement import Measurement
 from drl.jobs.device import place
 from drl.methods.base import ImageFacts
-from drl.models.model_file import header, load_model, save_model
+from drl.models.model_file import About, header, load_model, save_model
 from drl.records.metrics import read_metrics
 from tests import tiny
 from tests.evaluation.jobs import ALONE, job_of
@@ -259,7 +259,7 @@ def test_the_job_hands_the_seed_of_the_noise_on(model, stripes, tmp_path, monkey
 
 
 def test_dae_is_probed_on_noisy_images_where_asked(stripes, tmp_path):
-    about = {"scale": "test", "dataset": "stripes", "recipe": "dae", "seed": 0}
+    about = About("test", "stripes", "dae", 0)
     save_model(tmp_path / "model.safetensors", tiny.method("dae"), {}, about)
     method, store = load_model(tmp_path / "model.safetensors"), ImageStore.open(stripes)
     placement = place("cpu", "fp32", "off", 1)
