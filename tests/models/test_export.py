@@ -172,10 +172,10 @@ def test_mistakes_are_one_line(trained, tmp_path):
 
 
 def test_exported_weights_can_be_encoded_with(trained, tmp_path):
+    from drl.evaluation.where import Where
     from PIL import Image
 
     from drl.evaluation.encode import encode
-    from drl.evaluation.where import Where
 
     export(trained(), tmp_path / "out", encoder_only=True)
     (tmp_path / "images").mkdir()
