@@ -178,7 +178,7 @@ def test_another_scale_s_metrics_are_refused(tmp_path):
     settings = {"scale": "paper", "confidence": 0.95, "items": {"figure_4": PROBE_SETTINGS}}
     with pytest.raises(UserError, match="have scale lite, not paper; give --scale lite"):
         claims([tmp_path / "a.csv"], tmp_path / "claims.csv", settings, "code")
-    with pytest.raises(UserError, match="have scale lite, not paper; give --scale lite"):
+    with pytest.raises(UserError, match="has scale lite, not paper; give --scale lite"):
         claims([], tmp_path / "claims.csv", settings, "code", LITE)
 
 
