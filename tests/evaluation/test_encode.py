@@ -94,11 +94,11 @@ def test_mistakes_are_one_line_and_leave_nothing(folder, model_file, where, tmp_
     refused(model_file("unconditional"), folder, where, "is unconditional, so images have no codes", out)
     refused(tmp_path / "none.safetensors", folder, where, "there is no such model", out)
     refused(folder / "a.png", folder, where, "a.png: is damaged, or no model", out)
-    refused(model_file(), folder / "none", where, "is no folder; give one with images", out)
+    refused(model_file(), folder / "none", where, "is not a folder; give one with images", out)
     (tmp_path / "empty").mkdir()
     refused(model_file(), tmp_path / "empty", where, "holds no images; put some there", out)
     (folder / "b" / "notes.txt").write_text("no image")
-    refused(model_file(), folder, where, "b/notes.txt is not an image that can be read", out)
+    refused(model_file(), folder, where, "b/notes.txt is not a readable image", out)
 
 
 def test_a_model_that_was_changed_is_refused(folder, model_file, where, tmp_path):

@@ -174,8 +174,8 @@ def test_models_without_codes_or_scores_are_refused(folder, model_file, where, k
 
 
 def test_folders_without_images_are_refused(folder, model_file, where):
-    refused(model_file(), folder / "none", where, f"{folder / 'none'}: is no folder; give one with images")
-    refused(model_file(), folder / "a.png", where, f"{folder / 'a.png'}: is no folder; give one with images")
+    refused(model_file(), folder / "none", where, f"{folder / 'none'}: is not a folder; give one with images")
+    refused(model_file(), folder / "a.png", where, f"{folder / 'a.png'}: is not a folder; give one with images")
     empty = folder / "subfolder"
     (empty / ".hidden").write_bytes(b"hidden")
     refused(model_file(), empty, where, f"{empty}: holds no images; put some there")
@@ -184,4 +184,4 @@ def test_folders_without_images_are_refused(folder, model_file, where):
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\x00\x00"])
 def test_a_file_that_is_no_image_is_named(folder, model_file, where, content):
     (folder / "b.jpg").write_bytes(content)
-    refused(model_file(), folder, where, f"{folder / 'b.jpg'} is not an image that can be read (")
+    refused(model_file(), folder, where, f"{folder / 'b.jpg'} is not a readable image (")
