@@ -37,7 +37,7 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     Args:
         model: A model.safetensors with an encoder, or an exported encoder.
         folder: Images in any format that Pillow reads, of any size, also in folders within it; hidden files are
-            passed over. Rows are in the order of their paths.
+            skipped. Rows are in the order of their paths.
         times: Values of t in [0, 1].
         out: float32 [n, d]; of several t [n, t, d].
         resources: Device, precision and threads.
@@ -89,10 +89,10 @@ def images_below(folder: Path) -> list[Path]:
     """Return the files below a folder in the order of their paths, hidden ones and hidden folders passed over.
 
     Raises:
-        UserError: If it is no folder, or holds no files.
+        UserError: If it is not a folder, or holds no files.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: is no folder; give one with images")
+        raise UserError(f"{folder}: is not a folder; give one with images")
     paths = [
         path
         for path in folder.rglob("*")
@@ -111,7 +111,7 @@ def _batches(paths: Sequence[Path], method: Method, placement: Placement) -> Ite
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}); mend or remove it") from error
+            raise UserError(f"{path}: cannot be read ({error.strerror}); fix or remove it") from error
         return load_image(data, path, facts.image_size, facts.channels), hashlib.sha256(data).digest()
 
     # Decoding lets go of the interpreter lock.

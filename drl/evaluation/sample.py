@@ -105,10 +105,10 @@ def read_images(folder: Path, facts: ImageFacts) -> tuple[list[Path], Tensor]:
     """Return the images of a folder, by name, as the model sees them: paths and uint8 [N, C, H, W].
 
     Raises:
-        UserError: If it is no folder, holds no files, or one of them is no image.
+        UserError: If it is not a folder, holds no files, or one of them is not an image.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: is no folder; give one with images")
+        raise UserError(f"{folder}: is not a folder; give one with images")
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not paths:
         raise UserError(f"{folder}: holds no images; put some there")
