@@ -84,7 +84,7 @@ class Invocation:
             inception_weights=run.inception_weights,
         )
 
-    def gpu(self) -> AbstractContextManager[None]:
+    def gpu(self) -> AbstractContextManager[str | None]:
         """Hold a slot of a GPU, where there is one."""
         return gpu_slot(self.run.device, self.run.gpu_slots)
 

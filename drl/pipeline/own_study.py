@@ -63,7 +63,7 @@ def study_dataset(config: Config) -> str:
 
 def part_files(config: Config, dataset: str, part: str) -> dict[str, list[ResultFile]]:
     """Return the files that a part is drawn from: metrics, and pictures where it shows some."""
-    models = [
+    models: list[dict[str, str | int]] = [
         {"dataset": dataset, "recipe": recipe, "seed": seed}
         for recipe in config.studies.study.recipes
         for seed in config.seeds

@@ -15,7 +15,7 @@ from drl.config.schema import Config
 from drl.costs.show import hours
 from drl.costs.spent import Spent
 from drl.errors import UserError
-from drl.pipeline.items import claimed, measurements
+from drl.pipeline.items import claimed, items_of_kind, measurements
 from drl.verdict.cards import card_of, commit, newer
 from drl.verdict.comparison_page import counted, overview
 from drl.verdict.ledger_page import counts, explained, summaries

@@ -158,7 +158,9 @@ def test_how_samples_are_drawn_reruns_no_training(changed):
         assert (swaps[0] != swaps[1]) == changed.startswith(("steps", "epsilon"))
     assert settings_of("silhouettes", config, "digits") == settings_of("silhouettes", other, "digits")
     assert settings_of("figure", config, "figure_2") == settings_of("figure", other, "figure_2")
-    assert settings_of("later_start", config, "digits", "unconditional") == settings_of("later_start", other, "digits", "unconditional")
+    assert settings_of("later_start", config, "digits", "unconditional") == settings_of(
+        "later_start", other, "digits", "unconditional"
+    )
 
 
 def test_what_a_recipe_goes_on_from_is_part_of_what_it_learns():
@@ -192,7 +194,9 @@ def test_a_study_s_own_settings_rerun_it_and_no_other(study, recipe_name, key):
     for name in {"latent_grid", "one_code", "code_swap", "later_start"} - {section}:
         which = "unconditional" if name == "later_start" else "drl_2d"
         assert settings_of(name, config, "digits", which) == settings_of(name, other, "digits", which)
-    assert settings_of("pretrain", config, "digits", recipe_name) == settings_of("pretrain", other, "digits", recipe_name)
+    assert settings_of("pretrain", config, "digits", recipe_name) == settings_of(
+        "pretrain", other, "digits", recipe_name
+    )
 
 
 def test_how_many_samples_are_shown_draws_figure_13_alone_again():
@@ -216,7 +220,9 @@ def test_where_and_in_what_batches_samples_are_drawn_reruns_nothing():
 
 def test_fid_is_measured_again_with_other_weights_and_not_where_they_lie(tmp_path):
     def measured(*sets):
-        return settings_of("fid", resolve("demo", ("studies.fid.extractor=inception", *sets)), "digits", "unconditional")["fid"]
+        return settings_of(
+            "fid", resolve("demo", ("studies.fid.extractor=inception", *sets)), "digits", "unconditional"
+        )["fid"]
 
     files = [tmp_path / name for name in ("one.pth", "same.pth", "other.pth")]
     for file, content in zip(files, (b"one", b"one", b"other"), strict=True):
@@ -260,7 +266,11 @@ def test_unconditional_models_see_natural_images_flipped_and_digits_as_they_are(
 
 def test_the_square_s_side_is_the_method_s():
     config = resolve("paper")
-    assert settings_of("latent_grid", config, "mnist", "drl_2d")["latent_grid"] == {"t": 0.5, "cells": 10, "extent": 1.0}
+    assert settings_of("latent_grid", config, "mnist", "drl_2d")["latent_grid"] == {
+        "t": 0.5,
+        "cells": 10,
+        "extent": 1.0,
+    }
     assert settings_of("latent_grid", config, "mnist", "vdrl_2d")["latent_grid"]["extent"] == 2.0
     assert settings_of("figure", config, "figure_3")["extents"] == {"vdrl_2d": 2.0, "vdrl_2d_focus": 2.0}
 
@@ -380,7 +390,10 @@ def test_a_recipe_that_an_item_cannot_use_is_named(item, name, expected):
 def test_a_method_without_a_square_is_refused_when_its_figure_is_planned():
     sets = ("recipes.x={inherits: drl_2d, method: {kind: cdae}}", "items.figure_2.recipes=[x]")
     config = resolve("demo", sets=sets)
-    for plan in (lambda: settings_of("latent_grid", config, "digits", "x"), lambda: settings_of("figure", config, "figure_2")):
+    for plan in (
+        lambda: settings_of("latent_grid", config, "digits", "x"),
+        lambda: settings_of("figure", config, "figure_2"),
+    ):
         with pytest.raises(UserError) as caught:
             plan()
         line = str(caught.value)

@@ -87,7 +87,9 @@ def test_a_sweep_expands_to_one_recipe_per_value():
     assert settings_of("figure", config, "figure_8")["choices"]["drl_8d"] == list(members)
     assert len(models(config, "figure_8")) == 3 * (4 + 1 + 4 + 1)
     assert settings_of("few_shot", config, "cifar10", "vae_8d")["few_shot"]["validation"] is True
-    assert settings_of("few_shot", resolve("lite"), "mnist5k", "drl_8d-lambda0.00001")["few_shot"]["validation"] is False
+    assert (
+        settings_of("few_shot", resolve("lite"), "mnist5k", "drl_8d-lambda0.00001")["few_shot"]["validation"] is False
+    )
     for name, said in (
         ("drl_8d", "is a sweep; name one of its members"),
         ("drl_8d-lambda0.5", "is no member of its sweep"),
@@ -273,7 +275,9 @@ def test_yaml_reads_on_and_off_as_booleans_and_so_do_we():
 
 def test_where_files_lie_reruns_nothing_but_an_image_folder_is_its_folder():
     moved = ["datasets.cifar10.folder=/elsewhere", "datasets.cifar10.download=false"]
-    assert settings_of("prepare", resolve("paper"), "cifar10") == settings_of("prepare", resolve("paper", sets=moved), "cifar10")
+    assert settings_of("prepare", resolve("paper"), "cifar10") == settings_of(
+        "prepare", resolve("paper", sets=moved), "cifar10"
+    )
     assert origins(resolve("paper", sets=moved))["cifar10"] == {"folder": "/elsewhere", "download": False}
     other = resolve("paper", sets=["datasets.miniimagenet.folder=other"])
     assert settings_of("prepare", resolve("paper"), "miniimagenet") != settings_of("prepare", other, "miniimagenet")

@@ -129,7 +129,9 @@ def test_the_study_is_one_job_a_seed():
     assert measurements(resolve("demo", sets=["dataset=mnist5k", "seeds=1"]), "theory") == (
         "metrics/theory/mixture/seed0.csv",
     )
-    assert settings_of("theory", config)["theory"]["code_size"] < 2 * len(settings_of("theory", config)["theory"]["mixture"]["planes"])
+    assert settings_of("theory", config)["theory"]["code_size"] < 2 * len(
+        settings_of("theory", config)["theory"]["mixture"]["planes"]
+    )
 
 
 def test_its_code_is_followed():

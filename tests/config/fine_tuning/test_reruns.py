@@ -166,7 +166,9 @@ def test_augmentation_and_number_of_images_rerun_a_pretraining():
     for change in ("augmentation.operations=2", "augmentation.flip=0.5", "augmentation=null", "train_images=300"):
         other = small(f"recipes.drl_official.{change}")
         assert settings_of("pretrain", other, "digits", "drl_official") != before
-        assert settings_of("pretrain", other, "digits", "drl_70k") == settings_of("pretrain", config, "digits", "drl_70k")
+        assert settings_of("pretrain", other, "digits", "drl_70k") == settings_of(
+            "pretrain", config, "digits", "drl_70k"
+        )
 
 
 def test_only_a_pretraining_that_augments_depends_on_the_code_of_augmentation():
