@@ -46,6 +46,7 @@ def sample(
     **shared: Any,
 ) -> None:
     """Draw samples from the codes of your own images."""
+    from drl.evaluation.sample import SampleOptions
     from drl.evaluation.sample import sample as run
     from drl.models.model_file import header
 
@@ -57,7 +58,7 @@ def sample(
         raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
     sampler = sampler if steps is None else sampler.model_copy(update={"steps": steps})
     with call.gpu():
-        run(model, images, out, t, t_init, prior, samples, seed, sampler, call.resources)
+        run(model, images, out, SampleOptions(t, t_init, prior, samples, seed, sampler), call.resources)
 
 
 @cli.command()
@@ -74,9 +75,10 @@ def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: An
     images = config.datasets[dataset]
     from drl.methods.base import ImageFacts
     from drl.models.convert import convert as run
+    from drl.models.model_file import About
 
     facts = ImageFacts(images.channels, images.image_size, images.classes)
-    about = {"scale": config.scale, "dataset": dataset, "recipe": recipe, "seed": 0}
+    about = About(config.scale, dataset, recipe, 0)
     run(checkpoint, out, settings, facts, about)
 
 
