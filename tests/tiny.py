@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -14,12 +16,14 @@ from drl.config.jobs import PretrainJob
 from drl.config.recipes import Recipe
 from drl.config.studies import CodeUsageSettings
 from drl.data.prepare import prepare
+from drl.jobs.job import Job, Resources
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.models.model_file import About
 from drl.records.run_card import write_card
 
 SIZE, CLASSES = 8, 3
+RESOURCES = Resources(device="cpu", precision="fp32", compile="off", threads=1)
 FACTS = ImageFacts(channels=1, image_size=SIZE, classes=CLASSES)
 
 
@@ -47,6 +51,41 @@ def settings(kind: str = "drl", **changes: Any) -> PretrainJob:
     """Return the settings of `drl pretrain`."""
     usage = CodeUsageSettings(times=2, images=6, t=(0.2, 0.8))
     return PretrainJob(recipe=recipe(kind, **changes), code_usage=usage, snapshots=2)
+
+
+def training(images: Path, out: Path, kind: str = "drl", **changes: Any) -> Job[PretrainJob]:
+    """Return a job of `drl pretrain`.
+
+    Args:
+        images: Prepared images.
+        out: The model file.
+        kind: The method.
+        changes: Of the recipe; or seed, scale, dataset, states, start, resources.
+    """
+    names = {"scale": "test", "dataset": "stripes", "seed": 0}
+    cells = {name: changes.pop(name, value) for name, value in names.items()}
+    states, start = changes.pop("states", out.parent / "states"), changes.pop("start", None)
+    resources = changes.pop("resources", RESOURCES)
+    inputs = {"images": (images,), "start": () if start is None else (start,)}
+    about = {"scale": cells["scale"], "dataset": cells["dataset"], "recipe": kind, "seed": cells["seed"]}
+    return Job("pretrain", about, settings(kind, **changes), "code", inputs, out, states, resources)
+
+
+def stop_after(steps: int, patched: pytest.MonkeyPatch) -> None:
+    """Let the next trainings be asked to stop after some steps."""
+
+    @contextmanager
+    def stop_signals():
+        calls = []
+
+        class Asked:
+            def __bool__(self) -> bool:
+                calls.append(0)
+                return len(calls) >= steps
+
+        yield Asked()
+
+    patched.setattr("drl.training.run.stop_signals", stop_signals)
 
 
 def build(recipe: Recipe, facts: ImageFacts):

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from drl.config.jobs import PretrainJob
+from drl.config.recipes import AugmentationSettings, Recipe
 from drl.data.augment.flip import flip
 from drl.data.batch import Batch
 from drl.data.padding import crop_padding
@@ -41,7 +43,7 @@ class Training:
     """
 
     def __init__(
-        self, method: Method, store: ImageStore, placement: Placement, settings: dict[str, Any], seed: int
+        self, method: Method, store: ImageStore, placement: Placement, settings: PretrainJob, seed: int
     ) -> None:
         """Prepare to train.
 
@@ -49,26 +51,26 @@ class Training:
             method: With fresh weights, on the device.
             store: Images on the same device.
             placement: Device, precision, compiler.
-            settings: `recipe` and `code_usage` sections, and `snapshots`, how many to keep.
+            settings: The recipe, when code usage is measured, and how many snapshots to keep.
             seed: Decides order, noise, dropout.
         """
-        recipe = settings["recipe"]
+        recipe = settings.recipe
         self.method, self.store, self.placement = method, store, placement
-        self.recipe, self.usage, self.seed = recipe, settings["code_usage"], seed
-        images = training_images(recipe, store, settings.get("label_list"))
-        self.sampler = EpochSampler(images, recipe["batch_size"], generator(seed, "order"))
+        self.recipe, self.usage, self.seed = recipe, settings.code_usage, seed
+        images = training_images(recipe, store, settings.label_list)
+        self.sampler = EpochSampler(images, recipe.batch_size, generator(seed, "order"))
         self.noise = generator(seed, "noise", placement.device)
         self.augmentation = generator(seed, "augmentation")
-        self.augment = augmenter(recipe["augmentation"], store, self.augmentation)
+        self.augment = augmenter(recipe.augmentation, store, self.augmentation)
         # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
         torch.manual_seed(stream_seed(seed, "dropout"))
-        self.optimiser = WarmedAdam(method.parameters(), recipe["optimiser"], recipe["iterations"])
-        self.average = MovingAverage(method.parameters(), recipe["optimiser"]["ema_decay"])
-        self.step, self.images_per_step = 0, recipe["batch_size"]
+        self.optimiser = WarmedAdam(method.parameters(), recipe.optimiser, recipe.iterations)
+        self.average = MovingAverage(method.parameters(), recipe.optimiser.ema_decay)
+        self.step, self.images_per_step = 0, recipe.batch_size
         self.rows: list[dict[str, Any]] = []
         self.sums: dict[str, Tensor] = {}
         self.snapshots: dict[int, dict[str, Tensor]] = {}
-        self.snapshot_steps = evenly(self.total, settings["snapshots"])
+        self.snapshot_steps = evenly(self.total, settings.snapshots)
         self.bad_step = torch.full((), -1, device=placement.device)
         method.train()
         if placement.compile:
@@ -77,14 +79,14 @@ class Training:
     @property
     def total(self) -> int:
         """Steps in all."""
-        return int(self.recipe["iterations"])
+        return self.recipe.iterations
 
     def advance(self) -> None:
         """Make one optimiser step, and write down what is due after it."""
         if self.step == 0:
             self.keep_snapshot()
         batch = self.store.batch(self.sampler.next())
-        if self.recipe["horizontal_flip"]:
+        if self.recipe.horizontal_flip:
             batch = Batch(flip(batch.images, self.noise), batch.labels)
         if self.augment is not None:
             batch = Batch(self.augment(batch.images), batch.labels)
@@ -108,7 +110,7 @@ class Training:
         if self.method.encoder is None:
             return
         weights = {name: value.detach().cpu().clone() for name, value in self.method.encoder.state_dict().items()}
-        if self.recipe["codes_from"] == "ema":
+        if self.recipe.codes_from == "ema":
             names = (name for name, _ in self.method.named_parameters())
             averages = dict(zip(names, self.average.shadow, strict=True))
             weights |= {
@@ -129,9 +131,9 @@ class Training:
                 value = float(self.sums[name]) / count
                 self.rows.append({"step": self.step, "metric": name, "value": value, "n": count})
             self.sums = {}
-        if self.step in evenly(self.total, self.usage["times"]):
+        if self.step in evenly(self.total, self.usage.times):
             with self.placement.autocast():
-                rows = code_usage(self.method, self.store, self.usage["images"], self.usage["t"], self.seed)
+                rows = code_usage(self.method, self.store, self.usage.images, self.usage.t, self.seed)
             self.rows += [{"step": self.step, **row} for row in rows]
             worth = ", ".join(f"t={r['t']} {r['value']:.3g}" for r in rows if r["metric"] == "code_worth")
             if worth:
@@ -202,14 +204,14 @@ class Training:
             torch.cuda.set_rng_state(tensors["generator.dropout_cuda"], self.placement.device)
 
 
-def training_images(recipe: dict[str, Any], store: ImageStore, label_list: str | None = None) -> Tensor:
+def training_images(recipe: Recipe, store: ImageStore, label_list: str | None = None) -> Tensor:
     """Return the images that a recipe trains on, int64 positions; a subset is a label list where there are."""
     positions = store.train
-    if recipe["hold_out_validation"]:
+    if recipe.hold_out_validation:
         positions = positions[~torch.isin(positions, store.val)]
-    if recipe["train_images"] is None:
+    if recipe.train_images is None:
         return positions
-    labels, n = store.labels.cpu().numpy(), recipe["train_images"]
+    labels, n = store.labels.cpu().numpy(), recipe.train_images
     if label_list is None:
         return torch.from_numpy(balanced_subset(labels, n, 0, positions.numpy(), Stream.PRETRAIN))
     listed = label_subset(
@@ -225,7 +227,7 @@ def training_images(recipe: dict[str, Any], store: ImageStore, label_list: str |
 
 
 def augmenter(
-    settings: dict[str, Any] | None, store: ImageStore, source: torch.Generator
+    settings: AugmentationSettings | None, store: ImageStore, source: torch.Generator
 ) -> Callable[[Tensor], Tensor] | None:
     """Return what LaplaceNet does to images before they are learned from; None where a recipe does not say so.
 
@@ -234,7 +236,13 @@ def augmenter(
     if settings is None:
         return None
     augment = importlib.import_module("drl.data.augment.laplacenet").augment
-    return partial(augment, generator=source, padding=crop_padding(store.images.shape[2]), **settings)
+    return partial(
+        augment,
+        generator=source,
+        operations=settings.operations,
+        flip=settings.flip,
+        padding=crop_padding(store.images.shape[2]),
+    )
 
 
 def evenly(total: int, times: int) -> set[int]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
+
+from drl.config.recipes import OptimiserSettings
 
 
 class WarmedAdam:
     """Adam whose rate rises linearly from 0, may then fall, and whose gradients are clipped by their global norm."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter], settings: dict[str, Any], total: int) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], settings: OptimiserSettings, total: int) -> None:
         """Build from a recipe's `optimiser` section; parameters that never get a gradient are left alone.
 
         Args:
@@ -22,18 +23,14 @@ class WarmedAdam:
             total: Steps in all, for the cosine schedule.
         """
         self.parameters = list(parameters)
-        self.total = total if settings["schedule"] == "cosine" else None
-        self.rate, self.warmup, self.clip = (
-            settings["learning_rate"],
-            settings["warmup_steps"],
-            settings["gradient_clip"],
-        )
+        self.total = total if settings.schedule == "cosine" else None
+        self.rate, self.warmup, self.clip = settings.learning_rate, settings.warmup_steps, settings.gradient_clip
         self.adam = torch.optim.Adam(
             self.parameters,
             lr=self.rate,
-            betas=tuple(settings["betas"]),
-            eps=settings["epsilon"],
-            weight_decay=settings["weight_decay"],
+            betas=settings.betas,
+            eps=settings.epsilon,
+            weight_decay=settings.weight_decay,
             fused=True,
         )
 

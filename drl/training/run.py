@@ -1,11 +1,11 @@
-"""Running a training to its end: progress, saved states, stops."""
+"""Runs a training to its end: progress, saved states, stops, and the run card."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,15 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from drl.errors import Unfinished
+from drl.config.base import Settings
+from drl.errors import Unfinished, UserError
+from drl.files import fingerprint
+from drl.jobs.completion import Work, sole_job
+from drl.jobs.device import Placement, memory_used
+from drl.jobs.job import Job, Resources
 from drl.jobs.progress import Reporter
-from drl.training.state import load_state, save_state
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Where to compute and how to survive interruption; nothing here changes the result beyond rounding."""
-
-    device: str = "auto"
-    precision: str = "auto"
-    compile: str = "auto"
-    threads: int | None = None
-    save_minutes: float = 5.0
-    wall_clock_minutes: float | None = None
+from drl.records.run_card import write_card
+from drl.training.state import belongs_to, load_state, save_state
 
 
 @dataclass(frozen=True)
@@ -84,16 +78,66 @@ class Resumable(Protocol):
         ...
 
 
-def run(
+def train_job(
+    job: Job[Settings],
+    training: Resumable,
+    placement: Placement,
+    inputs: Mapping[Path, str],
+    began: float,
+    on_save: Callable[[Path], object],
+    write: Callable[[], Sequence[Path]],
+    **facts: Any,
+) -> None:
+    """Train a job's model to the end as the only process at it, write its files, and its run card beside the first.
+
+    Args:
+        job: The job.
+        training: Fresh; it goes on from the job's saved state where there is one.
+        placement: Device, precision and so on.
+        inputs: SHA-256 of the files that the job reads.
+        began: When the job began, in seconds of time.monotonic.
+        on_save: Called with the state's folder whenever a state is saved.
+        write: Writes the finished files, and returns them.
+        facts: What else the run card says.
+
+    Raises:
+        UserError: If the loss is not finite, or the state is damaged or another's.
+        drl.errors.Unfinished: After a stop that was asked for.
+    """
+    settings, minutes = job.settings.slice(), job.resources.wall_clock_minutes
+    mark = fingerprint(dict(job.about), settings, job.code_digest, *inputs.values())
+    owner = belongs_to(mark, placement)
+    work = Work(job.title, job.out, job.states / mark, settings, job.code_digest, inputs, owner, job.about)
+    with sole_job(work, None if minutes is None else began + 60 * minutes) as done:
+        if done:
+            return
+        try:
+            ran = train(training, job.title, work.state_file, owner, job.resources, on_save, began)
+        except UserError as error:
+            raise UserError(f"{job.title}: {error}") from error
+        write_card(
+            job.study,
+            write(),
+            settings,
+            job.code_digest,
+            inputs=inputs,
+            **job.about,
+            **placement.describe(),
+            **facts,
+            seconds=round(ran.earlier_seconds + time.monotonic() - began, 2),
+            images_per_second=round(ran.images_per_second, 1),
+            **memory_used(placement.device),
+        )
+
+
+def train(
     training: Resumable,
     title: str,
     state: Path,
-    belongs_to: dict[str, Any],
-    save_minutes: float,
-    wall_clock_minutes: float | None = None,
-    stop_requested: Callable[[], bool] = lambda: False,
-    on_save: Callable[[Path], object] = lambda folder: None,
-    began: float | None = None,
+    owner: dict[str, Any],
+    resources: Resources,
+    on_save: Callable[[Path], object],
+    began: float,
 ) -> Ran:
     """Train to the end, from a saved state where there is one.
 
@@ -101,12 +145,10 @@ def run(
         training: Fresh.
         title: For the progress line.
         state: File of the saved state.
-        belongs_to: What must be equal for a state to be used.
-        save_minutes: How often it is saved.
-        wall_clock_minutes: So long after the job began, save and stop.
-        stop_requested: Asked after every step; true saves and stops.
+        owner: What must be equal for a state to be used.
+        resources: How often to save, and how long after `began` to save and stop. A signal has the same effect.
         on_save: Called with the state's folder whenever a state is saved.
-        began: When the job began, in seconds of time.monotonic; None: now.
+        began: When the job began, in seconds of time.monotonic.
 
     Returns:
         How fast it was, and how long earlier processes took.
@@ -115,10 +157,8 @@ def run(
         Unfinished: After a stop that was asked for.
         UserError: If the loss is not finite, or the state is damaged or another's.
     """
-    started = saved = time.monotonic()
-    began = started if began is None else began
-    earlier = 0.0
-    found = load_state(state, belongs_to)
+    saved, earlier, minutes = time.monotonic(), 0.0, resources.wall_clock_minutes
+    found = load_state(state, owner)
     if found is not None:
         earlier = found[1].pop("seconds")
         training.load(*found)
@@ -127,19 +167,20 @@ def run(
     def save() -> None:
         training.check()
         spent = {"seconds": earlier + time.monotonic() - began}
-        save_state(state, training.tensors(), training.facts() | spent, belongs_to)
+        save_state(state, training.tensors(), training.facts() | spent, owner)
         on_save(state.parent)
 
-    with Reporter(title, training.total, training.step, per_step=training.images_per_step) as reporter:
+    progress = Reporter(title, training.total, training.step, per_step=training.images_per_step)
+    with stop_signals() as stopped, progress as reporter:
         while training.step < training.total:
             training.advance()
             reporter.advance(training.note() if reporter.due() else "")
             now = time.monotonic()
-            over = wall_clock_minutes is not None and now - began >= 60 * wall_clock_minutes
-            if (over or stop_requested()) and training.step < training.total:
+            over = minutes is not None and now - began >= 60 * minutes
+            if (over or stopped) and training.step < training.total:
                 save()
                 raise Unfinished(f"stopped at step {training.step} of {training.total}; run the same command to go on")
-            if now - saved >= 60 * save_minutes:
+            if now - saved >= 60 * resources.save_minutes:
                 save()
                 saved = now
     training.check()

@@ -8,8 +8,7 @@ from drl.data.batch import Batch
 from drl.data.store import ImageStore
 from drl.models.model_file import load_model, save_model
 from drl.records.metrics import read_metrics
-from drl.training.pretrain import Name, pretrain
-from drl.training.run import Resources
+from drl.training.pretrain import run
 from tests import tiny
 
 
@@ -62,15 +61,7 @@ def test_there_is_a_logit_for_every_class(batch):
 
 def test_it_learns_stripes_and_its_head_is_in_no_file(stripes, tmp_path):
     changes = {"iterations": 150, "batch_size": 30, "optimiser": {"warmup_steps": 5, "learning_rate": 3e-3}}
-    pretrain(
-        Name("test", "stripes", "supervised", 0),
-        tiny.settings("supervised", **changes),
-        stripes,
-        tmp_path / "model.safetensors",
-        tmp_path / "states",
-        "code",
-        Resources(device="cpu", precision="fp32", compile="off", threads=1),
-    )
+    run(tiny.training(stripes, tmp_path / "model.safetensors", "supervised", **changes))
     rows = read_metrics(tmp_path / "loss.csv")
     losses = [float(row["value"]) for row in rows if row["metric"] == "cross_entropy"]
     right = [float(row["value"]) for row in rows if row["metric"] == "right"]

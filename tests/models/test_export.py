@@ -14,8 +14,7 @@ from drl.models.export import export
 from drl.models.model_file import load_model
 from drl.records.metrics import write_metrics
 from drl.records.run_card import read_card, write_card
-from drl.training.pretrain import Name, pretrain
-from drl.training.run import Resources
+from drl.training.pretrain import run
 from tests import tiny
 
 SEED = 3
@@ -30,9 +29,7 @@ def trained(stripes, tmp_path_factory):
     def make(kind="vdrl"):
         if kind not in made:
             made[kind] = results / "models" / "stripes" / kind / f"seed{SEED}" / "model.safetensors"
-            resources = Resources(device="cpu", precision="fp32", compile="off", threads=1)
-            name = Name("lite", "stripes", kind, SEED)
-            pretrain(name, tiny.settings(kind), stripes, made[kind], results / ".state", "code", resources)
+            run(tiny.training(stripes, made[kind], kind, scale="lite", seed=SEED, states=results / ".state"))
         return made[kind]
 
     return make

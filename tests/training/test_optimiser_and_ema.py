@@ -3,18 +3,19 @@ import math
 import pytest
 import torch
 
+from drl.config.recipes import OptimiserSettings
 from drl.training.ema import MovingAverage
 from drl.training.optimiser import WarmedAdam
 
-SETTINGS = {
-    "learning_rate": 0.1,
-    "betas": [0.9, 0.999],
-    "epsilon": 1e-8,
-    "weight_decay": 0.01,
-    "warmup_steps": 4,
-    "schedule": "constant",
-    "gradient_clip": 1.0,
-}
+SETTINGS = OptimiserSettings(
+    learning_rate=0.1,
+    betas=[0.9, 0.999],
+    epsilon=1e-8,
+    weight_decay=0.01,
+    warmup_steps=4,
+    schedule="constant",
+    gradient_clip=1.0,
+)
 TOTAL = 10
 
 
@@ -29,7 +30,7 @@ def test_adam_with_warm_up_and_clipping_against_the_formulas(schedule):
     parameters = [torch.nn.Parameter(torch.randn(s, dtype=torch.float64)) for s in ((3, 2), (4,))]
     slow = [p.detach().clone() for p in parameters]
     m, v = [torch.zeros_like(p) for p in slow], [torch.zeros_like(p) for p in slow]
-    optimiser = WarmedAdam(parameters, SETTINGS | {"schedule": schedule}, TOTAL)
+    optimiser = WarmedAdam(parameters, SETTINGS.model_copy(update={"schedule": schedule}), TOTAL)
     for step in range(7):
         grads = gradients(step)
         for parameter, gradient in zip(parameters, grads, strict=True):
@@ -75,7 +76,7 @@ def test_moments_survive_a_round_trip():
 
 def test_parameters_without_gradient_are_left_alone():
     used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
-    optimiser = WarmedAdam([used, unused], {**SETTINGS, "warmup_steps": 0}, TOTAL)
+    optimiser = WarmedAdam([used, unused], SETTINGS.model_copy(update={"warmup_steps": 0}), TOTAL)
     used.grad = torch.ones(2)
     optimiser.step(0)
     assert torch.equal(unused.detach(), torch.ones(2))

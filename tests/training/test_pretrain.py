@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,25 +20,15 @@ from drl.methods.build import build_method
 from drl.models.model_file import load_model, load_snapshots
 from drl.records.metrics import read_metrics
 from drl.training.loop import Training, training_images
-from drl.training.pretrain import Name, pretrain
-from drl.training.run import Resources
+from drl.training.pretrain import run
 from drl.training.seeds import stream_seed
 from tests import tiny
 
 FILES = ("model.safetensors", "snapshots.safetensors", "loss.csv", "code_usage.csv")
-FP32 = {"device": "cpu", "precision": "fp32", "compile": "off"}
 
 
-def train(images, folder, kind="drl", seed=0, states=None, resources=None, **changes):
-    pretrain(
-        Name("test", "stripes", kind, seed),
-        tiny.settings(kind, **changes),
-        images,
-        folder / "model.safetensors",
-        states or folder / "states",
-        "code",
-        resources or Resources(threads=1, **FP32),
-    )
+def train(images, folder, kind="drl", seed=0, **changes):
+    run(tiny.training(images, folder / "model.safetensors", kind, seed=seed, **changes))
     return folder
 
 
@@ -127,12 +118,6 @@ def test_load_model_gives_the_trained_codes_and_the_choice_of_weights(stripes, t
         load_model(path)
 
 
-def stop_after(steps):
-    """Return a stop request that becomes true after some steps."""
-    calls = []
-    return lambda: calls.append(0) or len(calls) >= steps
-
-
 @pytest.mark.parametrize(
     ("kind", "stop", "precision"),
     [
@@ -145,13 +130,10 @@ def stop_after(steps):
     ],
 )
 def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, monkeypatch, kind, stop, precision):
-    resources = Resources(threads=1, device="cpu", precision=precision, compile="off")
+    resources = replace(tiny.RESOURCES, precision=precision)
     whole = train(stripes, tmp_path / "whole", kind, resources=resources)
-    from drl.training import pretrain as module
-
-    real = module.run
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a, **k: real(*a[:-2], stop_after(stop), a[-1], **k))
+        tiny.stop_after(stop, patched)
         with pytest.raises(Unfinished, match=f"step {stop} of 12"):
             train(stripes, tmp_path / "parts", kind, resources=resources)
     assert list((tmp_path / "parts" / "states").rglob("loss.csv")), "an unfinished training can be watched"
@@ -165,13 +147,11 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, tmp_path, mon
 def test_an_interruption_between_two_rows_of_the_loss_curve(stripes, tmp_path, monkeypatch, stop):
     """Parts of the loss are summed over three steps; the state holds the sums, in an order of its own."""
     from drl.training import loop
-    from drl.training import pretrain as module
 
     monkeypatch.setattr(loop, "LOG_ROWS", 4)
     whole = train(stripes, tmp_path / "whole")
-    real = module.run
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a, **k: real(*a[:-2], stop_after(stop), a[-1], **k))
+        tiny.stop_after(stop, patched)
         with pytest.raises(Unfinished):
             train(stripes, tmp_path / "parts")
     parts = train(stripes, tmp_path / "parts")
@@ -200,11 +180,8 @@ STAND_ALONE = {
 def test_every_option_survives_an_interruption(stripes, tmp_path, monkeypatch, kind, changes):
     """Averaged snapshots, flips, the cosine schedule, dequantised pixels, the networks of the small-code models."""
     whole = train(stripes, tmp_path / "whole", kind, **changes)
-    from drl.training import pretrain as module
-
-    real = module.run
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a, **k: real(*a[:-2], stop_after(8), a[-1], **k))
+        tiny.stop_after(8, patched)
         with pytest.raises(Unfinished):
             train(stripes, tmp_path / "parts", kind, **changes)
     parts = train(stripes, tmp_path / "parts", kind, **changes)
@@ -214,26 +191,19 @@ def test_every_option_survives_an_interruption(stripes, tmp_path, monkeypatch, k
 
 def test_killed_at_any_moment_and_run_again_is_uninterrupted_bit_for_bit(stripes, tmp_path):
     """Kill -9 a real process several times, each time after it has saved anew."""
-    changes = {"iterations": 200}
-    whole = train(stripes, tmp_path / "whole", **changes)
+    whole = train(stripes, tmp_path / "whole", iterations=200)
     code = (
-        "import sys, json; from pathlib import Path\n"
-        "from drl.training.pretrain import Name, pretrain\nfrom drl.training.run import Resources\n"
-        "a = json.loads(sys.argv[1])\n"
-        "pretrain(Name('test', 'stripes', 'drl', 0), a['settings'], Path(a['images']), Path(a['out']),"
-        " Path(a['states']), 'code', Resources(device='cpu', precision='fp32', compile='off', threads=1,"
-        " save_minutes=1e-3))\n"
+        "import sys; from dataclasses import replace; from pathlib import Path\n"
+        "from drl.training.pretrain import run\nfrom tests import tiny\n"
+        "resources = replace(tiny.RESOURCES, save_minutes=1e-3)\n"
+        "run(tiny.training(Path(sys.argv[1]), Path(sys.argv[2]), resources=resources, iterations=200))\n"
     )
     parts = tmp_path / "parts"
-    arguments = {
-        "settings": tiny.settings(**changes),
-        "images": str(stripes),
-        "out": str(parts / "model.safetensors"),
-        "states": str(parts / "states"),
-    }
     kills = 0
     for _ in range(50):
-        process = subprocess.Popen([sys.executable, "-c", code, json.dumps(arguments)], stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, stripes, parts / "model.safetensors"], stderr=subprocess.PIPE
+        )
         if kills < 3:
             if kills == 1:
                 time.sleep(0.5)  # in the middle of starting: before anything is read or saved
@@ -260,7 +230,7 @@ def wait_for_new_state(folder: Path, process: subprocess.Popen) -> None:
 
 
 def test_wall_clock_budget_saves_and_stops(stripes, tmp_path):
-    resources = Resources(threads=1, wall_clock_minutes=1e-9, **FP32)
+    resources = replace(tiny.RESOURCES, wall_clock_minutes=1e-9)
     for _ in range(12):
         try:
             train(stripes, tmp_path / "parts", resources=resources)
@@ -311,7 +281,7 @@ def test_what_is_not_finite_names_step_and_recipe_and_keeps_the_last_good_state(
 
     monkeypatch.setattr(Conditional, "loss", loss)
     with pytest.raises(UserError, match=r"drl on stripes, seed 0: the loss or its .* not finite at step 7 of 12"):
-        train(stripes, tmp_path, resources=Resources(threads=1, save_minutes=1e-9, **FP32))
+        train(stripes, tmp_path, resources=replace(tiny.RESOURCES, save_minutes=1e-9))
     (state,) = (tmp_path / "states").rglob("state.safetensors")
     monkeypatch.undo()
     train(stripes, tmp_path)  # goes on from the good state
@@ -323,10 +293,10 @@ def test_what_is_not_finite_names_step_and_recipe_and_keeps_the_last_good_state(
 
 def test_a_state_saved_with_other_threads_is_refused(stripes, tmp_path):
     with pytest.raises(Unfinished):
-        train(stripes, tmp_path, resources=Resources(threads=1, wall_clock_minutes=1e-9, **FP32))
+        train(stripes, tmp_path, resources=replace(tiny.RESOURCES, wall_clock_minutes=1e-9))
     try:
         with pytest.raises(UserError, match="threads 1 but this run has 2"):
-            train(stripes, tmp_path, resources=Resources(threads=2, **FP32))
+            train(stripes, tmp_path, resources=replace(tiny.RESOURCES, threads=2))
     finally:
         torch.set_num_threads(1)
 
@@ -353,9 +323,8 @@ def test_a_subset_of_the_training_images_is_balanced_and_the_same_for_every_seed
 
 def test_images_of_another_dataset_are_refused_before_anything_is_made(stripes, tmp_path):
     out, states = tmp_path / "out" / "model.safetensors", tmp_path / "states"
-    name = Name("test", "digits", "drl", 0)
     with pytest.raises(UserError, match=r"holds 'stripes'; give the images of 'digits'$") as caught:
-        pretrain(name, tiny.settings("drl"), stripes, out, states, "code", Resources("cpu", "fp32", "off", 1))
+        run(tiny.training(stripes, out, dataset="digits", states=states))
     assert str(stripes) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not out.parent.exists()

@@ -14,8 +14,7 @@ from drl.models.model_file import header, load_model, load_snapshots, save_model
 from drl.records.metrics import read_metrics
 from drl.training import pretrain as module
 from drl.training.loop import Training
-from drl.training.pretrain import Name, pretrain
-from drl.training.run import Resources
+from drl.training.pretrain import run
 from tests import tiny
 
 FILES = ("model.safetensors", "snapshots.safetensors", "loss.csv", "code_usage.csv")
@@ -33,9 +32,7 @@ SMALL = {
 
 def train(images, folder, kind="drl", start=None, seed=0, **changes):
     out = folder / "model.safetensors"
-    resources = Resources(device="cpu", precision="fp32", compile="off", threads=1)
-    settings = tiny.settings(kind, **changes)
-    pretrain(Name("test", "stripes", kind, seed), settings, images, out, folder / "states", "code", resources, start)
+    run(tiny.training(images, out, kind, start=start, seed=seed, **changes))
     return out
 
 
@@ -60,15 +57,15 @@ def moved(found, before):
 
 def test_the_second_phase_begins_with_the_raw_weights_of_the_first(stripes, first, tmp_path, monkeypatch):
     begun = []
-    real = module.run
+    real = module.train_job
 
-    def run(training, *rest, **more):
+    def begin(job, training, *rest, **more):
         state = {name: value.detach().clone() for name, value in training.method.state_dict().items()}
         begun.append((state, [value.clone() for value in training.average.shadow]))
         assert (training.step, training.average.updates, len(training.optimiser.adam.state)) == (0, 0, 0)
-        return real(training, *rest, **more)
+        return real(job, training, *rest, **more)
 
-    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(module, "train_job", begin)
     train(stripes, tmp_path, start=first, **SECOND)
     ((state, averages),) = begun
     for prefix, name in (("encoder", "encoder"), ("score", "score_network")):
@@ -138,14 +135,8 @@ def test_a_frozen_encoder_is_evaluated_without_dropout_and_the_rest_trains(strip
 @pytest.mark.parametrize("stop", [1, 4])
 def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, first, tmp_path, monkeypatch, changes, stop):
     whole = train(stripes, tmp_path / "whole", start=first, **changes)
-    real = module.run
-    steps = []
-
-    def stop_now():
-        return steps.append(0) or len(steps) >= stop
-
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a, **more: real(*a[:-2], stop_now, a[-1], **more))
+        tiny.stop_after(stop, patched)
         with pytest.raises(Unfinished, match=f"step {stop} of 6"):
             train(stripes, tmp_path / "parts", start=first, **changes)
     resumed = train(stripes, tmp_path / "parts", start=first, **changes)
@@ -155,9 +146,8 @@ def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, first, tmp_pa
 
 def test_a_state_that_began_from_another_model_is_not_gone_on_from(stripes, first, tmp_path, monkeypatch):
     other = train(stripes, tmp_path / "other", seed=1, **FIRST)
-    real = module.run
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run", lambda *a, **more: real(*a[:-2], lambda: True, a[-1], **more))
+        tiny.stop_after(1, patched)
         with pytest.raises(Unfinished):
             train(stripes, tmp_path / "mixed", start=other, **SECOND)
     mixed = train(stripes, tmp_path / "mixed", start=first, **SECOND)
@@ -174,7 +164,7 @@ def test_no_iterations_give_the_file_s_weights(stripes, tmp_path, kind):
     card = json.loads((path.parent / "model.safetensors.json").read_text())
     assert set(card["outputs"]) == set(FILES)
     assert read_metrics(path.parent / "loss.csv") == []
-    assert load_model(path).recipe["iterations"] == 0
+    assert load_model(path).recipe.iterations == 0
 
 
 def test_no_iterations_keep_the_averages_too(stripes, tmp_path):
@@ -199,8 +189,8 @@ def test_the_card_names_what_it_went_on_from(stripes, first, tmp_path):
     card = json.loads((tmp_path / "model.safetensors.json").read_text())
     assert len(card["inputs"]) == 2
     assert any(name.endswith(f"{first.parent.name}/model.safetensors") for name in card["inputs"])
-    assert header(path)["recipe"]["start_from"] == "first"
-    assert header(path)["recipe"]["freeze"] == "encoder"
+    assert header(path).recipe.start_from == "first"
+    assert header(path).recipe.freeze == "encoder"
 
 
 def test_weights_do_not_depend_on_the_seed_but_all_else_does(stripes, first, tmp_path):
