@@ -58,7 +58,7 @@ def sample(
         raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
     sampler = sampler if steps is None else sampler.model_copy(update={"steps": steps})
     with call.gpu():
-        run(model, images, out, SampleOptions(t, t_init, prior, samples, seed, sampler), call.resources)
+        run(model, images, out, SampleOptions(t, t_init, prior, samples, seed, sampler), call.resources())
 
 
 @cli.command()
