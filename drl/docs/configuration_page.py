@@ -14,8 +14,9 @@ from drl.config.base import Settings
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
-from drl.docs.markdown import anchor, code, shown, table
+from drl.docs.markdown import anchor, code, shown
 from drl.docs.types import in_words
+from drl.reporting.markdown import markdown_table
 
 HEAD = """\
 # Configuration
@@ -147,7 +148,7 @@ def _section(section: Section, links: Mapping[str, str]) -> list[str]:
         for key, field in section.model.model_fields.items()
         if not (section.kind and key == "kind")
     ]
-    return [*lines, "", *(table(("Key", "Type", "Value", "Meaning"), rows) if rows else ["No other key."])]
+    return [*lines, "", *(markdown_table(("Key", "Type", "Value", "Meaning"), rows) if rows else ["No other key."])]
 
 
 def _type(section: Section, key: str, schema: Mapping[str, Any], links: Mapping[str, str]) -> str:

@@ -13,9 +13,10 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.costs.jobs import jobs_of
 from drl.docs.deviations import Deviation, line, of_item
-from drl.docs.markdown import anchor, code, table, title
+from drl.docs.markdown import anchor, code, title
 from drl.docs.recipes_table import recipes_table
 from drl.pipeline.items import ITEMS, Item, models
+from drl.reporting.markdown import markdown_table
 
 HEAD = """\
 # How each item is made
@@ -155,5 +156,5 @@ def _arms(config: Config) -> list[str]:
     return [
         "An arm is one way to fine-tune. *Mixup* concerns the supervised epochs; in the others images always mix.",
         "",
-        *table(head, rows),
+        *markdown_table(head, rows),
     ]

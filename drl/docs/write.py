@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drl.config.schema import Config
 from drl.docs import configuration_page, deviations, items_page
-from drl.docs.rule_graph import drawings_as_one, printed_by_snakemake, read_dot, svg
+from drl.docs.rule_graph import printed_by_snakemake, rule_graph, svg
 from drl.files import atomic
 from drl.pipeline.configuration import resolve
 
@@ -38,16 +38,16 @@ def configuration() -> str:
     return MADE.format("drl/config and config/") + configuration_page.page(paper())
 
 
-def rule_graph() -> str:
-    """Return the picture of the rules."""
-    return svg(drawings_as_one(read_dot(printed_by_snakemake())))
+def rules() -> str:
+    """Return the picture of the rules. Its letters' widths, and so its bytes, depend on the fonts of the machine."""
+    return svg(rule_graph(printed_by_snakemake()))
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "items.md": items,
     "deviations.md": decisions,
     "configuration.md": configuration,
-    "rule_graph.svg": rule_graph,
+    "rule_graph.svg": rules,
 }
 
 
