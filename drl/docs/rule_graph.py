@@ -10,8 +10,8 @@ from pathlib import Path
 from pygraphviz import AGraph
 
 from drl.docs.markdown import title
+from drl.docs.paper import ITEMS
 from drl.errors import UserError
-from drl.pipeline.items import ITEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWING, TARGET = "draw", "all"

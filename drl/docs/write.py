@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 
-from drl.config.schema import Config
 from drl.docs import configuration_page, deviations, items_page
+from drl.docs.paper import PAPER
 from drl.docs.rule_graph import printed_by_snakemake, rule_graph, svg
 from drl.files import atomic
-from drl.pipeline.configuration import resolve
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MADE = "<!-- made by `python -m drl.docs` from {}; a test compares -->\n"
 
 
-@cache
-def paper() -> Config:
-    """Return the configuration at scale paper."""
-    return resolve("paper")
-
-
 def items() -> str:
     """Return the page of all items."""
-    made = MADE.format("drl/pipeline/items.py, config/ and deviations.yaml")
-    return made + items_page.page(paper(), deviations.deviations())
+    made = MADE.format("config/, the registry and deviations.yaml")
+    return made + items_page.page(PAPER, deviations.deviations())
 
 
 def decisions() -> str:
@@ -35,7 +27,7 @@ def decisions() -> str:
 
 def configuration() -> str:
     """Return the reference of the configuration."""
-    return MADE.format("drl/config and config/") + configuration_page.page(paper())
+    return MADE.format("drl/config and config/") + configuration_page.page(PAPER)
 
 
 def rules() -> str:

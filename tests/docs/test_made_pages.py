@@ -12,8 +12,8 @@ from drl.docs import write
 from drl.docs.deviations import deviations, value
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from tests.job_settings import ITEMS
 from tests.docs.conftest import DOCS
+from tests.job_settings import ITEMS
 
 
 @pytest.fixture(scope="module")
