@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference.sequential_probe import train_sequentially
 from benchmarks.training_step import synthetic_store
+from drl.config.jobs import ProbeProtocol
 from drl.config.resolve import recipe as resolve_recipe
+from drl.config.studies import ProbeTraining
 from drl.data.store import ImageStore
 from drl.evaluation.codes import CHUNKS, extract_codes
-from drl.evaluation.mlp_probe import ProbeOptions, train_probes
+from drl.evaluation.mlp_probe import train_probes
 from drl.jobs.device import Placement, network_channels, peak_memory_bytes, place
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
@@ -49,10 +51,7 @@ class Subject:
     method: Method
     store: ImageStore
     placement: Placement
-    options: ProbeOptions
-    times: list[float]
-    budgets: list[int]
-    seeds: list[int]
+    protocol: ProbeProtocol
     code_size: int
 
     @property
@@ -77,9 +76,8 @@ class Subject:
 def subject(device: str, precision: str, threads: int | None) -> Subject:
     """Build the paper's WRN-28-2 of recipe drl on 32x32x3, with the paper scale's probe settings."""
     config = resolve("paper")
-    resolved = resolve_recipe(config, "drl", "cifar10")
-    recipe = resolved.slice()
-    protocol = slices.probe(config, "cifar10", "drl")["probe"]
+    recipe = resolve_recipe(config, "drl", "cifar10")
+    protocol = ProbeProtocol.model_validate(slices.probe(config, "cifar10", "drl")["probe"])
     placement = place(device, precision, "off", threads, network_channels(recipe))
     store = synthetic_store(32, CLASSES, placement.device)
     torch.manual_seed(0)
@@ -89,10 +87,7 @@ def subject(device: str, precision: str, threads: int | None) -> Subject:
         method.to(placement.device).eval().requires_grad_(False),
         store,
         placement,
-        ProbeOptions.from_settings(protocol, placement.precision),
-        protocol["t"],
-        protocol["label_budgets"],
-        protocol["seeds"],
+        protocol,
         encoder.code_size,
     )
 
@@ -123,24 +118,23 @@ def plain_codes(method: Method, store: ImageStore, indices: Tensor, times: Seque
     return torch.stack(rows)
 
 
-def steps(options: ProbeOptions, labels: int) -> int:
+def steps(protocol: ProbeTraining, labels: int) -> int:
     """Return the optimiser steps of a probe on so many labels."""
-    batch = min(options.batch_size, labels)
-    return options.epochs * (labels // batch if options.drop_last else -(-labels // batch))
+    return protocol.epochs * (labels // min(protocol.batch_size, labels))
 
 
 def codes_cost(it: Subject, plain: Method, images: int, full: bool) -> dict[str, float]:
     """Return seconds for the codes of all images at all t, plain and by the pipeline."""
-    everything = (TRAIN + TEST) * len(it.times)
+    everything = (TRAIN + TEST) * len(it.protocol.t)
 
     def rounded(chunk: int) -> Tensor:
         # Whole chunks: a last one cut short would cost more an image than it does among 60,000.
         return it.images(max(images // chunk, 1) * chunk)
 
-    taken, times = (it.images(TRAIN + TEST), it.times) if full else (rounded(it.chunk), it.times[:1])
+    taken, times = (it.images(TRAIN + TEST), it.protocol.t) if full else (rounded(it.chunk), it.protocol.t[:1])
     few = rounded(PLAIN_BATCH)
     pipeline = seconds(lambda: extract_codes(it.method, it.store, taken, times, it.placement), it)
-    reference = seconds(lambda: plain_codes(plain, it.store, few, it.times[:1]), it)
+    reference = seconds(lambda: plain_codes(plain, it.store, few, it.protocol.t[:1]), it)
     return {
         "pipeline": pipeline * everything / (len(taken) * len(times)),
         "plain": reference * everything / len(few),
@@ -154,24 +148,26 @@ def probes_cost(it: Subject, labels: int, full: bool) -> dict[str, float]:
     """
     count, tests = (TRAIN, TEST) if full else (labels, 1)
     generator = torch.Generator().manual_seed(0)
-    codes = torch.randn(len(it.times), count, it.code_size, generator=generator).to(it.placement.device)
+    codes = torch.randn(len(it.protocol.t), count, it.code_size, generator=generator).to(it.placement.device)
     truth = it.labels(count)
     test = {"test": (codes[:, :tests], truth[:tests])}
-    one_epoch = replace(it.options, epochs=1)
+    one_epoch = it.protocol.model_copy(update={"epochs": 1})
 
     def batched() -> None:
-        for n in it.budgets if full else [labels]:
+        for n in it.protocol.label_budgets if full else [labels]:
             parts = (codes[:, :n].contiguous(), truth[:n])
-            train_probes(*parts, test, CLASSES, it.options if full else one_epoch, it.seeds, it.placement.device)
+            protocol = it.protocol if full else one_epoch
+            train_probes(*parts, test, CLASSES, protocol, it.placement.device, it.placement.precision)
 
     def sequential() -> None:
         few = (codes[:1, :labels].contiguous(), truth[:labels])
-        train_sequentially(*few, (few[0][:, :1], few[1][:1]), CLASSES, one_epoch, it.seeds[:1])
+        one_seed = one_epoch.model_copy(update={"seeds": it.protocol.seeds[:1]})
+        train_sequentially(*few, (few[0][:, :1], few[1][:1]), CLASSES, one_seed)
 
-    scale = sum(steps(it.options, n) for n in it.budgets) / steps(one_epoch, labels)
+    scale = sum(steps(it.protocol, n) for n in it.protocol.label_budgets) / steps(one_epoch, labels)
     return {
         "pipeline": seconds(batched, it) * (1 if full else scale),
-        "plain": seconds(sequential, it) * scale * len(it.times) * len(it.seeds),
+        "plain": seconds(sequential, it) * scale * len(it.protocol.t) * len(it.protocol.seeds),
     }
 
 
@@ -190,7 +186,7 @@ def compare(it: Subject, images: int, labels: int, repeats: int, full: bool) -> 
     """
     plain = copy.deepcopy(it.method).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     codes_cost(it, plain, it.chunk, False)
-    probes_cost(it, it.options.batch_size, False)
+    probes_cost(it, it.protocol.batch_size, False)
     codes = [codes_cost(it, plain, images, full) for _ in range(repeats)]
     probes = [probes_cost(it, labels, full) for _ in range(repeats)]
     report: dict[str, Any] = {}
@@ -205,10 +201,10 @@ def compare(it: Subject, images: int, labels: int, repeats: int, full: bool) -> 
         "all_seconds": {"codes": codes, "probes": probes},
         "setup": {
             "images": [TRAIN, TEST],
-            "times": len(it.times),
-            "budgets": it.budgets,
-            "probe_seeds": len(it.seeds),
-            "epochs": it.options.epochs,
+            "times": len(it.protocol.t),
+            "budgets": it.protocol.label_budgets,
+            "probe_seeds": len(it.protocol.seeds),
+            "epochs": it.protocol.epochs,
             "code_size": it.code_size,
             "timed_images": images,
             "timed_labels": labels,

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,10 +16,10 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference.sequential_probe import train_sequentially
-from drl.evaluation.mlp_probe import ProbeOptions, train_probes
+from drl.evaluation.mlp_probe import Precision, train_probes
 from drl.jobs.device import PAPER_SIZE_CHANNELS, place
+from drl.pipeline.configuration import resolve
 
-Precision = Literal["fp32", "bf16"]
 TIMES, FEATURES, CLASSES, SEEDS = 11, 128, 10, (0, 1, 2)
 
 
@@ -58,23 +57,24 @@ def compare(images: int, epochs: int, repeats: int, precision: Precision, device
     generator = torch.Generator().manual_seed(1)
     codes, labels = clusters(images, device, generator)
     test = clusters(1000, device, generator)
-    options = ProbeOptions(epochs=epochs, precision=precision)
+    paper = resolve("paper").studies.probe
+    options = paper.model_copy(update={"epochs": epochs, "seeds": SEEDS})
     budgets = sorted({max(images // part, 1) for part in (10, 4, 2, 1)})
 
     def batched() -> Tensor:
         parts = [(codes[:, :n].contiguous(), labels[:n]) for n in budgets]
-        runs = [train_probes(*part, {"test": test}, CLASSES, options, SEEDS, device) for part in parts]
+        runs = [train_probes(*part, {"test": test}, CLASSES, options, device, precision) for part in parts]
         return torch.stack([run.accuracy["test"] for run in runs])
 
     def sequential() -> Tensor:
-        runs = [train_sequentially(codes[:, :n], labels[:n], test, CLASSES, options, SEEDS) for n in budgets]
+        runs = [train_sequentially(codes[:, :n], labels[:n], test, CLASSES, options) for n in budgets]
         return torch.stack(runs)
 
     timings: dict[str, list[float]] = {"batched": [], "sequential": []}
     accuracies: dict[str, float] = {}
-    one_epoch = ProbeOptions(epochs=1, precision=precision)
-    train_probes(codes, labels, {"test": test}, CLASSES, one_epoch, SEEDS, device)
-    train_sequentially(codes, labels, test, CLASSES, one_epoch, SEEDS[:1])
+    one_epoch = options.model_copy(update={"epochs": 1})
+    train_probes(codes, labels, {"test": test}, CLASSES, one_epoch, device, precision)
+    train_sequentially(codes, labels, test, CLASSES, one_epoch.model_copy(update={"seeds": SEEDS[:1]}))
     for _ in range(repeats):
         for name, work in (("batched", batched), ("sequential", sequential)):
             took, result = seconds(work, device)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from drl.config.studies import ProbeTraining
 from drl.evaluation.batched_mlp import ProbeStream, kept
-from drl.evaluation.mlp_probe import ProbeOptions
 
 
 class ReplayedDropout(nn.Module):
@@ -38,9 +38,10 @@ def train_one(
     codes: Tensor,
     labels: Tensor,
     classes: int,
-    options: ProbeOptions,
+    options: ProbeTraining,
     seed: int,
     replay: bool,
+    drop_last: bool = True,
     after_epoch: Callable[[nn.Sequential], None] | None = None,
 ) -> nn.Sequential:
     """Train one probe on codes [N, D].
@@ -53,6 +54,7 @@ def train_one(
         seed: The probe seed.
         replay: Whether dropout replays the masks of the seed's stream; else it is `nn.Dropout`, which draws from the
             global generator.
+        drop_last: Whether the last, incomplete batch of an epoch is left out.
         after_epoch: Called with the probe, in training mode, after each epoch.
 
     Returns:
@@ -70,7 +72,7 @@ def train_one(
     for _ in range(options.epochs):
         order = stream.order(len(codes)).to(codes.device)
         for index in torch.split(order, batch):
-            if len(index) < batch and options.drop_last:
+            if len(index) < batch and drop_last:
                 continue
             loss = nn.functional.cross_entropy(probe(codes[index]), labels[index])
             optimizer.zero_grad()
@@ -96,8 +98,7 @@ def train_sequentially(
     labels: Tensor,
     test: tuple[Tensor, Tensor],
     classes: int,
-    options: ProbeOptions,
-    seeds: Sequence[int],
+    options: ProbeTraining,
     replay: bool = False,
 ) -> Tensor:
     """Train a probe per seed and code set, one after another, and read it after the last epoch.
@@ -107,15 +108,14 @@ def train_sequentially(
         labels: int64 [N], on the device.
         test: Codes [T, M, D] and labels [M], on the device.
         classes: Number of classes.
-        options: How to train; selection is not looked at.
-        seeds: Probe seeds.
+        options: How to train, and the probe seeds; selection is not looked at.
         replay: See `train_one`.
 
     Returns:
         Test accuracy in percent, float64 [S, T].
     """
     rows = []
-    for seed in seeds:
+    for seed in options.seeds:
         probes = [train_one(code_set, labels, classes, options, seed, replay) for code_set in codes]
         rows.append([measure(probe, code_set, test[1]) for probe, code_set in zip(probes, test[0], strict=True)])
     return torch.tensor(rows, dtype=torch.float64)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from drl.config.jobs import CodeSwapJob
 from drl.diffusion.samplers.noise import ImageNoise
 from drl.diffusion.samplers.ode import solve_ode
 from drl.diffusion.sde import perturb
@@ -17,27 +18,20 @@ from drl.evaluation.codes import extract_codes
 from drl.evaluation.generation import Generation, begin_generation
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import grid_of, image_seed, to_bytes
-from drl.evaluation.where import Where
+from drl.jobs.job import Job
 
 
-def code_swap(
-    model: Path,
-    images: Path,
-    out: Path,
-    settings: dict[str, Any],
-    code: str,
-    where: Where,
-    expected: dict[str, Any] | None = None,
-) -> None:
-    """Write `out` (rows `error_own_code` and `error_other_code`), a PNG beside it, and the run card.
+def run(job: Job[CodeSwapJob]) -> None:
+    """Write rows `error_own_code` and `error_other_code`, a PNG beside them, and the run card.
 
     The PNG has a row for each image and a column for each code; its top row shows the images whose codes they are, its
     left column x_t. Errors are root mean squared differences to x_0 of pixels in [0, 1].
 
-    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.pipeline.slices.code_swap.
+    Raises:
+        UserError: If model and images do not belong together, a class has no test image, or the score is not finite.
     """
-    run = begin_generation("code_swap", model, images, settings, code, where, expected)
-    run.write(out, _rows(run, out), [out.with_suffix(".png")])
+    found = begin_generation(job)
+    found.write(_rows(found), [job.out.with_suffix(".png")])
 
 
 def first_of_classes(labels: Tensor, candidates: Tensor, classes: int) -> Tensor:
@@ -55,24 +49,24 @@ def first_of_classes(labels: Tensor, candidates: Tensor, classes: int) -> Tensor
     return torch.stack(positions)
 
 
-def _rows(run: Generation, out: Path) -> Iterator[dict[str, Any]]:
-    protocol, store, device = run.settings["code_swap"], run.found.store, run.found.placement.device
-    n, t = protocol["classes"], protocol["t"]
+def _rows(found: Generation[CodeSwapJob]) -> Iterator[dict[str, Any]]:
+    settings, store, device = found.job.settings, found.store, found.placement.device
+    protocol = settings.code_swap
+    n, t = protocol.classes, protocol.t
     positions = first_of_classes(store.labels.cpu(), store.test, n)
-    codes = extract_codes(run.method, store, positions, [t], run.found.placement)[0]
+    codes = extract_codes(found.method, store, positions, [t], found.placement)[0]
     images = store.images[positions.to(store.images.device)]
-    x_0 = run.method.scale(images)
-    seeds = [image_seed(run.seed, "code swap", k) for k in range(n)]
+    x_0 = found.method.scale(images)
+    seeds = [image_seed(found.seed, "code swap", k) for k in range(n)]
     noise = ImageNoise(seeds, x_0.shape[1:], device).start()
-    x_t = perturb(run.method.sde, x_0, torch.full((n,), t, device=device), noise)
+    x_t = perturb(found.method.sde, x_0, torch.full((n,), t, device=device), noise)
     # Row i, column j: image i with code j.
     start, z = x_t.repeat_interleave(n, 0), codes.repeat(n, 1)
     with torch.inference_mode():
-        x, evaluations = solve_ode(
-            run.method.score, grid_of(run.method, run.settings["sampler"]), start, t, z, protocol["tolerance"]
-        )
-    samples, original = to_bytes(x, run.method), images.cpu()
-    _save(out.with_suffix(".png"), original, to_bytes(x_t, run.method), samples)
+        grid = grid_of(found.method, settings.sampler)
+        x, evaluations = solve_ode(found.method.score, grid, start, t, z, protocol.tolerance)
+    samples, original = to_bytes(x, found.method), images.cpu()
+    _save(found.job.out.with_suffix(".png"), original, to_bytes(x_t, found.method), samples)
     difference = (samples.float() - original.float().repeat_interleave(n, 0)) / 255
     errors = difference.flatten(1).square().mean(1).sqrt().reshape(n, n)
     own = torch.eye(n, dtype=torch.bool)

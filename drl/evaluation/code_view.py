@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,55 +11,35 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from drl.config.jobs import CodeViewJob
 from drl.errors import UserError
-from drl.evaluation.codes import extract_codes, passes
+from drl.evaluation.codes import read_codes
 from drl.evaluation.geometry import silhouette
 from drl.evaluation.measurement import Measurement, begin
 from drl.files import atomic
-from drl.jobs.progress import Reporter
+from drl.jobs.job import Job
 from drl.models.model_file import load_model
 from drl.records.inputs import check_inputs
 from drl.records.metrics import read_metrics
 from drl.training.seeds import generator
 
 
-def code_view(
-    model: Path,
-    images: Path,
-    probes: Path,
-    out: Path,
-    settings: dict[str, Any],
-    code: str,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    expected: Mapping[str, Any] | None = None,
-) -> None:
+def run(job: Job[CodeViewJob]) -> None:
     """Write silhouettes of the test images' codes at each t, and their two principal components at one t.
 
-    That t is the one that validation images chose for the probes: no test image has a say in it.
-
-    Args:
-        model: model.safetensors.
-        images: The prepared images it was trained on.
-        probes: Metrics of the model's probes, which name the chosen t.
-        out: CSV with rows `silhouette` for each t, and at the chosen t `explained_variance`, the share of the codes'
-            variance in percent that the two components hold. Beside it `<name>.codes.csv`: z_1, z_2, class.
-        settings: `code_view` section (drl.pipeline.slices.code_view): t, and how many test images are read at most.
-        code: Digest of the code, for the card.
-        device: auto, cpu or cuda; of the encoder only.
-        precision: Of the encoder.
-        threads: CPU threads.
-        expected: What the model's header must say, such as its recipe and seed.
+    That t is the one that validation images chose for the probes: no test image has a say in it. The input `probes`
+    holds the metrics of the model's probes, which name it. `job.out` has rows `silhouette` for each t, and at the
+    chosen t `explained_variance`, the share of the codes' variance in percent that the two components hold. Beside it
+    lies `<name>.codes.csv`: z_1, z_2, class.
 
     Raises:
         UserError: If model and images do not belong together, codes are not finite, the probes chose no t, or there
             are too few test images.
     """
-    found = begin("code_view", model, images, device, precision, threads, expected)
-    found.inputs.update(check_inputs([probes]))
-    table = out.with_suffix(".codes.csv")
-    found.write(out, _rows(found, settings["code_view"], chosen_time(probes), table), settings, code, [table])
+    found, probes = begin(job), job.input("probes")
+    found.digests.update(check_inputs([probes]))
+    table = job.out.with_suffix(".codes.csv")
+    found.write(_rows(found, chosen_time(probes), table), [table])
 
 
 def chosen_time(probes: Path) -> float:
@@ -76,18 +56,15 @@ def chosen_time(probes: Path) -> float:
     )
 
 
-def _rows(found: Measurement, protocol: Mapping[str, Any], chosen: float, table: Path) -> Iterator[dict[str, Any]]:
-    store, seed = found.store, int(found.about["seed"])
-    indices = some_of(store.test, protocol["images"], seed)
+def _rows(found: Measurement[CodeViewJob], chosen: float, table: Path) -> Iterator[dict[str, Any]]:
+    protocol, store = found.job.settings.code_view, found.store
+    indices = some_of(store.test, protocol.images, found.seed)
     labels = store.labels[indices.to(store.labels.device)].cpu()
     if not 2 <= len(labels.unique()) < len(labels):
         raise UserError(f"{len(labels)} test images of {len(labels.unique())} classes give no silhouette; add images")
-    times = sorted({*protocol["t"], chosen})
-    method = load_model(found.model, found.placement.device)
-    with Reporter("codes", passes(len(indices), len(times), found.placement), unit="passes") as reporter:
-        codes = extract_codes(
-            method, store, indices, times, found.placement, reporter.advance, found.noise_seed(protocol)
-        )
+    times = sorted({*protocol.t, chosen})
+    method = load_model(found.file, found.placement.device)
+    codes = read_codes(method, store, indices, times, found.placement, found.noise_seed(protocol.dae_input)).codes
     for t, own in zip(times, codes, strict=True):
         yield {"t": t, "metric": "silhouette", "value": silhouette(own, labels), "n": len(labels)}
     components, share = two_dimensions(codes[times.index(chosen)])

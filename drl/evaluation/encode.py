@@ -18,9 +18,9 @@ from torch import Tensor
 from drl.data.sources.image_folder import load_image
 from drl.errors import UserError
 from drl.evaluation.codes import CHUNKS
-from drl.evaluation.where import Where
 from drl.files import atomic
 from drl.jobs.device import Placement, network_channels, place
+from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
 from drl.methods.base import Method
 from drl.models.encoder_file import load_encoder, read_encoder
@@ -28,7 +28,7 @@ from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 
 
-def encode(model: Path, folder: Path, times: Sequence[float], out: Path, where: Where) -> None:
+def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resources: Resources) -> None:
     """Write `out` (codes), a CSV of the same name with a file's name for each row, and the run card.
 
     Images are read, resized and cropped as a dataset's are, a batch at a time, so that their number is not limited by
@@ -40,7 +40,7 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, where: 
             passed over. Rows are in the order of their paths.
         times: Values of t in [0, 1].
         out: float32 [n, d]; of several t [n, t, d].
-        where: Device and threads.
+        resources: Device, precision and threads.
 
     Raises:
         UserError: If `out` is no .npy, the model has no encoder, the folder no images, a file is no image, or a code
@@ -50,8 +50,8 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, where: 
     if out.suffix != ".npy":
         raise UserError(f"{out}: codes are written as .npy; give a name that ends in .npy")
     inputs = check_inputs([model])
-    recipe = read_encoder(model)[0]["recipe"]
-    placement = place(where.device, where.precision, "off", where.threads, network_channels(recipe))
+    channels = network_channels(read_encoder(model)[0].recipe)
+    placement = place(resources.device, resources.precision, "off", resources.threads, channels)
     method = load_encoder(model, placement.device)
     paths = images_below(folder)
     table, digest = out.with_suffix(".csv"), hashlib.sha256()

@@ -51,11 +51,11 @@ def supervised_extractor(model: Path, placement: Placement, dataset: str | None 
     Raises:
         UserError: If it is not a supervised model, or one of another dataset.
     """
-    trained_on = header(model)["about"]["dataset"]
+    trained_on = header(model).about.dataset
     if dataset is not None and trained_on != dataset:
         raise UserError(f"{model}: was trained on {trained_on!r}, not on {dataset!r}; give that dataset's model")
     method = load_model(model, placement.device)
-    if method.recipe["method"]["kind"] != "supervised":
+    if method.recipe.method.kind != "supervised":
         raise UserError(f"{model}: is not a supervised model; pretrain the recipe `supervised` on this dataset")
 
     def apply(images: Tensor) -> Tensor:

@@ -5,66 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from sklearn.svm import SVC
 from torch import Tensor
 
+from drl.config.jobs import FewShotJob
 from drl.errors import UserError
 from drl.evaluation.codes import CodeTable, read_codes
 from drl.evaluation.measurement import Measurement, begin, without
+from drl.jobs.job import Job
 from drl.models.model_file import load_model
 
 
-def few_shot(
-    model: Path,
-    images: Path,
-    out: Path,
-    settings: dict[str, Any],
-    code: str,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    expected: Mapping[str, Any] | None = None,
-) -> None:
+def run(job: Job[FewShotJob]) -> None:
     """Fit `sklearn.svm.SVC()` with its defaults to the codes of n labelled training images, for each n and t.
 
-    Args:
-        model: model.safetensors.
-        images: The prepared images it was trained on.
-        out: CSV with, for each number of labels and t: test accuracy in percent, and validation accuracy where asked.
-        settings: `few_shot` and `label_list` sections. `few_shot` has `labels` (how many images keep their labels),
-            `t`, `split` (which ones; equal for all pretraining seeds) and `validation` (whether to measure on the
-            validation images too; labelled images are then chosen among the others); for DAE, `dae_input`.
-        code: Digest of the code, for the card.
-        device: auto, cpu or cuda; of the encoder only.
-        precision: Of the encoder.
-        threads: CPU threads; so many machines are fitted at once.
-        expected: What the model's header must say, such as its recipe and seed.
+    `job.out` holds, for each number of labels and t, test accuracy in percent, and validation accuracy where asked; as
+    many machines are fitted at once as there are threads.
 
     Raises:
         UserError: If model and images do not belong together, codes are not finite, a number of labels cannot be
             filled, or validation is asked for and there are no validation images.
     """
-    found = begin("few_shot", model, images, device, precision, threads, expected)
-    found.write(out, _rows(found, settings), settings, code)
+    found = begin(job)
+    found.write(_rows(found))
 
 
-def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    protocol, store = settings["few_shot"], found.store
-    evaluations = {"test": store.test} | ({"val": store.val} if protocol["validation"] else {})
+def _rows(found: Measurement[FewShotJob]) -> Iterator[dict[str, Any]]:
+    settings, store = found.job.settings, found.store
+    protocol = settings.few_shot
+    evaluations = {"test": store.test} | ({"val": store.val} if protocol.validation else {})
     if not all(map(len, evaluations.values())):
         raise UserError(
             f"dataset {store.name!r} has no validation images to choose a sweep's member by; set its validation, or "
             "take the sweep out of the item's recipes"
         )
-    train = without(store.train, store.val) if protocol["validation"] else store.train
-    subsets = {n: found.labelled(train, n, protocol["split"], settings["label_list"]) for n in protocol["labels"]}
-    method, noise = load_model(found.model, found.placement.device), found.noise_seed(protocol)
+    train = without(store.train, store.val) if protocol.validation else store.train
+    subsets = {n: found.labelled(train, n, protocol.split, settings.label_list) for n in protocol.labels}
+    method, noise = load_model(found.file, found.placement.device), found.noise_seed(protocol.dae_input)
     # An encoder without time gives an image the same code at every t: one will do.
-    times = protocol["t"] if method.trained_encoder().time or noise is not None else protocol["t"][:1]
+    times = protocol.t if method.trained_encoder().time or noise is not None else protocol.t[:1]
     needed = torch.unique(torch.cat([*subsets.values(), *evaluations.values()]))
     table = read_codes(method, store, needed, times, found.placement, noise)
     tasks = [(n, column) for n in subsets for column in range(len(times))]
@@ -73,9 +55,9 @@ def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, An
     with ThreadPoolExecutor(found.placement.threads) as pool:
         reached = dict(zip(tasks, pool.map(fit, *zip(*tasks, strict=True)), strict=True))
     for n in subsets:
-        for column, t in enumerate(protocol["t"]):
+        for column, t in enumerate(protocol.t):
             for name, value in reached[n, min(column, len(times) - 1)].items():
-                cells = {"split": protocol["split"], "labels": n, "t": t, "metric": f"{name}_accuracy"}
+                cells = {"split": protocol.split, "labels": n, "t": t, "metric": f"{name}_accuracy"}
                 yield {**cells, "value": value, "n": len(evaluations[name])}
 
 

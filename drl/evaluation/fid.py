@@ -11,89 +11,59 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from drl.config.jobs import FidJob
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.features import Extractor, inception_extractor, supervised_extractor
 from drl.evaluation.frechet import Statistics, frechet_distance
+from drl.evaluation.measurement import write_results
 from drl.evaluation.sample_sets import sample_name
-from drl.evaluation.where import Where
-from drl.jobs.device import Placement, memory_used, place
+from drl.jobs.device import Placement, place
+from drl.jobs.job import Job
 from drl.jobs.progress import Reporter
 from drl.records.inputs import check_inputs
-from drl.records.metrics import read_metrics, write_metrics
-from drl.records.run_card import read_card, write_card
+from drl.records.metrics import read_metrics
+from drl.records.run_card import read_card
 
 
-def fid(
-    samples: Path,
-    images: Path,
-    out: Path,
-    settings: dict[str, Any],
-    code: str,
-    where: Where,
-    extractor: Path | None,
-    expected: dict[str, Any] | None = None,
-) -> None:
-    """Write `out`, a row `fid` for each repeat, prior and t_init, and the run card with all that the score depends on.
+def run(job: Job[FidJob]) -> None:
+    """Write a row `fid` for each repeat, prior and t_init, and the run card with all that the score depends on.
 
-    The reference are the dataset's training images, at its own resolution, as bytes; samples are bytes too.
-
-    Args:
-        samples: What drl later-start wrote, its card beside its numbers.
-        images: The prepared images that the model was trained on.
-        out: The CSV file.
-        settings: drl.pipeline.slices.fid.
-        code: Digest of the code, for the card.
-        where: Device and threads.
-        extractor: The supervised model, where the extractor is `supervised`.
-        expected: What the samples' card must say, such as recipe and seed.
+    The reference are the dataset's training images, at its own resolution, as bytes; samples are bytes too. The inputs
+    are `samples`, which drl later-start wrote, with its card beside its numbers, `images`, and as `extractor` the
+    supervised model where the settings' extractor is one.
 
     Raises:
-        UserError: If samples are missing, changed, not those expected, of another size or dataset than the images, or
+        UserError: If samples are missing, changed, not those of the job, of another size or dataset than the images, or
             too few for the features.
     """
-    started = time.monotonic()
+    started, settings = time.monotonic(), job.settings
+    samples, images = job.input("samples"), job.input("images")
     # In fp32 everywhere: a fixed protocol does not depend on the device's favourite format.
-    placement = place(where.device, "fp32", "off", where.threads)
-    inputs = check_inputs([samples, samples.with_suffix(".csv"), images, *([] if extractor is None else [extractor])])
+    placement = place(job.resources.device, "fp32", "off", job.resources.threads)
+    digests = check_inputs([samples, samples.with_suffix(".csv"), images, *job.inputs.get("extractor", ())])
     store = ImageStore.open(images, placement.device)
-    about = _about(samples, store, expected or {})
-    found = _extractor(settings["fid"]["extractor"], extractor, where, placement, store)
-    reference = Statistics.of(found.features(store.images[store.train.to(store.images.device)], placement.device))
-    cells = settings["cells"]
-    total = cells["repeats"] * len(cells["priors"]) * len(cells["t_init"])
+    about = _about(job, samples, store)
+    extractor = _extractor(job, placement, store)
+    training = store.images[store.train.to(store.images.device)]
+    reference = Statistics.of(extractor.features(training, placement.device))
     rows = list(_starts(samples))
-    with Reporter("fid", total, unit="sets") as reporter:
-        for row in _rows(samples, store, found, reference, settings, placement.device):
+    with Reporter("fid", len(_cells(settings)), unit="sets") as reporter:
+        for row in _rows(samples, store, extractor, reference, settings):
             rows.append(row)
             reporter.advance()
-    write_metrics(out, [{**about, "study": "fid", **row} for row in rows])
-    write_card(
-        "fid",
-        [out],
-        settings,
-        code,
-        inputs=inputs,
-        **about,
-        **placement.describe(),
-        protocol=_protocol(settings, store, placement) | found.describe() | _described(reference),
-        seconds=round(time.monotonic() - started, 2),
-        **memory_used(placement.device),
-    )
-
-
-def _protocol(settings: dict[str, Any], store: ImageStore, placement: Placement) -> dict[str, Any]:
-    return {
-        "images": settings["images"],
+    protocol = {
+        "images": settings.images,
         "split": "train",
         "resolution": store.images.shape[2],
         "values": "bytes, 0 to 255",
         "precision": placement.precision,
+        "reference_images": reference.n,
+        "reference_statistics_sha256": reference.sha256,
+        **extractor.describe(),
     }
-
-
-def _described(reference: Statistics) -> dict[str, Any]:
-    return {"reference_images": reference.n, "reference_statistics_sha256": reference.sha256}
+    made, seconds = [{**about, "study": job.study, **row} for row in rows], time.monotonic() - started
+    write_results(job, made, digests, placement, seconds, **about, protocol=protocol)
 
 
 def _starts(samples: Path) -> Iterator[dict[str, Any]]:
@@ -103,25 +73,25 @@ def _starts(samples: Path) -> Iterator[dict[str, Any]]:
             yield {key: row[key] for key in ("t", "metric", "value", "n")}
 
 
-def _extractor(kind: str, model: Path | None, where: Where, placement: Placement, store: ImageStore) -> Extractor:
-    if kind == "inception":
-        weights = where.inception_weights
+def _extractor(job: Job[FidJob], placement: Placement, store: ImageStore) -> Extractor:
+    if job.settings.fid.extractor == "inception":
+        weights = job.resources.inception_weights
         return inception_extractor(None if weights is None else Path(weights), placement.device)
-    if model is None:
-        raise UserError("fid: extractor supervised needs a model; give --extractor")
-    return supervised_extractor(model, placement, store.name)
+    return supervised_extractor(job.input("extractor"), placement, store.name)
 
 
-def _about(samples: Path, store: ImageStore, expected: dict[str, Any]) -> dict[str, Any]:
+def _about(job: Job[FidJob], samples: Path, store: ImageStore) -> dict[str, Any]:
     card = read_card(samples.with_suffix(".csv.json"))
     if card.get("command") != "later_start":
         raise UserError(
             f"{samples.with_suffix('.csv.json')}: is not the card of samples; give what drl later-start wrote"
         )
     about = {key: card[key] for key in ("scale", "dataset", "recipe", "seed")}
-    for key, wanted in expected.items():
-        if about[key] != wanted:
-            raise UserError(f"{samples} holds samples of {key} {about[key]!r}, not {wanted!r}; give the right ones")
+    for key in ("dataset", "recipe", "seed"):
+        if about[key] != job.about[key]:
+            raise UserError(
+                f"{samples} holds samples of {key} {about[key]!r}, not {job.about[key]!r}; give the right ones"
+            )
     if samples.name not in card["outputs"]:
         raise UserError(f"{samples}: is not among what its card names; run drl later-start again")
     if about["dataset"] != store.name:
@@ -132,25 +102,31 @@ def _about(samples: Path, store: ImageStore, expected: dict[str, Any]) -> dict[s
     return about
 
 
+def _cells(settings: FidJob) -> list[tuple[int, str, float]]:
+    """Return repeat, prior and t_init of each set of samples."""
+    cells = settings.cells
+    return list(product(range(cells.repeats), cells.priors, cells.t_init))
+
+
 def _rows(
-    samples: Path, store: ImageStore, extractor: Extractor, reference: Statistics, settings: dict[str, Any], device: Any
+    samples: Path, store: ImageStore, extractor: Extractor, reference: Statistics, settings: FidJob
 ) -> Iterator[dict[str, Any]]:
-    cells = settings["cells"]
     try:
         with safe_open(str(samples), framework="pt") as file:
-            for repeat, prior, t in product(range(cells["repeats"]), cells["priors"], cells["t_init"]):
+            for repeat, prior, t in _cells(settings):
                 images: Tensor = file.get_tensor(sample_name(repeat, prior, t))
                 if images.shape[1:] != store.images.shape[1:]:
                     raise UserError(
                         f"{samples}: samples are {tuple(images.shape[1:])}, reference images "
                         f"{tuple(store.images.shape[1:])}; give images of the model's own resolution"
                     )
-                if len(images) != settings["images"]:
+                if len(images) != settings.images:
                     raise UserError(
-                        f"{samples}: holds {len(images)} samples a cell, not {settings['images']}; run drl later-start "
+                        f"{samples}: holds {len(images)} samples in a cell, not {settings.images}; run drl later-start "
                         "again, or set studies.later_start.images to it"
                     )
-                distance = frechet_distance(Statistics.of(extractor.features(images, device)), reference)
+                features = extractor.features(images, store.images.device)
+                distance = frechet_distance(Statistics.of(features), reference)
                 yield {"arm": prior, "t": t, "split": repeat, "metric": "fid", "value": distance, "n": len(images)}
     except (SafetensorError, OSError) as error:
         raise UserError(f"{samples}: cannot be read ({error}); run drl later-start again") from error

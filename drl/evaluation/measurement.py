@@ -1,4 +1,4 @@
-"""What all measurements of a model share: a model and its images, the images that keep their labels, the results."""
+"""What all measurements of a model share: the model and its images, the images that keep their labels, the results."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
 
+from drl.config.jobs import DaeInput
 from drl.data.splits import label_subset
 from drl.data.store import FILES_CSV, ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import check_images
 from drl.jobs.completion import Work, sole_job
 from drl.jobs.device import Placement, memory_used, network_channels, place
-from drl.methods.base import ImageFacts
-from drl.models.model_file import header
+from drl.jobs.job import Job, S
+from drl.models.model_file import ModelHeader, header
 from drl.records.inputs import check_inputs
 from drl.records.metrics import write_metrics
 from drl.records.run_card import write_card
@@ -26,32 +27,33 @@ from drl.training.state import belongs_to
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Measurement(Generic[S]):
     """A measurement of one model that has begun.
 
     Attributes:
-        study: Its name, which is also the command's in the run card.
-        model: The model file, or the snapshots of one.
-        images: The prepared images.
-        about: Scale, dataset, recipe and seed of the model, from its header: the cells that all rows share.
-        recipe: The model's resolved recipe.
+        job: What is to be measured, and where to compute.
+        file: The model file, or the snapshots of one.
+        header: What the file says of the model; `header.about` gives the cells that all rows share.
         store: The images, on the device.
         placement: Where to compute.
         started: When it began, in seconds of time.monotonic.
-        inputs: SHA-256 of the files that it reads.
+        digests: SHA-256 of the files that it reads.
     """
 
-    study: str
-    model: Path
-    images: Path
-    about: dict[str, Any]
-    recipe: dict[str, Any]
+    job: Job[S]
+    file: Path
+    header: ModelHeader
     store: ImageStore
     placement: Placement
     started: float
-    inputs: dict[Path, str]
+    digests: dict[Path, str]
 
-    def labelled(self, candidates: Tensor, budget: int, seed: int, label_list: str | None) -> Tensor:
+    @property
+    def seed(self) -> int:
+        """The model's seed."""
+        return self.header.about.seed
+
+    def labelled(self, candidates: Tensor, budget: int, seed: int, label_list: str | None = None) -> Tensor:
         """Return the images that keep their labels, int64 positions [budget].
 
         Args:
@@ -74,115 +76,113 @@ class Measurement:
         )
         return torch.from_numpy(subset)
 
-    def noise_seed(self, protocol: Mapping[str, Any]) -> int | None:
+    def noise_seed(self, dae_input: DaeInput | None) -> int | None:
         """Return the seed of the noise on the images that are encoded; None where they are encoded as they are.
 
-        Args:
-            protocol: Its `dae_input` is clean or noisy, and speaks of DAE alone: other methods' codes are of clean
-                images by definition, and a generator would make VDRL sample its code.
+        Only DAE is shown noisy images: other methods' codes are of clean images by definition, and a generator would
+        make VDRL sample its code.
         """
-        noisy = protocol.get("dae_input") == "noisy" and self.recipe["method"]["kind"] == "dae"
-        return int(self.about["seed"]) if noisy else None
+        return self.seed if dae_input == "noisy" and self.header.recipe.method.kind == "dae" else None
 
-    def write(
+    def write(self, rows: Iterable[Mapping[str, Any]], more: Sequence[Path] = ()) -> None:
+        """Make the rows, and write them and the run card, unless another process has just done so.
+
+        Args:
+            rows: Cells that differ between rows; making them may be the whole work.
+            more: Files that making the rows writes besides.
+
+        Raises:
+            UserError: One that making the rows raised, with the job's title before it.
+        """
+        self._write(rows, more)
+
+    def _write(
         self,
-        out: Path,
         rows: Iterable[Mapping[str, Any]],
-        settings: dict[str, Any],
-        code: str,
-        more: Sequence[Path] = (),
+        more: Sequence[Path],
         state: Path | None = None,
         until: float | None = None,
         earlier_seconds: float = 0.0,
     ) -> None:
-        """Make the rows, and write them and the run card, unless another process has just done so.
-
-        Args:
-            out: The CSV file.
-            rows: Cells that differ between rows; making them may be the whole work.
-            settings: The job's settings, for the card.
-            code: Digest of its code, for the card.
-            more: Files that making the rows writes besides.
-            state: Folder where making the rows keeps its state; given up when all is written.
-            until: When waiting for another process is given up, in seconds of time.monotonic.
-            earlier_seconds: What processes that were interrupted took, for the card.
-
-        Raises:
-            UserError: One that making the rows raised, with the model's name before it.
-            drl.errors.Unfinished: If waiting was given up.
-        """
+        """Write as `write` does; a job that keeps a state says where, and until when it waits for another process."""
+        job, about = self.job, vars(self.header.about)
         owner = belongs_to("" if state is None else state.name, self.placement)
-        work = Work(_named(self.study, self.about), out, state, settings, code, self.inputs, owner, self.about)
+        work = Work(job.title, job.out, state, job.settings.slice(), job.code_digest, self.digests, owner, about)
         with sole_job(work, until) as done:
-            if not done:
-                self._write(work, rows, more, earlier_seconds)
-
-    def _write(
-        self, work: Work, rows: Iterable[Mapping[str, Any]], more: Sequence[Path], earlier_seconds: float
-    ) -> None:
-        try:
-            made = [{**self.about, "study": self.study, **row} for row in rows]
-        except UserError as error:
-            raise UserError(f"{work.title}: {error}") from error
-        write_metrics(work.out, made)
-        write_card(
-            self.study,
-            [work.out, *more],
-            work.settings,
-            work.code,
-            inputs=self.inputs,
-            **self.about,
-            **self.placement.describe(),
-            seconds=round(earlier_seconds + time.monotonic() - self.started, 2),
-            **memory_used(self.placement.device),
-        )
+            if done:
+                return
+            try:
+                made = [{**about, "study": job.study, **row} for row in rows]
+            except UserError as error:
+                raise UserError(f"{job.title}: {error}") from error
+            seconds = earlier_seconds + time.monotonic() - self.started
+            write_results(job, made, self.digests, self.placement, seconds, more, **about)
 
 
-def begin(
-    study: str,
-    model: Path,
-    images: Path,
-    device: str,
-    precision: str,
-    threads: int | None,
-    expected: Mapping[str, Any] | None,
-) -> Measurement:
-    """Open a model's images, and check that they and the model are what was asked for.
+def begin(job: Job[S], compile: str = "off") -> Measurement[S]:
+    """Open a model's images, and check that they and the model are those that the job is about.
 
     Args:
-        study: Its name.
-        model: The model file, or the snapshots of one.
-        images: The prepared images it was trained on.
-        device: auto, cpu or cuda.
-        precision: auto, fp32 or bf16.
-        threads: CPU threads; None leaves torch's own choice.
-        expected: What the model's header must say, such as its recipe and seed.
+        job: Its inputs are `model` or `snapshots`, and `images`.
+        compile: Whether networks are compiled, as in Resources.
 
     Raises:
-        UserError: If a file is not as it was made, the model another one than expected, or trained on other images.
+        UserError: If a file is not as it was made, the model another one than the job's, or trained on other images.
     """
-    started = time.monotonic()
-    inputs = check_inputs([model, images, images.parent / FILES_CSV])
-    found = header(model)
-    about = found["about"]
-    for key, wanted in (expected or {}).items():
-        if about[key] != wanted:
-            raise UserError(f"{model} is of {key} {about[key]!r}, not {wanted!r}; give the right model, or pretrain it")
-    placement = place(device, precision, "off", threads, network_channels(found["recipe"]))
+    started, resources = time.monotonic(), job.resources
+    file, images = job.input("snapshots" if job.inputs.get("snapshots") else "model"), job.input("images")
+    digests = check_inputs([file, images, images.parent / FILES_CSV])
+    found = header(file)
+    for key in ("dataset", "recipe", "seed"):
+        said, wanted = getattr(found.about, key), job.about[key]
+        if said != wanted:
+            raise UserError(f"{file} is of {key} {said!r}, not {wanted!r}; give the right model, or pretrain it")
+    channels = network_channels(found.recipe)
+    placement = place(resources.device, resources.precision, compile, resources.threads, channels)
     store = ImageStore.open(images, placement.device)
-    if store.name != about["dataset"]:
-        raise UserError(f"{model} was trained on dataset {about['dataset']!r} but {images} holds {store.name!r}")
+    if store.name != found.about.dataset:
+        raise UserError(f"{file} was trained on dataset {found.about.dataset!r} but {images} holds {store.name!r}")
     try:
-        check_images(ImageFacts(**found["facts"]), store)
+        check_images(found.facts, store)
     except UserError as error:
-        raise UserError(f"{_named(study, about)}: {error}") from error
-    return Measurement(study, model, images, about, found["recipe"], store, placement, started, inputs)
+        raise UserError(f"{job.title}: {error}") from error
+    return Measurement(job, file, found, store, placement, started, digests)
+
+
+def write_results(
+    job: Job[S],
+    rows: Iterable[Mapping[str, Any]],
+    digests: Mapping[Path, str],
+    placement: Placement,
+    seconds: float,
+    more: Sequence[Path] = (),
+    **facts: Any,
+) -> None:
+    """Write a job's metrics and its run card.
+
+    Args:
+        job: The job.
+        rows: All cells of all rows.
+        digests: SHA-256 of the files that were read.
+        placement: Where it was computed.
+        seconds: How long that took.
+        more: Files that the job has written besides.
+        facts: What else the card shall say.
+    """
+    write_metrics(job.out, rows)
+    write_card(
+        job.study,
+        [job.out, *more],
+        job.settings.slice(),
+        job.code_digest,
+        inputs=digests,
+        **facts,
+        **placement.describe(),
+        seconds=round(seconds, 2),
+        **memory_used(placement.device),
+    )
 
 
 def without(indices: Tensor, left_out: Tensor) -> Tensor:
     """Return the `indices` (int64 [N]) that are not among `left_out`, in their order."""
     return indices[~torch.isin(indices, left_out)]
-
-
-def _named(study: str, about: Mapping[str, Any]) -> str:
-    return f"{study.replace('_', '-')} {about['recipe']} on {about['dataset']}, seed {about['seed']}"

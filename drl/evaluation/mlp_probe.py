@@ -7,92 +7,21 @@ sweeps learning rates on a validation split and reads the test accuracy at the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from drl.config.studies import ProbeTraining
 from drl.errors import UserError
 from drl.evaluation.batched_mlp import BatchedMlp, ProbeStream, Weights, accuracy
+from drl.jobs.device import Placement
 from drl.jobs.progress import Reporter
 
+Precision = Literal["fp32", "bf16"]
 EvalSets = Mapping[str, tuple[Tensor, Tensor]]
-
-
-@dataclass(frozen=True)
-class ProbeOptions:
-    """How a probe is trained. The defaults are the paper's and its authors' code's.
-
-    Attributes:
-        hidden: Hidden units.
-        dropout: Probability of dropping a hidden unit, in [0, 1).
-        learning_rate: Of Adam.
-        weight_decay: L2 penalty added to the gradient.
-        batch_size: Samples in a batch; all samples form one batch where there are fewer.
-        epochs: Passes over the training codes.
-        drop_last: Whether an epoch leaves its last, incomplete batch out.
-        select: Read the accuracy after the last epoch, or after the (first) epoch with the best validation accuracy.
-        learning_rates: Rates to sweep instead of `learning_rate`, chosen per t by validation accuracy; empty: no sweep.
-        precision: Of the matrix products in training; weights, softmax, Adam and the evaluation keep full precision.
-            "bf16" pays only where the processor has bfloat16 matrix units (AMX, tensor cores).
-
-    Raises:
-        UserError: A value is out of its range.
-    """
-
-    hidden: int = 512
-    dropout: float = 0.25
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-5
-    batch_size: int = 256
-    epochs: int = 50
-    drop_last: bool = True
-    select: Literal["last", "best_val"] = "last"
-    learning_rates: tuple[float, ...] = ()
-    precision: Literal["fp32", "bf16"] = "fp32"
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name in ("hidden", "batch_size", "epochs"):
-            if getattr(self, name) < 1:
-                raise UserError(f"probe: {name} is {getattr(self, name)}; give an integer of at least 1")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"probe: dropout is {self.dropout}; give a probability in [0, 1)")
-        if self.weight_decay < 0:
-            raise UserError(f"probe: weight_decay is {self.weight_decay}; give 0 or more")
-        for rate in (self.learning_rate, *self.learning_rates):
-            if not rate > 0:
-                raise UserError(f"probe: a learning rate is {rate}; give a positive number")
-        if self.select not in ("last", "best_val"):
-            raise UserError(f"probe: select is {self.select!r}; give 'last' or 'best_val'")
-        if self.precision not in ("fp32", "bf16"):
-            raise UserError(f"probe: precision is {self.precision!r}; give 'fp32' or 'bf16'")
-
-    @classmethod
-    def from_settings(cls, protocol: Mapping[str, Any], precision: Literal["fp32", "bf16"]) -> ProbeOptions:
-        """Take the options from a `probe` section of the settings, in the job's precision.
-
-        A section without `select` and `learning_rates` (learning speed has none) selects nothing.
-        """
-        names = ("hidden", "dropout", "learning_rate", "weight_decay", "batch_size", "epochs")
-        return cls(
-            **{name: protocol[name] for name in names},
-            select=protocol.get("select", "last"),
-            learning_rates=tuple(protocol.get("learning_rates", ())),
-            precision=precision,
-        )
-
-    @property
-    def selects(self) -> bool:
-        """Whether validation images choose an epoch or a learning rate."""
-        return self.select == "best_val" or bool(self.learning_rates)
-
-    @property
-    def all_epochs(self) -> int:
-        """How many epochs `train_probes` takes, all learning rates together."""
-        return self.epochs * max(1, len(self.learning_rates))
 
 
 @dataclass(frozen=True)
@@ -109,16 +38,21 @@ class ProbeResult:
     epoch: Tensor
     learning_rate: Tensor
 
+    def cells(self, name: str, row: int, column: int) -> dict[str, Any]:
+        """Return the cells of a metrics row: what one probe reached on the eval set of a name, and in which epoch."""
+        value, epoch = float(self.accuracy[name][row, column]), int(self.epoch[row, column])
+        return {"epoch": epoch, "metric": f"{name}_accuracy", "value": value}
+
 
 def train_probes(
     codes: Tensor,
     labels: Tensor,
     eval_sets: EvalSets,
     classes: int,
-    options: ProbeOptions,
-    seeds: Sequence[int],
+    protocol: ProbeTraining,
     device: torch.device | str = "cpu",
-    on_epoch: Callable[[int, int], None] | None = None,
+    precision: Precision = "fp32",
+    on_epoch: Callable[[], None] = lambda: None,
 ) -> ProbeResult:
     """Train one probe per code set and seed, all at once, and measure them.
 
@@ -132,31 +66,30 @@ def train_probes(
         labels: int64 [N] in [0, classes).
         eval_sets: Name to (codes [T, M, D], labels [M]). "val" selects epoch and rate, where the options select.
         classes: Number of classes.
-        options: How to train and select.
-        seeds: Probe seeds.
+        protocol: How to train and select, and the probe seeds.
         device: Where to compute; the tensors are moved there.
-        on_epoch: Called after each epoch with (epochs done, epochs in all).
+        precision: Of the matrix products in training; weights, softmax, Adam and the evaluation keep full precision.
+            "bf16" pays only where the processor has bfloat16 matrix units (AMX, tensor cores).
+        on_epoch: Called after each epoch of each learning rate.
 
     Returns:
         The accuracies.
 
     Raises:
-        UserError: Shapes that do not fit, codes not finite, labels out of range, no seed, or no "val" where needed.
+        UserError: Shapes that do not fit, codes not finite, labels out of range, no eval set, or no "val" where needed.
     """
-    if options.selects and "val" not in eval_sets:
+    if protocol.uses_validation and "val" not in eval_sets:
         raise UserError(
             "probe: select: best_val and learning_rates need a validation set; set one aside or select 'last'"
         )
-    if not eval_sets or not seeds:
-        raise UserError("probe: nothing to measure; give at least one eval set and one seed")
+    if not eval_sets:
+        raise UserError("probe: nothing to measure; give at least one eval set")
     device = torch.device(device)
     train = _prepare("train", codes, labels, classes, device, None)
     evals = {name: _prepare(name, *pair, classes, device, train[0]) for name, pair in eval_sets.items()}
-    rates = options.learning_rates or (options.learning_rate,)
-    results = []
-    for done, rate in enumerate(rates):
-        progress = _progress(on_epoch, done * options.epochs, len(rates) * options.epochs)
-        results.append(_train(train, evals, classes, replace(options, learning_rate=rate), seeds, progress))
+    products = torch.bfloat16 if precision == "bf16" else None
+    rates = protocol.learning_rates or (protocol.learning_rate,)
+    results = [_train(train, evals, classes, protocol, rate, products, on_epoch) for rate in rates]
     return results[0] if len(results) == 1 else _best_rate(results)
 
 
@@ -165,60 +98,53 @@ def train_in_view(
     labelled: tuple[Tensor, Tensor],
     eval_sets: EvalSets,
     classes: int,
-    options: ProbeOptions,
-    seeds: Sequence[int],
-    device: torch.device,
+    protocol: ProbeTraining,
+    placement: Placement,
 ) -> ProbeResult:
     """Train probes as `train_probes` does, on codes and labels, and show their progress under a title."""
-    with Reporter(title, options.all_epochs, unit="epochs") as reporter:
-        return train_probes(*labelled, eval_sets, classes, options, seeds, device, lambda *_: reporter.advance())
-
-
-def _progress(on_epoch: Callable[[int, int], None] | None, before: int, total: int) -> Callable[[int], None]:
-    def report(epoch: int) -> None:
-        if on_epoch is not None:
-            on_epoch(before + epoch, total)
-
-    return report
+    epochs, device = protocol.epochs * max(1, len(protocol.learning_rates)), placement.device
+    with Reporter(title, epochs, unit="epochs") as reporter:
+        return train_probes(*labelled, eval_sets, classes, protocol, device, placement.precision, reporter.advance)
 
 
 def _train(
     train: tuple[Tensor, Tensor],
     evals: dict[str, tuple[Tensor, Tensor]],
     classes: int,
-    options: ProbeOptions,
-    seeds: Sequence[int],
-    progress: Callable[[int], None],
+    protocol: ProbeTraining,
+    learning_rate: float,
+    products: torch.dtype | None,
+    on_epoch: Callable[[], None],
 ) -> ProbeResult:
-    """Train with the one rate `options.learning_rate`."""
+    """Train with one learning rate."""
     codes, labels = train
     model = BatchedMlp(
         codes,
         labels,
-        [ProbeStream(seed, codes.device) for seed in seeds],
+        [ProbeStream(seed, codes.device) for seed in protocol.seeds],
         classes=classes,
-        hidden=options.hidden,
-        dropout=options.dropout,
-        learning_rate=options.learning_rate,
-        weight_decay=options.weight_decay,
-        products=torch.bfloat16 if options.precision == "bf16" else None,
+        hidden=protocol.hidden,
+        dropout=protocol.dropout,
+        learning_rate=learning_rate,
+        weight_decay=protocol.weight_decay,
+        products=products,
     )
     chosen = model.weights
-    best = codes.new_full((codes.shape[0], len(seeds)), -1, dtype=torch.float64)
-    best_epoch = torch.full_like(best, options.epochs, dtype=torch.int64)
-    if options.select == "best_val":
+    best = codes.new_full((codes.shape[0], len(protocol.seeds)), -1, dtype=torch.float64)
+    best_epoch = torch.full_like(best, protocol.epochs, dtype=torch.int64)
+    if protocol.select == "best_val":
         chosen = Weights(*(tensor.detach().clone() for tensor in model.weights))
-    for epoch in range(1, options.epochs + 1):
-        model.train_epoch(options.batch_size, options.drop_last)
-        if options.select == "best_val":
+    for epoch in range(1, protocol.epochs + 1):
+        model.train_epoch(protocol.batch_size, drop_last=True)
+        if protocol.select == "best_val":
             reached = accuracy(model.weights, *evals["val"])
             better = reached > best
             best = torch.where(better, reached, best)
             best_epoch.masked_fill_(better, epoch)
             _keep(chosen, model.weights, better)
-        progress(epoch)
+        on_epoch()
     reached_on = {name: accuracy(chosen, *pair).T.contiguous().cpu() for name, pair in evals.items()}
-    rate = torch.full((codes.shape[0],), options.learning_rate, dtype=torch.float64)
+    rate = torch.full((codes.shape[0],), learning_rate, dtype=torch.float64)
     return ProbeResult(reached_on, best_epoch.T.contiguous().cpu(), rate)
 
 

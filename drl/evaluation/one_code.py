@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from drl.config.jobs import OneCodeJob
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.generation import Generation, begin_generation
 from drl.evaluation.geometry import mean_pairwise_distance
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import Wanted, image_seed
-from drl.evaluation.where import Where
+from drl.jobs.job import Job
 
 
-def one_code(
-    model: Path,
-    images: Path,
-    out: Path,
-    settings: dict[str, Any],
-    code: str,
-    where: Where,
-    expected: dict[str, Any] | None = None,
-) -> None:
-    """Write `out` (rows `mean_pairwise_distance` and `code_size`), the samples as PNG beside it, and the run card.
+def run(job: Job[OneCodeJob]) -> None:
+    """Write rows `mean_pairwise_distance` and `code_size`, the samples as PNG beside them, and the run card.
 
-    Arguments and errors as in drl.evaluation.latent_grid; settings are drl.pipeline.slices.one_code.
+    Raises:
+        UserError: If model and images do not belong together, or the model has no codes or cannot be sampled from.
     """
-    run = begin_generation("one_code", model, images, settings, code, where, expected)
-    run.write(out, _rows(run, out), [out.with_suffix(".png")])
+    found = begin_generation(job)
+    found.write(_rows(found), [job.out.with_suffix(".png")])
 
 
-def _rows(run: Generation, out: Path) -> Iterator[dict[str, Any]]:
-    protocol, store = run.settings["one_code"], run.found.store
+def _rows(found: Generation[OneCodeJob]) -> Iterator[dict[str, Any]]:
+    settings, store = found.job.settings, found.store
+    protocol = settings.one_code
     # The first test image, as the authors took.
-    codes = extract_codes(run.method, store, store.test[:1], [protocol["t"]], run.found.placement)[0]
-    count = protocol["columns"] ** 2
-    samples = run.samples([Wanted(image_seed(run.seed, "one code", k), 0) for k in range(count)], codes)
-    save_png(out.with_suffix(".png"), montage(samples, protocol["columns"]))
+    codes = extract_codes(found.method, store, store.test[:1], [protocol.t], found.placement)[0]
+    count = protocol.columns**2
+    wanted = [Wanted(image_seed(found.seed, "one code", k), 0) for k in range(count)]
+    samples = found.samples(settings.sampler, wanted, codes)
+    save_png(found.job.out.with_suffix(".png"), montage(samples, protocol.columns))
     yield {"metric": "mean_pairwise_distance", "value": mean_pairwise_distance(samples), "n": count}
     yield {"metric": "code_size", "value": codes.shape[1], "n": 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from drl.diffusion.samplers.prior import Prior
 from drl.errors import UserError
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, sampler_of, steps_by_batch
-from drl.evaluation.where import Where
 from drl.files import sha256
 from drl.jobs.device import network_channels, place
+from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
 from drl.methods.base import ImageFacts
 from drl.models.model_file import header, load_model
@@ -26,68 +27,73 @@ from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 
 
-def sample(
-    model: Path,
-    folder: Path,
-    out: Path,
-    t: float,
-    t_init: float,
-    prior: Prior,
-    columns: int,
-    seed: int,
-    sampler: dict[str, object],
-    where: Where,
-) -> None:
-    """Write `out` (a PNG: a row an image, itself first, then its samples) and the run card.
+@dataclass(frozen=True)
+class SampleOptions:
+    """What samples of given images are drawn.
+
+    Attributes:
+        t: Where codes are read, in [0, 1].
+        t_init: Where chains begin, in (0, 1].
+        prior: From what.
+        columns: Samples per image.
+        seed: Of the samples' noise.
+        sampler: How they are drawn.
+    """
+
+    t: float
+    t_init: float
+    prior: Prior
+    columns: int
+    seed: int
+    sampler: SamplerSettings
+
+
+def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resources: Resources) -> None:
+    """Write `out` (a PNG with one row per image: the image, then its samples) and the run card.
 
     Args:
         model: Model file with an encoder and a score network.
         folder: Images in any format that Pillow reads, of any size; they are resized and cropped as a dataset's are.
         out: The PNG.
-        t: Where codes are read, in [0, 1].
-        t_init: Where chains begin, in (0, 1].
-        prior: From what.
-        columns: Samples an image.
-        seed: Of the samples' noise.
-        sampler: Changes of drl.config.sampling.SamplerSettings.
-        where: Device and threads.
+        options: Which samples.
+        resources: Device, precision, compiler, threads, and how many images are sampled at once.
 
     Raises:
         UserError: If the model was changed after it was made, has no encoder or no score network, the folder no images,
             or t_init is outside (0, 1].
     """
     started = time.monotonic()
-    check_start(t_init)
+    check_start(options.t_init)
     if out.suffix.lower() != ".png":
         raise UserError(f"{out}: the picture is a PNG; give a name that ends in .png")
     inputs = check_inputs([model])
     found = header(model)
-    facts = ImageFacts(**found["facts"])
-    placement = place(where.device, where.precision, where.compile, where.threads, network_channels(found["recipe"]))
+    channels = network_channels(found.recipe)
+    placement = place(resources.device, resources.precision, resources.compile, resources.threads, channels)
     method = sampler_of(load_model(model, placement.device))
     if method.encoder is None:
         raise UserError(f"{model}: is unconditional, so images have no codes; give a drl or vdrl model")
-    settings = SamplerSettings.model_validate(sampler).slice()
-    paths, images = read_images(folder, facts)
+    paths, images = read_images(folder, found.facts)
     with torch.inference_mode(), placement.autocast():
-        codes = method.encode(images.to(placement.device), torch.full((len(images),), t, device=placement.device))
+        t = torch.full((len(images),), options.t, device=placement.device)
+        codes = method.encode(images.to(placement.device), t).float()
     # By what an image shows, not by its place: another image in the folder changes no samples.
     names = [f"sample {hashlib.sha256(image.numpy().tobytes()).hexdigest()}" for image in images]
     wanted = [
-        Wanted(image_seed(seed, name, k), row, t_init, prior) for row, name in enumerate(names) for k in range(columns)
+        Wanted(image_seed(options.seed, name, k), row, options.t_init, options.prior)
+        for row, name in enumerate(names)
+        for k in range(options.columns)
     ]
-    steps = sum(steps_by_batch(method, settings, wanted, placement, where.batch))
-    with Reporter("samples", steps, unit="steps") as reporter:
-        samples = draw(
-            method, settings, wanted, placement, codes.float(), advance=reporter.advance, batch_size=where.batch
-        )
-    rows = samples.reshape(len(images), columns, *samples.shape[1:])
+    sampler, size = options.sampler, resources.sampling_batch
+    with Reporter("samples", sum(steps_by_batch(method, sampler, wanted, placement, size)), unit="steps") as reporter:
+        samples = draw(method, sampler, wanted, placement, codes, advance=reporter.advance, batch_size=size)
+    rows = samples.reshape(len(images), options.columns, *samples.shape[1:])
     picture = torch.cat((images[:, None], rows), dim=1).flatten(0, 1)
-    save_png(out, montage(picture, columns + 1))
+    save_png(out, montage(picture, options.columns + 1))
     write_card(
         "sample",
         [out],
-        {"t": t, "t_init": t_init, "prior": prior, "columns": columns, "seed": seed, "sampler": settings},
+        vars(options) | {"sampler": sampler.slice()},
         "",
         inputs=inputs | {path: sha256(path) for path in paths},
         **placement.describe(),

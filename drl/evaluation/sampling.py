@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from drl.config.sampling import GridSettings, SamplerSettings
 from drl.data.store import from_unit, to_unit
 from drl.diffusion.samplers.chain import ChainOptions, ChainState, run_chain
 from drl.diffusion.samplers.noise import ImageNoise, image_uniform
@@ -23,7 +24,8 @@ from drl.methods.base import Method
 from drl.methods.score_matching import ScoreMatching
 from drl.training.seeds import stream_seed
 
-# Images a batch, where none is given: on a CPU activations should stay in its caches, a GPU wants enough to do.
+Uniform = Literal["per_pixel", "per_image_channel"]
+# Images per batch, where none is given: on a CPU activations should stay in its caches, a GPU wants enough to do.
 BATCH = {"cpu": 120, "cuda": 1200}
 
 
@@ -73,22 +75,22 @@ def sampler_of(method: Method) -> ScoreMatching:
         UserError: If it has no score network.
     """
     if not isinstance(method, ScoreMatching):
-        kind = method.recipe["method"]["kind"]
+        kind = method.recipe.method.kind
         raise UserError(f"method {kind} has no score network to sample from; give a drl, vdrl or unconditional model")
     return method
 
 
-def grid_of(method: ScoreMatching, sampler: dict[str, Any]) -> Grid:
+def grid_of(method: ScoreMatching, sampler: GridSettings) -> Grid:
     """Return the times of a sampler for the model's SDE."""
-    epsilon = sampler["epsilon"]
+    epsilon = sampler.epsilon
     if epsilon is None:
         epsilon = 1e-5 if isinstance(method.sde, VE) else 1e-3
-    return Grid(method.sde, sampler["steps"], epsilon)
+    return Grid(method.sde, sampler.steps, epsilon)
 
 
-def options_of(sampler: dict[str, Any]) -> ChainOptions:
+def options_of(sampler: SamplerSettings) -> ChainOptions:
     """Return what a chain does at each step."""
-    return ChainOptions(**{key: value for key, value in sampler.items() if key not in ("steps", "epsilon")})
+    return ChainOptions(sampler.predictor, sampler.corrector, sampler.snr, sampler.corrector_norm, sampler.denoise)
 
 
 def check_start(t_init: float) -> None:
@@ -119,11 +121,11 @@ def check_codes(method: ScoreMatching, z: Tensor | None) -> None:
 
 def draw(
     method: Method,
-    sampler: dict[str, Any],
+    sampler: SamplerSettings,
     wanted: Sequence[Wanted],
     placement: Placement,
     z: Tensor | None = None,
-    uniform: str = "per_pixel",
+    uniform: Uniform = "per_pixel",
     advance: Callable[[], None] = lambda: None,
     journal: Journal = Journal(),
     batch_size: int | None = None,
@@ -132,11 +134,11 @@ def draw(
 
     Args:
         method: A trained model with a score network, on the placement's device.
-        sampler: A recipe's `sampler` section.
+        sampler: How they are drawn.
         wanted: The samples.
         placement: Device, precision, compiler.
         z: Codes [N, D] to which `wanted` refers.
-        uniform: `per_pixel` or `per_image_channel`: how u of the uniform prior is drawn.
+        uniform: How u of the uniform prior is drawn.
         advance: Called after each step of each batch.
         journal: So that an interrupted run can go on.
         batch_size: Images a batch; None: BATCH.
@@ -164,7 +166,7 @@ def draw(
 
 def steps_by_batch(
     method: Method,
-    sampler: dict[str, Any],
+    sampler: SamplerSettings,
     wanted: Sequence[Wanted],
     placement: Placement,
     batch_size: int | None = None,
@@ -196,11 +198,11 @@ def score_function(model: ScoreMatching, placement: Placement) -> Callable[[Tens
 def _draw_batch(
     model: ScoreMatching,
     score: Callable[[Tensor, Tensor, Tensor | None], Tensor],
-    sampler: dict[str, Any],
+    sampler: SamplerSettings,
     batch: Sequence[Wanted],
     placement: Placement,
     z: Tensor | None,
-    uniform: str,
+    uniform: Uniform,
     advance: Callable[[], None],
     part: ChainState | None,
     keep: Callable[[Callable[[], ChainState]], None],
@@ -223,7 +225,12 @@ def _draw_batch(
 
 
 def _start(
-    model: ScoreMatching, ordered: Sequence[Wanted], grid: Grid, noise: ImageNoise, uniform: str, device: torch.device
+    model: ScoreMatching,
+    ordered: Sequence[Wanted],
+    grid: Grid,
+    noise: ImageNoise,
+    uniform: Uniform,
+    device: torch.device,
 ) -> Tensor:
     # The grid's own time, at which the chain begins: on the paper's grid sigma is within 0.4 % of sigma(t_init), on one
     # of 100 steps t_init = 0.5 would begin with 4 % more noise than the network is told.
@@ -235,7 +242,7 @@ def _start(
         u = image_uniform([one.seed for one in ordered], z.shape[1:], device)
         if uniform == "per_image_channel":
             u = u[:, :, :1, :1].expand_as(u)
-        u = from_unit(u, model.recipe["pixels"], model.pixel_mean, model.pixel_std)
+        u = from_unit(u, model.recipe.pixels, model.pixel_mean, model.pixel_std)
         mixed = prior("uniform_gaussian", model.sde, t_init, z, u)
         x = torch.where(around[:, None, None, None], mixed, x)
     return x
@@ -249,5 +256,5 @@ def to_bytes(x: Tensor, model: Method) -> Tensor:
     """
     if not bool(x.isfinite().all()):
         raise UserError("a sample is not finite; train the model longer, or set run.precision to fp32")
-    unit = to_unit(x, model.recipe["pixels"], model.pixel_mean, model.pixel_std)
+    unit = to_unit(x, model.recipe.pixels, model.pixel_mean, model.pixel_std)
     return (unit.clamp(0, 1) * 255).round().to(torch.uint8).cpu()

@@ -12,8 +12,8 @@ from torch import Tensor
 from drl.diffusion.samplers.chain import ChainState
 from drl.errors import Unfinished
 from drl.evaluation.sampling import Journal
-from drl.evaluation.where import Where
 from drl.jobs.device import Placement
+from drl.jobs.job import Resources
 from drl.training.state import belongs_to, facts_of, load_state, save_state
 
 
@@ -25,18 +25,18 @@ def seconds_saved(folder: Path) -> float:
 class SavedSamples:
     """The files of one job, in a folder of their own."""
 
-    def __init__(self, folder: Path, placement: Placement, where: Where, started: float, batches: int) -> None:
+    def __init__(self, folder: Path, placement: Placement, resources: Resources, started: float, batches: int) -> None:
         """Name the job.
 
         Args:
             folder: Of the job; its name stands for all that decides the samples.
             placement: Device, precision, threads: a state is of one of each.
-            where: How often to save, and when to stop.
+            resources: How often to save, and when to stop.
             started: When the job began, in seconds of time.monotonic.
             batches: How many there are in all.
         """
-        self._folder, self._where, self._batches = folder, where, batches
-        self._owner = {**belongs_to(folder.name, placement), "batch": where.batch}
+        self._folder, self._resources, self._batches = folder, resources, batches
+        self._owner = {**belongs_to(folder.name, placement), "batch": resources.sampling_batch}
         self._started = self._saved = started
         self._earlier = seconds_saved(folder)
 
@@ -70,7 +70,7 @@ class SavedSamples:
     def _keep_part(self, number: int, state: Callable[[], ChainState]) -> None:
         now = time.monotonic()
         over = self._over(now)
-        if now - self._saved < 60 * self._where.save_minutes and not over:
+        if now - self._saved < 60 * self._resources.save_minutes and not over:
             return
         found = state()
         tensors = {"x": found.x, "mean": found.mean, "noise": found.noise}
@@ -83,7 +83,7 @@ class SavedSamples:
         return {"seconds": self._earlier + time.monotonic() - self._started}
 
     def _over(self, now: float) -> bool:
-        minutes = self._where.wall_clock_minutes
+        minutes = self._resources.wall_clock_minutes
         return minutes is not None and now - self._started >= 60 * minutes
 
     def _stop_if_over(self, where: str) -> None:

@@ -3,71 +3,54 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from drl.config.diffusion import SingleTime
+from drl.config.jobs import SilhouettesJob
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.geometry import silhouette
-from drl.evaluation.measurement import begin
-from drl.evaluation.where import Where
-from drl.jobs.device import memory_used
+from drl.evaluation.measurement import begin, write_results
+from drl.jobs.job import Job
 from drl.jobs.progress import Reporter
 from drl.models.model_file import load_model
-from drl.records.metrics import write_metrics
-from drl.records.run_card import write_card
 
 
-def silhouettes(
-    models: Sequence[Path], images: Path, out: Path, settings: dict[str, Any], code: str, where: Where
-) -> None:
-    """Write `out`, one row a model, with the t that it was trained on, and the run card.
+def run(job: Job[SilhouettesJob]) -> None:
+    """Write one row per model, with the t that it was trained on, and the run card.
 
-    Args:
-        models: Model files of one dataset, each trained at a single t.
-        images: The prepared images.
-        out: The CSV file.
-        settings: drl.pipeline.slices.silhouettes.
-        code: Digest of the code, for the card.
-        where: Device and threads.
+    The inputs `models` are the files of the models that the settings name, in the same order.
 
     Raises:
-        UserError: If a model and the images do not belong together, or codes are not finite.
+        UserError: If a file is of another model, or was trained on other images or at more than one t, or codes are not
+            finite.
     """
     started = time.monotonic()
     rows: list[dict[str, Any]] = []
-    inputs: dict[Path, str] = {}
-    store = placement = None
-    with Reporter("silhouettes", len(models), unit="models") as reporter:
-        for path in models:
-            found = begin("silhouettes", path, images, where.device, where.precision, where.threads, None)
-            store, placement = found.store, found.placement
-            inputs |= {file: found.inputs[file] for file in (path, images)}
-            times = found.recipe["times"]
-            if times["kind"] != "single":
-                raise UserError(f"{path} was not trained at a single t; give models of a recipe with times: single")
-            codes = extract_codes(load_model(path, placement.device), store, store.test, [times["t"]], placement)[0]
+    digests: dict[Path, str] = {}
+    with Reporter("silhouettes", len(job.settings.models), unit="models") as reporter:
+        for found in map(begin, _one_by_one(job)):
+            times, store, placement = found.header.recipe.times, found.store, found.placement
+            digests |= {file: found.digests[file] for file in (found.file, job.input("images"))}
+            if not isinstance(times, SingleTime):
+                raise UserError(
+                    f"{found.file} was not trained at a single t; give models of a recipe with times: single"
+                )
+            codes = extract_codes(load_model(found.file, placement.device), store, store.test, [times.t], placement)[0]
             value = silhouette(codes, store.labels[store.test.to(store.labels.device)])
-            cells = {
-                "study": "silhouettes",
-                "t": times["t"],
-                "metric": "silhouette",
-                "value": value,
-                "n": len(store.test),
-            }
-            rows.append({**found.about, **cells})
+            cells = {"study": job.study, "t": times.t, "metric": "silhouette", "value": value, "n": len(store.test)}
+            rows.append({**vars(found.header.about), **cells})
             reporter.advance()
-    assert placement is not None
-    write_metrics(out, rows)
-    write_card(
-        "silhouettes",
-        [out],
-        settings,
-        code,
-        inputs=inputs,
-        dataset=rows[0]["dataset"],
-        **placement.describe(),
-        seconds=round(time.monotonic() - started, 2),
-        **memory_used(placement.device),
-    )
+    write_results(job, rows, digests, placement, time.monotonic() - started, dataset=job.about["dataset"])
+
+
+def _one_by_one(job: Job[SilhouettesJob]) -> Iterator[Job[SilhouettesJob]]:
+    """Yield the job as if it were about one model, for each of them."""
+    files, models = job.inputs["models"], job.settings.models
+    if not files or len(files) != len(models):
+        raise UserError(f"{job.title}: needs one file for each of {len(models)} models, and has {len(files)}")
+    for file, (recipe, seed) in zip(files, models, strict=True):
+        yield replace(job, about={**job.about, "recipe": recipe, "seed": seed}, inputs={**job.inputs, "model": (file,)})

@@ -5,12 +5,13 @@ The paper measures one slice E(x, t) at a time and leaves the use of the whole t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from drl.config.studies import ProbeTraining
 from drl.errors import UserError
 from drl.evaluation.codes import CodeTable
 from drl.evaluation.measurement import without
@@ -72,9 +73,7 @@ def side_by_side(codes: Tensor) -> Tensor:
     return codes.transpose(0, 1).flatten(1).unsqueeze(0)
 
 
-def trajectory(
-    ordinary: Ordinary, times: Sequence[float], seeds: Sequence[int], train: Train
-) -> Iterator[dict[str, Any]]:
+def trajectory(ordinary: Ordinary, protocol: ProbeTraining, train: Train) -> Iterator[dict[str, Any]]:
     """Probe the whole trajectory.
 
     Arm `concatenated` is one probe on the codes of all t. Arm `chosen` is the ordinary probe at one t, chosen without
@@ -83,8 +82,7 @@ def trajectory(
 
     Args:
         ordinary: The ordinary probes.
-        times: The T values of t.
-        seeds: The S probe seeds.
+        protocol: The T values of t and the S probe seeds.
         train: How to train probes.
 
     Yields:
@@ -93,13 +91,17 @@ def trajectory(
     Raises:
         UserError: If t has to be chosen and no labelled image is marked as validation.
     """
-    tests = len(ordinary.evaluations["test"])
-    result = _concatenated(ordinary, train)
-    yield from _tests({"arm": "concatenated"}, result, 0, seeds, tests)
+
+    def tests(cells: Mapping[str, Any], result: ProbeResult, column: int) -> Iterator[dict[str, Any]]:
+        for row, seed in enumerate(protocol.seeds):
+            yield {**cells, "probe_seed": seed, **result.cells("test", row, column), "n": count}
+
+    count = len(ordinary.evaluations["test"])
+    yield from tests({"arm": "concatenated"}, _concatenated(ordinary, train), 0)
     validation, measured = _validation(ordinary, train)
     column = best_time(validation)
-    chosen = {"arm": "chosen", "t": times[column]}
-    yield from _tests(chosen, ordinary.result, column, seeds, tests)
+    chosen = {"arm": "chosen", "t": protocol.t[column]}
+    yield from tests(chosen, ordinary.result, column)
     yield {**chosen, "metric": "val_accuracy", "value": float(validation[:, column].mean()), "n": measured}
 
 
@@ -119,17 +121,3 @@ def _validation(ordinary: Ordinary, train: Train) -> tuple[Tensor, int]:
     rest, marked = held_out(ordinary.labelled, ordinary.val)
     evaluations = {"val": ordinary.table.part(marked)}
     return train("probes that choose t", ordinary.table.part(rest), evaluations).accuracy["val"], len(marked)
-
-
-def _tests(
-    cells: Mapping[str, Any], result: ProbeResult, column: int, seeds: Sequence[int], tests: int
-) -> Iterator[dict[str, Any]]:
-    for row, seed in enumerate(seeds):
-        yield {
-            **cells,
-            "probe_seed": seed,
-            "epoch": int(result.epoch[row, column]),
-            "metric": "test_accuracy",
-            "value": float(result.accuracy["test"][row, column]),
-            "n": tests,
-        }

@@ -1,4 +1,3 @@
-import json
 import os
 from pathlib import Path
 
@@ -7,14 +6,14 @@ import torch
 
 from drl.config.datasets import DatasetSettings
 from drl.data.prepare import prepare
-from drl.evaluation.where import Where
 from drl.files import sha256
-from drl.models.model_file import save_model
+from drl.jobs.job import Job
+from drl.models.model_file import About, save_model
 from drl.records.metrics import read_metrics
 from drl.records.run_card import read_card
-from drl.training.pretrain import Name, pretrain
-from drl.training.run import Resources
+from drl.training import pretrain
 from tests import tiny
+from tests.evaluation.jobs import ALONE, parsed
 
 SEED = 3
 WEIGHTS = 0.2
@@ -24,9 +23,9 @@ WEIGHTS = 0.2
 def model(stripes, tmp_path_factory) -> Path:
     """A VDRL model of a few steps."""
     out = tmp_path_factory.mktemp("model") / "model.safetensors"
-    name = Name("test", "stripes", "vdrl", SEED)
-    resources = Resources(device="cpu", precision="fp32", compile="off", threads=1)
-    pretrain(name, tiny.settings("vdrl"), stripes, out, out.parent / "states", "code", resources)
+    about = {"scale": "test", "dataset": "stripes", "recipe": "vdrl", "seed": SEED}
+    settings, states = tiny.settings("vdrl"), out.parent / "states"
+    pretrain.run(Job("pretrain", about, settings, "code", {"images": (stripes,)}, out, states, ALONE))
     return out
 
 
@@ -49,16 +48,11 @@ def model_file(tmp_path_factory):
                 for parameter in method.parameters():
                     parameter.add_(WEIGHTS * torch.randn(parameter.shape))
             averages = {name: 1.1 * value.detach() for name, value in method.named_parameters()}
-            about = {"scale": "test", "dataset": dataset, "recipe": name or kind, "seed": seed}
+            about = About("test", dataset, name or kind, seed)
             save_model(made[key], method, averages, about)
         return made[key]
 
     return make
-
-
-@pytest.fixture
-def where(tmp_path) -> Where:
-    return Where(tmp_path / "states", device="cpu", precision="fp32", compile="off", threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +66,7 @@ def whole():
         about = {"scale": "test", "dataset": "stripes", "recipe": recipe, "seed": SEED}
         card = read_card(Path(f"{out}.json"))
         assert {key: card[key] for key in about} == about
-        assert (card["command"], card["code"], card["settings"]) == (study, "code", json.loads(json.dumps(settings)))
+        assert (card["command"], card["code"], card["settings"]) == (study, "code", parsed(study, settings).slice())
         assert card["outputs"] == {path.name: sha256(path) for path in (out, *files)}
         assert card["inputs"] == {os.path.relpath(path, out.parent): sha256(path) for path in inputs}
         rows = []

@@ -6,34 +6,36 @@ import time
 import pytest
 import torch
 
+from drl.config.sampling import GridSettings
 from drl.data.store import ImageStore
 from drl.diffusion.samplers.noise import ImageNoise
 from drl.diffusion.samplers.ode import solve_ode
 from drl.diffusion.sde import perturb
 from drl.errors import UserError
-from drl.evaluation.code_swap import code_swap, first_of_classes
+from drl.evaluation.code_swap import first_of_classes, run
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.sampling import grid_of, image_seed, to_bytes
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
+from tests.evaluation.jobs import job_of
 
 SEED, T, N, TOLERANCE = 3, 0.5, 3, 1e-3
 # All that the solver needs of the grid.
-SAMPLER = {"steps": 6, "epsilon": None}
+SAMPLER = GridSettings(steps=6)
 CPU = place("cpu", "fp32", "off", 1)
 
 
 def settings(**changes):
     protocol = {"t": T, "classes": N, "tolerance": TOLERANCE}
-    return {"method": "drl", "sampler": SAMPLER, "code_swap": protocol | changes}
+    return {"method": "drl", "sampler": SAMPLER.slice(), "code_swap": protocol | changes}
 
 
 @pytest.fixture
-def done(model_file, stripes, where, tmp_path):
+def done(model_file, stripes, tmp_path):
     out = tmp_path / "swap.csv"
-    code_swap(model_file(), stripes, out, settings(), "code", where)
+    run(job_of("code_swap", settings(), out, model=model_file(), images=stripes))
     return out
 
 
@@ -92,23 +94,23 @@ def test_errors_are_those_of_the_pictures_cells(done, layout, whole, model_file,
     assert [row["metric"] for row in rows] == [*mean, "evaluations"]
 
 
-def test_evaluations_are_calls_of_the_score(model_file, stripes, where, tmp_path, monkeypatch, by_hand):
+def test_evaluations_are_calls_of_the_score(model_file, stripes, tmp_path, monkeypatch, by_hand):
     calls, kind = [], type(by_hand[1])
     score = kind.score
     monkeypatch.setattr(kind, "score", lambda self, x, t, z: calls.append(len(x)) or score(self, x, t, z))
-    code_swap(model_file(), stripes, tmp_path / "swap.csv", settings(), "code", where)
+    run(job_of("code_swap", settings(), tmp_path / "swap.csv", model=model_file(), images=stripes))
     last = (tmp_path / "swap.csv").read_text().splitlines()[-1]
     assert last.endswith(f",{T},,,evaluations,{len(calls)},1")
     assert set(calls) == {N * N}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_score_that_is_not_finite_is_one_line(model_file, stripes, where, tmp_path, monkeypatch, by_hand, value):
+def test_a_score_that_is_not_finite_is_one_line(model_file, stripes, tmp_path, monkeypatch, by_hand, value):
     monkeypatch.setattr(type(by_hand[1]), "score", lambda self, x, t, z: torch.full_like(x, value))
     begun = time.monotonic()
     message = f"code-swap drl on stripes, seed 3: the score is not finite at t = {T}; train the model longer"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
-        code_swap(model_file(), stripes, tmp_path / "swap.csv", settings(), "code", where)
+        run(job_of("code_swap", settings(), tmp_path / "swap.csv", model=model_file(), images=stripes))
     assert time.monotonic() - begun < 10, "the solver would go on for ever"
     assert not list(tmp_path.iterdir())
 
@@ -122,7 +124,7 @@ def test_first_of_classes_looks_at_candidates_alone():
         first_of_classes(labels, torch.tensor([3, 4]), 3)
 
 
-def test_more_classes_than_the_dataset_has_are_refused(model_file, stripes, where, tmp_path):
+def test_more_classes_than_the_dataset_has_are_refused(model_file, stripes, tmp_path):
     with pytest.raises(UserError, match="code-swap drl on stripes, seed 3: no test image is of class 3; set studies"):
-        code_swap(model_file(), stripes, tmp_path / "swap.csv", settings(classes=4), "code", where)
+        run(job_of("code_swap", settings(classes=4), tmp_path / "swap.csv", model=model_file(), images=stripes))
     assert not list(tmp_path.iterdir())

@@ -8,10 +8,12 @@ from sklearn.metrics import silhouette_score
 
 from drl.data.store import ImageStore
 from drl.errors import UserError
-from drl.evaluation.code_view import code_view, some_of, two_dimensions
+from drl.evaluation.code_view import run as run_job
+from drl.evaluation.code_view import some_of, two_dimensions
 from drl.models.model_file import load_model
 from drl.records.metrics import write_metrics
 from tests.evaluation.conftest import SEED
+from tests.evaluation.jobs import job_of
 
 TIMES = [0.0, 0.4, 1.0]
 
@@ -31,7 +33,7 @@ def settings(images=100):
 
 
 def run(model, stripes, probes, out, **changes):
-    code_view(model, stripes, probes, out, settings(**changes), "code", "cpu", "fp32", 1)
+    run_job(job_of("code_view", settings(**changes), out, model=model, images=stripes, probes=probes))
 
 
 def test_numbers_and_components_are_those_of_the_codes(model_file, stripes, probes, tmp_path, whole):

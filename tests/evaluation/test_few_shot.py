@@ -1,6 +1,7 @@
 """Support vector machines on a few labelled codes (Figure 8)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,20 +12,21 @@ from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation import few_shot as module
 from drl.evaluation.codes import CodeTable, extract_codes
-from drl.evaluation.few_shot import few_shot
 from drl.evaluation.measurement import Measurement
 from drl.jobs.device import place
-from drl.models.model_file import load_model, save_model
+from drl.models.model_file import About, load_model, save_model
 from drl.records.metrics import read_metrics
 from tests import tiny
+from tests.evaluation.jobs import ALONE, job_of
 
 TIMES, LABELS, SPLIT = [0.0, 0.5, 1.0], [6, 21], 12
 
 
-def run(model, images, out, threads=1, label_list=None, expected=None, **changes):
+def run(model, images, out, threads=1, label_list=None, about=None, **changes):
     section = {"t": TIMES, "labels": LABELS, "split": SPLIT, "validation": False} | changes
-    settings = {"few_shot": section, "label_list": label_list, "label_list_sha256": None, "method": "vdrl"}
-    few_shot(model, images, out, settings, "code", "cpu", "fp32", threads, expected)
+    settings = {"few_shot": section, "label_list": label_list, "method": "vdrl"}
+    resources = replace(ALONE, threads=threads)
+    module.run(job_of("few_shot", settings, out, about, resources=resources, model=model, images=images))
     return read_metrics(out)
 
 
@@ -130,7 +132,7 @@ def test_label_lists_are_read(model, stripes, tmp_path, reference):
 def timeless(tmp_path):
     """A model whose encoder does not see t."""
     encoder = {"kind": "unet", "nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "attention_resolutions": []}
-    about = {"scale": "test", "dataset": "stripes", "recipe": "drl_8d", "seed": 0}
+    about = About("test", "stripes", "drl_8d", 0)
     save_model(tmp_path / "model.safetensors", tiny.method("drl", encoder=encoder | {"code_size": 8}), {}, about)
     return tmp_path / "model.safetensors"
 
@@ -144,15 +146,15 @@ def test_an_encoder_without_time_is_read_once(timeless, stripes, tmp_path, monke
 
     monkeypatch.setattr(module, "read_codes", spy)
     rows = run(timeless, stripes, tmp_path / "few.csv")
-    assert read == [TIMES[:1]]
+    assert read == [(TIMES[0],)]
     assert [(row["labels"], row["t"]) for row in rows] == [(str(n), str(t)) for n in LABELS for t in TIMES]
     last_t = run(timeless, stripes, tmp_path / "last.csv", t=TIMES[-1:])
     for row in rows:
         assert [row["value"]] == [other["value"] for other in last_t if other["labels"] == row["labels"]]
     # DAE's input depends on t even where its encoder does not.
-    monkeypatch.setattr(Measurement, "noise_seed", lambda self, protocol: 1)
+    monkeypatch.setattr(Measurement, "noise_seed", lambda self, dae_input: 1)
     run(timeless, stripes, tmp_path / "few.csv")
-    assert read[-1] == TIMES
+    assert read[-1] == tuple(TIMES)
 
 
 def test_only_images_that_are_used_are_encoded(model, stripes, tmp_path, monkeypatch):
@@ -180,4 +182,6 @@ def test_bad_input_is_one_line(model, stripes, other_stripes, tmp_path):
     line = refusal(lopsided, validation=True, labels=[3])
     assert line.startswith("few-shot vdrl on stripes, seed 3: dataset 'stripes' has no validation images")
     assert "a subset of 31 images was asked for" in refusal(stripes, labels=[31])
-    assert "is of recipe 'vdrl', not 'drl'" in refusal(stripes, expected={"recipe": "drl"})
+    assert "is of recipe 'vdrl', not 'drl'" in refusal(
+        stripes, about={"dataset": "stripes", "recipe": "drl", "seed": 3}
+    )

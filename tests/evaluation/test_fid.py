@@ -15,21 +15,21 @@ from drl.config.sampling import SamplerSettings
 from drl.data.store import ImageStore, content_sha256
 from drl.errors import UserError
 from drl.evaluation import fid as module
+from drl.evaluation import later_start
 from drl.evaluation.features import Extractor, supervised_extractor
-from drl.evaluation.fid import fid
 from drl.evaluation.frechet import Statistics, frechet_distance
-from drl.evaluation.later_start import later_start
 from drl.evaluation.sample_sets import sample_name
-from drl.evaluation.where import Where
 from drl.files import sha256
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from drl.records.metrics import read_metrics
 from drl.records.run_card import read_card
 from tests import tiny
+from tests.evaluation.jobs import ALONE, job_of
 
 IMAGES, T_INIT, PRIORS, REPEATS = 9, [0.5, 1.0], ["gaussian", "uniform_gaussian"], 2
-SAMPLER = SamplerSettings(steps=6).slice()
+SAMPLER = SamplerSettings(steps=6)
+ABOUT = {"scale": "test", "dataset": "stripes", "recipe": "unconditional", "seed": 3}
 CELLS = {"t_init": T_INIT, "priors": PRIORS, "repeats": REPEATS}
 ENCODER = {"kind": "unet", "code_size": 4, "nf": 4, "channel_multipliers": [1, 1], "blocks": 1}
 CPU = place("cpu", "fp32", "off", 1)
@@ -47,15 +47,9 @@ def drawn(model_file, stripes, tmp_path_factory):
     """What drl later-start writes of an unconditional model."""
     folder = tmp_path_factory.mktemp("drawn")
     chosen = CELLS | {"uniform": "per_pixel", "images": IMAGES}
-    chosen = {"method": "unconditional", "sampler": SAMPLER, "later_start": chosen}
-    later_start(
-        model_file("unconditional"),
-        stripes,
-        folder / "seed3.csv",
-        chosen,
-        "code",
-        Where(folder / "states", "cpu", "fp32", "off", 1),
-    )
+    chosen = {"method": "unconditional", "sampler": SAMPLER.slice(), "later_start": chosen}
+    files = {"model": model_file("unconditional"), "images": stripes}
+    later_start.run(job_of("later_start", chosen, folder / "seed3.csv", **files))
     return folder / "seed3.safetensors"
 
 
@@ -96,14 +90,19 @@ def changed_images(images, out, part):
     return out
 
 
-def protocol(samples, images, extractor, where, out):
-    fid(samples, images, out, settings(), "code", where, extractor)
+def fid(samples, images, extractor, out, chosen=None, about=ABOUT, resources=ALONE):
+    files = {"samples": samples, "images": images, "extractor": () if extractor is None else extractor}
+    module.run(job_of("fid", chosen or settings(), out, about, resources=resources, **files))
+
+
+def protocol(samples, images, extractor, out):
+    fid(samples, images, extractor, out)
     return read_card(out.with_suffix(".csv.json"))["protocol"]
 
 
-def test_every_cell_is_the_distance_of_its_features(samples, extractor, stripes, where, tmp_path, whole):
+def test_every_cell_is_the_distance_of_its_features(samples, extractor, stripes, tmp_path, whole):
     out = tmp_path / "fid.csv"
-    fid(samples, stripes, out, settings(), "code", where, extractor)
+    fid(samples, stripes, extractor, out)
     inputs = [samples, samples.with_suffix(".csv"), stripes, extractor]
     rows = whole(out, "fid", "unconditional", [], inputs, settings())
     method, store, images = load_model(extractor), ImageStore.open(stripes), load_file(samples)
@@ -125,16 +124,16 @@ def test_every_cell_is_the_distance_of_its_features(samples, extractor, stripes,
     assert len({row["value"] for row in found}) == len(cells)
 
 
-def test_what_each_start_saves_stands_beside_the_distances(samples, extractor, stripes, where, tmp_path):
-    fid(samples, stripes, tmp_path / "fid.csv", settings(), "code", where, extractor)
+def test_what_each_start_saves_stands_beside_the_distances(samples, extractor, stripes, tmp_path):
+    fid(samples, stripes, extractor, tmp_path / "fid.csv")
     found = [row for row in read_metrics(tmp_path / "fid.csv") if row["metric"] != "fid"]
     known = [row for row in read_metrics(samples.with_suffix(".csv")) if row["metric"] in ("sigma", "steps_saved")]
     assert found == [{**row, "study": "fid"} for row in known]
     assert len(found) == 2 * len(T_INIT)
 
 
-def test_the_protocol_tells_all_that_the_score_depends_on(samples, extractor, stripes, where, tmp_path):
-    found = protocol(samples, stripes, extractor, where, tmp_path / "fid.csv")
+def test_the_protocol_tells_all_that_the_score_depends_on(samples, extractor, stripes, tmp_path):
+    found = protocol(samples, stripes, extractor, tmp_path / "fid.csv")
     store, method = ImageStore.open(stripes), load_model(extractor)
     pixels = store.images[store.train]
     assert found == {
@@ -151,26 +150,26 @@ def test_the_protocol_tells_all_that_the_score_depends_on(samples, extractor, st
     }
 
 
-def test_hashes_follow_training_images_and_extractor(samples, extractor, stripes, model_file, where, tmp_path):
+def test_hashes_follow_training_images_and_extractor(samples, extractor, stripes, model_file, tmp_path):
     reference, network = "reference_statistics_sha256", "extractor_sha256"
-    plain = protocol(samples, stripes, extractor, where, tmp_path / "plain.csv")
+    plain = protocol(samples, stripes, extractor, tmp_path / "plain.csv")
     for part in ("train", "test"):
         images = changed_images(stripes, tmp_path / part / "images.safetensors", part)
-        found = protocol(samples, images, extractor, where, tmp_path / f"{part}.csv")
+        found = protocol(samples, images, extractor, tmp_path / f"{part}.csv")
         assert (found[reference] == plain[reference]) == (part == "test")
         assert found[network] == plain[network]
-    other = protocol(samples, stripes, model_file("supervised", seed=4, encoder=ENCODER), where, tmp_path / "other.csv")
+    other = protocol(samples, stripes, model_file("supervised", seed=4, encoder=ENCODER), tmp_path / "other.csv")
     assert other[reference] != plain[reference]
     assert other[network] != plain[network]
 
 
-def test_equal_inputs_give_equal_bytes(samples, extractor, stripes, where, tmp_path):
+def test_equal_inputs_give_equal_bytes(samples, extractor, stripes, tmp_path):
     for name in ("a.csv", "b.csv"):
-        fid(samples, stripes, tmp_path / name, settings(), "code", where, extractor)
+        fid(samples, stripes, extractor, tmp_path / name)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
-def test_inception_is_asked_for_its_weights_and_named(samples, stripes, where, tmp_path, monkeypatch):
+def test_inception_is_asked_for_its_weights_and_named(samples, stripes, tmp_path, monkeypatch):
     asked = []
 
     def extractor(weights, device):
@@ -179,15 +178,8 @@ def test_inception_is_asked_for_its_weights_and_named(samples, stripes, where, t
 
     monkeypatch.setattr(module, "inception_extractor", extractor)
     for name, weights in (("a.csv", None), ("b.csv", str(tmp_path / "weights.pth"))):
-        fid(
-            samples,
-            stripes,
-            tmp_path / name,
-            settings("inception"),
-            "code",
-            replace(where, inception_weights=weights),
-            None,
-        )
+        resources = replace(ALONE, inception_weights=weights)
+        fid(samples, stripes, None, tmp_path / name, settings("inception"), resources=resources)
     assert asked == [None, tmp_path / "weights.pth"]
     found = read_card(tmp_path / "a.csv.json")["protocol"]
     assert (found["extractor"], found["resize"], found["extractor_sha256"]) == ("inception", "some way", "0123")
@@ -198,37 +190,28 @@ def test_inception_is_asked_for_its_weights_and_named(samples, stripes, where, t
     assert float(last["value"]) == pytest.approx(frechet_distance(Statistics.of(pixels), reference))
 
 
-def refused(samples, images, extractor, where, message, chosen=None, expected=None):
+def refused(samples, images, extractor, message, chosen=None, about=ABOUT, resources=ALONE):
     out = samples.parent / "fid.csv"
     with pytest.raises(UserError, match=re.escape(message)) as caught:
-        fid(samples, images, out, chosen or settings(), "code", where, extractor, expected)
+        fid(samples, images, extractor, out, chosen, about, resources)
     assert "\n" not in str(caught.value)
     assert not out.exists()
 
 
-EXPECTED = {"dataset": "stripes", "recipe": "unconditional", "seed": 3}
-
-
-def test_samples_are_those_expected(samples, extractor, stripes, where, tmp_path):
-    for name, expected in (("a.csv", None), ("b.csv", EXPECTED)):
-        fid(samples, stripes, tmp_path / name, settings(), "code", where, extractor, expected)
-    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-
-
 @pytest.mark.parametrize(("key", "found", "value"), [("recipe", "'unconditional'", "song"), ("seed", "3", 4)])
-def test_samples_of_another_recipe_or_seed_are_refused(samples, extractor, stripes, where, key, found, value):
+def test_samples_of_another_recipe_or_seed_are_refused(samples, extractor, stripes, key, found, value):
     message = f"{samples} holds samples of {key} {found}, not {value!r}; give the right ones"
-    refused(samples, stripes, extractor, where, message, expected=EXPECTED | {key: value})
+    refused(samples, stripes, extractor, message, about=ABOUT | {key: value})
 
 
-def test_samples_and_images_of_another_dataset_than_expected_are_refused(samples, extractor, stripes, where):
+def test_samples_and_images_of_another_dataset_than_expected_are_refused(samples, extractor, stripes):
     """They fit each other, but the numbers would stand in another dataset's file."""
     message = f"{samples} holds samples of dataset 'stripes', not 'other'; give the right ones"
-    refused(samples, stripes, extractor, where, message, expected=EXPECTED | {"dataset": "other"})
+    refused(samples, stripes, extractor, message, about=ABOUT | {"dataset": "other"})
 
 
 @pytest.mark.parametrize("change", ["pixel", "cut", "other", "not in the card"])
-def test_samples_that_were_changed_are_refused(samples, extractor, stripes, where, change):
+def test_samples_that_were_changed_are_refused(samples, extractor, stripes, change):
     tensors, whole, card = load_file(samples), samples.read_bytes(), samples.with_suffix(".csv.json")
     if change == "pixel":
         tensors[sample_name(0, "gaussian", 0.5)][0, 0, 0, 0] ^= 1
@@ -243,13 +226,13 @@ def test_samples_that_were_changed_are_refused(samples, extractor, stripes, wher
     message = f"{samples}: is not as it was made, {card.name} says; remove it and run the same command again"
     if change == "not in the card":
         message = f"{samples}: is not among what its card names; run drl later-start again"
-    refused(samples, stripes, extractor, where, message)
+    refused(samples, stripes, extractor, message)
 
 
-def test_features_are_of_fp32_whatever_the_device_likes_best(samples, extractor, stripes, where, tmp_path):
+def test_features_are_of_fp32_whatever_the_device_likes_best(samples, extractor, stripes, tmp_path):
     for precision in ("fp32", "bf16"):
         out = tmp_path / f"{precision}.csv"
-        fid(samples, stripes, out, settings(), "code", replace(where, precision=precision), extractor)
+        fid(samples, stripes, extractor, out, resources=replace(ALONE, precision=precision))
         card = read_card(out.with_suffix(".csv.json"))
         assert (card["precision"], card["protocol"]["precision"]) == ("fp32", "fp32")
     assert (tmp_path / "fp32.csv").read_bytes() == (tmp_path / "bf16.csv").read_bytes()
@@ -261,64 +244,65 @@ def test_features_are_of_fp32_whatever_the_device_likes_best(samples, extractor,
     assert not torch.equal(rounded, exact), "precision must matter, or this shows nothing"
 
 
-def test_samples_of_another_dataset_are_refused(samples, extractor, stripes, where):
+def test_samples_of_another_dataset_are_refused(samples, extractor, stripes):
     card = samples.with_suffix(".csv.json")
     card.write_text(card.read_text().replace('"dataset": "stripes"', '"dataset": "other"'))
     message = f"{samples} holds samples of a model of dataset 'other', but the reference is 'stripes'; give the images"
-    refused(samples, stripes, extractor, where, message)
+    refused(samples, stripes, extractor, message, about=ABOUT | {"dataset": "other"})
 
 
-def test_samples_of_another_resolution_are_refused(samples, extractor, stripes, where):
+def test_samples_of_another_resolution_are_refused(samples, extractor, stripes):
     put(samples, {name: images[..., :6, :6].contiguous() for name, images in load_file(samples).items()})
     message = f"{samples}: samples are (1, 6, 6), reference images (1, 8, 8); give images of the model's own resolution"
-    refused(samples, stripes, extractor, where, message)
+    refused(samples, stripes, extractor, message)
 
 
-def test_too_few_images_for_the_features_are_refused(samples, extractor, model_file, stripes, where):
+def test_too_few_images_for_the_features_are_refused(samples, extractor, model_file, stripes):
     wide = model_file("supervised")
-    refused(samples, stripes, wide, where, "FID: 30 images are too few for 64 features, whose covariance they cannot")
+    refused(samples, stripes, wide, "FID: 30 images are too few for 64 features, whose covariance they cannot")
     put(samples, {name: images[:4].contiguous() for name, images in load_file(samples).items()})
     message = "FID: 4 images are too few for 4 features, whose covariance they cannot determine; use more than 4 images"
-    refused(samples, stripes, extractor, where, message, settings(images=4))
+    refused(samples, stripes, extractor, message, settings(images=4))
 
 
-def test_missing_or_damaged_samples_are_named(samples, extractor, stripes, where):
+def test_missing_or_damaged_samples_are_named(samples, extractor, stripes):
     message = f"{samples}: cannot be read ("
-    refused(samples, stripes, extractor, where, message, settings(repeats=3))
-    refused(samples, stripes, extractor, where, message, settings(t_init=[0.6]))
+    refused(samples, stripes, extractor, message, settings(repeats=3))
+    refused(samples, stripes, extractor, message, settings(t_init=[0.6]))
     put(samples, samples.read_bytes()[:-100])
-    refused(samples, stripes, extractor, where, message)
+    refused(samples, stripes, extractor, message)
     samples.unlink()
-    refused(samples, stripes, extractor, where, message)
+    refused(samples, stripes, extractor, message)
     card = samples.with_suffix(".csv.json")
     card.unlink()
-    refused(samples, stripes, extractor, where, f"{card}: cannot be read as a run card; make its output again")
+    refused(samples, stripes, extractor, f"{card}: cannot be read as a run card; make its output again")
 
 
-def test_a_card_of_another_study_is_named(samples, extractor, stripes, where):
+def test_a_card_of_another_study_is_named(samples, extractor, stripes):
     card = samples.with_suffix(".csv.json")
     card.write_text('{"command": "figure", "outputs": {}}')
-    refused(samples, stripes, extractor, where, str(card))
+    refused(samples, stripes, extractor, str(card))
 
 
-def test_the_protocols_number_of_images_is_the_number_of_samples(samples, extractor, stripes, where):
-    refused(samples, stripes, extractor, where, str(samples), settings(images=IMAGES + 1))
+def test_the_protocols_number_of_images_is_the_number_of_samples(samples, extractor, stripes):
+    refused(samples, stripes, extractor, str(samples), settings(images=IMAGES + 1))
 
 
-def test_a_supervised_extractor_needs_a_supervised_model(samples, model_file, stripes, where):
-    refused(samples, stripes, None, where, "fid: extractor supervised needs a model; give --extractor")
+def test_a_supervised_extractor_needs_a_supervised_model(samples, model_file, stripes):
+    refused(samples, stripes, None, "needs one file as extractor, and has 0")
     other = model_file("unconditional")
-    refused(samples, stripes, other, where, f"{other}: is not a supervised model; pretrain the recipe `supervised`")
+    refused(samples, stripes, other, f"{other}: is not a supervised model; pretrain the recipe `supervised`")
     gone = samples.parent / "gone.safetensors"
-    refused(samples, stripes, gone, where, f"{gone}: there is no such model; run drl pretrain first")
+    refused(samples, stripes, gone, f"{gone}: there is no such model; run drl pretrain first")
 
 
-def test_an_extractor_of_another_dataset_is_refused(samples, model_file, stripes, where):
+def test_an_extractor_of_another_dataset_is_refused(samples, model_file, stripes):
     other = model_file("supervised", dataset="other", encoder=ENCODER)
-    refused(samples, stripes, other, where, str(other))
+    refused(samples, stripes, other, str(other))
 
 
-def test_missing_inception_weights_are_named(samples, stripes, where, tmp_path):
+def test_missing_inception_weights_are_named(samples, stripes, tmp_path):
     gone = str(tmp_path / "none.pth")
     message = f"{gone}: there are no Inception weights; set run.inception_weights to their file, or unset it"
-    refused(samples, stripes, None, replace(where, inception_weights=gone), message, settings("inception"))
+    weights = replace(ALONE, inception_weights=gone)
+    refused(samples, stripes, None, message, settings("inception"), resources=weights)

@@ -12,19 +12,17 @@ from safetensors.torch import load_file, save_file
 from drl.config.sampling import SamplerSettings
 from drl.data.store import content_sha256
 from drl.errors import Unfinished, UserError
-from drl.evaluation import later_start as later_start_module
-from drl.evaluation import sampling
-from drl.evaluation.code_swap import code_swap
-from drl.evaluation.latent_grid import latent_grid
-from drl.evaluation.later_start import later_start
-from drl.evaluation.one_code import one_code
+from drl.evaluation import code_swap, latent_grid, later_start, one_code, sampling
+from drl.models.model_file import header
 from drl.records.code_digest import ENTRY_POINTS
+from tests.evaluation.jobs import ALONE, job_of
 
 SEED, BATCH = 3, 4
+SHORT = replace(ALONE, wall_clock_minutes=0)
 SAMPLER = SamplerSettings(steps=6).slice()
 ENCODER = {"kind": "unet", "code_size": 2, "nf": 4, "channel_multipliers": [1, 1], "blocks": 1}
 CELLS = {"t_init": [0.5, 1.0], "priors": ["gaussian"], "uniform": "per_pixel", "images": 5, "repeats": 1}
-# Study -> its function, its settings and the suffixes of its files. All but code_swap draw 9 or 10 samples: 3 batches.
+# Study -> its module, its settings and the suffixes of its files. All but code_swap draw 9 or 10 samples: 3 batches.
 STUDIES = {
     "latent_grid": (latent_grid, {"t": 0.4, "cells": 3, "extent": 1.5}, [".png", ".codes.csv"]),
     "one_code": (one_code, {"t": 0.4, "columns": 3}, [".png"]),
@@ -35,16 +33,25 @@ IN_BATCHES = [study for study in STUDIES if study != "code_swap"]
 
 
 @pytest.fixture
-def job(model_file, stripes, where, tmp_path):
+def states(tmp_path):
+    return tmp_path / "states"
+
+
+@pytest.fixture
+def job(model_file, stripes, states, tmp_path):
     """Runs a study; returns the bytes of its files."""
 
-    def run(study, name="job", model=None, images=None, expected=None, code="code", where=where, sampler=SAMPLER):
-        function, protocol, suffixes = STUDIES[study]
+    def run(study, name="job", model=None, images=None, changes=(), sampler=SAMPLER, resources=ALONE, **more):
+        module, protocol, suffixes = STUDIES[study]
         kind = "unconditional" if study == "later_start" else "drl"
         model = model or model_file(kind, **({"encoder": ENCODER} if kind == "drl" else {}))
         out = tmp_path / name / "out.csv"
+        if study == "code_swap":
+            sampler = {key: sampler[key] for key in ("steps", "epsilon")}
         settings = {"method": kind, "sampler": sampler, study: protocol}
-        function(model, images or stripes, out, settings, code, where, expected)
+        files = {"model": model, "images": images or stripes}
+        about = vars(header(model).about) | dict(changes)
+        module.run(job_of(study, settings, out, about, **{"states": states, "resources": resources} | more, **files))
         return {suffix: out.with_suffix(suffix).read_bytes() for suffix in (".csv", *suffixes)}
 
     return run
@@ -65,15 +72,15 @@ def batches(monkeypatch):
 
 
 @pytest.fixture
-def interrupted(job, where, batches):
+def interrupted(job, states, batches):
     """Runs a study until its time is over, after one batch; returns the saved batches."""
 
     def run(study, **changes):
         with pytest.raises(Unfinished, match="stopped at batch 1 of 3; run the same command to go on"):
-            job(study, where=replace(where, wall_clock_minutes=0), **changes)
+            job(study, resources=SHORT, **changes)
         assert len(batches) == 1
         batches.clear()
-        return sorted(where.states.glob("*/*"))
+        return sorted(states.glob("*/*"))
 
     return run
 
@@ -85,11 +92,9 @@ def test_equal_inputs_give_equal_bytes(job, study):
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_another_model_than_expected_is_refused(job, study):
-    asked = {"dataset": "stripes", "recipe": "unconditional" if study == "later_start" else "drl", "seed": SEED}
-    job(study, expected=asked)
     for changes, message in (({"recipe": "vdrl"}, "of recipe '.*', not 'vdrl'"), ({"seed": 4}, "of seed 3, not 4")):
         with pytest.raises(UserError, match=f"model.safetensors is {message}; give the right model, or pretrain it"):
-            job(study, "refused", expected=asked | changes)
+            job(study, "refused", changes=changes)
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -105,29 +110,28 @@ def test_images_of_another_dataset_or_size_are_refused(job, model_file, stripes,
 
 
 def test_every_study_that_draws_samples_is_tested_here():
-    functions = {function.__module__ for function, *_ in STUDIES.values()}
-    assert functions == {ENTRY_POINTS[study] for study in STUDIES}
+    modules = {module.__name__ for module, *_ in STUDIES.values()}
+    assert modules == {ENTRY_POINTS[study] for study in STUDIES}
 
 
 @pytest.mark.parametrize("study", IN_BATCHES)
-def test_a_job_goes_on_after_each_budget(job, where, batches, study):
+def test_a_job_goes_on_after_each_budget(job, states, batches, study):
     whole, order = job(study, "whole"), list(batches)
     assert len(order) == 3
     batches.clear()
-    short = replace(where, wall_clock_minutes=0)
     for number in (1, 2):
         with pytest.raises(Unfinished, match=f"stopped at batch {number} of 3; run the same command to go on"):
-            job(study, where=short)
+            job(study, resources=SHORT)
         assert batches == order[:number]
-        assert len(list(where.states.glob("*/batch*.safetensors"))) == number
+        assert len(list(states.glob("*/batch*.safetensors"))) == number
     # The last batch is the end, however little time there is.
-    assert job(study, where=short) == whole
+    assert job(study, resources=SHORT) == whole
     assert batches == order
-    assert os.listdir(where.states) == []
+    assert os.listdir(states) == []
 
 
 @pytest.mark.parametrize("study", IN_BATCHES)
-def test_a_job_that_was_killed_within_a_batch_goes_on(job, where, batches, monkeypatch, study):
+def test_a_job_that_was_killed_within_a_batch_goes_on(job, states, batches, monkeypatch, study):
     whole, order = job(study, "whole"), list(batches)
     batches.clear()
     draw = sampling._draw_batch
@@ -143,7 +147,7 @@ def test_a_job_that_was_killed_within_a_batch_goes_on(job, where, batches, monke
             job(study)
     assert job(study) == whole
     assert batches == order
-    assert os.listdir(where.states) == []
+    assert os.listdir(states) == []
 
 
 def test_samples_are_kept_until_they_are_written(job, batches, monkeypatch):
@@ -155,7 +159,7 @@ def test_samples_are_kept_until_they_are_written(job, batches, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(later_start_module, "save_file", full)
+        patch.setattr(later_start, "save_file", full)
         with pytest.raises(UserError, match="the disk is full; make room and run the same command again"):
             job("later_start")
     assert job("later_start") == whole
@@ -163,7 +167,7 @@ def test_samples_are_kept_until_they_are_written(job, batches, monkeypatch):
 
 
 @pytest.mark.parametrize("change", ["cut", "flipped"])
-def test_a_damaged_batch_is_put_aside_and_drawn_again(interrupted, job, batches, where, capsys, change):
+def test_a_damaged_batch_is_put_aside_and_drawn_again(interrupted, job, batches, states, capsys, change):
     whole, order = job("one_code", "whole"), list(batches)
     batches.clear()
     [state] = interrupted("one_code")
@@ -175,14 +179,14 @@ def test_a_damaged_batch_is_put_aside_and_drawn_again(interrupted, job, batches,
     assert job("one_code") == whole
     assert batches == order
     assert f"drl: {state}: the saved state is damaged (" in capsys.readouterr().err
-    assert os.listdir(where.states) == []
+    assert os.listdir(states) == []
 
 
-def test_a_state_of_other_threads_is_refused(interrupted, job, where):
+def test_a_state_of_other_threads_is_refused(interrupted, job, states):
     [state] = interrupted("one_code")
     message = f"{state}: the state was saved with threads 1 but this run has 2; run it as before, or remove"
     with pytest.raises(UserError, match=re.escape(message)):
-        job("one_code", where=replace(where, threads=2))
+        job("one_code", resources=replace(ALONE, threads=2))
 
 
 def other_first_test_image(images, out):
@@ -200,15 +204,15 @@ def other_first_test_image(images, out):
 
 
 @pytest.mark.parametrize("change", ["settings", "code", "model", "images"])
-def test_a_state_of_another_job_is_not_used(interrupted, job, batches, where, model_file, stripes, tmp_path, change):
+def test_a_state_of_another_job_is_not_used(interrupted, job, batches, states, model_file, stripes, tmp_path, change):
     changes = {
         "settings": lambda: {"sampler": SAMPLER | {"snr": 0.1}},
         "code": lambda: {"code": "other"},
         "model": lambda: {"model": model_file("drl", encoder=ENCODER | {"nf": 8})},
         "images": lambda: {"images": other_first_test_image(stripes, tmp_path / "other" / "images.safetensors")},
     }[change]()
-    whole, order = job("one_code", "whole", **changes, where=replace(where, states=tmp_path / "elsewhere")), batches[:]
-    plain = job("one_code", "plain", where=replace(where, states=tmp_path / "elsewhere"))
+    whole, order = job("one_code", "whole", **changes, states=tmp_path / "elsewhere"), batches[:]
+    plain = job("one_code", "plain", states=tmp_path / "elsewhere")
     assert change == "code" or whole[".png"] != plain[".png"], "it must matter, or this shows nothing"
     batches.clear()
     [state] = interrupted("one_code")
@@ -217,7 +221,7 @@ def test_a_state_of_another_job_is_not_used(interrupted, job, batches, where, mo
     assert state.exists()
 
 
-def test_a_job_of_one_batch_and_few_steps_saves_nothing_and_is_never_stopped(job, where):
+def test_a_job_of_one_batch_and_few_steps_saves_nothing_and_is_never_stopped(job, states):
     """States are of every 16th step; drl.evaluation.test_saved_samples has longer jobs."""
-    assert job("one_code", where=replace(where, wall_clock_minutes=0)) == job("one_code", "again")
-    assert not where.states.exists()
+    assert job("one_code", resources=SHORT) == job("one_code", "again")
+    assert not states.exists()

@@ -11,22 +11,23 @@ from drl.config.sampling import SamplerSettings
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
-from drl.evaluation.latent_grid import latent_grid, square
+from drl.evaluation.latent_grid import run, square
 from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
+from tests.evaluation.jobs import job_of
 
 SEED, CELLS = 3, 3
-SAMPLER = SamplerSettings(steps=6).slice()
+SAMPLER = SamplerSettings(steps=6)
 ENCODER = {"kind": "unet", "code_size": 2, "nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "time": True}
 CPU = place("cpu", "fp32", "off", 1)
 
 
 def settings(kind="drl", **changes):
     protocol = {"t": 0.4, "cells": CELLS, "extent": 1.5}
-    return {"method": kind, "sampler": SAMPLER, "latent_grid": protocol | changes}
+    return {"method": kind, "sampler": SAMPLER.slice(), "latent_grid": protocol | changes}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +36,9 @@ def model(model_file):
 
 
 @pytest.fixture
-def done(model, stripes, where, tmp_path):
+def done(model, stripes, tmp_path):
     out = tmp_path / "grid.csv"
-    latent_grid(model, stripes, out, settings(), "code", where)
+    run(job_of("latent_grid", settings(), out, model=model, images=stripes))
     return out
 
 
@@ -89,12 +90,12 @@ def test_each_cell_is_the_sample_of_its_code(done, model):
         assert (other.int() - cells[k].int()).abs().max() > 1, "the code must matter, or this shows nothing"
 
 
-def test_codes_of_another_size_are_refused(model_file, stripes, where, tmp_path):
+def test_codes_of_another_size_are_refused(model_file, stripes, tmp_path):
     for encoder, size in ((ENCODER | {"code_size": 3}, 3), (None, 64)):
         model = model_file("drl", **({"encoder": encoder} if encoder else {}))
         message = f"a scatter needs 2-d codes, but the model's have {size} entries; give a 2-d recipe"
         with pytest.raises(UserError, match=re.escape(message)):
-            latent_grid(model, stripes, tmp_path / "grid.csv", settings(), "code", where)
+            run(job_of("latent_grid", settings(), tmp_path / "grid.csv", model=model, images=stripes))
     assert not list(tmp_path.iterdir())
 
 
@@ -105,6 +106,6 @@ def test_codes_of_another_size_are_refused(model_file, stripes, where, tmp_path)
         ("unconditional", "an unconditional model has no codes; give a model with an encoder"),
     ],
 )
-def test_models_without_codes_or_samples_are_refused(model_file, stripes, where, tmp_path, kind, message):
+def test_models_without_codes_or_samples_are_refused(model_file, stripes, tmp_path, kind, message):
     with pytest.raises(UserError, match=re.escape(message)):
-        latent_grid(model_file(kind), stripes, tmp_path / "grid.csv", settings(kind), "code", where)
+        run(job_of("latent_grid", settings(kind), tmp_path / "grid.csv", model=model_file(kind), images=stripes))

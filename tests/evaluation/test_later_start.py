@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 from itertools import product
 
 import pytest
@@ -11,28 +10,30 @@ from safetensors.torch import load_file
 
 from drl.config.sampling import SamplerSettings
 from drl.errors import UserError
-from drl.evaluation.later_start import later_start, samples_file
+from drl.evaluation.later_start import run, samples_file
 from drl.evaluation.sample_sets import sample_name
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
+from tests.evaluation.jobs import job_of
 
 SEED, STEPS, IMAGES, REPEATS = 3, 6, 5, 2
-SAMPLER = SamplerSettings(steps=STEPS).slice()
+SAMPLER = SamplerSettings(steps=STEPS)
 T_INIT, PRIORS = [0.5, 0.7, 1.0], ["gaussian", "uniform_gaussian"]
 PROTOCOL = {"t_init": T_INIT, "priors": PRIORS, "uniform": "per_pixel", "images": IMAGES, "repeats": REPEATS}
 CPU = place("cpu", "fp32", "off", 1)
 
 
-def settings(sampler=SAMPLER, **changes):
+def settings(corrector="langevin", **changes):
+    sampler = SAMPLER.slice() | {"corrector": corrector}
     return {"method": "unconditional", "sampler": sampler, "later_start": PROTOCOL | changes}
 
 
 @pytest.fixture
-def done(model_file, stripes, where, tmp_path):
+def done(model_file, stripes, tmp_path):
     out = tmp_path / "later.csv"
-    later_start(model_file("unconditional"), stripes, out, settings(), "code", where)
+    run(job_of("later_start", settings(), out, model=model_file("unconditional"), images=stripes))
     return out
 
 
@@ -67,10 +68,10 @@ def test_numbers_samples_and_card_are_all_that_is_written(done):
 
 
 @pytest.mark.parametrize(("corrector", "calls"), [("langevin", 2), ("none", 1)])
-def test_what_is_saved_in_closed_form(model_file, stripes, where, tmp_path, whole, corrector, calls):
+def test_what_is_saved_in_closed_form(model_file, stripes, tmp_path, whole, corrector, calls):
     out, model = tmp_path / "later.csv", model_file("unconditional")
-    chosen = settings(SAMPLER | {"corrector": corrector}, repeats=1, images=4)
-    later_start(model, stripes, out, chosen, "code", where)
+    chosen = settings(corrector, repeats=1, images=4)
+    run(job_of("later_start", chosen, out, model=model, images=stripes))
     rows = whole(
         out, "later_start", "unconditional", [samples_file(out)], [model, stripes, stripes.parent / "files.csv"], chosen
     )
@@ -86,31 +87,16 @@ def test_what_is_saved_in_closed_form(model_file, stripes, where, tmp_path, whol
     assert [row["value"] for row in rows[1::3]] == pytest.approx([50, 100 / 6, 0])
 
 
-@pytest.mark.parametrize("t_init", [0.0, -0.1, 1.2])
-def test_a_start_outside_the_range_is_refused(model_file, stripes, where, tmp_path, t_init):
-    message = f"later-start unconditional on stripes, seed 3: t_init is {t_init}; it must be above 0 and at most 1"
-    with pytest.raises(UserError, match=re.escape(message)):
-        later_start(
-            model_file("unconditional"),
-            stripes,
-            tmp_path / "later.csv",
-            settings(t_init=[0.5, t_init]),
-            "code",
-            where,
-        )
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_model_with_codes_is_refused(model_file, stripes, where, tmp_path):
+def test_a_model_with_codes_is_refused(model_file, stripes, tmp_path):
     with pytest.raises(UserError, match="later-start drl on stripes, seed 3: the model's codes have 64 entries, but"):
-        later_start(model_file(), stripes, tmp_path / "later.csv", settings(), "code", where)
+        run(job_of("later_start", settings(), tmp_path / "later.csv", model=model_file(), images=stripes))
 
 
-def test_uniform_pixels_can_be_one_a_channel(model_file, stripes, where, tmp_path):
+def test_uniform_pixels_can_be_one_a_channel(model_file, stripes, tmp_path):
     found = []
     for uniform in ("per_pixel", "per_image_channel"):
         out = tmp_path / uniform / "later.csv"
-        later_start(model_file("unconditional"), stripes, out, settings(uniform=uniform), "code", where)
+        run(job_of("later_start", settings(uniform=uniform), out, model=model_file("unconditional"), images=stripes))
         found.append(load_file(samples_file(out)))
     for name in found[0]:
         assert torch.equal(found[0][name], found[1][name]) == (name.split("/")[1] == "gaussian")

@@ -5,20 +5,22 @@ import json
 import pytest
 import torch
 
+from drl.config.jobs import ProbeProtocol
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation import learning_speed as module
 from drl.evaluation import mlp_probe
 from drl.evaluation.codes import extract_codes
-from drl.evaluation.learning_speed import learning_speed
-from drl.evaluation.mlp_probe import ProbeOptions, train_probes
+from drl.evaluation.mlp_probe import train_probes
 from drl.jobs.device import place
 from drl.models.model_file import load_model, load_snapshots
 from drl.records.metrics import read_metrics
 from tests import tiny
+from tests.evaluation.jobs import job_of
 
 STEPS, TIMES, SEEDS = [0, 6, 12], [0.2, 0.8], [0, 1]
 PROTOCOL = {
+    "t": TIMES,
     "label_budgets": [6, 24],
     "seeds": SEEDS,
     "hidden": 16,
@@ -27,6 +29,9 @@ PROTOCOL = {
     "weight_decay": 1e-5,
     "batch_size": 8,
     "epochs": 4,
+    "select": "last",
+    "learning_rates": [],
+    "trajectory": False,
 }
 
 
@@ -44,9 +49,9 @@ def snapshots(model, monkeypatch):
     monkeypatch.setattr(module, "load_snapshots", lambda path, device: ((s, snapshot(model, s)) for s in STEPS))
 
 
-def run(model, images, out, split=None, expected=None, **changes):
-    settings = {"probe": PROTOCOL | changes, "t": TIMES, "method": "vdrl"} | ({"split": split} if split else {})
-    learning_speed(model, images, out, settings, "code", "cpu", "fp32", 1, expected)
+def run(model, images, out, split=None, about=None, **changes):
+    settings = {"probe": PROTOCOL | changes, "method": "vdrl"} | ({"split": split} if split else {})
+    module.run(job_of("learning_speed", settings, out, about, snapshots=model, images=images))
     return read_metrics(out)
 
 
@@ -61,7 +66,7 @@ def test_each_snapshot_is_probed_as_if_alone(model, stripes, tmp_path, split):
         # Test images are measured and nothing is selected, so validation images may be labelled.
         rows = run(model, stripes, tmp_path / "speed.csv", split=split, label_budgets=[6, 30])
         labelled = store.train
-    options = ProbeOptions.from_settings(PROTOCOL, "fp32")
+    protocol = ProbeProtocol.model_validate(PROTOCOL)
     metric = f"{split or 'val'}_accuracy"
     assert len(rows) == len(STEPS) * len(TIMES) * len(SEEDS)
     for step in STEPS:
@@ -69,7 +74,7 @@ def test_each_snapshot_is_probed_as_if_alone(model, stripes, tmp_path, split):
         for t in TIMES:
             train, evaluation = (extract_codes(method, store, part, [t], placement) for part in (labelled, measured))
             evaluations = {"set": (evaluation, store.labels[measured])}
-            result = train_probes(train, store.labels[labelled], evaluations, tiny.CLASSES, options, SEEDS)
+            result = train_probes(train, store.labels[labelled], evaluations, tiny.CLASSES, protocol)
             found = [row for row in rows if (row["step"], row["t"]) == (str(step), str(t))]
             assert [row["probe_seed"] for row in found] == ["0", "1"]
             assert [float(row["value"]) for row in found] == result.accuracy["set"][:, 0].tolist()
@@ -131,6 +136,6 @@ def test_bad_input_is_one_line(model, stripes, other_stripes, tmp_path, monkeypa
         "set its validation"
     )
     assert "a subset of 30 images was asked for but there are 24" in refusal(stripes, label_budgets=[30])
-    assert "is of seed 3, not 4" in refusal(stripes, expected={"seed": 4})
+    assert "is of seed 3, not 4" in refusal(stripes, about={"dataset": "stripes", "recipe": "vdrl", "seed": 4})
     monkeypatch.setattr(module, "load_snapshots", lambda path, device: iter(()))
     assert "holds no snapshots; pretrain again" in refusal(stripes)

@@ -6,9 +6,9 @@ import torch
 from benchmarks.model_evaluation import plain_codes, steps
 from drl.data.store import ImageStore
 from drl.evaluation.codes import extract_codes
-from drl.evaluation.mlp_probe import ProbeOptions
 from drl.jobs.device import place
 from drl.models.model_file import load_model
+from tests.evaluation.jobs import probe_training
 
 
 def test_plain_codes_are_the_pipelines(model, stripes):
@@ -18,8 +18,6 @@ def test_plain_codes_are_the_pipelines(model, stripes):
     assert torch.allclose(plain_codes(method, store, indices, times), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("labels", "drop_last", "expected"), [(1000, True, 6), (1000, False, 8), (100, True, 2), (100, False, 2)]
-)
-def test_steps(labels, drop_last, expected):
-    assert steps(ProbeOptions(epochs=2, batch_size=256, drop_last=drop_last), labels) == expected
+@pytest.mark.parametrize(("labels", "expected"), [(1000, 6), (100, 2)])
+def test_steps(labels, expected):
+    assert steps(probe_training(epochs=2, batch_size=256), labels) == expected

@@ -7,22 +7,23 @@ from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
 from drl.evaluation.montage import load_png, tiles
-from drl.evaluation.one_code import one_code
+from drl.evaluation.one_code import run
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
+from tests.evaluation.jobs import job_of
 
 SEED, T, COLUMNS = 3, 0.3, 3
-SAMPLER = SamplerSettings(steps=6).slice()
-SETTINGS = {"method": "drl", "sampler": SAMPLER, "one_code": {"t": T, "columns": COLUMNS}}
+SAMPLER = SamplerSettings(steps=6)
+SETTINGS = {"method": "drl", "sampler": SAMPLER.slice(), "one_code": {"t": T, "columns": COLUMNS}}
 CPU = place("cpu", "fp32", "off", 1)
 
 
 @pytest.fixture
-def done(model_file, stripes, where, tmp_path):
+def done(model_file, stripes, tmp_path):
     out = tmp_path / "one.csv"
-    one_code(model_file(), stripes, out, SETTINGS, "code", where)
+    run(job_of("one_code", SETTINGS, out, model=model_file(), images=stripes))
     return out
 
 
@@ -58,6 +59,6 @@ def test_all_samples_have_the_first_test_images_code_and_noise_of_their_own(cell
     assert len({cell.numpy().tobytes() for cell in cells}) == COLUMNS**2
 
 
-def test_an_unconditional_model_has_no_code(model_file, stripes, where, tmp_path):
+def test_an_unconditional_model_has_no_code(model_file, stripes, tmp_path):
     with pytest.raises(UserError, match="one-code unconditional on stripes, seed 3: an unconditional model has no"):
-        one_code(model_file("unconditional"), stripes, tmp_path / "one.csv", SETTINGS, "code", where)
+        run(job_of("one_code", SETTINGS, tmp_path / "one.csv", model=model_file("unconditional"), images=stripes))

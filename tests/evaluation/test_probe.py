@@ -1,6 +1,7 @@
 """The whole probe job: frozen model, right images, right labels."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,14 +12,15 @@ from torch import nn
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation import codes as codes_module
+from drl.evaluation import mlp_probe, probe
 from drl.evaluation.codes import extract_codes, read_codes
 from drl.evaluation.measurement import Measurement
-from drl.evaluation.probe import probe
 from drl.jobs.device import place
 from drl.methods.base import ImageFacts
-from drl.models.model_file import load_model, save_model
+from drl.models.model_file import About, header, load_model, save_model
 from drl.records.metrics import read_metrics
 from tests import tiny
+from tests.evaluation.jobs import ALONE, job_of
 
 SETTINGS = {
     "probe": {
@@ -33,16 +35,15 @@ SETTINGS = {
         "epochs": 4,
         "select": "last",
         "learning_rates": [],
+        "trajectory": False,
     },
-    "label_list": None,
-    "label_list_sha256": None,
     "method": "vdrl",
 }
 
 
-def run(model, stripes, out, **changes):
+def run(model, images, out, about=None, resources=ALONE, **changes):
     settings = {**SETTINGS, "probe": SETTINGS["probe"] | changes}
-    probe(model, stripes, out, settings, "code", device="cpu", precision="fp32", threads=1)
+    probe.run(job_of("probe", settings, out, about, resources=resources, model=model, images=images))
     return read_metrics(out)
 
 
@@ -69,13 +70,12 @@ def test_equal_calls_give_equal_files(model, stripes, tmp_path):
 
 def test_model_file_and_batch_statistics_stay_byte_identical(model, stripes, tmp_path, monkeypatch):
     before, loaded = model.read_bytes(), []
-    from drl.evaluation import probe as module
 
     def load(*arguments):
         loaded.append(load_model(*arguments))
         return loaded[-1]
 
-    monkeypatch.setattr(module, "load_model", load)
+    monkeypatch.setattr(probe, "load_model", load)
     run(model, stripes, tmp_path / "probe.csv")
     assert model.read_bytes() == before
     fresh = load_model(model).state_dict()
@@ -98,23 +98,19 @@ def test_codes_are_those_of_single_images(model, stripes):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_probes_products_have_the_precision_of_the_job(model, stripes, tmp_path, monkeypatch, precision):
-    from drl.evaluation import mlp_probe as module
+    real, seen = mlp_probe.train_probes, []
 
-    real, seen = module.train_probes, []
+    def spy(codes, labels, evaluations, classes, protocol, device, precision, *rest):
+        seen.append(precision)
+        return real(codes, labels, evaluations, classes, protocol, device, precision, *rest)
 
-    def spy(codes, labels, evaluations, classes, options, *rest):
-        seen.append(options.precision)
-        return real(codes, labels, evaluations, classes, options, *rest)
-
-    monkeypatch.setattr(module, "train_probes", spy)
-    probe(model, stripes, tmp_path / "p.csv", SETTINGS, "code", device="cpu", precision=precision, threads=1)
+    monkeypatch.setattr(mlp_probe, "train_probes", spy)
+    run(model, stripes, tmp_path / "p.csv", resources=replace(ALONE, precision=precision))
     assert set(seen) == {precision}
 
 
 def test_selection_uses_validation_and_trains_without_it(model, stripes, tmp_path, monkeypatch):
-    from drl.evaluation import mlp_probe as module
-
-    real, seen = module.train_probes, []
+    real, seen = mlp_probe.train_probes, []
 
     def spy(codes, labels, evaluations, *rest):
         seen.append((codes.shape[1], set(evaluations)))
@@ -123,7 +119,7 @@ def test_selection_uses_validation_and_trains_without_it(model, stripes, tmp_pat
             assert float(distance.min()) > 1e-6, "a validation image is among the training images"
         return real(codes, labels, evaluations, *rest)
 
-    monkeypatch.setattr(module, "train_probes", spy)
+    monkeypatch.setattr(mlp_probe, "train_probes", spy)
     run(model, stripes, tmp_path / "probe.csv", select="best_val", label_budgets=[24])
     run(model, stripes, tmp_path / "probe.csv", label_budgets=[30])
     assert seen == [(24, {"test", "val"}), (30, {"test"})]
@@ -132,8 +128,6 @@ def test_selection_uses_validation_and_trains_without_it(model, stripes, tmp_pat
 def test_images_of_another_size_are_refused(model, stripes, tmp_path):
     store = ImageStore.open(stripes)
     method = load_model(model)
-    from dataclasses import replace
-
     larger = replace(store, images=store.images.repeat(1, 1, 2, 2))
     with pytest.raises(UserError, match=r"trained on 1 channels of 8 pixels but .* 1 channels of 16 pixels"):
         extract_codes(method, larger, store.test, [0.5], place("cpu", "fp32", "off", 1))
@@ -162,7 +156,7 @@ def test_codes_that_are_not_finite_are_refused(model, stripes):
 
 def test_another_model_than_was_asked_for_is_refused(model, stripes, tmp_path):
     with pytest.raises(UserError, match="is of recipe 'vdrl', not 'drl'"):
-        probe(model, stripes, tmp_path / "p.csv", SETTINGS, "code", expected={"recipe": "drl", "seed": 3})
+        run(model, stripes, tmp_path / "p.csv", about={"dataset": "stripes", "recipe": "drl", "seed": 3})
 
 
 def refusal(model, images, out, **changes):
@@ -243,37 +237,29 @@ def test_noise_is_asked_for_drawn_once_for_each_t_and_free_of_chunks(stripes, mo
 
 
 @pytest.mark.parametrize(
-    ("kind", "protocol", "seed"),
-    [
-        ("dae", {"dae_input": "noisy"}, 3),
-        ("dae", {"dae_input": "clean"}, None),
-        ("dae", {}, None),
-        ("vdrl", {"dae_input": "noisy"}, None),
-    ],
+    ("kind", "dae_input", "seed"),
+    [("dae", "noisy", 3), ("dae", "clean", None), ("dae", None, None), ("vdrl", "noisy", None)],
 )
-def test_only_a_noisy_dae_is_given_a_generator(kind, protocol, seed):
-    recipe = {"method": {"kind": kind}}
-    found = Measurement("probe", None, None, {"seed": 3}, recipe, None, None, 0.0, {})
-    assert found.noise_seed(protocol) == seed
+def test_only_a_noisy_dae_is_given_a_generator(model_file, kind, dae_input, seed):
+    found = Measurement(None, None, header(model_file(kind)), None, None, 0.0, {})
+    assert found.noise_seed(dae_input) == seed
 
 
 def test_the_job_hands_the_seed_of_the_noise_on(model, stripes, tmp_path, monkeypatch):
-    from drl.evaluation import probe as module
-
     seen = []
 
     def spy(*arguments):
         seen.append(arguments[5])
         return read_codes(*arguments)
 
-    monkeypatch.setattr(module, "read_codes", spy)
-    monkeypatch.setattr(Measurement, "noise_seed", lambda self, protocol: 17)
+    monkeypatch.setattr(probe, "read_codes", spy)
+    monkeypatch.setattr(Measurement, "noise_seed", lambda self, dae_input: 17)
     run(model, stripes, tmp_path / "p.csv", label_budgets=[6])
     assert seen == [17]
 
 
 def test_dae_is_probed_on_noisy_images_where_asked(stripes, tmp_path):
-    about = {"scale": "test", "dataset": "stripes", "recipe": "dae", "seed": 0}
+    about = About("test", "stripes", "dae", 0)
     save_model(tmp_path / "model.safetensors", tiny.method("dae"), {}, about)
     method, store = load_model(tmp_path / "model.safetensors"), ImageStore.open(stripes)
     placement = place("cpu", "fp32", "off", 1)

@@ -14,16 +14,17 @@ from drl.config.sampling import SamplerSettings
 from drl.errors import UserError
 from drl.evaluation import sampling
 from drl.evaluation.montage import load_png, tiles
-from drl.evaluation.sample import read_images, sample
+from drl.evaluation.sample import SampleOptions, read_images, sample
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.files import sha256
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from drl.records.run_card import read_card
 from tests import tiny
+from tests.evaluation.jobs import ALONE
 
 T, T_INIT, COLUMNS, SEED = 0.3, 0.8, 3, 11
-SAMPLER = SamplerSettings(steps=6).slice()
+SAMPLER = SamplerSettings(steps=6)
 CPU = place("cpu", "fp32", "off", 1)
 NAMES = ["a.png", "b.jpg", "c.bmp", "d.gif", "e.png"]
 OTHERS = [".DS_Store", "subfolder"]
@@ -43,10 +44,10 @@ def folder(tmp_path):
     return path
 
 
-def run(model, folder, where, out=None, **changes):
+def run(model, folder, out=None, resources=ALONE, **changes):
     out = out or folder.parent / "grid.png"
     options = {"t": T, "t_init": T_INIT, "prior": "gaussian", "columns": COLUMNS, "seed": SEED, "sampler": SAMPLER}
-    sample(model, folder, out, **options | changes, where=where)
+    sample(model, folder, out, SampleOptions(**options | changes), resources)
     picture = load_png(out)
     rows = len([name for name in os.listdir(folder) if name not in OTHERS])
     assert picture.shape == (1, rows * tiny.SIZE, (COLUMNS + 1) * tiny.SIZE)
@@ -66,8 +67,8 @@ def test_images_are_brought_to_the_models_size(folder):
         assert np.array_equal(images[0, 0].numpy(), np.array(image))
 
 
-def test_a_row_is_an_image_and_the_samples_of_its_code(folder, model_file, where):
-    layout, method = run(model_file(), folder, where), load_model(model_file())
+def test_a_row_is_an_image_and_the_samples_of_its_code(folder, model_file):
+    layout, method = run(model_file(), folder), load_model(model_file())
     _, images = read_images(folder, tiny.FACTS)
     assert torch.equal(layout[:, 0], images)
     codes = method.encode(images, torch.full((len(images),), T))
@@ -81,23 +82,23 @@ def test_a_row_is_an_image_and_the_samples_of_its_code(folder, model_file, where
     assert len({cell.numpy().tobytes() for cell in layout[:, 1:].flatten(0, 1)}) == len(NAMES) * COLUMNS
 
 
-def test_equal_inputs_give_equal_files_and_every_option_others(folder, model_file, where, tmp_path):
-    first = run(model_file(), folder, where)
+def test_equal_inputs_give_equal_files_and_every_option_others(folder, model_file, tmp_path):
+    first = run(model_file(), folder)
     whole = (tmp_path / "grid.png").read_bytes()
-    assert torch.equal(run(model_file(), folder, where), first)
+    assert torch.equal(run(model_file(), folder), first)
     assert (tmp_path / "grid.png").read_bytes() == whole
     for changes in ({"seed": 12}, {"t": 1.0}, {"t_init": 0.5}, {"prior": "uniform_gaussian"}):
-        other = run(model_file(), folder, where, **changes)
+        other = run(model_file(), folder, **changes)
         assert torch.equal(other[:, 0], first[:, 0])
         assert not torch.equal(other[:, 1:], first[:, 1:]), changes
 
 
 @pytest.mark.parametrize("name", ["0.png", "b2.png", "z.png"])
-def test_an_image_more_changes_no_samples_of_the_others(folder, model_file, where, tmp_path, name):
-    before = run(model_file(), folder, where)
+def test_an_image_more_changes_no_samples_of_the_others(folder, model_file, tmp_path, name):
+    before = run(model_file(), folder)
     noise = np.random.default_rng(1).integers(0, 256, (12, 12), dtype=np.uint8)
     Image.fromarray(noise).save(folder / name)
-    after = run(model_file(), folder, where, tmp_path / "more.png")
+    after = run(model_file(), folder, tmp_path / "more.png")
     new = sorted([*NAMES, name]).index(name)
     others = [row for row in range(len(after)) if row != new]
     assert torch.equal(after[others, 0], before[:, 0])
@@ -107,13 +108,13 @@ def test_an_image_more_changes_no_samples_of_the_others(folder, model_file, wher
     assert (moved[new:].abs().flatten(1).max(1).values > 1).all(), "rows must differ, or this shows nothing"
 
 
-def test_a_name_changes_no_samples(folder, model_file, where, tmp_path):
-    before = run(model_file(), folder, where)
+def test_a_name_changes_no_samples(folder, model_file, tmp_path):
+    before = run(model_file(), folder)
     (folder / "a.png").rename(folder / "y.png")
-    assert (run(model_file(), folder, where, tmp_path / "more.png").roll(1, 0).int() - before.int()).abs().max() <= 1
+    assert (run(model_file(), folder, tmp_path / "more.png").roll(1, 0).int() - before.int()).abs().max() <= 1
 
 
-def test_images_a_batch_can_be_chosen(folder, model_file, where, tmp_path, monkeypatch):
+def test_images_a_batch_can_be_chosen(folder, model_file, tmp_path, monkeypatch):
     sizes, draw_batch = [], sampling._draw_batch
 
     def spy(model, score, sampler, batch, *rest):
@@ -121,44 +122,44 @@ def test_images_a_batch_can_be_chosen(folder, model_file, where, tmp_path, monke
         return draw_batch(model, score, sampler, batch, *rest)
 
     monkeypatch.setattr(sampling, "_draw_batch", spy)
-    whole = run(model_file(), folder, where)
-    parts = run(model_file(), folder, replace(where, batch=4), tmp_path / "parts.png")
+    whole = run(model_file(), folder)
+    parts = run(model_file(), folder, tmp_path / "parts.png", replace(ALONE, sampling_batch=4))
     assert sizes == [15, 4, 4, 4, 3]
     assert (parts.int() - whole.int()).abs().max() <= 1
 
 
-def test_the_card_names_model_images_and_options(folder, model_file, where, tmp_path):
-    run(model_file(), folder, where)
+def test_the_card_names_model_images_and_options(folder, model_file, tmp_path):
+    run(model_file(), folder)
     card, files = read_card(tmp_path / "grid.png.json"), [model_file(), *(folder / name for name in NAMES)]
     assert card["command"] == "sample"
     assert card["inputs"] == {os.path.relpath(path, tmp_path): sha256(path) for path in files}
     assert card["outputs"] == {"grid.png": sha256(tmp_path / "grid.png")}
     options = {"t": T, "t_init": T_INIT, "prior": "gaussian", "columns": COLUMNS, "seed": SEED, "sampler": SAMPLER}
-    assert card["settings"] == options
+    assert card["settings"] == options | {"sampler": SAMPLER.slice()}
 
 
-def refused(model, folder, where, message, **changes):
+def refused(model, folder, message, **changes):
     with pytest.raises(UserError, match=re.escape(message)) as caught:
-        run(model, folder, where, **changes)
+        run(model, folder, **changes)
     assert "\n" not in str(caught.value)
     assert not list(folder.parent.glob("grid*"))
 
 
-def test_a_model_that_was_changed_is_refused(folder, model_file, where, tmp_path):
+def test_a_model_that_was_changed_is_refused(folder, model_file, tmp_path):
     model = tiny.damaged(model_file(), tmp_path)
     with pytest.raises(UserError, match="is not as it was made"):
-        run(model, folder, where)
+        run(model, folder)
     assert not (tmp_path / "grid.png").exists()
 
 
 @pytest.mark.parametrize("t_init", [0.0, -1.0, 1.5, float("nan"), float("inf")])
-def test_a_start_outside_the_range_is_refused(folder, model_file, where, t_init):
-    refused(model_file(), folder, where, f"t_init is {t_init}; it must be above 0 and at most 1", t_init=t_init)
+def test_a_start_outside_the_range_is_refused(folder, model_file, t_init):
+    refused(model_file(), folder, f"t_init is {t_init}; it must be above 0 and at most 1", t_init=t_init)
 
 
 @pytest.mark.parametrize("name", ["grid", "grid.txt"])
-def test_an_output_that_is_no_png_is_refused(folder, model_file, where, tmp_path, name):
-    refused(model_file(), folder, where, str(tmp_path / name), out=tmp_path / name)
+def test_an_output_that_is_no_png_is_refused(folder, model_file, tmp_path, name):
+    refused(model_file(), folder, str(tmp_path / name), out=tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -169,19 +170,19 @@ def test_an_output_that_is_no_png_is_refused(folder, model_file, where, tmp_path
         ("supervised", "method supervised has no score network"),
     ],
 )
-def test_models_without_codes_or_scores_are_refused(folder, model_file, where, kind, message):
-    refused(model_file(kind), folder, where, message)
+def test_models_without_codes_or_scores_are_refused(folder, model_file, kind, message):
+    refused(model_file(kind), folder, message)
 
 
-def test_folders_without_images_are_refused(folder, model_file, where):
-    refused(model_file(), folder / "none", where, f"{folder / 'none'}: is no folder; give one with images")
-    refused(model_file(), folder / "a.png", where, f"{folder / 'a.png'}: is no folder; give one with images")
+def test_folders_without_images_are_refused(folder, model_file):
+    refused(model_file(), folder / "none", f"{folder / 'none'}: is no folder; give one with images")
+    refused(model_file(), folder / "a.png", f"{folder / 'a.png'}: is no folder; give one with images")
     empty = folder / "subfolder"
     (empty / ".hidden").write_bytes(b"hidden")
-    refused(model_file(), empty, where, f"{empty}: holds no images; put some there")
+    refused(model_file(), empty, f"{empty}: holds no images; put some there")
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\x00\x00"])
-def test_a_file_that_is_no_image_is_named(folder, model_file, where, content):
+def test_a_file_that_is_no_image_is_named(folder, model_file, content):
     (folder / "b.jpg").write_bytes(content)
-    refused(model_file(), folder, where, f"{folder / 'b.jpg'} is not an image that can be read (")
+    refused(model_file(), folder, f"{folder / 'b.jpg'} is not an image that can be read (")

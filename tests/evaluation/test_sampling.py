@@ -15,7 +15,7 @@ from drl.jobs.device import place
 from tests import tiny
 
 CPU = place("cpu", "fp32", "off", 1)
-SAMPLER = SamplerSettings(steps=12).slice()
+SAMPLER = SamplerSettings(steps=12)
 CODES = torch.linspace(-1, 1, 3 * 64).reshape(3, 64)
 
 
@@ -34,7 +34,9 @@ def unconditional():
     return tiny.method("unconditional").eval()
 
 
-@pytest.mark.parametrize("sampler", [SAMPLER, SAMPLER | {"predictor": "euler_maruyama", "corrector": "none"}])
+@pytest.mark.parametrize(
+    "sampler", [SAMPLER, SAMPLER.model_copy(update={"predictor": "euler_maruyama", "corrector": "none"})]
+)
 def test_samples_do_not_depend_on_the_batch(drl, monkeypatch, sampler):
     together = draw(drl, sampler, wanted(), CPU, CODES)
     assert together.shape == (7, 1, tiny.SIZE, tiny.SIZE)
@@ -128,7 +130,7 @@ class Broken:
 
 @pytest.mark.parametrize("changes", KINDS, ids=["corrected", "plain"])
 def test_a_job_that_was_broken_off_within_a_batch_goes_on_with_the_same_images(drl, changes):
-    sampler = SAMPLER | changes | {"steps": LONGER}
+    sampler = SAMPLER.model_copy(update={**changes, "steps": LONGER})
     job = Broken(drl, sampler, 4)
     whole, in_all = job.draw(Journal()), 2 * LONGER
     assert job.steps == in_all == sum(steps_by_batch(drl, sampler, wanted(), CPU, 4))
@@ -141,7 +143,7 @@ def test_a_job_that_was_broken_off_within_a_batch_goes_on_with_the_same_images(d
 
 
 def test_states_tell_their_batch_and_step(drl):
-    job = Broken(drl, SAMPLER | {"steps": LONGER, "corrector": "none"}, 4)
+    job = Broken(drl, SAMPLER.model_copy(update={"steps": LONGER, "corrector": "none"}), 4)
     job.left(LONGER + 17)
     assert [(number, state.step) for number, state in job.parts] == [(0, 16), (0, 32), (1, 16)]
 
@@ -183,7 +185,7 @@ def test_an_unconditional_model_needs_no_codes(unconditional):
 
 def test_uniform_pixels_can_be_one_a_channel(unconditional):
     wish = [Wanted(k, None, 0.05, "uniform_gaussian") for k in range(4)]
-    few = SAMPLER | {"corrector": "none"}
+    few = SAMPLER.model_copy(update={"corrector": "none"})
     flat = draw(unconditional, few, wish, CPU, uniform="per_image_channel").float()
     rough = draw(unconditional, few, wish, CPU, uniform="per_pixel").float()
     assert flat.flatten(1).std(1).mean() < rough.flatten(1).std(1).mean()

@@ -12,13 +12,12 @@ from safetensors import safe_open
 from drl.config.sampling import SamplerSettings
 from drl.diffusion.samplers.chain import ChainState
 from drl.errors import Unfinished, UserError
-from drl.evaluation import saved_samples
-from drl.evaluation.later_start import later_start
-from drl.evaluation.one_code import one_code
+from drl.evaluation import later_start, one_code, saved_samples
 from drl.evaluation.saved_samples import SavedSamples, seconds_saved
 from drl.jobs import device
 from drl.jobs.device import place
 from drl.methods.score_matching import ScoreMatching
+from tests.evaluation.jobs import ALONE, job_of
 
 STEPS, MOMENT = 34, 1e-9
 SAMPLER = SamplerSettings(steps=STEPS).slice()
@@ -38,14 +37,20 @@ KINDS = [
 
 
 @pytest.fixture
-def job(model_file, stripes, where, tmp_path):
+def states(tmp_path):
+    return tmp_path / "states"
+
+
+@pytest.fixture
+def job(model_file, stripes, states, tmp_path):
     """Runs a study; returns the bytes of its files."""
 
-    def run(study="one_code", name="job", where=where, **changes):
-        function, protocol, suffix, kind, more = STUDIES[study]
+    def run(study="one_code", name="job", resources=ALONE, states=states, **changes):
+        module, protocol, suffix, kind, more = STUDIES[study]
         out = tmp_path / name / "out.csv"
         settings = {"method": kind, "sampler": SAMPLER | changes, study: protocol}
-        function(model_file(kind, **more), stripes, out, settings, "code", where)
+        files = {"model": model_file(kind, **more), "images": stripes}
+        module.run(job_of(study, settings, out, states=states, resources=resources, **files))
         return out.read_bytes(), out.with_suffix(suffix).read_bytes()
 
     return run
@@ -80,53 +85,53 @@ def killed(job, calls):
     return run
 
 
-def saved_files(where):
-    names = sorted(path.name for path in where.states.glob("*/*"))
+def saved_files(states):
+    names = sorted(path.name for path in states.glob("*/*"))
     return [name for name in names if ".previous." not in name]
 
 
 @pytest.mark.parametrize("changes", KINDS, ids=["corrected", "plain"])
 @pytest.mark.parametrize("study", STUDIES)
-def test_a_job_that_was_killed_within_its_only_batch_goes_on(job, killed, calls, where, capsys, study, changes):
-    where, a_step = replace(where, save_minutes=MOMENT), 2 if changes["corrector"] == "langevin" else 1
+def test_a_job_that_was_killed_within_its_only_batch_goes_on(job, killed, calls, states, capsys, study, changes):
+    resources, a_step = replace(ALONE, save_minutes=MOMENT), 2 if changes["corrector"] == "langevin" else 1
     whole = job(study, "whole", **changes)
     assert calls["made"] == a_step * STEPS
     # Within the second block of 16 steps and within the last step; then nothing of the first 16 or 32 is made again.
     for most, saved in ((a_step * 25 + 1, 16), (a_step * STEPS - 1, 32)):
-        killed(most, study, where=where, **changes)
-        assert saved_files(where) == ["part.safetensors"]
+        killed(most, study, resources=resources, **changes)
+        assert saved_files(states) == ["part.safetensors"]
         capsys.readouterr()
-        assert job(study, where=where, **changes) == whole
+        assert job(study, resources=resources, **changes) == whole
         assert calls["made"] == a_step * (STEPS - saved)
         assert f"step {STEPS}/{STEPS}, " in capsys.readouterr().err
-        assert os.listdir(where.states) == []
+        assert os.listdir(states) == []
 
 
-def test_a_job_that_was_killed_within_a_later_batch_goes_on(job, killed, calls, where, capsys):
+def test_a_job_that_was_killed_within_a_later_batch_goes_on(job, killed, calls, states, capsys):
     study = "later_start"
-    where = replace(where, save_minutes=MOMENT, batch=5)
-    whole = job(study, "whole", where=replace(where, save_minutes=5.0))
+    resources = replace(ALONE, save_minutes=MOMENT, sampling_batch=5)
+    whole = job(study, "whole", resources=replace(resources, save_minutes=5.0))
     batch = 2 * STEPS
     assert calls["made"] == 2 * batch
     # Late in the second, and before it saves: what the first has left is not taken for the second's.
     for most, saved in ((batch + 2 * 33, batch + 2 * 32), (batch + 7, batch)):
-        killed(most, study, where=where)
-        assert saved_files(where) == ["batch000000.safetensors", "part.safetensors"]
+        killed(most, study, resources=resources)
+        assert saved_files(states) == ["batch000000.safetensors", "part.safetensors"]
         capsys.readouterr()
-        assert job(study, where=where) == whole
+        assert job(study, resources=resources) == whole
         assert calls["made"] == 2 * batch - saved
         assert f"step {2 * STEPS}/{2 * STEPS}, " in capsys.readouterr().err
-        assert os.listdir(where.states) == []
+        assert os.listdir(states) == []
 
 
-def test_a_job_goes_on_however_often_it_is_killed(job, calls, where):
-    where = replace(where, save_minutes=MOMENT)
+def test_a_job_goes_on_however_often_it_is_killed(job, calls, states):
+    resources = replace(ALONE, save_minutes=MOMENT)
     whole, kills = job(name="whole"), 0
     while True:
         # Enough for 16 steps and a half.
         calls.update(made=0, most=2 * 16 + 1)
         try:
-            found = job(where=where)
+            found = job(resources=resources)
             break
         except KeyboardInterrupt:
             kills += 1
@@ -135,28 +140,28 @@ def test_a_job_goes_on_however_often_it_is_killed(job, calls, where):
 
 
 @pytest.mark.parametrize(("study", "size"), [("one_code", None), ("later_start", 5)])
-def test_a_job_whose_time_is_over_stops_within_a_batch_and_goes_on(job, calls, where, study, size):
-    where, n = replace(where, batch=size), SIZES[size]
-    whole = job(study, "whole", where=where)
+def test_a_job_whose_time_is_over_stops_within_a_batch_and_goes_on(job, calls, states, study, size):
+    resources, n = replace(ALONE, sampling_batch=size), SIZES[size]
+    whole = job(study, "whole", resources=resources)
     calls["made"] = 0
     message = f"^stopped at step 16 of batch 1 of {n}; run the same command to go on$"
     with pytest.raises(Unfinished, match=message):
-        job(study, where=replace(where, wall_clock_minutes=MOMENT))
+        job(study, resources=replace(resources, wall_clock_minutes=MOMENT))
     assert calls["made"] == 2 * 16
-    assert job(study, where=where) == whole
+    assert job(study, resources=resources) == whole
     assert calls["made"] == 2 * STEPS * n
-    assert os.listdir(where.states) == []
+    assert os.listdir(states) == []
 
 
 @pytest.mark.parametrize(("study", "size"), [("one_code", 5), ("later_start", None)])
-def test_every_call_gets_ahead_however_little_time_it_has(job, calls, where, study, size):
-    where, n = replace(where, batch=size), SIZES[size]
-    whole, short = job(study, "whole", where=where), replace(where, wall_clock_minutes=MOMENT)
+def test_every_call_gets_ahead_however_little_time_it_has(job, calls, states, study, size):
+    resources, n = replace(ALONE, sampling_batch=size), SIZES[size]
+    whole, short = job(study, "whole", resources=resources), replace(resources, wall_clock_minutes=MOMENT)
     calls["made"], stops = 0, []
     # The end of the last batch is the end of the job.
     while len(stops) < 20:
         try:
-            found = job(study, where=short)
+            found = job(study, resources=short)
             break
         except Unfinished as stop:
             stops.append(re.match(r"stopped at (.*); run the same command to go on", str(stop))[1])
@@ -164,17 +169,17 @@ def test_every_call_gets_ahead_however_little_time_it_has(job, calls, where, stu
     assert stops == [f"{at} of {n}" for at in expected[:-1]]
     assert found == whole
     assert calls["made"] == 2 * STEPS * n
-    assert os.listdir(where.states) == []
+    assert os.listdir(states) == []
 
 
-def test_the_time_of_processes_that_were_stopped_counts(where, tmp_path, monkeypatch):
+def test_the_time_of_processes_that_were_stopped_counts(states, tmp_path, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(saved_samples.time, "monotonic", lambda: now[0])
     folder, placement = tmp_path / "mark", place("cpu", "fp32", "off", 1)
     assert seconds_saved(folder) == 0
     images = torch.zeros(2, 1, 2, 2, dtype=torch.uint8)
     for number, (began, minutes) in enumerate([(1000.0, 5), (9000.0, 2)]):
-        saved = SavedSamples(folder, placement, where, began, 9)
+        saved = SavedSamples(folder, placement, ALONE, began, 9)
         now[0] = began + 60 * minutes
         saved.journal().keep(number, images)
     assert seconds_saved(folder) == 60 * (5 + 2)
@@ -182,12 +187,12 @@ def test_the_time_of_processes_that_were_stopped_counts(where, tmp_path, monkeyp
     assert seconds_saved(folder) == 60 * 5
 
 
-def test_states_are_saved_no_more_often_than_asked(where, tmp_path, monkeypatch):
+def test_states_are_saved_no_more_often_than_asked(states, tmp_path, monkeypatch):
     now, made = [1000.0], []
     monkeypatch.setattr(saved_samples.time, "monotonic", lambda: now[0])
     placement = place("cpu", "fp32", "off", 1)
-    where = replace(where, save_minutes=2.0, wall_clock_minutes=7.0)
-    saved = SavedSamples(tmp_path / "mark", placement, where, now[0], 2)
+    resources = replace(ALONE, save_minutes=2.0, wall_clock_minutes=7.0)
+    saved = SavedSamples(tmp_path / "mark", placement, resources, now[0], 2)
     journal = saved.journal()
     assert (list(journal.done), journal.part) == ([], None)
 
@@ -214,8 +219,8 @@ def test_states_are_saved_no_more_often_than_asked(where, tmp_path, monkeypatch)
     assert made == [32, 64, 80]
 
 
-def test_a_batch_that_is_whole_is_not_drawn_from_its_own_state(where, tmp_path):
-    saved = SavedSamples(tmp_path / "mark", place("cpu", "fp32", "off", 1), replace(where, save_minutes=MOMENT), 0.0, 2)
+def test_a_batch_that_is_whole_is_not_drawn_from_its_own_state(states, tmp_path):
+    saved = SavedSamples(tmp_path / "mark", place("cpu", "fp32", "off", 1), replace(ALONE, save_minutes=MOMENT), 0.0, 2)
     journal, images = saved.journal(), torch.arange(12, dtype=torch.uint8).reshape(3, 1, 2, 2)
     journal.keep_part(0, lambda: ChainState(16, *(torch.zeros(3) for _ in range(3))))
     assert saved.journal().part.step == 16
@@ -226,11 +231,11 @@ def test_a_batch_that_is_whole_is_not_drawn_from_its_own_state(where, tmp_path):
 
 
 @pytest.fixture
-def stopped(job, where):
+def stopped(job, states):
     """A job that stopped within its only batch; returns its state."""
     with pytest.raises(Unfinished):
-        job(where=replace(where, wall_clock_minutes=MOMENT))
-    [path] = where.states.glob("*/*")
+        job(resources=replace(ALONE, wall_clock_minutes=MOMENT))
+    [path] = states.glob("*/*")
     assert path.name == "part.safetensors"
     return path
 
@@ -238,50 +243,50 @@ def stopped(job, where):
 @pytest.mark.parametrize(
     ("key", "before", "changes"),
     [
-        ("batch", "None", {"batch": 4}),
+        ("batch", "None", {"sampling_batch": 4}),
         ("threads", "1", {"threads": 2}),
         ("precision", "'fp32'", {"precision": "bf16"}),
     ],
 )
-def test_a_state_of_another_batch_threads_or_precision_is_refused(stopped, job, where, key, before, changes):
+def test_a_state_of_another_batch_threads_or_precision_is_refused(stopped, job, states, key, before, changes):
     [after] = changes.values()
     message = (
         f"{stopped}: the state was saved with {key} {before} but this run has {after!r}; run it as before, or remove "
         f"{stopped.parent} to start again"
     )
     with pytest.raises(UserError, match=f"{re.escape(message)}$") as caught:
-        job(where=replace(where, **changes))
+        job(resources=replace(ALONE, **changes))
     assert "\n" not in str(caught.value)
     assert stopped.exists()
 
 
-def test_a_state_of_whole_batches_of_another_size_is_refused(killed, job, where):
-    killed(2 * STEPS + 3, where=replace(where, batch=4))
-    assert saved_files(where) == ["batch000000.safetensors"]
+def test_a_state_of_whole_batches_of_another_size_is_refused(killed, job, states):
+    killed(2 * STEPS + 3, resources=replace(ALONE, sampling_batch=4))
+    assert saved_files(states) == ["batch000000.safetensors"]
     with pytest.raises(
         UserError, match="the state was saved with batch 4 but this run has 3; run it as before, or rem"
     ):
-        job(where=replace(where, batch=3))
+        job(resources=replace(ALONE, sampling_batch=3))
 
 
-def test_a_processor_of_another_name_goes_on(stopped, job, where, calls, monkeypatch):
+def test_a_processor_of_another_name_goes_on(stopped, job, states, calls, monkeypatch):
     """Nodes of a cluster differ, and a job may be started again on any of them."""
     with safe_open(stopped, framework="pt") as file:
         owner = json.loads(file.metadata()["state"])["belongs_to"]
     assert set(owner) == {"fingerprint", "versions", "device", "precision", "compile", "threads", "batch"}
     monkeypatch.setattr(device, "_cpu_name", lambda: "another processor")
-    job(where=where)
+    job()
     assert calls["made"] == 2 * (STEPS - 16)
 
 
-def test_how_often_it_saves_and_when_it_stops_do_not_bind_a_job(stopped, job, where, calls):
-    job(where=replace(where, save_minutes=1.0, wall_clock_minutes=60.0, inception_weights="elsewhere"))
+def test_how_often_it_saves_and_when_it_stops_do_not_bind_a_job(stopped, job, states, calls):
+    job(resources=replace(ALONE, save_minutes=1.0, wall_clock_minutes=60.0, inception_weights="elsewhere"))
     assert calls["made"] == 2 * (STEPS - 16)
 
 
 @pytest.mark.parametrize("change", ["cut", "flipped", "text"])
-def test_a_damaged_state_is_put_aside_and_named(stopped, job, calls, where, capsys, change):
-    whole = job(name="whole", where=replace(where, states=where.states / "elsewhere"))
+def test_a_damaged_state_is_put_aside_and_named(stopped, job, calls, states, capsys, change):
+    whole = job(name="whole", states=states / "elsewhere")
     content = stopped.read_bytes()
     flipped = bytearray(content)
     flipped[-3] ^= 1
@@ -293,12 +298,12 @@ def test_a_damaged_state_is_put_aside_and_named(stopped, job, calls, where, caps
     assert capsys.readouterr().err.startswith(f"drl: {stopped}: the saved state is damaged (")
 
 
-def test_a_damaged_state_costs_the_steps_since_the_one_before(killed, job, calls, where):
-    where = replace(where, save_minutes=MOMENT)
+def test_a_damaged_state_costs_the_steps_since_the_one_before(killed, job, calls, states):
+    resources = replace(ALONE, save_minutes=MOMENT)
     whole = job(name="whole")
-    killed(2 * STEPS - 1, where=where)
-    [state] = where.states.glob("*/part.safetensors")
+    killed(2 * STEPS - 1, resources=resources)
+    [state] = states.glob("*/part.safetensors")
     state.write_bytes(state.read_bytes()[:-9])
     calls["made"] = 0
-    assert job(where=where) == whole
+    assert job(resources=resources) == whole
     assert calls["made"] == 2 * (STEPS - 16)

@@ -2,7 +2,6 @@
 
 import os
 import re
-from dataclasses import replace
 
 import pytest
 from sklearn.metrics import silhouette_score
@@ -10,15 +9,24 @@ from sklearn.metrics import silhouette_score
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
-from drl.evaluation.silhouettes import silhouettes
+from drl.evaluation.silhouettes import run
 from drl.files import sha256
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from drl.records.metrics import read_metrics
 from drl.records.run_card import read_card
+from tests.evaluation.jobs import job_of
 
 CPU = place("cpu", "fp32", "off", 1)
-SETTINGS = {"methods": ["drl", "vdrl"]}
+ABOUT = {"scale": "test", "dataset": "stripes"}
+
+
+def silhouettes(named, images, out):
+    """Run the job on files by recipe and seed, which may be followed by more."""
+    settings = {"methods": ["drl", "vdrl"], "models": [key[:2] for key in named]}
+    job = job_of("silhouettes", settings, out, ABOUT, models=list(named.values()), images=images)
+    run(job)
+    return job.settings
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +50,9 @@ def by_hand(model, stripes, t):
     return silhouette_score(codes.double().numpy(), store.labels[store.test].numpy())
 
 
-def test_one_row_a_model_with_its_own_t(models, stripes, where, tmp_path):
+def test_one_row_a_model_with_its_own_t(models, stripes, tmp_path):
     out = tmp_path / "silhouettes.csv"
-    silhouettes(list(models.values()), stripes, out, SETTINGS, "code", where)
+    silhouettes(models, stripes, out)
     rows = read_metrics(out)
     assert [(row["recipe"], int(row["seed"]), float(row["t"])) for row in rows] == list(models)
     for row, ((_, _, t), model) in zip(rows, models.items(), strict=True):
@@ -56,38 +64,49 @@ def test_one_row_a_model_with_its_own_t(models, stripes, where, tmp_path):
     assert len({row["value"] for row in rows}) == 4
 
 
-def test_the_card_lists_every_model(models, stripes, where, tmp_path):
+def test_the_card_lists_every_model(models, stripes, tmp_path):
     out = tmp_path / "silhouettes.csv"
-    silhouettes(list(models.values()), stripes, out, SETTINGS, "code", where)
+    settings = silhouettes(models, stripes, out)
     card = read_card(tmp_path / "silhouettes.csv.json")
-    assert (card["command"], card["code"], card["settings"]) == ("silhouettes", "code", SETTINGS)
+    assert (card["command"], card["code"], card["settings"]) == ("silhouettes", "code", settings.slice())
     assert card["dataset"] == "stripes"
     assert card["outputs"] == {"silhouettes.csv": sha256(out)}
     assert card["inputs"] == {os.path.relpath(path, tmp_path): sha256(path) for path in (*models.values(), stripes)}
 
 
-def test_equal_inputs_give_equal_bytes(models, stripes, where, tmp_path):
+def test_equal_inputs_give_equal_bytes(models, stripes, tmp_path):
     for name in ("a.csv", "b.csv"):
-        silhouettes(list(models.values()), stripes, tmp_path / name, SETTINGS, "code", where)
+        silhouettes(models, stripes, tmp_path / name)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
-def test_a_model_of_many_t_is_refused(models, model_file, stripes, where, tmp_path):
+def test_a_model_of_many_t_is_refused(models, model_file, stripes, tmp_path):
     for times in ("uniform", "sigma_uniform"):
         model = model_file("drl", times={"kind": times})
         message = f"{model} was not trained at a single t; give models of a recipe with times: single"
         with pytest.raises(UserError, match=re.escape(message)):
-            silhouettes([*models.values(), model], stripes, tmp_path / "s.csv", SETTINGS, "code", where)
+            silhouettes({**models, ("drl", 3): model}, stripes, tmp_path / "s.csv")
     assert not list(tmp_path.iterdir())
 
 
-def test_models_or_images_of_another_dataset_are_refused(models, model_file, stripes, other_stripes, where, tmp_path):
-    first = models["low", 3, 0.1]
+def test_models_or_images_of_another_dataset_are_refused(models, model_file, stripes, other_stripes, tmp_path):
+    first, low = models["low", 3, 0.1], ("low", 3)
     other = model_file("drl", dataset="other", times={"kind": "single", "t": 0.1})
-    with pytest.raises(UserError, match=re.escape(f"{other} was trained on dataset 'other' but {stripes} holds")):
-        silhouettes([first, other], stripes, tmp_path / "s.csv", SETTINGS, "code", where)
+    with pytest.raises(
+        UserError, match=re.escape(f"{other} is of dataset 'other', not 'stripes'; give the right model")
+    ):
+        silhouettes({low: first, ("drl", 3): other}, stripes, tmp_path / "s.csv")
     with pytest.raises(UserError, match="trained on 1 channels of 8 pixels but dataset 'stripes' has 1 channels of 16"):
-        silhouettes([first], other_stripes(image_size=16), tmp_path / "s.csv", SETTINGS, "code", where)
+        silhouettes({low: first}, other_stripes(image_size=16), tmp_path / "s.csv")
     gone = first.parent / "gone.safetensors"
     with pytest.raises(UserError, match=re.escape(f"{gone}: there is no such model")):
-        silhouettes([first, gone], stripes, tmp_path / "s.csv", SETTINGS, "code", replace(where, device="auto"))
+        silhouettes({low: first, ("gone", 3): gone}, stripes, tmp_path / "s.csv")
+
+
+def test_files_of_other_models_than_the_settings_name_are_refused(models, stripes, tmp_path):
+    low, high = models["low", 3, 0.1], models["high", 3, 0.8]
+    with pytest.raises(UserError, match=re.escape(f"{high} is of recipe 'high', not 'low'")):
+        silhouettes({("low", 3): high, ("high", 3): low}, stripes, tmp_path / "s.csv")
+    settings = {"methods": ["drl"], "models": [("low", 3), ("high", 3)]}
+    with pytest.raises(UserError, match="silhouettes on stripes: needs one file for each of 2 models, and has 1"):
+        run(job_of("silhouettes", settings, tmp_path / "s.csv", ABOUT, models=[low], images=stripes))

@@ -5,17 +5,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drl.config.jobs import ProbeProtocol
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation import mlp_probe as module
+from drl.evaluation import probe
 from drl.evaluation.codes import extract_codes
-from drl.evaluation.mlp_probe import ProbeOptions, train_probes
-from drl.evaluation.probe import probe
+from drl.evaluation.mlp_probe import train_probes
 from drl.evaluation.trajectory import best_time, held_out, side_by_side
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from drl.records.metrics import read_metrics
 from tests import tiny
+from tests.evaluation.jobs import job_of
 
 TIMES, SEEDS = [0.0, 0.4, 1.0], [0, 1, 2]
 PROTOCOL = {
@@ -35,8 +37,7 @@ PROTOCOL = {
 
 
 def run(model, images, out, **changes):
-    settings = {"probe": PROTOCOL | changes, "label_list": None, "label_list_sha256": None, "method": "vdrl"}
-    probe(model, images, out, settings, "code", device="cpu", precision="fp32", threads=1)
+    probe.run(job_of("probe", {"probe": PROTOCOL | changes, "method": "vdrl"}, out, model=model, images=images))
     return read_metrics(out)
 
 
@@ -50,14 +51,13 @@ def trained(model, stripes):
     store, placement = ImageStore.open(stripes), place("cpu", "fp32", "off", 1)
     every = torch.arange(len(store.labels))
     codes = extract_codes(load_model(model), store, every, TIMES, placement)
-    options = ProbeOptions.from_settings(PROTOCOL, "fp32")
+    protocol = ProbeProtocol.model_validate(PROTOCOL)
 
     def train(labelled, measured, joined=False):
         used = torch.stack([torch.cat(list(codes[:, image])) for image in every])[None] if joined else codes
         evaluations = {"set": (used[:, measured], store.labels[measured])}
-        return train_probes(
-            used[:, labelled], store.labels[labelled], evaluations, tiny.CLASSES, options, SEEDS
-        ).accuracy["set"]
+        result = train_probes(used[:, labelled], store.labels[labelled], evaluations, tiny.CLASSES, protocol)
+        return result.accuracy["set"]
 
     return store, train
 
