@@ -10,7 +10,6 @@ from drl.errors import UserError
 from drl.files import sha256
 from drl.pipeline.configuration import resolve
 from drl.pipeline.items import measurements
-from tests.job_settings import settings_of
 from drl.records.code_digest import ENTRY_POINTS, command_digest, reached
 from drl.records.metrics import read_metrics
 from drl.records.run_card import read_card
@@ -20,6 +19,7 @@ from drl.theory.mixture import make_mixture
 from drl.theory.probes import Reading
 from drl.theory.study import theory
 from drl.theory.training import MODELS
+from tests.job_settings import settings_of
 from tests.theory.common import settings
 
 ABOUT = {"scale": "test", "dataset": "mixture", "seed": 3}
