@@ -8,8 +8,8 @@ include: "workflow/rules/slurm.smk"
 # `config` holds what the user said, --configfile and then --config. It is laid over config/ and the scale's file, as `drl` does it:
 # there is no `configfile:` statement, by which Snakemake would merge them in a way of its own.
 CONFIG = checked(resolve_over, config)
-RESULTS = f"results/{CONFIG.scale}"
-hand_over(canonical_json(CONFIG.run.slice()), canonical_json(slices.origins(CONFIG)))
+RULES = rules.Rules(CONFIG, checked(max_minutes))
+hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))
 limit_gpu_jobs()
 
 
@@ -25,18 +25,13 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        all_items(),
+        item_files(),
         verdict_files(),
 
 
-include: "workflow/rules/prepare.smk"
-include: "workflow/rules/pretrain.smk"
-include: "workflow/rules/measure.smk"
-include: "workflow/rules/generate.smk"
-include: "workflow/rules/fine_tune.smk"
-include: "workflow/rules/theory.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/items.smk"
-include: "workflow/rules/study.smk"
+include: "workflow/rules/own_images.smk"
 include: "workflow/rules/verdict.smk"
 
 
@@ -46,8 +41,8 @@ report: "workflow/report/verdict.rst"
 
 # Jobs that Snakemake did not live to see finished are not lost (drl/jobs/completion.py); with it they end here.
 onsuccess:
-    forget(Path(RESULTS) / ".state")
+    forget(Path(RULES.results(".state")))
 
 
 onerror:
-    forget(Path(RESULTS) / ".state")
+    forget(Path(RULES.results(".state")))

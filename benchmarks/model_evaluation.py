@@ -76,8 +76,7 @@ class Subject:
 def subject(device: str, precision: str, threads: int | None) -> Subject:
     """Build the paper's WRN-28-2 of recipe drl on 32x32x3, with the paper scale's probe settings."""
     config = resolve("paper")
-    resolved = resolve_recipe(config, "drl", "cifar10")
-    recipe = resolved.slice()
+    recipe = resolve_recipe(config, "drl", "cifar10")
     protocol = ProbeProtocol.model_validate(slices.probe(config, "cifar10", "drl")["probe"])
     placement = place(device, precision, "off", threads, network_channels(recipe))
     store = synthetic_store(32, CLASSES, placement.device)

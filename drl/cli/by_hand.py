@@ -16,7 +16,6 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import markdown_table
 from drl.pipeline.own_images import with_folders_of_results
 from drl.pipeline.studies.training import dataset_known
 
@@ -58,7 +57,7 @@ def sample(
         raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
     sampler = sampler if steps is None else sampler.model_copy(update={"steps": steps})
     with call.gpu():
-        run(model, images, out, SampleOptions(t, t_init, prior, samples, seed, sampler), call.resources)
+        run(model, images, out, SampleOptions(t, t_init, prior, samples, seed, sampler), call.resources())
 
 
 @cli.command()
@@ -128,6 +127,8 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
 @cli.command()
 def items() -> None:
     """Print the table of the paper's items, as it stands in the README."""
+    from drl.costs.items_table import markdown_table
+
     click.echo(markdown_table())
 
 

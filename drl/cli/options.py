@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from drl.config.base import Settings
 from drl.config.schema import SCALES, Config, RunSettings
 from drl.errors import UserError
 from drl.jobs.gpu_slots import gpu_slot
-from drl.jobs.job import Resources
+from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
-from drl.pipeline.configuration import resolve
+from drl.pipeline.configuration import origins, resolve
 from drl.pipeline.own_images import is_folder, with_folder
 from drl.pipeline.step import Axes, Step
 from drl.records.code_digest import check_code
@@ -69,9 +70,8 @@ class Invocation:
             return self.config.run
         return parsed("--run", RunSettings.model_validate, read_json("--run", self.run_json))
 
-    @property
-    def resources(self) -> Resources:
-        """What a job may use."""
+    def resources(self, dataset: str | None = None) -> Resources:
+        """Return what a job may use, and where the original files of its dataset lie ($DRL_ORIGINS of a rule)."""
         run = self.run
         return Resources(
             device=run.device,
@@ -82,7 +82,15 @@ class Invocation:
             wall_clock_minutes=budget(run.wall_clock_minutes),
             sampling_batch=run.sampling_batch,
             inception_weights=run.inception_weights,
+            origin=Origin() if dataset is None else self._origin(dataset),
         )
+
+    def _origin(self, dataset: str) -> Origin:
+        given = os.environ.get("DRL_ORIGINS")
+        if given is None and self.settings is not None:
+            return Origin()
+        known = origins(self.config) if given is None else read_json("$DRL_ORIGINS", given)
+        return Origin(**known.get(dataset, {}))
 
     def gpu(self) -> AbstractContextManager[str | None]:
         """Hold a slot of a GPU, where there is one."""

@@ -32,7 +32,7 @@ def encode(model: Path, images: Path, times: tuple[str, ...], out: Path, **share
     with call.gpu():
         from drl.evaluation.encode import encode as run
 
-        run(model, images, read, out, call.resources)
+        run(model, images, read, out, call.resources())
 
 
 def _times(words: tuple[str, ...]) -> list[float]:

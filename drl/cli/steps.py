@@ -58,7 +58,7 @@ def run_step(
         inputs=inputs,
         out=out or call.results / step.at(**axes).output,
         states=states or call.results / ".state",
-        resources=call.resources,
+        resources=call.resources(str(axes["dataset"]) if step is PREPARE else None),
     )
     if step.gpu:
         with call.gpu():

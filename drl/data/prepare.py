@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,42 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from drl.config.datasets import DatasetSettings
+from drl.config.jobs import PrepareJob
 from drl.data.sources.raw import LabelledImages, Raw
 from drl.data.sources.registry import read_source
 from drl.data.splits import validation_split
 from drl.data.store import FILES_CSV, content_sha256
 from drl.errors import UserError
 from drl.files import atomic, sha256
+from drl.jobs.job import Job
+from drl.records.run_card import write_card
 
 _CHUNK = 1024
 _LUMA = (0.299, 0.587, 0.114)
+
+
+def run(job: Job[PrepareJob]) -> None:
+    """Write the prepared images of a dataset, the table of their files and the run card.
+
+    Where the original files lie is no part of the settings: `job.resources.origin` says it.
+
+    Raises:
+        UserError: As `prepare`.
+    """
+    started, name, origin = time.monotonic(), str(job.about["dataset"]), job.resources.origin
+    values = job.settings.dataset.model_dump() | {"title": name, "download": origin.download}
+    if origin.folder is not None:
+        values["folder"] = origin.folder
+    facts = prepare(name, DatasetSettings.model_validate(values), job.out)
+    write_card(
+        job.study,
+        [job.out, job.out.parent / FILES_CSV],
+        job.settings.slice(),
+        job.code_digest,
+        dataset=name,
+        facts=facts,
+        seconds=round(time.monotonic() - started, 2),
+    )
 
 
 def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:

@@ -14,6 +14,14 @@ S = TypeVar("S", bound=Settings, covariant=True)
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the original files of a dataset lie (None: where its source puts them), and whether it may download."""
+
+    folder: str | None = None
+    download: bool = True
+
+
+@dataclass(frozen=True)
 class Resources:
     """Where to compute, and how to survive interruption. On one kind of device, results differ by rounding at most.
 
@@ -26,6 +34,7 @@ class Resources:
         wall_clock_minutes: When a job that keeps a state saves and stops; None: never.
         sampling_batch: Images that are sampled at once; None: drl.evaluation.sampling's choice.
         inception_weights: A file of Inception's weights, in place of the download.
+        origin: Where the original files of a dataset lie, for `drl prepare`.
     """
 
     device: str = "auto"
@@ -36,6 +45,7 @@ class Resources:
     wall_clock_minutes: float | None = None
     sampling_batch: int | None = None
     inception_weights: str | None = None
+    origin: Origin = Origin()
 
 
 @dataclass(frozen=True)

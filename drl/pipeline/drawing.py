@@ -35,7 +35,7 @@ def _item(config: Config, item: str) -> ItemJob:
         "scale": config.scale,
         "datasets": [(name, config.datasets[name].title) for name in config.item_datasets(item)],
         "recipes": [
-            (name, resolve_recipe(config, config.members(name)[0]).label)
+            (name, resolve_recipe(config, config.members(recipe)[0]).label)
             for recipe in about.recipes
             # Figure 7 shows every member of a sweep; other figures one of them, or all in one line.
             for name in (config.members(recipe) if study.name == "one_code" else [recipe])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from drl.config.schema import Config
@@ -51,8 +52,12 @@ class Rules:
         return f"results/{self.config.scale}/{path}"
 
     def paths(self, files: Iterable[ResultFile]) -> list[str]:
-        """Return the paths of files that jobs read or write."""
-        return [file.path if file.job is None else self.results(file.path) for file in files]
+        """Return the paths of files that jobs read or write.
+
+        A file from outside that is missing is left to the job, which says what to do: the rest can be made without it.
+        """
+        known = [file for file in files if file.job is not None or Path(file.path).is_file()]
+        return [file.path if file.job is None else self.results(file.path) for file in known]
 
     def name(self, step: Step) -> str:
         """Return a rule's name; an item of the same name is the target, so the study's rule gets another."""

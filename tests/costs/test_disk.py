@@ -12,9 +12,9 @@ from drl.costs.rates import Book
 from drl.costs.work import Amounts
 from drl.data.prepare import prepare
 from drl.pipeline.configuration import resolve
-from tests.job_settings import settings_of, trained
 from drl.training.pretrain import Name, pretrain
 from drl.training.run import Resources
+from tests.job_settings import settings_of, trained
 from tests.recipes import recipes_set
 
 TINY = (recipes_set(iterations=4, batch_size=8), "studies.code_usage.images=4")

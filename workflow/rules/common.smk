@@ -69,7 +69,7 @@ def texts_of(item):
     """Return what the report says about an item; it is written when the report is."""
     folder = Path(f"results/{CONFIG.scale}")
     return {
-        "caption": LateText("drl.reporting.captions", "caption", item, CONFIG),
+        "caption": LateText("drl.reporting.captions", "caption", CONFIG, item),
         "facts": LateText("drl.verdict.item_facts", "item_facts", item, folder, CONFIG),
         "page": LateText("drl.verdict.report_page", "page", folder, CONFIG),
     }
@@ -77,15 +77,18 @@ def texts_of(item):
 
 def texts_of_study(part):
     """Return what the report says about a part of a study of one dataset."""
-    return {
-        "caption": lambda wildcards: LateText(
-            "drl.reporting.captions", "study_caption", wildcards.dataset, part, CONFIG
-        ),
-        "page": lambda wildcards: LateText(
-            "drl.pipeline.own_study", "study_page", wildcards.dataset, CONFIG
-        ),
-        "facts": "",
-    }
+
+    def told(wildcards):
+        return {
+            "caption": LateText(
+                "drl.reporting.captions", "study_caption", CONFIG, wildcards.dataset, part
+            ),
+            "page": LateText(
+                "drl.pipeline.own_study", "study_page", CONFIG, wildcards.dataset
+            ),
+        }
+
+    return told
 
 
 def study_category(wildcards):

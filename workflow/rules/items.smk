@@ -37,7 +37,7 @@ for ITEM in items_of_kind(CONFIG):
             **needs_of(STEP),
         params:
             **params_of(STEP, item=ITEM),
-            **texts_of(ITEM),
+            text=texts_of(ITEM),
         message:
             f"Drawing {ITEM}"
         shell:

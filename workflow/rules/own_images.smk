@@ -29,7 +29,7 @@ for STEP in STUDY_PARTS:
             **needs_of(STEP),
         params:
             **params_of(STEP),
-            **texts_of_study(STEP.name.removeprefix("study_")),
+            text=texts_of_study(STEP.name.removeprefix("study_")),
         message:
             "drl {params.job}"
         shell:

@@ -15,7 +15,7 @@ for STEP in (COMPARE, CLAIMS):
         output:
             shown=report(
                 RULES.outputs(STEP)[0],
-                caption=f"../report/{STEP.name}.rst",
+                caption="../report/item.rst",
                 category="Verdict",
                 labels={"item": VERDICT[STEP.name]},
             ),
@@ -33,6 +33,7 @@ for STEP in (COMPARE, CLAIMS):
             **needs_of(STEP),
         params:
             **params_of(STEP),
+            text={"caption": LateText("drl.reporting.captions", "fixed_caption", STEP.name)},
         message:
             "drl {params.job}"
         shell:
