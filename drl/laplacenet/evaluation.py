@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from drl.config.jobs import ClassifierSettings
 from drl.data.store import ImageStore
 from drl.jobs.device import Placement
 from drl.laplacenet.classifier import inputs
@@ -21,7 +19,7 @@ class Evaluation:
     """Evaluates a classifier that is being trained."""
 
     def __init__(
-        self, network: WideResNet, store: ImageStore, placement: Placement, settings: Mapping[str, Any]
+        self, network: WideResNet, store: ImageStore, placement: Placement, settings: ClassifierSettings
     ) -> None:
         """Keep what evaluation needs.
 

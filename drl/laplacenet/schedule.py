@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from drl.config.fine_tuning import FineTuneProtocol
 from drl.errors import UserError
 
 
@@ -34,18 +33,18 @@ class Schedule:
     learning_rate: float
 
     @classmethod
-    def of(cls, labels: int, images: int, settings: Mapping[str, Any]) -> Schedule:
+    def of(cls, labels: int, images: int, settings: FineTuneProtocol) -> Schedule:
         """Compute the schedule.
 
         Args:
             labels: Number of images that keep their labels, n.
             images: Number of images to train on, N, including the labelled ones.
-            settings: The study's section (drl.config.fine_tuning.FineTuneSettings).
+            settings: The protocol.
 
         Raises:
             UserError: If a batch cannot be filled, or the steps do not reach beyond the supervised epochs.
         """
-        batch, others = settings["batch_size"], settings["batch_size"] - settings["labelled_batch"]
+        batch, others = settings.batch_size, settings.batch_size - settings.labelled_batch
         if labels < batch:
             raise UserError(
                 f"{labels} labels do not fill a batch of {batch}, so there would be no supervised step; "
@@ -57,22 +56,22 @@ class Schedule:
                 "give fewer labels, or lower studies.fine_tune.batch_size"
             )
         pass_steps, semi_steps = labels // batch, (images - labels) // others
-        semi_steps = min(semi_steps, settings["epoch_steps"] or semi_steps)
-        first = settings["supervised_epochs"] * settings["passes"] * pass_steps
-        more = (settings["steps"] - first) // semi_steps
+        semi_steps = min(semi_steps, settings.epoch_steps or semi_steps)
+        first = settings.supervised_epochs * settings.passes * pass_steps
+        more = (settings.steps - first) // semi_steps
         if more < 1:
             raise UserError(
-                f"studies.fine_tune.steps {settings['steps']} leave no epoch after the {first} supervised "
+                f"studies.fine_tune.steps {settings.steps} leave no epoch after the {first} supervised "
                 f"steps with {labels} labels; give at least {first + semi_steps}"
             )
         return cls(
-            settings["supervised_epochs"],
-            settings["passes"],
+            settings.supervised_epochs,
+            settings.passes,
             pass_steps,
             semi_steps,
-            settings["supervised_epochs"] + more,
-            settings["tail_epochs"],
-            settings["learning_rate"],
+            settings.supervised_epochs + more,
+            settings.tail_epochs,
+            settings.learning_rate,
         )
 
     def steps(self, epoch: int) -> int:

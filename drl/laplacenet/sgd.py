@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from drl.config.fine_tuning import FineTuneProtocol
 from drl.models.wide_resnet import WideResNet
 
 
@@ -21,12 +22,12 @@ class NesterovSGD:
         lone_logit: That second logit, a scalar.
     """
 
-    def __init__(self, network: WideResNet, settings: Mapping[str, Any], decays_t: bool) -> None:
+    def __init__(self, network: WideResNet, settings: FineTuneProtocol, decays_t: bool) -> None:
         """Start with momentum 0.
 
         Args:
             network: The network to train.
-            settings: The study's section: learning_rate, momentum, weight_decay.
+            settings: The protocol, for learning_rate, momentum and weight_decay.
             decays_t: Whether weight decay acts on the logit of t too.
         """
         self.lone_logit = nn.Parameter(network.param_t.detach().clone())
@@ -39,10 +40,10 @@ class NesterovSGD:
             groups[1]["weight_decay"] = 0.0
         self.sgd = torch.optim.SGD(
             groups,
-            lr=settings["learning_rate"],
-            momentum=settings["momentum"],
-            nesterov=settings["momentum"] > 0,
-            weight_decay=settings["weight_decay"],
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            nesterov=settings.momentum > 0,
+            weight_decay=settings.weight_decay,
             fused=True,
         )
 
