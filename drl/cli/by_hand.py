@@ -16,7 +16,6 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import markdown_table
 from drl.pipeline.own_images import with_folders_of_results
 from drl.pipeline.studies.training import dataset_known
 
@@ -128,7 +127,9 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
 @cli.command()
 def items() -> None:
     """Print the table of the paper's items, as it stands in the README."""
-    click.echo(markdown_table())
+    from drl.costs.items_table import known_costs, markdown_table
+
+    click.echo(markdown_table(resolve("paper"), known_costs()))
 
 
 @cli.command()
