@@ -1,4 +1,4 @@
-"""From loads to rates: what the book has, what is measured now, and what is scaled by operations."""
+"""From units to rates: what the book has, what is measured now, and what is scaled by operations."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 
 from drl.costs.operations import operations_of
 from drl.costs.rates import Book, Device, Rate, assumed, by_operations, known_rates
-from drl.costs.work import HOST, NETWORK, Load
 from drl.jobs.device import place
+from drl.pipeline.work import HOST, NETWORK, WorkUnit
 
 BUSY = 0.5  # share of the cores that others may use before a measurement is not to be trusted
 
@@ -27,7 +27,7 @@ def this_device(run: Mapping[str, Any], threads: int) -> Device:
 
 
 def rates_of(
-    needed: Mapping[Load, float],
+    needed: Mapping[WorkUnit, float],
     book: Book,
     device: Device,
     run: Mapping[str, Any],
@@ -36,11 +36,11 @@ def rates_of(
     afresh: bool = False,
     minutes: float = 3.0,
     per_second: float | None = None,
-) -> dict[Load, Rate]:
-    """Return the rate of each load.
+) -> dict[WorkUnit, Rate]:
+    """Return the rate of each unit.
 
     Args:
-        needed: Loads, and how many units of each.
+        needed: Units of work, and how many units of each.
         book: Where rates are kept.
         device: Where jobs run.
         run: The configuration's `run`.
@@ -50,54 +50,60 @@ def rates_of(
         per_second: Operations a second of a device that is not at hand. Networks are then not measured at all; what the
             processor does is.
     """
-    loads = list(needed) if per_second is None else [load for load in needed if load.unit in HOST]
-    known = {} if afresh else known_rates(loads, book, device)
+    units = list(needed) if per_second is None else [unit for unit in needed if unit.kind in HOST]
+    known = {} if afresh else known_rates(units, book, device)
     if measure:
-        wanted = sorted((load for load in loads if load not in known), key=lambda load: -_weight(load, needed[load]))
+        wanted = sorted((unit for unit in units if unit not in known), key=lambda unit: -_weight(unit, needed[unit]))
         known |= _measured(wanted, book, device, run, 60 * minutes)
-    return {load: _rate(load, needed, known, book, per_second) for load in needed}
+    return {unit: _rate(unit, needed, known, book, per_second) for unit in needed}
 
 
 def _rate(
-    load: Load, needed: Mapping[Load, float], known: Mapping[Load, float], book: Book, per_second: float | None
+    unit: WorkUnit,
+    needed: Mapping[WorkUnit, float],
+    known: Mapping[WorkUnit, float],
+    book: Book,
+    per_second: float | None,
 ) -> Rate:
-    if per_second is not None and load.unit in NETWORK:
-        return assumed(load, operations_of([load], book), per_second)
-    if load in known:
-        return Rate(known[load], "measured")
+    if per_second is not None and unit.kind in NETWORK:
+        return assumed(unit, operations_of([unit], book), per_second)
+    if unit in known:
+        return Rate(known[unit], "measured")
     # Of the same unit where one was measured, so that few have to be counted.
-    alike = [other for other in known if other.unit == load.unit] or [other for other in known if other.unit in NETWORK]
-    if not alike or load.unit in HOST:
+    alike = [other for other in known if other.kind == unit.kind] or [other for other in known if other.kind in NETWORK]
+    if not alike or unit.kind in HOST:
         return Rate(math.nan, "unknown")
-    return by_operations(load, operations_of([load, *alike], book), {other: known[other] for other in alike})
+    return by_operations(unit, operations_of([unit, *alike], book), {other: known[other] for other in alike})
 
 
-def _measured(loads: list[Load], book: Book, device: Device, run: Mapping[str, Any], limit: float) -> dict[Load, float]:
-    """Measure loads until the time is up, and note what was found where nobody else was at work."""
-    if not loads:
+def _measured(
+    units: list[WorkUnit], book: Book, device: Device, run: Mapping[str, Any], limit: float
+) -> dict[WorkUnit, float]:
+    """Measure units until the time is up, and note what was found where nobody else was at work."""
+    if not units:
         return {}
     kept = not busy()
     meter = meter_of(run, device.threads)
-    started, found = time.monotonic(), dict[Load, float]()
-    for number, load in enumerate(loads, 1):
-        if time.monotonic() - started > limit and load.unit in NETWORK:
+    started, found = time.monotonic(), dict[WorkUnit, float]()
+    for number, unit in enumerate(units, 1):
+        if time.monotonic() - started > limit and unit.kind in NETWORK:
             continue
-        _say(f"calibrating {number} of {len(loads)}: {load.title} …")
-        found[load] = meter.seconds(load)
+        _say(f"calibrating {number} of {len(units)}: {unit.title} …")
+        found[unit] = meter.seconds(unit)
         if kept:
-            book.put(found[load], device.key, load.unit, load.key)
+            book.put(found[unit], device.key, unit.kind, unit.key)
     took = time.monotonic() - started
-    left = len(loads) - len(found)
+    left = len(units) - len(found)
     more = f"; {left} are scaled by operations, the time was up" if left else ""
     _say(f"calibrated {len(found)} kinds of work in {took:.0f} s{more}\n")
     return found
 
 
-def _weight(load: Load, count: float) -> float:
+def _weight(unit: WorkUnit, count: float) -> float:
     """Return what is measured first: what there is most of, by pixels; quick things of the processor before all."""
-    if load.unit in HOST:
+    if unit.kind in HOST:
         return math.inf
-    size = load.spec["facts"][1] if "facts" in load.spec else 299 if load.unit == "inception" else 32
+    size = unit.spec["facts"][1] if "facts" in unit.spec else 299 if unit.kind == "inception" else 32
     return float(count * size**2)
 
 

@@ -18,7 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from drl.costs.work import Load
+from drl.config.jobs import PretrainJob
+from drl.config.recipes import Recipe
+from drl.config.studies import CodeUsageSettings
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.diffusion.samplers.chain import run_chain
@@ -35,6 +37,7 @@ from drl.laplacenet.fine_tuning import FineTuning, Parts
 from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
+from drl.pipeline.work import WorkUnit
 from drl.theory.mixture import make_mixture
 from drl.theory.training import Training as Theory
 from drl.training.loop import Training
@@ -43,7 +46,7 @@ IMAGES = 1100  # random ones; more than the largest batch twice over
 PILOT = 8  # images of the first try, which says how large a batch may be
 FULL_SECONDS = 4.0  # a whole batch that takes less on a CPU is not cut down,
 STEP_SECONDS = 2.0  # and one that takes more to so much, about
-TIMED_SECONDS = 1.0  # of all timed steps of a load
+TIMED_SECONDS = 1.0  # of all timed steps of a unit
 REPEATS = (2, 7)  # at least and at most
 # An update of the pseudo-labels of 4,000 images took 0.23 s, of 50,000 5.2 s (docs/performance.md): as n^1.24.
 UPDATE_IMAGES, UPDATE_POWER = 12_500, 1.24
@@ -52,17 +55,20 @@ FRECHET_FEATURES = 512  # eigenvalues: with the cube
 TESTS = 1000  # images that a support vector machine is asked about; the time is proportional
 ENDLESS = 10**9  # steps, so that neither logs nor snapshots fall due
 
-# What jobs import before they begin, by group of drl.costs.work.START_GROUPS; building an optimiser imports more.
+# What jobs import before they begin, by package of drl; building an optimiser imports more.
+_TRAINING = "torch; torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])"
 STARTS = {
-    "prepare": "import drl.data.prepare",
-    "train": "import drl.training.pretrain, torch; torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])",
-    "measure": "import drl.evaluation.probe, drl.evaluation.latent_grid",
-    "draw": "import drl.reporting.figure, drl.reporting.probe_curves",
+    "data": "import drl.data.prepare",
+    "training": f"import drl.training.pretrain, {_TRAINING}",
+    "laplacenet": f"import drl.laplacenet.fine_tune, {_TRAINING}",
+    "evaluation": "import drl.evaluation.probe, drl.evaluation.latent_grid",
+    "theory": f"import drl.theory.study, {_TRAINING}",
+    "reporting": "import drl.reporting.figure, drl.reporting.probe_curves",
 }
 
 
 class Meter:
-    """Measures loads on one device."""
+    """Measures units on one device."""
 
     def __init__(self, device: str, precision: str, compile: str, threads: int | None) -> None:
         """Take the configuration's `run`, and the threads of a job."""
@@ -70,13 +76,13 @@ class Meter:
         self.placement = place(device, precision, "off", threads)
         self._unshared = self.placement.device.type == "cpu" and self.placement.threads == 1
 
-    def seconds(self, load: Load) -> float:
-        """Return the seconds of one unit of a load."""
+    def seconds(self, unit: WorkUnit) -> float:
+        """Return the seconds of one unit of work."""
         with torch.random.fork_rng():
-            found: float = getattr(self, f"_{load.unit}")(load.spec)
+            found: float = getattr(self, f"_{unit.kind}")(unit.spec)
         return found
 
-    def _place(self, recipe: dict[str, Any], compile: str = "off") -> Placement:
+    def _place(self, recipe: Recipe, compile: str = "off") -> Placement:
         return place(self.device, self.precision, compile, self.threads, network_channels(recipe))
 
     def _time(self, step: Callable[[], object], warm_up: int = 1) -> float:
@@ -117,15 +123,15 @@ class Meter:
         return method, store
 
     def _train(self, spec: Any) -> float:
-        recipe = {**spec["recipe"], "iterations": ENDLESS, "train_images": None}
+        recipe: Recipe = spec["recipe"].model_copy(update={"iterations": ENDLESS, "train_images": None})
         placement = self._place(recipe, self.compile)
         method, store = self._method({**spec, "recipe": recipe}, placement)
-        if recipe["freeze"] == "encoder":
+        if recipe.freeze == "encoder":
             method.trained_encoder().requires_grad_(False)
-        usage = {"times": 1, "images": 2, "t": [0.5]}
-        training = Training(method, store, placement, {"recipe": recipe, "code_usage": usage, "snapshots": 1}, 0)
+        usage = CodeUsageSettings(times=1, images=2, t=(0.5,))
+        training = Training(method, store, placement, PretrainJob(recipe=recipe, code_usage=usage, snapshots=1), 0)
 
-        samplers = {recipe["batch_size"]: training.sampler}
+        samplers = {recipe.batch_size: training.sampler}
 
         def step(images: int) -> None:
             if images not in samplers:
@@ -133,7 +139,7 @@ class Meter:
             training.sampler = samplers[images]
             training.advance()
 
-        batch = self._batch(recipe["batch_size"], step)
+        batch = self._batch(recipe.batch_size, step)
         return self._time(lambda: step(batch), 3 if placement.device.type == "cuda" else 0) / batch
 
     def _score(self, spec: Any) -> float:
@@ -146,7 +152,7 @@ class Meter:
         shape = (spec["facts"][0], spec["facts"][1], spec["facts"][1])
 
         def chain(images: int, steps: int = 1) -> None:
-            grid = grid_of(method, {**spec["sampler"], "steps": steps + 1})
+            grid = grid_of(method, spec["sampler"].model_copy(update={"steps": steps + 1}))
             noise = ImageNoise(list(range(images)), shape, placement.device, options.draws)
             z = torch.zeros(images, size, device=placement.device) if size else None
             # From the second of its times on a grid has one step less.
@@ -190,7 +196,7 @@ class Meter:
 
     def _fine_tune(self, spec: Any) -> float:
         recipe, facts = spec["recipe"], ImageFacts(*spec["facts"])
-        placement = place(self.device, self.precision, "off", self.threads, 8 * recipe["encoder"]["width"])
+        placement = place(self.device, self.precision, "off", self.threads, 8 * recipe.encoder.width)
         store = random_images(facts, placement.device)
         on_cpu = placement.device.type == "cpu"
         versions = 1 if on_cpu else spec["study"]["versions"]
@@ -269,7 +275,7 @@ class Meter:
         return self._time(lambda: [training.advance() for _ in range(steps)]) / steps
 
     def _start(self, spec: Any) -> float:
-        words = f"import drl.cli.main; {STARTS[spec['group']]}"
+        words = f"import drl.cli.main; {STARTS[spec['package']]}"
         before = _children()
         subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, cwd=Path(__file__).parents[2])
         return _children() - before

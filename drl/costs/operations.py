@@ -3,67 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from drl.config.recipes import Recipe
 from drl.costs.rates import Book
-from drl.costs.work import NETWORK, Load, code_size
 from drl.files import fingerprint
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 from drl.models.model_file import PARTS
+from drl.pipeline.disk import Facts, Size
+from drl.pipeline.work import NETWORK, WorkUnit, code_size
 
 # One evaluation of FID's Inception, multiply-adds at 299 x 299 (counted on torchvision's, FlopCounterMode).
 INCEPTION_MULTIPLY_ADDS = 5.7e9
 
 
-@dataclass(frozen=True)
-class Size:
-    """Bytes of a method's weights.
-
-    Attributes:
-        model: Of all parts that a model file keeps, once.
-        encoder: Of the encoder, with its batch statistics.
-        trained: Of all parameters that an optimiser and averages follow.
-        tensors: How many a model file keeps once.
-        encoder_tensors: How many are the encoder's.
-    """
-
-    model: int
-    encoder: int
-    trained: int
-    tensors: int
-    encoder_tensors: int
-
-
-def operations_of(loads: Iterable[Load], book: Book) -> dict[str, float]:
-    """Return floating-point operations of one unit, by key, of loads that networks make up; two a multiply-add."""
+def operations_of(units: Iterable[WorkUnit], book: Book) -> dict[str, float]:
+    """Return floating-point operations of one unit, by key, of units that networks make up; two a multiply-add."""
     found = {}
-    for load in loads:
-        if load.unit in NETWORK:
-            known = book.get("operations", load.unit, load.key)
-            counted = known if known is not None else 2 * _multiply_adds(load)
-            found[load.key] = counted if known is not None else book.put(counted, "operations", load.unit, load.key)
+    for unit in units:
+        if unit.kind in NETWORK:
+            known = book.get("operations", unit.kind, unit.key)
+            counted = known if known is not None else 2 * _multiply_adds(unit)
+            found[unit.key] = counted if known is not None else book.put(counted, "operations", unit.kind, unit.key)
     return found
 
 
-def size_of(recipe: Mapping[str, Any], facts: tuple[int, int, int], book: Book) -> Size:
+def size_of(recipe: Recipe, facts: Facts, book: Book) -> Size:
     """Return the bytes of a recipe's weights for images of channels, size and classes."""
-    networks = [recipe[name] for name in ("encoder", "score", "decoder", "method", "freeze")]
+    networks = recipe.model_dump(mode="json", include={"encoder", "score", "decoder", "method", "freeze"})
     names = tuple(Size.__annotations__)
     keys = [("size", fingerprint(networks, facts), name) for name in names]
     known = [book.get(*key) for key in keys]
     if None in known:
-        counted = _size(_empty(dict(recipe), facts))
+        counted = _size(_empty(recipe, facts))
         known = [book.put(float(getattr(counted, name)), *key) for name, key in zip(names, keys, strict=True)]
     return Size(*(int(value) for value in known if value is not None))
 
 
-def _empty(recipe: dict[str, Any], facts: tuple[int, ...]) -> Method:
+def _empty(recipe: Recipe, facts: Facts) -> Method:
     """Build networks without memory for their weights."""
     with torch.device("meta"):
         neutral = torch.ones(1, facts[0], 1, 1)
@@ -82,29 +64,29 @@ def _bytes(values: list[Tensor]) -> int:
     return sum(value.numel() * value.element_size() for value in values)
 
 
-def _multiply_adds(load: Load) -> float:
-    spec = load.spec
-    if load.unit == "probe":
+def _multiply_adds(unit: WorkUnit) -> float:
+    spec = unit.spec
+    if unit.kind == "probe":
         # Products of both layers forward, of their weights' gradients, and of the hidden layer's.
         each = 2 * spec["features"] * spec["hidden"] + 3 * spec["hidden"] * spec["classes"]
         return float(each * spec["sets"] * spec["seeds"] * spec["batch"])
-    if load.unit == "pseudo_labels":
+    if unit.kind == "pseudo_labels":
         # The search for neighbours, and conjugate gradients on a graph with k to 2 k edges an image.
         edges = 2 * spec["images"] * spec["k"]
         return float(spec["images"] ** 2 * spec["features"] + spec["iterations"] * edges * spec["classes"])
-    if load.unit == "inception":
+    if unit.kind == "inception":
         return INCEPTION_MULTIPLY_ADDS
-    if load.unit == "train":
+    if unit.kind == "train":
         return _training(spec)
-    forward = _forward(spec, load.unit)
-    return 3 * forward if load.unit == "fine_tune" else forward
+    forward = _forward(spec, unit.kind)
+    return 3 * forward if unit.kind == "fine_tune" else forward
 
 
 def _training(spec: Mapping[str, Any]) -> float:
     """Count a training step of an image without computing it, within 2 % of drl.methods.describe, which does."""
-    method: Any = _empty(dict(spec["recipe"]), spec["facts"]).train()
+    method: Any = _empty(spec["recipe"], spec["facts"]).train()
     channels, size, _ = spec["facts"]
-    if spec["recipe"]["freeze"] == "encoder":
+    if spec["recipe"].freeze == "encoder":
         method.trained_encoder().requires_grad_(False)
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         t, images = torch.zeros(2), torch.zeros(2, channels, size, size, dtype=torch.uint8)
@@ -122,7 +104,7 @@ def _training(spec: Mapping[str, Any]) -> float:
 
 def _forward(spec: Mapping[str, Any], unit: str) -> float:
     channels, size, _ = spec["facts"]
-    method = _empty(dict(spec["recipe"]), spec["facts"]).eval()
+    method = _empty(spec["recipe"], spec["facts"]).eval()
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         t = torch.zeros(1)
         if unit == "score":

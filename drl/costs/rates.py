@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from drl.costs.work import Load
 from drl.data.sources.download import cache_folder
 from drl.errors import UserError
 from drl.files import fingerprint, write_json
+from drl.pipeline.work import WorkUnit
 
 How = Literal["measured", "scaled", "assumed", "unknown"]
 FORMAT = 1  # of the file; another one is begun anew
@@ -20,13 +20,13 @@ FORMAT = 1  # of the file; another one is begun anew
 
 @dataclass(frozen=True)
 class Rate:
-    """What one unit of a load costs.
+    """What one unit of work costs.
 
     Attributes:
         seconds: Of one unit on the device; nan where nothing is known.
         how: `measured` on this device; `scaled` from what was measured, by operations; `assumed` operations a second;
             `unknown`.
-        like: Title of the load that it was scaled from.
+        like: Title of the work that it was scaled from.
     """
 
     seconds: float
@@ -36,7 +36,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Device:
-    """What a rate is of, besides the load.
+    """What a rate is of, besides the work.
 
     Attributes:
         name: Of the GPU or the processor.
@@ -97,33 +97,33 @@ class Book:
         return value
 
 
-def by_operations(load: Load, operations: Mapping[str, float], measured: Mapping[Load, float]) -> Rate:
-    """Scale the rate of the measured load whose operations are nearest, of the same unit where there is one.
+def by_operations(unit: WorkUnit, operations: Mapping[str, float], measured: Mapping[WorkUnit, float]) -> Rate:
+    """Scale the rate of the measured unit whose operations are nearest, of the same kind where there is one.
 
     Args:
-        load: What was not measured.
-        operations: Of one unit, by the key of each load.
+        unit: What was not measured.
+        operations: Of one unit, by the key of each unit.
         measured: Seconds of one unit.
 
     Returns:
-        The rate; unknown where nothing that has operations was measured, or the load has none.
+        The rate; unknown where nothing that has operations was measured, or the unit has none.
     """
-    own = operations.get(load.key)
+    own = operations.get(unit.key)
     usable = [known for known in measured if operations.get(known.key)]
     if not own or not usable:
         return Rate(math.nan, "unknown")
-    usable = [known for known in usable if known.unit == load.unit] or usable
+    usable = [known for known in usable if known.kind == unit.kind] or usable
     nearest = min(usable, key=lambda known: abs(math.log(operations[known.key] / own)))
     return Rate(measured[nearest] * own / operations[nearest.key], "scaled", nearest.title)
 
 
-def assumed(load: Load, operations: Mapping[str, float], per_second: float) -> Rate:
+def assumed(unit: WorkUnit, operations: Mapping[str, float], per_second: float) -> Rate:
     """Return the rate of a device that makes so many operations a second, whatever the network."""
-    own = operations.get(load.key)
+    own = operations.get(unit.key)
     return Rate(own / per_second, "assumed") if own else Rate(math.nan, "unknown")
 
 
-def known_rates(loads: Iterable[Load], book: Book, device: Device) -> dict[Load, float]:
-    """Return what the book has of loads on a device, seconds of one unit."""
-    found = ((load, book.get(device.key, load.unit, load.key)) for load in loads)
-    return {load: value for load, value in found if value is not None}
+def known_rates(units: Iterable[WorkUnit], book: Book, device: Device) -> dict[WorkUnit, float]:
+    """Return what the book has of units on a device, seconds of one unit."""
+    found = ((unit, book.get(device.key, unit.kind, unit.key)) for unit in units)
+    return {unit: value for unit, value in found if value is not None}

@@ -6,19 +6,21 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from drl.config.recipes import Recipe
 from drl.config.schema import Config
 from drl.costs.calibrate import rates_of, this_device
-from drl.costs.disk import Disk, largest_states
-from drl.costs.jobs import check_items, chosen_items
+from drl.costs.jobs import Amounts, Division, check_items, chosen_items
 from drl.costs.operations import size_of
-from drl.costs.plan import Plan, collect, job_threads, needed
+from drl.costs.plan import Plan, job_threads, needed
 from drl.costs.rates import Book, Device
 from drl.costs.show import plan_parts, show
-from drl.costs.work import HOST, NETWORK, Amounts
 from drl.jobs.gpu_slots import visible_gpus
+from drl.pipeline.disk import Facts, Size
+from drl.pipeline.work import HOST, NETWORK
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,18 @@ def run(config: Config, targets: Sequence[str], results: Path, options: Options)
     Raises:
         UserError: If a target is unknown, or rates cannot be kept.
     """
-    items = chosen_items(targets)
+    items = chosen_items(config, targets)
     check_items(config, items)
     cores, settings = os.cpu_count() or 1, config.run.slice()
     threads = options.threads or job_threads(config.scale, cores)
-    book, device = Book(), this_device(settings, threads)
-    found = build(config, items, results, book, device, settings, options)
+    device = this_device(settings, threads)
+    found, states = build(config, items, results, Book(), device, settings, options)
     at_once = max(1, len(visible_gpus()) * config.run.gpu_slots) if device.kind == "cuda" else max(1, cores // threads)
-    states = largest_states(_disk(found.amounts, book), found.jobs, at_once)
+    peak = sum(sorted(states, reverse=True)[:at_once])
     if options.as_json:
-        print(json.dumps(plain(found, device, at_once, states, options.per_second), indent=2))
+        print(json.dumps(plain(found, device, at_once, peak, options.per_second), indent=2))
     else:
-        show(plan_parts(found, device, cores, at_once, states, options.per_second))
+        show(plan_parts(found, device, cores, at_once, peak, options.per_second))
 
 
 def build(
@@ -76,13 +78,12 @@ def build(
     device: Device,
     settings: Mapping[str, Any],
     options: Options,
-) -> Plan:
-    """Return the plan of items, with rates that are looked up, measured, scaled or assumed."""
-    amounts = Amounts(config)
-    by_item, used_by = collect(amounts, items)
-    counts = needed(amounts, by_item)
+) -> tuple[Plan, list[int]]:
+    """Return the plan of items, and the bytes that each unfinished job keeps at most."""
+    amounts, division = Amounts(config), Division.of(config, items)
+    jobs = division.jobs
     rates = rates_of(
-        counts,
+        needed(amounts, jobs),
         book,
         device,
         settings,
@@ -91,24 +92,32 @@ def build(
         minutes=options.minutes,
         per_second=options.per_second,
     )
-    disk, jobs = _disk(amounts, book), {name: job for known in by_item.values() for name, job in known.items()}
-    made = frozenset(name for name in jobs if (results / name).is_file())
-    return Plan(amounts, items, by_item, used_by, rates, {name: disk.of(job) for name, job in jobs.items()}, made)
+
+    @cache
+    def size(recipe: Recipe, facts: Facts) -> Size:
+        return size_of(recipe, facts, book)
+
+    disk = {job: amounts.disk(job, size) for job in jobs}
+    files = (file for job in jobs for several in job.needs(config).values() for file in several)
+    missing = tuple(sorted({file.path for file in files if file.job is None and not Path(file.path).is_file()}))
+    made = frozenset(job for job in jobs if (results / job.output).is_file())
+    plan = Plan(amounts, division, rates, {job: found.left for job, found in disk.items()}, made, missing)
+    return plan, [found.state for found in disk.values()]
 
 
 def plain(plan: Plan, device: Device, at_once: int, states: int, per_second: float | None) -> dict[str, Any]:
     """Return the plan as plain values."""
     total = plan.total()
-    loads = [
+    units = [
         {
-            "work": load.title,
-            "unit": (NETWORK | HOST)[load.unit],
-            "seconds_a_unit": None if plan.rates[load].how == "unknown" else plan.rates[load].seconds,
-            "rate": plan.rates[load].how,
-            "scaled_from": plan.rates[load].like or None,
-            "hours": None if plan.rates[load].how == "unknown" else round(seconds / 3600, 4),
+            "work": unit.title,
+            "unit": (NETWORK | HOST)[unit.kind],
+            "seconds_a_unit": None if plan.rates[unit].how == "unknown" else plan.rates[unit].seconds,
+            "rate": plan.rates[unit].how,
+            "scaled_from": plan.rates[unit].like or None,
+            "hours": None if plan.rates[unit].how == "unknown" else round(seconds / 3600, 4),
         }
-        for load, seconds in plan.by_load().items()
+        for unit, seconds in plan.by_unit().items()
     ]
     return {
         "scale": plan.amounts.config.scale,
@@ -120,14 +129,6 @@ def plain(plan: Plan, device: Device, at_once: int, states: int, per_second: flo
         "total": total.plain(),
         "jobs_at_once": at_once,
         "states_at_peak_bytes": states,
-        "files_needed": list(plan.needed_files()),
-        "rates": loads,
+        "files_needed": list(plan.needed_files),
+        "rates": units,
     }
-
-
-def _disk(amounts: Amounts, book: Book) -> Disk:
-    def size(dataset: str, recipe: str) -> Any:
-        channels, pixels, classes = amounts.facts(dataset)
-        return size_of(amounts.recipe(dataset, recipe), (channels, pixels, classes), book)
-
-    return Disk(amounts, size)

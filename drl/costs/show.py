@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,12 +13,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from drl.costs.plan import Plan, Sum
+from drl.costs.plan import JobSum, Plan
 from drl.costs.rates import Device
-from drl.costs.work import HOST, NETWORK
+from drl.pipeline.work import HOST, NETWORK
 
 WIDTH = 120
 SHARED_LINES = 14
+LEAST = 0.0005  # hours that are shown as a number
 
 
 def show(parts: Iterable[str | Table]) -> None:
@@ -64,21 +66,29 @@ def plan_parts(plan: Plan, device: Device, cores: int, at_once: int, states: int
     yield "\n".join(textwrap.wrap(_where(device, cores, at_once, assumption), WIDTH))
     yield from _warnings(plan)
     yield _items(plan, total)
-    yield "\n".join(textwrap.wrap(_explained(plan), WIDTH))
+    yield "\n".join(textwrap.wrap(_explained(plan, total), WIDTH))
     yield _kinds(plan, total)
     yield from _shared(plan)
-    yield _loads(plan)
+    yield _units(plan)
     yield "\n".join(textwrap.wrap(_summary(plan, total, device, at_once, states, assumption), WIDTH))
 
 
-def hours(seconds: float) -> str:
-    """Return seconds as hours, in three digits or so: 0.012, 1.24, 37.1, 23,700."""
+def hours(seconds: float, unknown: float = 0) -> str:
+    """Return seconds as hours, in three digits or so: 0.012, 1.24, 37.1, 23,700.
+
+    Args:
+        seconds: What is known.
+        unknown: How many jobs have a part that is not known: `> 1.24`, or `?` where nothing is known.
+    """
     value = seconds / 3600
-    if math.isnan(value):
+    if math.isnan(value) or (unknown and value < LEAST):
         return "?"
-    if value >= 1000:
-        return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+    if value < LEAST:
+        return "<0.001" if value else "0"
+    shown = f"{float(f'{value:.3g}'):,.0f}"
+    if value < 1000:
+        shown = f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+    return f"> {shown}" if unknown else shown
 
 
 def size(count: float) -> str:
@@ -104,57 +114,65 @@ def _where(device: Device, cores: int, at_once: int, assumption: float | None) -
 
 
 def _warnings(plan: Plan) -> Iterable[str]:
-    for name in plan.needed_files():
+    for name in plan.needed_files:
         yield f"needs {name}, which is not there and which no job makes (drl convert, of a published checkpoint)"
     if plan.total().unknown:
-        yield "Some rates are not known (last table), and count as nothing; measure them with drl plan --calibrate"
+        yield (
+            "Some rates are not known (last table): > is a sum without them, ? is not known at all; measure them with "
+            "drl plan --calibrate"
+        )
 
 
-def _items(plan: Plan, total: Sum) -> Table:
+def _numbers(found: JobSum) -> list[str]:
+    """Return hours, hours to do, disk."""
+    return [hours(found.seconds, found.unknown), hours(found.left, found.unknown_left), size(found.disk)]
+
+
+def _items(plan: Plan, total: JobSum) -> Table:
     rows = []
     for item in plan.items:
         alone, own = plan.alone(item), plan.own(item)
-        numbers = [str(alone.made), *map(hours, (alone.seconds, own.seconds, alone.left)), size(alone.disk)]
-        rows.append([item, alone.words(), *numbers])
-    last = ["total", total.words(), str(total.made), hours(total.seconds), "", hours(total.left), size(total.disk)]
+        time, *more = _numbers(alone)
+        rows.append([item, alone.words(), str(alone.made), time, hours(own.seconds, own.unknown), *more])
+    time, *more = _numbers(total)
     head = ["item", f"jobs ({total.count} in all)", "made", "hours", "own", "to do", "disk"]
-    return table(head, rows, left=2, last=last)
+    return table(head, rows, left=2, last=["total", total.words(), str(total.made), time, "", *more])
 
 
-def _explained(plan: Plan) -> str:
-    own = sum(plan.own(item).seconds for item in plan.items)
-    total = plan.total().seconds
+def _explained(plan: Plan, total: JobSum) -> str:
+    own = [plan.own(item) for item in plan.items]
+    seconds, unknown = sum(found.seconds for found in own), sum(found.unknown for found in own)
+    shared = hours(
+        max(0.0, total.seconds - seconds) if total.count > sum(found.count for found in own) else 0.0,
+        total.unknown - unknown,
+    )
     return (
         "hours: of the item made alone, all that it needs; own: of what no other of these items needs; to do: of "
-        f"what is not made (a file that is there counts as made). The total counts each job once: {hours(own)} h own "
-        f"and {hours(total - own)} h that several of them share."
+        "what is not made (a file that is there counts as made). The total counts each job once: "
+        f"{hours(seconds, unknown)} h own and {shared} h that several of them share."
     )
 
 
-def _kinds(plan: Plan, total: Sum) -> Table:
+def _kinds(plan: Plan, total: JobSum) -> Table:
+    sums = {**plan.by_kind(), "total": total}
     rows = [
-        [
-            kind.replace("_", "-"),
-            str(found.count),
-            str(found.made),
-            *map(hours, (found.seconds, found.left)),
-            size(found.disk),
-        ]
-        for kind, found in plan.by_kind().items()
+        [kind.replace("_", "-"), str(found.count), str(found.made), *_numbers(found)] for kind, found in sums.items()
     ]
-    last = ["total", str(total.count), str(total.made), *map(hours, (total.seconds, total.left)), size(total.disk)]
-    return table(["jobs", "number", "made", "hours", "to do", "disk"], rows, last=last)
+    return table(["jobs", "number", "made", "hours", "to do", "disk"], rows[:-1], last=rows[-1])
 
 
 def _shared(plan: Plan) -> Iterable[str | Table]:
     groups = [(items, found) for items, found in plan.shared().items() if found.jobs["prepare"] != found.count]
     if not groups:
         return
-    rows = [[found.words(), in_words(items), hours(found.seconds)] for items, found in groups[:SHARED_LINES]]
+    rows = [
+        [found.words(), in_words(items), hours(found.seconds, found.unknown)] for items, found in groups[:SHARED_LINES]
+    ]
     yield table(["shared jobs", "needed by", "hours"], rows, left=2)
     if len(groups) > SHARED_LINES:
-        rest = sum(found.seconds for _, found in groups[SHARED_LINES:])
-        yield f"and {len(groups) - SHARED_LINES} more groups of shared jobs, {hours(rest)} h"
+        rest = [found for _, found in groups[SHARED_LINES:]]
+        sums = hours(sum(found.seconds for found in rest), sum(found.unknown for found in rest))
+        yield f"and {len(rest)} more groups of shared jobs, {sums} h"
 
 
 def in_words(items: Sequence[str]) -> str:
@@ -168,11 +186,16 @@ def in_words(items: Sequence[str]) -> str:
     return "; ".join(words)
 
 
-def _loads(plan: Plan) -> Table:
-    rows = []
-    for load, seconds in plan.by_load().items():
-        rate, unit = plan.rates[load], (NETWORK | HOST)[load.unit]
-        rows.append([load.title, speed(rate.seconds, unit), rate.how, hours(seconds)])
+def _units(plan: Plan) -> Table:
+    rows, units = [], plan.by_unit()
+    titles = Counter(unit.title for unit in units)
+    for unit, seconds in units.items():
+        rate = plan.rates[unit]
+        title = unit.title
+        if titles[title] > 1:
+            # Networks may differ in more than their names say.
+            title += f" (as {unit.spec['name']})"
+        rows.append([title, speed(rate.seconds, (NETWORK | HOST)[unit.kind]), rate.how, hours(seconds)])
     return table(["work", "rate", "", "hours"], rows)
 
 
@@ -186,11 +209,13 @@ def speed(seconds: float, unit: str) -> str:
     return f"{rate:,.0f} {unit}s/s" if rate >= 1000 else f"{rate:.1f} {unit}s/s"
 
 
-def _summary(plan: Plan, total: Sum, device: Device, at_once: int, states: int, assumption: float | None) -> str:
+def _summary(plan: Plan, total: JobSum, device: Device, at_once: int, states: int, assumption: float | None) -> str:
     what = "GPU-hours" if device.kind == "cuda" else "hours"
     what = f"hours (assumed {assumption:.3g} operations/s)" if assumption else what
-    side = f", about {hours(total.left / at_once)} h with {at_once} jobs side by side" if at_once > 1 else ""
+    time, left, disk = _numbers(total)
+    together = hours(total.left / at_once, total.unknown_left)
+    side = f", about {together} h with {at_once} jobs side by side" if at_once > 1 and together != "?" else ""
     return (
-        f"Total: {total.count} jobs, {total.made} of them made; {hours(total.seconds)} {what}, {hours(total.left)} to "
-        f"do{side}; {size(total.disk)} of results, and at most {size(states)} of states while jobs run."
+        f"Total: {total.count} jobs, {total.made} of them made; {time} {what}, {left} to do{side}; {disk} of results, "
+        f"and at most {size(states)} of states while jobs run."
     )

@@ -1,4 +1,4 @@
-"""What items really cost, from run cards and Snakemake's benchmark files. Pure Python."""
+"""What items really cost, from run cards and Snakemake's benchmark files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from drl.config.schema import Config
-from drl.costs.jobs import DRAW, KINDS, Job, jobs_of, users
+from drl.costs.jobs import DRAW, KINDS, Division, kind_of
 from drl.costs.show import hours, in_words, size, table
 from drl.errors import UserError
 from drl.files import atomic
-from drl.pipeline.items import BUILT
+from drl.pipeline.step import PlannedJob
 
 NAMED = 12  # missing jobs that are named; costs.csv counts them all
 SHARED_LINES = 14
@@ -83,17 +83,15 @@ class Spent:
 
     Attributes:
         folder: results/<scale>.
-        by_item: Jobs of each item of which anything is made.
+        division: Jobs of each item of which anything is made.
         untouched: Items of which nothing is made but what others need.
-        used_by: Items that need each job.
-        costs: Of made jobs, by output; None where neither card nor benchmark file can be read.
+        costs: Of made jobs; None where neither card nor benchmark file can be read.
     """
 
     folder: Path
-    by_item: Mapping[str, Mapping[str, Job]]
+    division: Division
     untouched: tuple[str, ...]
-    used_by: Mapping[str, tuple[str, ...]]
-    costs: Mapping[str, JobCost | None]
+    costs: Mapping[PlannedJob, JobCost | None]
 
     @classmethod
     def read(cls, folder: Path, config: Config) -> Spent:
@@ -102,29 +100,32 @@ class Spent:
         Raises:
             UserError: If nothing of the configuration's items is there.
         """
-        every = {item: jobs_of(config, item) for item in BUILT}
-        jobs = {output: job for known in every.values() for output, job in known.items()}
-        costs = {output: job_cost(folder, job) for output, job in jobs.items() if (folder / output).is_file()}
+        every = Division.of(config, config.items)
+        costs = {job: job_cost(folder, job) for job in every.jobs if (folder / job.output).is_file()}
         if not costs:
             raise UserError(
                 f"costs: {folder} holds no results of scale {config.scale}; make some, or name their folder"
             )
-        begun = {item: known for item, known in every.items() if _begun(known, costs)}
-        untouched = tuple(item for item in every if item not in begun)
-        return cls(folder, begun, untouched, users(every), costs)
+        # Drawn, or something was measured for it.
+        begun = {
+            item: jobs
+            for item, jobs in every.by_item.items()
+            if any(job in costs and kind_of(job) not in ("prepare", "pretrain") for job in jobs)
+        }
+        untouched = tuple(item for item in every.by_item if item not in begun)
+        return cls(folder, Division(begun, every.used_by), untouched, costs)
 
-    def total(self, outputs: Iterable[str] | None = None) -> CostSum:
+    def total(self, jobs: Iterable[PlannedJob] | None = None) -> CostSum:
         """Add jobs up, each once; by default all."""
-        jobs = {output: job for known in self.by_item.values() for output, job in known.items()}
         found = CostSum()
-        for output in jobs if outputs is None else outputs:
-            if output not in self.costs:
-                found.missing.append(output)
+        for job in self.division.jobs if jobs is None else jobs:
+            if job not in self.costs:
+                found.missing.append(job.output)
                 continue
-            found.jobs[jobs[output].kind] += 1
-            cost = self.costs[output]
+            found.jobs[kind_of(job)] += 1
+            cost = self.costs[job]
             if cost is None:
-                found.uncounted.append(output)
+                found.uncounted.append(job.output)
                 continue
             found.seconds += cost.seconds
             found.gpu_seconds += cost.seconds * cost.on_gpu
@@ -133,17 +134,18 @@ class Spent:
             found.disk += cost.disk
         return found
 
+    def of_item(self, item: str) -> CostSum:
+        """Return what all that an item needs cost."""
+        return self.total(self.division.by_item[item])
+
     def own(self, item: str) -> CostSum:
         """Return what of an item no other item needs."""
-        return self.total([output for output in self.by_item[item] if self.used_by[output] == (item,)])
+        return self.total(job for job in self.division.by_item[item] if self.division.used_by[job] == (item,))
 
     def shared(self) -> dict[tuple[str, ...], CostSum]:
         """Return what several items need, by these items, the longest first."""
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for output in dict.fromkeys(output for known in self.by_item.values() for output in known):
-            if len(self.used_by[output]) > 1 and output in self.costs:
-                groups.setdefault(self.used_by[output], []).append(output)
-        sums = {items: self.total(outputs) for items, outputs in groups.items()}
+        groups = {items: [job for job in jobs if job in self.costs] for items, jobs in self.division.shared().items()}
+        sums = {items: self.total(jobs) for items, jobs in groups.items() if jobs}
         return dict(sorted(sums.items(), key=lambda pair: -pair[1].seconds))
 
     def plain(self) -> dict[str, Any]:
@@ -152,8 +154,8 @@ class Spent:
         return {
             "folder": str(self.folder),
             "items": {
-                item: self.total(known).plain() | {"own_hours": round(self.own(item).seconds / 3600, 4)}
-                for item, known in self.by_item.items()
+                item: self.of_item(item).plain() | {"own_hours": round(self.own(item).seconds / 3600, 4)}
+                for item in self.division.by_item
             },
             "untouched": list(self.untouched),
             "shared": [{"items": list(items), **found.plain()} for items, found in self.shared().items()],
@@ -163,12 +165,7 @@ class Spent:
         }
 
 
-def _begun(jobs: Mapping[str, Job], costs: Mapping[str, JobCost | None]) -> bool:
-    """Whether an item was drawn, or something was measured for it."""
-    return any(output in costs for output, job in jobs.items() if job.kind not in ("prepare", "pretrain"))
-
-
-def job_cost(folder: Path, job: Job) -> JobCost | None:
+def job_cost(folder: Path, job: PlannedJob) -> JobCost | None:
     """Read what a job cost; None if neither its card nor its benchmark file says.
 
     Args:
@@ -195,17 +192,15 @@ def job_cost(folder: Path, job: Job) -> JobCost | None:
     )
 
 
-def benchmark_file(folder: Path, job: Job) -> Path:
+def benchmark_file(folder: Path, job: PlannedJob) -> Path:
     """Return where Snakemake writes what a job took."""
-    name = job.output.rpartition(".")[0]
-    if job.kind in ("prepare", "pretrain"):
-        return folder / "benchmarks" / job.kind / f"{name.split('/', 1)[1].rpartition('/')[0]}.tsv"
-    if job.kind == DRAW:
-        return folder / "benchmarks" / f"{name.replace('figures/', 'figure/').replace('tables/', 'table/')}.tsv"
-    return folder / "benchmarks" / f"{name.removeprefix('metrics/')}.tsv"
+    # Whatever draws an item, its rule is called after it.
+    item = job.about.get("item")
+    name = job.step.log_name.format(**job.about) if item is None else f"{DRAW}/{item}"
+    return folder / "benchmarks" / f"{name}.tsv"
 
 
-def _files(folder: Path, job: Job, card: Mapping[str, Any]) -> Iterator[Path]:
+def _files(folder: Path, job: PlannedJob, card: Mapping[str, Any]) -> Iterator[Path]:
     output, benchmark = folder / job.output, benchmark_file(folder, job)
     yield from {output, *(output.parent / name for name in card.get("outputs", {}))}
     yield from (Path(f"{output}.json"), benchmark)
@@ -256,7 +251,10 @@ def spent_parts(spent: Spent) -> Iterator[Any]:
     """Yield all that `drl costs` prints."""
     total = spent.total()
     head = ["item", "jobs", "missing", "hours", "own", "CPU-hours", "memory", "GPU-hours", "GPU memory", "disk"]
-    rows = [_row(item, spent.total(known), hours(spent.own(item).seconds)) for item, known in spent.by_item.items()]
+    rows = [
+        _row(item, spent.of_item(item), hours(spent.own(item).seconds, len(spent.own(item).uncounted)))
+        for item in spent.division.by_item
+    ]
     yield table(head, rows, last=_row("total", total, ""))
     yield (
         "hours: of all that the item needs, all processes of a job together; own: of what no other item needs.\n"
@@ -264,7 +262,10 @@ def spent_parts(spent: Spent) -> Iterator[Any]:
     )
     groups = [pair for pair in spent.shared().items() if pair[1].jobs["prepare"] != pair[1].jobs.total()]
     if groups:
-        rows = [[_kinds(found), in_words(items), hours(found.seconds)] for items, found in groups[:SHARED_LINES]]
+        rows = [
+            [_kinds(found), in_words(items), hours(found.seconds, len(found.uncounted))]
+            for items, found in groups[:SHARED_LINES]
+        ]
         yield table(["shared jobs", "needed by", "hours"], rows, left=2)
     for words, names in (
         ("not yet made", total.missing),
@@ -282,9 +283,9 @@ def _row(name: str, found: CostSum, own: str) -> list[str]:
         name,
         str(found.jobs.total()),
         str(len(found.missing)),
-        hours(found.seconds),
+        hours(found.seconds, len(found.uncounted)),
         own,
-        hours(found.cpu_seconds),
+        hours(found.cpu_seconds, len(found.uncounted)),
         size(found.memory),
         hours(found.gpu_seconds) if found.gpu_seconds else "",
         size(found.gpu_memory) if found.gpu_memory else "",

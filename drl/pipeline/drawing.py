@@ -12,6 +12,7 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import sha256
+from drl.pipeline import disk, work
 from drl.pipeline.checks import item_fits, own_study_fits
 from drl.pipeline.items import claimed, items_of_kind, known_item
 from drl.pipeline.label_budgets import budgets, few_shot_labels
@@ -71,6 +72,8 @@ FIGURE = Step(
     modules=_drawn_by,
     minutes="draw",
     gpu=False,
+    work=work.draw,
+    disk=disk.draw,
 )
 TABLE = Step(
     name="table",
@@ -86,6 +89,8 @@ TABLE = Step(
     modules=_drawn_by,
     minutes="draw",
     gpu=False,
+    work=work.draw,
+    disk=disk.draw,
 )
 
 
@@ -145,6 +150,8 @@ STUDY_PARTS = tuple(
         modules=_drawn_by,
         minutes="draw",
         gpu=False,
+        work=work.draw,
+        disk=disk.draw,
     )
     for name, part in PARTS.items()
 )

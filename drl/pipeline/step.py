@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from drl.config.base import Settings
 from drl.config.schema import Config
+from drl.pipeline.disk import Bytes, SizeOf, few_rows
+from drl.pipeline.work import Amount
 
 Axes = Mapping[str, str | int]
 NUMBERS = ("seed", "labels", "split")  # axes whose values are whole numbers
@@ -27,6 +29,10 @@ Inputs = Mapping[str, Sequence[ResultFile]]
 
 def _no_inputs(settings: Any, axes: Axes) -> Inputs:
     return {}
+
+
+def _no_work(config: Config, settings: Any, axes: Axes) -> list[Amount]:
+    return []
 
 
 def _no_modules(settings: Any) -> tuple[str, ...]:
@@ -54,6 +60,8 @@ class Step:
         minutes: How long a job may take (workflow/rules/common.smk): resumable ones save and go on.
         gpu: Whether it computes on a GPU where there is one.
         called: The command, where it is not the name.
+        work: Takes the configuration, settings and axes, gives what a job does besides starting (drl.pipeline.work).
+        disk: Likewise, and with the sizes of networks: the bytes that a job leaves (drl.pipeline.disk).
     """
 
     name: str
@@ -72,6 +80,8 @@ class Step:
     minutes: Literal["draw", "prepare", "measure", "resumable"] = "measure"
     gpu: bool = True
     called: str = ""
+    work: Callable[[Config, Any, Axes], list[Amount]] = _no_work
+    disk: Callable[[Config, Any, Axes, SizeOf], Bytes] = few_rows
 
     @property
     def command(self) -> str:

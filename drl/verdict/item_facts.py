@@ -81,9 +81,9 @@ def _claims(item: str, results: Path) -> Iterator[str]:
 
 def _cost(item: str, results: Path, config: Config) -> str:
     spent = _spent(results, config)
-    if spent is None or item not in spent.by_item:
+    if spent is None or item not in spent.division.by_item:
         return "not known."
-    total, own = spent.total(spent.by_item[item]), spent.own(item)
+    total, own = spent.of_item(item), spent.own(item)
     gpu = f", {hours(total.gpu_seconds)} of them on a GPU" if total.gpu_seconds else ""
     return (
         f"{hours(total.seconds)} hours in {total.jobs.total()} jobs{gpu}; {hours(own.seconds)} of these hours for this "

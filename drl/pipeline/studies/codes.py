@@ -8,6 +8,7 @@ from drl.config.jobs import CodeViewJob, FewShotJob, LearningSpeedJob, ProbeJob,
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
+from drl.pipeline import disk, work
 from drl.pipeline.checks import few_shot_fits, learning_speed_fits, probes_fit
 from drl.pipeline.label_budgets import budgets, few_shot_labels, item_budget
 from drl.pipeline.step import Axes, Inputs
@@ -70,6 +71,8 @@ PROBE = Study(
     item_settings=_probe_item,
     refuses=needs_codes,
     check_dataset=probes_fit,
+    work=work.probe,
+    disk=disk.probe,
 )
 
 
@@ -108,6 +111,7 @@ FEW_SHOT = Study(
     item_settings=_few_shot_item,
     refuses=needs_codes,
     chooses=True,
+    work=work.few_shot,
 )
 
 
@@ -148,6 +152,7 @@ LEARNING_SPEED = Study(
     item_settings=_learning_speed_item,
     refuses=needs_codes,
     claimed=False,
+    work=work.learning_speed,
 )
 
 
@@ -192,6 +197,7 @@ SILHOUETTES = Study(
     item_settings=_silhouettes_item,
     refuses=_single_t,
     chooses=True,
+    work=work.silhouettes,
 )
 
 
@@ -222,5 +228,6 @@ CODE_VIEW = Study(
     pictures=(".codes.csv",),
     refuses=needs_codes,
     claimed=False,
+    work=work.code_view,
 )
 CODES = (PROBE, FEW_SHOT, LEARNING_SPEED, SILHOUETTES, CODE_VIEW)

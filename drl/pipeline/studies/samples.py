@@ -11,6 +11,7 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import sha256
+from drl.pipeline import disk, work
 from drl.pipeline.step import Axes, Inputs
 from drl.pipeline.studies.codes import module_of_method, needs_codes, reads_a_model
 from drl.pipeline.studies.training import PRETRAIN, dataset_known, images
@@ -81,6 +82,8 @@ LATENT_GRID = Study(
     item_settings=_latent_grid_item,
     pictures=(".png", ".codes.csv"),
     refuses=_needs_two_dimensions,
+    work=work.latent_grid,
+    disk=disk.latent_grid,
 )
 
 
@@ -114,6 +117,7 @@ CODE_SWAP = Study(
     sections=("code_swap",),
     pictures=(".png",),
     refuses=_needs_codes_and_score,
+    work=work.code_swap,
 )
 
 
@@ -138,6 +142,8 @@ ONE_CODE = Study(
     pictures=(".png",),
     refuses=_needs_codes_and_score,
     chooses=True,
+    work=work.one_code,
+    disk=disk.one_code,
 )
 
 
@@ -169,6 +175,8 @@ LATER_START = Study(
     pictures=(".safetensors",),
     refuses=_needs_no_encoder,
     claimed=False,
+    work=work.later_start,
+    disk=disk.later_start,
 )
 
 
@@ -224,5 +232,6 @@ FID = Study(
     sections=("fid", "later_start"),
     item_settings=_fid_item,
     refuses=_needs_no_encoder,
+    work=work.fid,
 )
 SAMPLES = (LATENT_GRID, CODE_SWAP, ONE_CODE, LATER_START, FID)

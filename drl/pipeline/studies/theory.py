@@ -7,6 +7,7 @@ from typing import Any
 from drl.config.jobs import TheoryJob
 from drl.config.schema import Config
 from drl.config.theory import DATASET, RECIPES
+from drl.pipeline import disk, work
 from drl.pipeline.study import Study
 
 
@@ -29,4 +30,6 @@ THEORY = Study(
     gpu=False,
     sections=("theory",),
     item_settings=_theory_item,
+    work=work.theory,
+    disk=disk.theory,
 )

@@ -14,6 +14,7 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.files import fingerprint, sha256
+from drl.pipeline import disk, work
 from drl.pipeline.arm_checks import fine_tuning_fits, networks_fit
 from drl.pipeline.step import Axes, Inputs, ResultFile, Step
 from drl.pipeline.study import Study
@@ -71,6 +72,8 @@ PREPARE = Step(
     modules=lambda settings: (f"drl.data.sources.{READERS[settings.dataset.source]}",),
     minutes="prepare",
     gpu=False,
+    work=work.prepare,
+    disk=disk.prepare,
 )
 
 
@@ -126,6 +129,8 @@ PRETRAIN = Study(
     sections=("code_usage",),
     shown="code_usage.csv",
     claimed=False,
+    work=work.pretrain,
+    disk=disk.pretrain,
 )
 
 
@@ -209,4 +214,6 @@ FINE_TUNE = Study(
     sections=("fine_tune",),
     item_settings=_fine_tuning_item,
     item_axes=_fine_tunings,
+    work=work.fine_tune,
+    disk=disk.fine_tune,
 )
