@@ -127,9 +127,9 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
 @cli.command()
 def items() -> None:
     """Print the table of the paper's items, as it stands in the README."""
-    from drl.costs.items_table import markdown_table
+    from drl.costs.items_table import known_costs, markdown_table
 
-    click.echo(markdown_table())
+    click.echo(markdown_table(resolve("paper"), known_costs()))
 
 
 @cli.command()

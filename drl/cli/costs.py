@@ -88,8 +88,9 @@ def plan(
 @cli.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--record", "recorded", is_flag=True, help="Also note it in docs/results/costs.csv, for `drl items`.")
 @configured
-def costs(folder: Path | None, as_json: bool, **shared: Any) -> None:
+def costs(folder: Path | None, as_json: bool, recorded: bool, **shared: Any) -> None:
     """Say what each item of a folder of results (default: results/<scale>) really cost; also writes its costs.csv."""
     scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
     call = Invocation(**shared | {"scale": scale})
@@ -98,6 +99,10 @@ def costs(folder: Path | None, as_json: bool, **shared: Any) -> None:
 
     spent = Spent.read(folder or call.results, call.config)
     file = write_csv(spent)
+    if recorded:
+        from drl.costs.items_table import record
+
+        record(spent, call.config.scale)
     if as_json:
         click.echo(json.dumps(spent.plain(), indent=2))
         return

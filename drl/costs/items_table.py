@@ -1,0 +1,62 @@
+"""The README's table of items: what each shows and needs, and what it cost at each scale (docs/results/costs.csv)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from drl.config.schema import SCALES, Config
+from drl.costs.spent import Spent
+from drl.files import atomic
+
+FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "costs.csv"
+HEAD = ("item", "scale", "cost")
+NOT_RUN = "not run"
+
+
+def known_costs(file: Path = FILE) -> dict[tuple[str, str], str]:
+    """Return what is recorded, in words, by item and scale."""
+    if not file.is_file():
+        return {}
+    with file.open(encoding="utf-8", newline="") as text:
+        return {(row["item"], row["scale"]): row["cost"] for row in csv.DictReader(text)}
+
+
+def markdown_table(config: Config, costs: Mapping[tuple[str, str], str]) -> str:
+    """Return the table: item, what it shows, its command, what it needs, its cost at each scale."""
+    lines = [
+        f"| Paper item | Shows | Command | Needs at paper scale | {' | '.join(SCALES)} |",
+        f"|{'---|' * (4 + len(SCALES))}",
+    ]
+    for name, item in config.items.items():
+        words = [costs.get((name, scale), NOT_RUN) for scale in SCALES]
+        where = f"{name.replace('_', ' ').capitalize()} ({item.section})"
+        lines.append(f"| {' | '.join([where, item.shows, f'`snakemake {name}`', item.needs, *words])} |")
+    return "\n".join(lines)
+
+
+def record(spent: Spent, scale: str, file: Path = FILE) -> None:
+    """Write what items of a folder cost into the file, in place of what it says of them at this scale.
+
+    Items of which a job is missing or has no readable cost keep their words.
+    """
+    costs = known_costs(file)
+    for item in spent.division.by_item:
+        alone, own = spent.of_item(item), spent.own(item)
+        if not alone.missing and not alone.uncounted:
+            costs[item, scale] = f"{in_words(alone.seconds)}, {in_words(own.seconds)} of it for this item alone"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(HEAD)
+        writer.writerows((*key, words) for key, words in costs.items())
+
+
+def in_words(seconds: float) -> str:
+    """Return a time as people say it: 20 s, 14 min, 1 h 50 min."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{minutes} min"
