@@ -15,7 +15,7 @@ from rich.table import Table
 
 from drl.costs.plan import JobSum, Plan
 from drl.costs.rates import Device
-from drl.pipeline.work import HOST, NETWORK
+from drl.pipeline.work import HOST, NETWORK, WorkUnit
 
 WIDTH = 120
 SHARED_LINES = 14
@@ -188,15 +188,18 @@ def in_words(items: Sequence[str]) -> str:
 
 def _units(plan: Plan) -> Table:
     rows, units = [], plan.by_unit()
-    titles = Counter(unit.title for unit in units)
+    titles = titles_of(units)
     for unit, seconds in units.items():
         rate = plan.rates[unit]
-        title = unit.title
-        if titles[title] > 1:
-            # Networks may differ in more than their names say.
-            title += f" (as {unit.spec['name']})"
-        rows.append([title, speed(rate.seconds, (NETWORK | HOST)[unit.kind]), rate.how, hours(seconds)])
+        rows.append([titles[unit], speed(rate.seconds, (NETWORK | HOST)[unit.kind]), rate.how, hours(seconds)])
     return table(["work", "rate", "", "hours"], rows)
+
+
+def titles_of(units: Iterable[WorkUnit]) -> dict[WorkUnit, str]:
+    """Return titles, with a recipe behind those of several units: networks may differ in more than their words say."""
+    known = list(units)
+    often = Counter(unit.title for unit in known)
+    return {unit: f"{unit.title} (as {unit.spec['name']})" if often[unit.title] > 1 else unit.title for unit in known}
 
 
 def speed(seconds: float, unit: str) -> str:

@@ -4,18 +4,18 @@ from collections import Counter
 
 import pytest
 
-from drl.costs.jobs import DRAW, STUDY, check_items, chosen_items, jobs_of, users
+from drl.config.items import item_kind
+from drl.costs.jobs import DRAW, STUDY, Division, check_items, chosen_items, jobs_of, kind_of
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from tests.job_settings import BUILT, ITEMS
+from tests.job_settings import BUILT, trained
 from tests.workflow.conftest import Project
+
+CONFIG = resolve("demo")
 
 
 def counted(scale, items):
-    config, jobs = resolve(scale), {}
-    for item in items:
-        jobs |= jobs_of(config, item)
-    return Counter(job.kind for job in jobs.values())
+    return Counter(map(kind_of, Division.of(resolve(scale), items).jobs))
 
 
 def planned(project, *words):
@@ -48,15 +48,17 @@ def project(tmp_path_factory):
     ],
 )
 def test_the_jobs_are_snakemakes(project, scale, target):
-    assert counted(scale, chosen_items([target])) == planned(project, target, "--config", f"scale={scale}")
+    assert counted(scale, chosen_items(resolve(scale), [target])) == planned(
+        project, target, "--config", f"scale={scale}"
+    )
 
 
 def test_the_jobs_of_a_study_are_snakemakes(project):
     config = resolve("demo", sets=["dataset=digits"])
-    counts = Counter(job.kind for job in jobs_of(config, STUDY).values())
+    counts = Counter(map(kind_of, jobs_of(config, STUDY)))
     found = planned(project, STUDY, "--config", "dataset=digits")
     assert counts == found - Counter({STUDY: 1})
-    check_items(config, chosen_items([STUDY, "figure_4"]))
+    check_items(config, chosen_items(config, [STUDY, "figure_4"]))
     with pytest.raises(UserError, match="study: of which images"):
         check_items(resolve("demo"), [STUDY])
     with pytest.raises(UserError, match="labels are more than the 1297"):
@@ -67,24 +69,26 @@ def test_every_job_that_is_needed_is_there_and_comes_before():
     config = resolve("paper")
     for item in BUILT:
         known = jobs_of(config, item)
-        for place, (output, job) in enumerate(known.items()):
-            assert job.output == output
-            assert set(job.needs) <= set(list(known)[:place]), output
+        for place, job in enumerate(known):
+            assert set(job.jobs_before(config)) <= set(known[:place]), job.output
 
 
 def test_targets():
-    assert chosen_items([]) == chosen_items(["all"]) == BUILT
-    assert chosen_items(["all_tables"]) == tuple(f"table_{n}" for n in range(1, 7))
-    assert set(chosen_items(["all_figures"])) == {name for name in BUILT if ITEMS[name].kind == "figure"}
-    assert chosen_items(["table_1", "figure_4", "table_1"]) == ("figure_4", "table_1")
+    assert chosen_items(CONFIG, []) == chosen_items(CONFIG, ["all"]) == BUILT
+    assert chosen_items(CONFIG, ["all_tables"]) == tuple(f"table_{n}" for n in range(1, 7))
+    assert set(chosen_items(CONFIG, ["all_figures"])) == {name for name in BUILT if item_kind(name) == "figure"}
+    assert chosen_items(CONFIG, ["table_1", "figure_4", "table_1"]) == ("figure_4", "table_1")
     for wrong in ("4", "figure_1", "fig_4"):
         with pytest.raises(UserError, match="unknown target"):
-            chosen_items([wrong])
+            chosen_items(CONFIG, [wrong])
 
 
 def test_a_model_of_two_figures_is_one_job():
     config = resolve("demo")
-    jobs = {item: jobs_of(config, item) for item in ("figure_4", "figure_5")}
-    shared = users(jobs)
-    assert shared["models/digits/simclr/seed0/model.safetensors"] == ("figure_4", "figure_5")
-    assert shared["models/digits/drl_vp/seed0/model.safetensors"] == ("figure_5",)
+    division = Division.of(config, ("figure_4", "figure_5"))
+    simclr, drl_vp = trained("digits", "simclr", 0), trained("digits", "drl_vp", 0)
+    assert {"figure_4", "figure_5"} <= set(division.used_by[simclr])
+    assert division.used_by[drl_vp] == ("figure_5",)
+    assert drl_vp in division.own("figure_5", division.by_item)
+    assert simclr not in division.own("figure_5", division.by_item)
+    assert any(simclr in jobs for jobs in division.shared().values())

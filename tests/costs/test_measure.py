@@ -6,18 +6,19 @@ from typing import ClassVar
 import pytest
 import torch
 
+from drl.config.resolve import recipe as resolve_recipe
 from drl.costs import calibrate, measure
 from drl.costs.calibrate import rates_of, this_device
-from drl.costs.jobs import Job, jobs_of
+from drl.costs.jobs import Amounts, Division
 from drl.costs.measure import Meter, clusters
 from drl.costs.operations import operations_of, size_of
 from drl.costs.plan import needed
 from drl.costs.rates import Book
-from drl.costs.work import HOST, NETWORK, Amounts, load
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.describe import operations
 from drl.pipeline.configuration import resolve
+from drl.pipeline.work import HOST, NETWORK, work_unit
 from tests.job_settings import trained
 
 ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6", "theory")
@@ -28,7 +29,7 @@ RUN = AMOUNTS.config.run.slice() | {"device": "cpu"}
 
 @pytest.fixture(scope="module")
 def loads():
-    return needed(AMOUNTS, {item: jobs_of(AMOUNTS.config, item) for item in ITEMS})
+    return needed(AMOUNTS, Division.of(AMOUNTS.config, ITEMS).jobs)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def brief(monkeypatch):
 
 
 def one_of_each(loads):
-    return {known.unit: known for known in loads if known.unit not in SKIPPED}
+    return {known.kind: known for known in loads if known.kind not in SKIPPED}
 
 
 @pytest.mark.parametrize("unit", sorted({*NETWORK, *HOST} - {*SKIPPED}))
@@ -51,8 +52,15 @@ def test_each_kind_of_work_is_measured(loads, unit, brief):
 
 def test_more_operations_take_longer(brief):
     meter = Meter("cpu", "fp32", "off", 1)
-    spec = {"sets": 1, "seeds": 1, "hidden": 64, "batch": 64, "classes": 10, "recipe": AMOUNTS.recipe("digits", "drl")}
-    small, large = (meter.seconds(load("probe", "", spec | {"features": features})) for features in (8, 16_000))
+    spec = {
+        "sets": 1,
+        "seeds": 1,
+        "hidden": 64,
+        "batch": 64,
+        "classes": 10,
+        "recipe": resolve_recipe(AMOUNTS.config, "drl", "digits"),
+    }
+    small, large = (meter.seconds(work_unit("probe", "", spec | {"features": features})) for features in (8, 16_000))
     assert large > 3 * small
 
 
@@ -61,12 +69,12 @@ KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "u
 
 @pytest.mark.parametrize("recipe", [*KINDS, "drl_8d-lambda0.00001", "ae_8d-lambda0.00001", "drl_2d_focus", "drl_edm"])
 def test_operations_are_those_of_describe(recipe, tmp_path):
-    job = Job("pretrain", "x", "digits", trained("digits", recipe, 0))
-    known = next(work.load for work in AMOUNTS.of(job) if work.load.unit == "train")
+    job = trained("digits", recipe, 0)
+    known = next(work.unit for work in AMOUNTS.of(job) if work.unit.kind == "train")
     book = Book(tmp_path / "rates.json")
-    resolved, facts = AMOUNTS.recipe("digits", recipe), ImageFacts(1, 8, 10)
+    resolved, facts = resolve_recipe(AMOUNTS.config, recipe, "digits"), ImageFacts(1, 8, 10)
     method = build_method(resolved, facts, torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
-    if resolved["freeze"] == "encoder":
+    if resolved.freeze == "encoder":
         method.trained_encoder().requires_grad_(False)
     counted = operations(method, facts)[1]
     assert operations_of([known], book)[known.key] == pytest.approx(2 * counted, rel=0.02)
@@ -77,12 +85,12 @@ def test_operations_are_those_of_describe(recipe, tmp_path):
 
 def test_all_networks_have_operations_and_nothing_else(loads, tmp_path):
     found = operations_of(one_of_each(loads).values(), Book(tmp_path / "rates.json"))
-    assert {known.unit for known in loads if known.key in found} == {known.unit for known in loads} & {*NETWORK}
+    assert {known.kind for known in loads if known.key in found} == {known.kind for known in loads} & {*NETWORK}
     assert all(value > 0 for value in found.values())
 
 
 def test_sizes_are_those_of_the_networks(tmp_path):
-    recipe, facts = AMOUNTS.recipe("digits", "vdrl"), ImageFacts(1, 8, 10)
+    recipe, facts = resolve_recipe(AMOUNTS.config, "vdrl", "digits"), ImageFacts(1, 8, 10)
     neutral = torch.ones(1, 1, 1, 1)
     method = build_method(recipe, facts, neutral, neutral)
     size = size_of(recipe, (1, 8, 10), Book(tmp_path / "rates.json"))
@@ -133,18 +141,18 @@ def test_rates_of_a_busy_machine_are_used_but_not_kept(loads, tmp_path, fixed, m
 def test_without_time_networks_are_scaled_or_unknown(loads, tmp_path, fixed):
     book, device = Book(tmp_path / "rates.json"), this_device(RUN, 1)
     found = rates_of(loads, book, device, RUN, minutes=0)
-    assert {rate.how for known, rate in found.items() if known.unit in HOST} == {"measured"}
-    assert {rate.how for known, rate in found.items() if known.unit in NETWORK} == {"unknown"}
-    one = next(known for known in loads if known.unit == "train")
+    assert {rate.how for known, rate in found.items() if known.kind in HOST} == {"measured"}
+    assert {rate.how for known, rate in found.items() if known.kind in NETWORK} == {"unknown"}
+    one = next(known for known in loads if known.kind == "train")
     book.put(1e-3, device.key, "train", one.key)
     found = rates_of(loads, book, device, RUN, measure=False)
-    assert {rate.how for known, rate in found.items() if known.unit == "train" and known != one} == {"scaled"}
+    assert {rate.how for known, rate in found.items() if known.kind == "train" and known != one} == {"scaled"}
 
 
 def test_an_assumed_device_is_marked_and_networks_are_not_measured(loads, tmp_path, fixed):
     found = rates_of(loads, Book(tmp_path / "rates.json"), this_device(RUN, 1), RUN, per_second=1e12)
-    assert {rate.how for known, rate in found.items() if known.unit in NETWORK} == {"assumed"}
-    assert len(Fixed.asked) == sum(known.unit in HOST for known in loads)
+    assert {rate.how for known, rate in found.items() if known.kind in NETWORK} == {"assumed"}
+    assert len(Fixed.asked) == sum(known.kind in HOST for known in loads)
 
 
 def test_clusters():

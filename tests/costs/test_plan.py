@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from drl.costs.plan import Plan, collect, job_threads, needed
+from drl.costs.jobs import Amounts, Division, jobs_of, kind_of
+from drl.costs.plan import Plan, job_threads, needed
 from drl.costs.rates import Device, Rate
-from drl.costs.show import hours, in_words, plan_parts, show, size, speed
-from drl.costs.work import Amounts
+from drl.costs.show import hours, in_words, plan_parts, show, size, speed, titles_of
 from drl.pipeline.configuration import resolve
+from drl.pipeline.work import HOST, NETWORK
 from tests.job_settings import BUILT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,11 +21,10 @@ AMOUNTS = Amounts(resolve("demo"))
 
 
 def plan_of(*items, made=(), unknown=()):
-    by_item, used_by = collect(AMOUNTS, items)
-    loads = needed(AMOUNTS, by_item)
-    rates = {load: Rate(math.nan, "unknown") if load.unit in unknown else Rate(0.01, "measured") for load in loads}
-    outputs = {output for jobs in by_item.values() for output in jobs}
-    return Plan(AMOUNTS, items, by_item, used_by, rates, dict.fromkeys(outputs, 10), frozenset(made))
+    division = Division.of(AMOUNTS.config, items)
+    units = needed(AMOUNTS, division.jobs)
+    rates = {one: Rate(math.nan, "unknown") if one.kind in unknown else Rate(0.01, "measured") for one in units}
+    return Plan(AMOUNTS, division, rates, dict.fromkeys(division.jobs, 10), frozenset(made))
 
 
 def text_of(plan, **more):
@@ -37,26 +37,24 @@ def text_of(plan, **more):
 def test_the_total_counts_each_job_once():
     plan = plan_of("figure_4", "figure_5", "figure_9", "table_6")
     total = plan.total()
-    assert total.count == len({output for jobs in plan.by_item.values() for output in jobs})
-    assert total.seconds == pytest.approx(sum(count * 0.01 for count in needed(AMOUNTS, plan.by_item).values()))
+    assert total.count == len({job for item in plan.items for job in jobs_of(AMOUNTS.config, item)})
+    assert total.seconds == pytest.approx(sum(count * 0.01 for count in needed(AMOUNTS, plan.division.jobs).values()))
     assert total.disk == 10 * total.count
     assert total.seconds == pytest.approx(sum(found.seconds for found in plan.by_kind().values()))
-    assert total.seconds == pytest.approx(sum(plan.by_load().values()))
+    assert total.seconds == pytest.approx(sum(plan.by_unit().values()))
     assert sum(plan.alone(item).seconds for item in plan.items) > total.seconds
 
 
 def test_the_readme_counts_the_jobs_of_the_paper():
-    amounts = Amounts(resolve("paper"))
-    by_item, _ = collect(amounts, BUILT)
-    jobs = [job.kind for job in {name: job for found in by_item.values() for name, job in found.items()}.values()]
+    jobs = [kind_of(job) for job in Division.of(resolve("paper"), BUILT).jobs]
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"{len(jobs)} jobs, {jobs.count('pretrain')} of them pretrainings and {jobs.count('fine_tune')} fine" in text
 
 
 def test_own_and_shared_make_the_total():
     plan = plan_of("figure_4", "figure_5", "figure_12")
-    by_two = [name for name in plan.jobs if sum(name in jobs for jobs in plan.by_item.values()) > 1]
-    shared = plan.total({name: plan.jobs[name] for name in by_two})
+    by_item = plan.division.by_item.values()
+    shared = plan.total(job for job in plan.division.jobs if sum(job in jobs for jobs in by_item) > 1)
     own = [plan.own(item) for item in plan.items]
     assert sum(found.seconds for found in own) + shared.seconds == pytest.approx(plan.total().seconds)
     assert sum(found.count for found in own) + shared.count == plan.total().count
@@ -69,10 +67,10 @@ def test_an_item_asked_for_alone_is_its_own_but_says_who_else_needs_its_models()
 
 
 def test_what_is_made_is_not_to_do():
-    names = list(plan_of("figure_4").jobs)
+    names = plan_of("figure_4").division.jobs
     plan = plan_of("figure_4", made=names[:5])
     assert plan.total().made == 5
-    done = sum(plan.seconds(plan.jobs[name]) for name in names[:5])
+    done = plan.total(names[:5]).seconds
     assert plan.total().left == pytest.approx(plan.total().seconds - done)
     assert plan_of("figure_4", made=names).total().left == 0
 
@@ -81,7 +79,26 @@ def test_an_unknown_rate_is_said():
     plan = plan_of("figure_4", unknown=("train",))
     assert plan.total().unknown == plan.total().jobs["pretrain"]
     assert "Some rates are not known" in text_of(plan)
+    assert "> " in text_of(plan)
     assert "not known" not in text_of(plan_of("figure_4"))
+    assert hours(0.1) == "<0.001"
+    assert hours(0) == "0"
+    assert [hours(3600, 2), hours(0, 2), hours(0.1, 1)] == ["> 1.00", "?", "?"]
+
+
+def test_a_plan_that_knows_nothing_prints_no_hours():
+    text = text_of(plan_of("figure_4", unknown={*NETWORK, *HOST}))
+    assert "0.000" not in text
+    assert "?" in text
+
+
+def test_rows_of_different_networks_have_different_names():
+    amounts = Amounts(resolve("paper"))
+    division = Division.of(amounts.config, BUILT)
+    rates = dict.fromkeys(needed(amounts, division.jobs), Rate(0.01, "measured"))
+    plan = Plan(amounts, division, rates, dict.fromkeys(division.jobs, 10))
+    titles = list(titles_of(plan.by_unit()).values())
+    assert len(set(titles)) == len(titles)
 
 
 def test_it_fits_120_columns_and_names_everything():

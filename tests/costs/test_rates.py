@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drl.costs.rates import Book, Device, Rate, assumed, by_operations, known_rates
-from drl.costs.work import load
+from drl.pipeline.work import work_unit
 
 DEVICE = Device("a processor", "cpu", "2.13.0", 2, "auto", "auto")
-SMALL, MIDDLE, LARGE = (load("train", name, {"name": name}) for name in ("small", "middle", "large"))
-SCORE, START = load("score", "score", {}), load("start", "start", {})
+SMALL, MIDDLE, LARGE = (work_unit("train", name, {"name": name}) for name in ("small", "middle", "large"))
+SCORE, START = work_unit("score", "score", {}), work_unit("start", "start", {})
 OPERATIONS = {SMALL.key: 1e6, MIDDLE.key: 1e8, LARGE.key: 4e8, SCORE.key: 1e9}
 
 
 def test_a_book_is_read_again(tmp_path):
-    Book(tmp_path / "rates.json").put(0.25, DEVICE.key, SMALL.unit, SMALL.key)
+    Book(tmp_path / "rates.json").put(0.25, DEVICE.key, SMALL.kind, SMALL.key)
     book = Book(tmp_path / "rates.json")
     assert known_rates([SMALL, LARGE], book, DEVICE) == {SMALL: 0.25}
 
@@ -24,7 +24,7 @@ def test_a_book_is_read_again(tmp_path):
 @pytest.mark.parametrize("change", [{"name": "b"}, {"threads": 1}, {"torch": "2.12"}, {"precision": "fp32"}])
 def test_rates_of_another_device_are_not_taken(tmp_path, change):
     book = Book(tmp_path / "rates.json")
-    book.put(0.25, DEVICE.key, SMALL.unit, SMALL.key)
+    book.put(0.25, DEVICE.key, SMALL.kind, SMALL.key)
     assert known_rates([SMALL], book, Device(**{**vars(DEVICE), **change})) == {}
 
 

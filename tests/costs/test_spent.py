@@ -5,10 +5,12 @@ import json
 
 import pytest
 
+from drl.costs.items_table import in_words, known_costs, record
 from drl.costs.jobs import jobs_of
 from drl.costs.spent import Spent, benchmark_file, job_cost, spent_parts, write_csv
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
+from tests.job_settings import trained
 
 CONFIG = resolve("demo")
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
@@ -28,7 +30,7 @@ def make(folder, job, seconds=10.0, of_card=7.0, **card):
 @pytest.fixture
 def folder(tmp_path):
     for item in ("figure_4", "figure_9"):
-        for job in jobs_of(CONFIG, item).values():
+        for job in jobs_of(CONFIG, item):
             make(tmp_path, job)
     return tmp_path
 
@@ -39,11 +41,11 @@ def test_benchmark_files_lie_where_rules_say(tmp_path):
         "models/digits/drl/seed0/model.safetensors": "pretrain/digits/drl/seed0",
         "metrics/probe/digits/drl/seed0.csv": "probe/digits/drl/seed0",
         "metrics/silhouettes/digits.csv": "silhouettes/digits",
-        "metrics/fine_tune/digits/none/labels100_split12_seed0.csv": "fine_tune/digits/none/labels100_split12_seed0",
-        "figures/figure_4.svg": "figure/figure_4",
-        "tables/table_1.csv": "table/table_1",
+        "metrics/fine_tune/digits/none/labels100_split12_seed0.csv": "fine_tune/digits/none/labels100/split12/seed0",
+        "figures/figure_4.svg": "draw/figure_4",
+        "tables/table_1.csv": "draw/table_1",
     }
-    jobs = {name: job for item in ("figure_4", "figure_12", "table_1") for name, job in jobs_of(CONFIG, item).items()}
+    jobs = {job.output: job for item in ("figure_4", "figure_12", "table_1") for job in jobs_of(CONFIG, item)}
     for output, name in expected.items():
         assert benchmark_file(tmp_path, jobs[output]) == tmp_path / "benchmarks" / f"{name}.tsv"
 
@@ -63,13 +65,13 @@ def test_missing_jobs_are_named(folder):
     gone = "metrics/probe/digits/drl/seed0.csv"
     (folder / gone).unlink()
     spent = Spent.read(folder, CONFIG)
-    assert gone in spent.total(spent.by_item["figure_4"]).missing
+    assert gone in spent.of_item("figure_4").missing
     assert any(gone in part for part in spent_parts(spent) if isinstance(part, str))
     assert "table_1" in spent.untouched
 
 
 def test_all_processes_of_an_interrupted_job_count(tmp_path):
-    job = jobs_of(CONFIG, "figure_6")["models/digits/drl_2d/seed0/model.safetensors"]
+    job = trained("digits", "drl_2d", 0)
     make(tmp_path, job, of_card=500.0)
     assert job_cost(tmp_path, job).seconds == 500
     make(tmp_path, job, seconds=10.0)
@@ -77,7 +79,7 @@ def test_all_processes_of_an_interrupted_job_count(tmp_path):
 
 
 def test_old_and_new_cards(tmp_path):
-    job = jobs_of(CONFIG, "figure_6")["models/digits/drl_2d/seed0/model.safetensors"]
+    job = trained("digits", "drl_2d", 0)
     make(tmp_path, job, device="cuda", peak_memory_bytes=7 * 2**30)
     old = job_cost(tmp_path, job)
     assert (old.gpu_memory, old.memory, old.on_gpu) == (7 * 2**30, 100 * 2**20, True)
@@ -91,7 +93,7 @@ def test_old_and_new_cards(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "s\n", HEAD, HEAD + "NA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n", "\x00\xff"])
 def test_an_unreadable_benchmark_leaves_the_card(tmp_path, text):
-    job = jobs_of(CONFIG, "figure_6")["models/digits/drl_2d/seed0/model.safetensors"]
+    job = trained("digits", "drl_2d", 0)
     make(tmp_path, job)
     benchmark_file(tmp_path, job).write_text(text)
     assert job_cost(tmp_path, job).seconds == 7
@@ -105,6 +107,25 @@ def test_the_csv(folder):
     named = {row["item"]: row for row in rows}
     assert float(named["figure_4"]["hours"]) == pytest.approx(10 * len(jobs_of(CONFIG, "figure_4")) / 3600, abs=1e-4)
     assert int(named["total"]["jobs"]) == len(jobs_of(CONFIG, "figure_4")) + 1
+
+
+def test_recorded_costs_replace_words_of_whole_items(folder, tmp_path):
+    file = tmp_path / "costs.csv"
+    file.write_text("item,scale,cost\nfigure_4,demo,old\nfigure_4,lite,kept\n")
+    spent = Spent.read(folder, CONFIG)
+    record(spent, "demo", file)
+    found = known_costs(file)
+    assert found["figure_4", "demo"].startswith(in_words(10 * len(jobs_of(CONFIG, "figure_4"))))
+    assert found["figure_4", "lite"] == "kept"
+    assert ("table_1", "demo") not in found
+    (folder / "metrics/probe/digits/drl/seed0.csv").unlink()
+    file.write_text("item,scale,cost\nfigure_4,demo,old\n")
+    record(Spent.read(folder, CONFIG), "demo", file)
+    assert known_costs(file)["figure_4", "demo"] == "old"
+
+
+def test_times_in_words():
+    assert [in_words(value) for value in (20, 840, 6600)] == ["20 s", "14 min", "1 h 50 min"]
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -5,9 +5,9 @@ from functools import cache
 import pytest
 import torch
 
-from drl.costs.jobs import DRAW, KINDS, STUDY, Job, jobs_of
+from drl.config.resolve import recipe as resolve_recipe
+from drl.costs.jobs import DRAW, KINDS, STUDY, Amounts, jobs_of, kind_of
 from drl.costs.measure import random_images
-from drl.costs.work import Amounts, code_size, sees_time
 from drl.diffusion.samplers.chain import ChainOptions, calls
 from drl.diffusion.samplers.steps import Grid
 from drl.diffusion.sde import VE
@@ -18,7 +18,9 @@ from drl.laplacenet.fine_tuning import Parts
 from drl.methods.base import ImageFacts
 from drl.models.build import build_encoder
 from drl.pipeline.configuration import resolve
-from tests.job_settings import BUILT, fine_tuned, settings_of, trained
+from drl.pipeline.registry import STEPS
+from drl.pipeline.work import code_size, sees_time
+from tests.job_settings import BUILT, fine_tuned, settings_of
 
 
 @cache
@@ -27,34 +29,33 @@ def amounts(scale="demo", *sets):
 
 
 def of_unit(works, unit):
-    return sum(work.count for work in works if work.load.unit == unit)
+    return sum(work.count for work in works if work.unit.kind == unit)
 
 
 def model_job(kind, recipe, dataset="digits"):
-    model = trained(dataset, recipe, 0)
-    return Job(kind, f"{kind}/{recipe}", dataset, model)
+    return STEPS[kind].at(dataset=dataset, recipe=recipe, seed=0)
 
 
 def test_every_job_of_every_scale_has_work_and_all_kinds_come():
     for scale in ("demo", "lite", "paper"):
         known, kinds = amounts(scale), set()
         for item in BUILT:
-            for job in jobs_of(known.config, item).values():
+            for job in jobs_of(known.config, item):
                 works = known.of(job)
-                assert works[0].load.unit == "start"
+                assert works[0].unit.kind == "start"
                 assert all(work.count > 0 for work in works)
-                kinds.add(job.kind)
+                kinds.add(kind_of(job))
         own = amounts(scale, "dataset=mnist5k")
-        for job in jobs_of(own.config, STUDY).values():
+        for job in jobs_of(own.config, STUDY):
             assert all(work.count > 0 for work in own.of(job))
-            kinds.add(job.kind)
+            kinds.add(kind_of(job))
         assert kinds == set(KINDS)
 
 
 def test_training_counts_images_and_code_usage():
     known = amounts()
-    recipe = known.recipe("digits", "simclr")
-    assert of_unit(known.of(model_job("pretrain", "simclr")), "train") == recipe["iterations"] * recipe["batch_size"]
+    recipe = resolve_recipe(known.config, "simclr", "digits")
+    assert of_unit(known.of(model_job("pretrain", "simclr")), "train") == recipe.iterations * recipe.batch_size
     usage = known.config.studies.code_usage
     more = usage.times * len(usage.t) * usage.images * 2 / 3
     assert of_unit(known.of(model_job("pretrain", "drl")), "train") == pytest.approx(40 * 64 + more)
@@ -84,7 +85,7 @@ def test_fine_tuning_counts_the_steps_that_it_makes(arm):
     positions = torch.arange(images.train)
     parts = Parts(positions[:100], positions[100:], positions[:0], positions[:0])
     training = Training(build(settings["network"], facts, 0), store, parts, place("cpu"), settings, 0)
-    works = known.of(Job("fine_tune", "x", "digits", run=fine_tuned("digits", arm, 100, 12, 0)))
+    works = known.of(fine_tuned("digits", arm, 100, 12, 0))
     study = config.studies.fine_tune
     assert of_unit(works, "fine_tune") == training.total * study.batch_size * study.versions
     semi = training.epochs - study.supervised_epochs
@@ -98,18 +99,19 @@ def test_what_is_read_off_a_recipe_is_what_is_built(scale):
     known = amounts(scale)
     for name in known.config.recipes:
         member, dataset = known.config.members(name)[0], "mnist" if name.startswith("drl_nd") else "cifar10"
-        recipe = known.recipe(dataset, member)
-        if recipe["encoder"] is None:
+        recipe, images = resolve_recipe(known.config, member, dataset), known.config.datasets[dataset]
+        if recipe.encoder is None:
             continue
+        facts = ImageFacts(images.channels, images.image_size, images.classes)
         with torch.device("meta"):
-            encoder = build_encoder(recipe["encoder"], ImageFacts(*known.facts(dataset)), probabilistic=False)
+            encoder = build_encoder(recipe.encoder, facts, probabilistic=False)
         assert code_size(recipe) == encoder.code_size, member
-        assert sees_time(recipe) == (encoder.time or recipe["method"]["kind"] == "dae"), member
+        assert sees_time(recipe) == (encoder.time or recipe.method.kind == "dae"), member
 
 
 def load_of(known, recipe, dataset="cifar10", unit="train"):
     works = known.of(model_job("pretrain", recipe, dataset))
-    return next(work.load for work in works if work.load.unit == unit)
+    return next(work.unit for work in works if work.unit.kind == unit)
 
 
 def test_what_costs_the_same_is_measured_once():
@@ -126,5 +128,5 @@ def test_what_costs_the_same_is_measured_once():
 
 def test_drawing_is_no_network():
     known = amounts()
-    job = next(job for job in jobs_of(known.config, "figure_4").values() if job.kind == DRAW)
-    assert {work.load.unit for work in known.of(job)} == {"start", "draw"}
+    job = next(job for job in jobs_of(known.config, "figure_4") if kind_of(job) == DRAW)
+    assert {work.unit.kind for work in known.of(job)} == {"start", "draw"}
