@@ -32,9 +32,9 @@ from drl.laplacenet.classifier import build
 from drl.laplacenet.fine_tuning import FineTuning, Parts
 from drl.laplacenet.schedule import Schedule
 from drl.methods.base import ImageFacts
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import ITEMS, fine_tunings
+from drl.pipeline.items import item_jobs, items_of_kind
+from drl.pipeline.studies.training import FINE_TUNE
 
 WARM_UP = 2
 
@@ -47,7 +47,7 @@ def one_after_another(images: Tensor, operations: int, generator: object, *, fli
 
 def measure(way: str, size: int, steps: int, device: str, threads: int | None) -> dict[str, Any]:
     """Time one way in this process."""
-    settings = slices.fine_tune(resolve("paper"), "cifar10", "none", 100)
+    settings = FINE_TUNE.settings(resolve("paper"), "cifar10", "none", 100).slice()
     plain = way == "plain"
     placement = place(device, "fp32" if plain else "auto", "off", threads, 16)
     store = synthetic_store(size, 10, placement.device)
@@ -85,13 +85,13 @@ def all_images(config: Config) -> tuple[int, int, int]:
 
     An image of 84 x 84 counts as (84 / 32)^2 of them. Reading codes and test images counts a third of a training image.
     """
-    tables = [item for item in config.items if ITEMS[item].study == "fine_tune" and ITEMS[item].kind == "table"]
-    runs = {run for item in tables for run in fine_tunings(config, item)}
+    tables = items_of_kind(config, "table")
+    runs = {run for item in tables for run in item_jobs(config, item) if run.step is FINE_TUNE}
     study, images, updates = config.studies.fine_tune, 0.0, 0
     for run in runs:
-        settings = config.datasets[run.dataset]
-        schedule = Schedule.of(run.labels, settings.train, study.slice())
-        arm = config.arms[run.arm]
+        about = run.about
+        settings, arm = config.datasets[str(about["dataset"])], config.arms[str(about["arm"])]
+        schedule = Schedule.of(int(about["labels"]), settings.train, study.slice())
         epochs = schedule.epochs if arm.until == "end" else study.early_epoch
         semi = epochs - schedule.supervised_epochs
         first = schedule.supervised_epochs * schedule.steps(0) * (len(study.search) if arm.t_init == "search" else 1)

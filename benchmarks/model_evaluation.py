@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.reference.sequential_probe import train_sequentially
 from benchmarks.training_step import synthetic_store
-from drl.config.jobs import ProbeProtocol
+from drl.config.jobs import ProbeJob, ProbeProtocol
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.studies import ProbeTraining
 from drl.data.store import ImageStore
@@ -37,8 +37,8 @@ from drl.evaluation.mlp_probe import train_probes
 from drl.jobs.device import Placement, network_channels, peak_memory_bytes, place
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
+from drl.pipeline.studies.codes import PROBE
 
 TRAIN, TEST, CLASSES = 50_000, 10_000, 10
 PLAIN_BATCH = 100
@@ -76,9 +76,9 @@ class Subject:
 def subject(device: str, precision: str, threads: int | None) -> Subject:
     """Build the paper's WRN-28-2 of recipe drl on 32x32x3, with the paper scale's probe settings."""
     config = resolve("paper")
-    resolved = resolve_recipe(config, "drl", "cifar10")
-    recipe = resolved.slice()
-    protocol = ProbeProtocol.model_validate(slices.probe(config, "cifar10", "drl")["probe"])
+    recipe = resolve_recipe(config, "drl", "cifar10")
+    settings = PROBE.settings(config, "cifar10", "drl")
+    assert isinstance(settings, ProbeJob)
     placement = place(device, precision, "off", threads, network_channels(recipe))
     store = synthetic_store(32, CLASSES, placement.device)
     torch.manual_seed(0)
@@ -88,7 +88,7 @@ def subject(device: str, precision: str, threads: int | None) -> Subject:
         method.to(placement.device).eval().requires_grad_(False),
         store,
         placement,
-        protocol,
+        settings.probe,
         encoder.code_size,
     )
 

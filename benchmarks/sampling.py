@@ -27,6 +27,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ways import WAYS, both
+from drl.config.recipes import Recipe
+from drl.config.resolve import recipe as resolve_recipe
+from drl.config.sampling import SamplerSettings
 from drl.diffusion.samplers.chain import run_chain
 from drl.diffusion.samplers.noise import ImageNoise
 from drl.evaluation.geometry import silhouette
@@ -35,7 +38,6 @@ from drl.jobs.device import network_channels, peak_memory_bytes, place
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.score_matching import ScoreMatching
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
 
 PLAIN_BATCH = 50  # authors' code: eval batch
@@ -54,16 +56,16 @@ class Timing:
     compile: bool
 
 
-def build(recipe: dict[str, Any]) -> ScoreMatching:
+def build(recipe: Recipe) -> ScoreMatching:
     """Return a model for 32x32 colour images with fresh weights: its speed is that of a trained one."""
     torch.manual_seed(0)
     neutral = torch.ones(1, 3, 1, 1)
-    method = build_method({**recipe, "start_from": None}, ImageFacts(3, 32, 10), 0.5 * neutral, 0.25 * neutral).eval()
+    method = build_method(recipe, ImageFacts(3, 32, 10), 0.5 * neutral, 0.25 * neutral).eval()
     assert isinstance(method, ScoreMatching)
     return method
 
 
-def plain_chain(method: ScoreMatching, x: Tensor, z: Tensor | None, sampler: dict[str, Any]) -> Tensor:
+def plain_chain(method: ScoreMatching, x: Tensor, z: Tensor | None, sampler: SamplerSettings) -> Tensor:
     """Make predictor-corrector steps as a plain script does."""
     grid = grid_of(method, sampler)
     levels = [0.0, *method.sde.std(torch.linspace(0, 1, grid.steps)).tolist()]
@@ -71,7 +73,7 @@ def plain_chain(method: ScoreMatching, x: Tensor, z: Tensor | None, sampler: dic
         t = torch.full((len(x),), float(grid.times[i]), device=x.device)
         score, noise = method.score(x, t, z), torch.randn_like(x)
         norms = (noise.flatten(1).norm(dim=1).mean(), score.flatten(1).norm(dim=1).mean())
-        size = 2 * (sampler["snr"] * norms[0] / norms[1]) ** 2
+        size = 2 * (sampler.snr * norms[0] / norms[1]) ** 2
         x = x + size * score + torch.sqrt(2 * size) * noise
         k = grid.steps - i
         variance = levels[k] ** 2 - levels[k - 1] ** 2
@@ -84,9 +86,9 @@ def plain_chain(method: ScoreMatching, x: Tensor, z: Tensor | None, sampler: dic
 def measure(way: str, recipe_name: str, steps: int, repeats: int, device: str, threads: int | None) -> Timing:
     """Time one way in this process, so that its peak memory is its own."""
     config = resolve("paper")
-    recipe = slices.pretrain(config, "cifar10", recipe_name)["recipe"]
-    sampler = {**slices.sampler(config, "cifar10", recipe_name), "predictor": "reverse_diffusion"}
-    sampler |= {"corrector": "langevin", "steps": steps}
+    recipe = resolve_recipe(config, recipe_name, "cifar10")
+    changes = {"predictor": "reverse_diffusion", "corrector": "langevin", "steps": steps}
+    sampler = recipe.sampler.model_copy(update=changes)
     plain = way == "plain"
     placement = place(device, *(("fp32", "off") if plain else ("auto", "auto")), threads, network_channels(recipe))
     method = build(recipe).to(placement.device)

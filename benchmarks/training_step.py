@@ -15,19 +15,19 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ways import WAYS, both
+from drl.config.jobs import PretrainJob
 from drl.data.store import ImageStore
-from drl.jobs.device import Placement, peak_memory_bytes, place
+from drl.jobs.device import Placement, network_channels, peak_memory_bytes, place
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
-from drl.pipeline import slices
 from drl.pipeline.configuration import resolve
+from drl.pipeline.studies.training import PRETRAIN
 from drl.training.loop import Training
 
 WARM_UP = 3
@@ -75,14 +75,15 @@ def plain_training(training: Training) -> None:
 
 def measure(way: str, steps: int, compile_mode: str, device: str, threads: int | None) -> Timing:
     """Time one way in this process, so that its peak memory is its own."""
-    settings = slices.pretrain(resolve("paper"), "cifar10", "drl")
+    settings = PRETRAIN.settings(resolve("paper"), "cifar10", "drl")
+    assert isinstance(settings, PretrainJob)
     # Code usage is left out: it is measured ten times in 250,000 steps.
-    settings = {**settings, "code_usage": {**settings["code_usage"], "times": 1}}
-    recipe: dict[str, Any] = settings["recipe"]
+    settings = settings.model_copy(update={"code_usage": settings.code_usage.model_copy(update={"times": 1})})
+    recipe = settings.recipe
     placement: Placement = (
         place(device, "fp32", "off", threads)
         if way == "plain"
-        else place(device, "auto", compile_mode, threads, recipe["score"]["nf"])
+        else place(device, "auto", compile_mode, threads, network_channels(recipe))
     )
     store = synthetic_store(32, 10, placement.device)
     torch.manual_seed(0)
@@ -102,7 +103,7 @@ def measure(way: str, steps: int, compile_mode: str, device: str, threads: int |
     before_steady = sum(step() for _ in range(WARM_UP))
     seconds = statistics.median(step() for _ in range(steps))
     memory = peak_memory_bytes(placement.device) / 2**20
-    rate = recipe["batch_size"] / seconds
+    rate = recipe.batch_size / seconds
     return Timing(way, rate, before_steady, memory, placement.precision, placement.compile)
 
 

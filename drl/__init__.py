@@ -3,4 +3,4 @@
 Importing this package never imports torch, so that the Snakefile can read the configuration in a moment.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

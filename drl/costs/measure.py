@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from drl.config.jobs import PretrainJob
+from drl.config.fine_tuning import FineTuneStart
+from drl.config.jobs import FineTuneJob, PretrainJob
 from drl.config.recipes import Recipe
 from drl.config.studies import CodeUsageSettings
+from drl.config.theory import TheorySettings
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.diffusion.samplers.chain import run_chain
@@ -33,13 +35,14 @@ from drl.evaluation.geometry import silhouette
 from drl.evaluation.sampling import BATCH, grid_of, options_of, sampler_of, score_function
 from drl.jobs.device import Placement, network_channels, place
 from drl.laplacenet.classifier import build as build_classifier
-from drl.laplacenet.fine_tuning import FineTuning, Parts
+from drl.laplacenet.fine_tuning import FineTuner
+from drl.laplacenet.image_split import ImageSplit
 from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 from drl.pipeline.work import WorkUnit
 from drl.theory.mixture import make_mixture
-from drl.theory.training import Training as Theory
+from drl.theory.training import TheoryTraining
 from drl.training.loop import Training
 
 IMAGES = 1100  # random ones; more than the largest batch twice over
@@ -195,34 +198,32 @@ class Meter:
         return self._time(lambda: probes.train_epoch(spec["batch"], True)) / steps
 
     def _fine_tune(self, spec: Any) -> float:
-        recipe, facts = spec["recipe"], ImageFacts(*spec["facts"])
-        placement = place(self.device, self.precision, "off", self.threads, 8 * recipe.encoder.width)
+        known: FineTuneJob = spec["settings"]
+        facts, protocol, network = ImageFacts(*spec["facts"]), known.fine_tune, known.network
+        placement = place(self.device, self.precision, "off", self.threads, 8 * network.encoder.width)
         store = random_images(facts, placement.device)
         on_cpu = placement.device.type == "cpu"
-        versions = 1 if on_cpu else spec["study"]["versions"]
+        versions = 1 if on_cpu else protocol.versions
 
-        def begun(images: int) -> FineTuning:
+        def begun(images: int) -> FineTuner:
             few = {"batch_size": images, "labelled_batch": images // 2, "versions": versions, "steps": ENDLESS}
-            study = {**spec["study"], "padding": spec["padding"], **few}
-            arm = {"t_init": 0.5, "mixup": False, "mixup_semi": True, "weight_decay_on_t": True, "until": "end"}
-            network = {name: recipe[name] for name in ("encoder", "pixels", "centre_inputs")}
+            changed = {"arm": FineTuneStart(model=None), "fine_tune": protocol.model_copy(update=few)}
             classifier = build_classifier(network, facts, 0).to(placement.device)
             half = len(store.train) // 2
-            parts = Parts(store.train[:half], store.train[half:], store.val, store.test)
-            settings = {"arm": arm, "fine_tune": study, "network": network}
-            found = FineTuning(classifier, store, parts, placement, settings, 0)
+            split = ImageSplit(store.train[:half], store.train[half:], store.val, store.test)
+            found = FineTuner(classifier, store, split, placement, known.model_copy(update=changed), 0)
             # Pseudo-labels are measured by themselves: here every image keeps its label.
             found.targets, found.epoch, found.step_in_epoch = store.labels.clone(), found.schedule.supervised_epochs, 1
             return found
 
-        trainings: dict[int, FineTuning] = {}
+        trainings: dict[int, FineTuner] = {}
 
         def step(images: int) -> None:
             training = trainings.setdefault(images, trainings.get(images) or begun(images))
             training.advance()
             training.step_in_epoch = 1
 
-        batch = self._batch(spec["study"]["batch_size"], step)
+        batch = self._batch(protocol.batch_size, step)
         return self._time(lambda: step(batch), 1 - on_cpu) / (batch * versions)
 
     def _pseudo_labels(self, spec: Any) -> float:
@@ -268,9 +269,8 @@ class Meter:
         return float((fit + ask * spec["tests"] / TESTS) / self.placement.threads)
 
     def _theory(self, spec: Any) -> float:
-        training = Theory(
-            spec["recipe"], make_mixture(spec["mixture"]), make_sde(spec["ve"]), {**spec, "steps": ENDLESS}, 0
-        )
+        study: TheorySettings = spec["theory"].model_copy(update={"steps": ENDLESS})
+        training = TheoryTraining(spec["recipe"], make_mixture(study.mixture), make_sde(study.ve), study, 0)
         steps = 10
         return self._time(lambda: [training.advance() for _ in range(steps)]) / steps
 

@@ -14,20 +14,21 @@ from drl.config.base import Settings
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
-from drl.docs.markdown import anchor, code, shown, table
+from drl.docs.markdown import anchor, code, shown
 from drl.docs.types import in_words
+from drl.reporting.markdown import markdown_table
 
 HEAD = """\
 # Configuration
 
-Every key of the files in [`config/`](../config/config.yaml), made from the models that check them (`drl/config`). *Value*
-is that at scale `paper`, or a default, which stands in brackets; NAME is a name of yours or of these files.
+This page lists every key of the files in [`config/`](../config/config.yaml). It is made from the models that check them
+(`drl/config`). *Value* is the value at scale `paper`, or a default in brackets; NAME is a name from you or these files.
 
-Later files win: `config/`, then `config/scales/<scale>.yaml`, then your `--configfile`, then `--set`; in the result a recipe
-takes its parent's keys, then its own, then those under `for_dataset` for the dataset. Mappings merge, everything else
-replaces, and a section whose `kind` changes starts empty. Snakemake's `--config` takes `scale=`, `dataset=` and `seeds=`
-only; `drl` has `--scale`, `--configfile` and `--set studies.probe.epochs=5`. A scale's file may have `every_item`: what
-differs there for all items that have datasets. A wrong key or value is one line, before any job starts.
+Later files win: `config/`, then `config/scales/<scale>.yaml`, then your `--configfile`, then `--set`; in the result a
+recipe takes its parent's keys, then its own, then those under `for_dataset` for the dataset. Mappings merge, everything
+else replaces, and a section whose `kind` changes starts empty. A scale's file may have `every_item`: what differs there
+for all items that have datasets. Snakemake's `--config` takes `scale=`, `dataset=` and `seeds=` only; `drl` has
+`--scale`, `--configfile` and `--set studies.probe.epochs=5`. A wrong key or value is one line, before any job starts.
 `drl describe RECIPE` shows which file set each value. Editors complete and check keys with `config/config.schema.json`.
 """
 RECIPE_KEYS = """\
@@ -147,7 +148,7 @@ def _section(section: Section, links: Mapping[str, str]) -> list[str]:
         for key, field in section.model.model_fields.items()
         if not (section.kind and key == "kind")
     ]
-    return [*lines, "", *(table(("Key", "Type", "Value", "Meaning"), rows) if rows else ["No other key."])]
+    return [*lines, "", *(markdown_table(("Key", "Type", "Value", "Meaning"), rows) if rows else ["No other key."])]
 
 
 def _type(section: Section, key: str, schema: Mapping[str, Any], links: Mapping[str, str]) -> str:

@@ -9,12 +9,13 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from drl.config.base import Settings
+from drl.config.items import item_kind
 from drl.config.layers import read_yaml
 from drl.config.resolve import recipe
 from drl.config.schema import Config
 from drl.docs.markdown import anchor, code, shown, title
+from drl.docs.paper import ITEMS
 from drl.errors import UserError, nearest
-from drl.pipeline.items import ITEMS
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "deviations.yaml"
 KINDS = {
@@ -47,7 +48,7 @@ class Deviation(Settings):
     @property
     def general(self) -> bool:
         """Whether it concerns everything that the paper shows."""
-        return all(item in self.items for item, known in ITEMS.items() if known.kind != "diagnostic")
+        return all(item in self.items for item in ITEMS if item_kind(item) != "diagnostic")
 
 
 class _File(Settings):

@@ -8,14 +8,18 @@ from typing import Any
 
 import yaml
 
+from drl.config.items import ItemSettings
 from drl.config.recipes import is_file
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
-from drl.costs.jobs import jobs_of
 from drl.docs.deviations import Deviation, line, of_item
-from drl.docs.markdown import anchor, code, table, title
+from drl.docs.markdown import anchor, code, title
+from drl.docs.paper import ITEMS
 from drl.docs.recipes_table import recipes_table
-from drl.pipeline.items import ITEMS, Item, models
+from drl.pipeline.drawing import item_step
+from drl.pipeline.items import models, with_all_before
+from drl.pipeline.studies import STUDIES
+from drl.reporting.markdown import markdown_table
 
 HEAD = """\
 # How each item is made
@@ -29,13 +33,6 @@ with their reasons on [a page of their own](deviations.md).
 Without Snakemake, an item is made by the `drl` commands that `snakemake ITEM -np` prints.
 """
 BEYOND = "beyond the paper"
-# Of the sections that a study's settings stand in, where its name is another.
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "pretrain": ("code_usage",),
-    "silhouettes": (),
-    "fid": ("fid", "later_start"),
-    "learning_speed": ("learning_speed", "probe"),
-}
 
 
 def page(config: Config, known: Mapping[str, Deviation]) -> str:
@@ -46,64 +43,66 @@ def page(config: Config, known: Mapping[str, Deviation]) -> str:
         known: All deviations.
     """
     lines = [HEAD, "Decisions about all items:", "", *(line(one) for one in known.values() if one.general), ""]
-    for item in ITEMS.values():
-        lines += [*_section(config, item, known), ""]
+    for name, item in ITEMS.items():
+        lines += [*_section(config, name, item, known), ""]
     lines += ["## Recipes", "", *recipes_table(config, _used(config)), "", "## Arms", "", *_arms(config)]
     return "\n".join(lines) + "\n"
 
 
-def _section(config: Config, item: Item, known: Mapping[str, Deviation]) -> list[str]:
+def _section(config: Config, name: str, item: ItemSettings, known: Mapping[str, Deviation]) -> list[str]:
     where = item.section if item.section == BEYOND else f"Paper {_section_name(item.section)}"
     lines = [
-        f"## {title(item.name)}",
+        f"## {title(name)}",
         "",
         f"{where[0].upper()}{where[1:]}: {item.shows}.",
         "",
         "```sh",
-        f"snakemake {item.name} --config scale=paper",
+        f"snakemake {name} --config scale=paper",
         "```",
         "",
-        *(f"- *{name}*: {fact}" for name, fact in _facts(config, item)),
+        *(f"- *{about}*: {fact}" for about, fact in _facts(config, name, item)),
     ]
-    return lines + _settings(config, item) + of_item(known, item.name)
+    return lines + _settings(config, item) + of_item(known, name)
 
 
 def _section_name(section: str) -> str:
     return section if section.startswith("App.") else f"section {section}"
 
 
-def _facts(config: Config, item: Item) -> list[tuple[str, str]]:
-    axes = config.items[item.name]
-    datasets = ", ".join(config.datasets[name].title for name in config.item_datasets(item.name))
+def _facts(config: Config, item_name: str, item: ItemSettings) -> list[tuple[str, str]]:
+    axes = item
+    datasets = ", ".join(config.datasets[name].title for name in config.item_datasets(item_name))
     facts = [("Datasets", datasets or "its own")]
     if axes.recipes:
         facts.append(("Recipes", ", ".join(f"[{name}](#recipes)" for name in axes.recipes)))
     if axes.arms:
         facts.append(("Arms", ", ".join(f"[{name}](#arms)" for name in axes.arms)))
-        labels = [(name, config.item_labels(item.name, name)) for name in config.item_datasets(item.name)]
+        labels = [(name, config.item_labels(item_name, name)) for name in config.item_datasets(item_name)]
         facts.append(
             ("Labels", "; ".join(f"{config.datasets[name].title} {', '.join(map(str, n))}" for name, n in labels))
         )
-    facts.append(("Seeds", ", ".join(map(str, config.item_seeds(item.name)))))
-    jobs = Counter(job.kind for job in jobs_of(config, item.name).values())
+    facts.append(("Seeds", ", ".join(map(str, config.item_seeds(item_name)))))
+    jobs = Counter(
+        "draw" if job.step.minutes == "draw" else job.step.name
+        for job in with_all_before(config, [item_step(config, item_name).at(item=item_name)])
+    )
     facts.append(("Jobs", ", ".join(f"{count:,} {code(kind)}" for kind, count in jobs.items())))
-    sharing = _shares_with(config, item)
+    sharing = _shares_with(config, item_name)
     if sharing:
         links = ", ".join(f"[{title(name)}](#{anchor(title(name))})" for name in sharing)
         facts.append(("Shares models with", links))
     facts.append(("Drawn by", code(f"drl/reporting/{item.drawn_by}.py")))
-    facts.append(("Cost", "; ".join(f"{scale}: {cost}" for scale, cost in item.cost.items())))
     return facts
 
 
-def _shares_with(config: Config, item: Item) -> list[str]:
-    own = set(models(config, item.name))
-    return [name for name in ITEMS if name != item.name and not own.isdisjoint(models(config, name))]
+def _shares_with(config: Config, item: str) -> list[str]:
+    own = set(models(config, item))
+    return [name for name in ITEMS if name != item and not own.isdisjoint(models(config, name))]
 
 
-def _settings(config: Config, item: Item) -> list[str]:
+def _settings(config: Config, item: ItemSettings) -> list[str]:
     """The settings of an item's studies, folded away: they are long."""
-    sections = SECTIONS.get(item.study, (item.study,))
+    sections = STUDIES[item.study].sections
     studies: dict[str, Any] = {name: getattr(config.studies, name).slice() for name in sections}
     if not studies:
         return []
@@ -126,7 +125,8 @@ def _settings(config: Config, item: Item) -> list[str]:
 def _used(config: Config) -> dict[str, dict[str, str]]:
     """Return the datasets of each recipe, and of a sweep its first member there, in the order of the configuration."""
     found: dict[str, dict[str, str]] = {name: {} for name in config.recipes}
-    trained = dict.fromkeys((model.recipe, model.dataset) for item in ITEMS for model in models(config, item))
+    jobs = [job.about for item in ITEMS for job in models(config, item)]
+    trained = dict.fromkeys((str(job["recipe"]), str(job["dataset"])) for job in jobs)
     for recipe, dataset in trained:
         known: str | None = recipe
         while known is not None and not is_file(known):
@@ -155,5 +155,5 @@ def _arms(config: Config) -> list[str]:
     return [
         "An arm is one way to fine-tune. *Mixup* concerns the supervised epochs; in the others images always mix.",
         "",
-        *table(head, rows),
+        *markdown_table(head, rows),
     ]

@@ -9,7 +9,8 @@ from drl.config.networks import ConvEncoderSettings, UNetEncoderSettings, WideRe
 from drl.config.recipes import Recipe, is_file
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
-from drl.docs.markdown import code, shown, table
+from drl.docs.markdown import code, shown
+from drl.reporting.markdown import markdown_table
 
 HEAD = ("Recipe", "On", "Objective", "Encoder", "Other network", "Diffusion", "Steps × images")
 
@@ -33,7 +34,7 @@ def recipes_table(config: Config, used: Mapping[str, Mapping[str, str]]) -> list
         "`drl describe RECIPE --scale paper` prints all of a recipe, and counts its parameters. Of a sweep, the first",
         "member stands here. U-Nets: channels at full resolution × (multipliers of the levels), blocks a level.",
         "",
-        *table(HEAD, rows),
+        *markdown_table(HEAD, rows),
     ]
 
 

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 
-from drl.config.schema import Config
 from drl.docs import configuration_page, deviations, items_page
-from drl.docs.rule_graph import drawings_as_one, printed_by_snakemake, read_dot, svg
+from drl.docs.paper import PAPER
+from drl.docs.rule_graph import printed_by_snakemake, rule_graph, svg
 from drl.files import atomic
-from drl.pipeline.configuration import resolve
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MADE = "<!-- made by `python -m drl.docs` from {}; a test compares -->\n"
 
 
-@cache
-def paper() -> Config:
-    """Return the configuration at scale paper."""
-    return resolve("paper")
-
-
 def items() -> str:
     """Return the page of all items."""
-    made = MADE.format("drl/pipeline/items.py, config/ and deviations.yaml")
-    return made + items_page.page(paper(), deviations.deviations())
+    made = MADE.format("config/, the registry and deviations.yaml")
+    return made + items_page.page(PAPER, deviations.deviations())
 
 
 def decisions() -> str:
@@ -35,19 +27,19 @@ def decisions() -> str:
 
 def configuration() -> str:
     """Return the reference of the configuration."""
-    return MADE.format("drl/config and config/") + configuration_page.page(paper())
+    return MADE.format("drl/config and config/") + configuration_page.page(PAPER)
 
 
-def rule_graph() -> str:
-    """Return the picture of the rules."""
-    return svg(drawings_as_one(read_dot(printed_by_snakemake())))
+def rules() -> str:
+    """Return the picture of the rules. Its letters' widths, and so its bytes, depend on the fonts of the machine."""
+    return svg(rule_graph(printed_by_snakemake()))
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "items.md": items,
     "deviations.md": decisions,
     "configuration.md": configuration,
-    "rule_graph.svg": rule_graph,
+    "rule_graph.svg": rules,
 }
 
 

@@ -1,13 +1,12 @@
-"""One GPU for one job: on a machine with several, a local job takes a slot of the least busy one that is free.
+"""One GPU for one job: on a machine with several GPUs, a local job takes a slot of the least busy one.
 
-Snakemake counts GPUs but does not say which one a job may use, so that all jobs would meet on the first. A slot is a
-lock file, and the kernel takes a lock back when the process that holds it ends in whatever way.
+Snakemake counts GPUs but does not say which one a job may use, so that all jobs would use the first one. A slot is a
+lock file, and the kernel frees the lock when the process that holds it ends, however it ends.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import glob
 import hashlib
 import os
@@ -17,11 +16,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import ClassVar
+from weakref import WeakSet
+
+from filelock import Timeout
 
 from drl.errors import UserError
+from drl.jobs.lock import file_lock
 
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 5.0  # before a job says that it waits
@@ -82,102 +84,73 @@ def gpu_slot(
     if before[OURS] is not None and before[OURS] == before[VISIBLE]:
         yield before[OURS]
         return
-    gpu, slot = _wait_for(gpus, slots, _prepared(lock_folder() if folder is None else folder))
-    os.environ[VISIBLE] = os.environ[OURS] = gpu
-    try:
-        yield gpu
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        slot.release()
+    gpu, slot = _wait_for(gpus, slots, lock_folder() if folder is None else folder)
+    with slot:
+        os.environ[VISIBLE] = os.environ[OURS] = gpu
+        try:
+            yield gpu
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
-class _Slot:
-    """A lock on a file, held until `release` or the death of this process.
+# The guards of this process's slots. A child by fork closes its copies, for it may outlive its parent.
+_GUARDS: WeakSet[socket.socket] = WeakSet()
 
-    A lock file may be deleted while it is held, by hand or by what tidies /tmp, and the next process would make and
-    lock another one of that name. So on Linux the holder also binds an abstract socket name, which nobody can delete;
-    alone that would not do either, for containers may share a /tmp but not a network.
+
+def _close_in_child() -> None:
+    for guard in tuple(_GUARDS):
+        guard.close()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
+
+
+def _take(path: Path) -> ExitStack | None:
+    """Lock a slot's file and return what frees the slot; None if another process holds it."""
+    with ExitStack() as slot, suppress(Timeout):
+        slot.enter_context(file_lock(path))
+        if _bind_guard(slot, path):
+            return slot.pop_all()
+    return None
+
+
+def _bind_guard(slot: ExitStack, path: Path) -> bool:
+    """Bind the abstract socket name of a slot; return False if another process has it.
+
+    A lock file may be deleted while it is held, by hand or by what tidies /tmp. Then the next process makes and locks
+    another file of that name. So on Linux the holder also binds an abstract socket name, which nobody can delete. The
+    name alone is not enough: containers may share a /tmp but not a network.
     """
-
-    # Of this process, so that a fork can let go of them: it shares the locks and may outlive its parent.
-    held: ClassVar[set[_Slot]] = set()
-
-    def __init__(self, path: Path) -> None:
-        """Open the file, without a lock yet."""
-        self.path = path
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        self.file = os.open(path, flags, 0o600)
-        self.guard: socket.socket | None = None
-        _Slot.held.add(self)
-
-    def take(self) -> bool:
-        """Lock the file if nobody else has; whether that came about."""
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            return False
-        return self._bind() and self._is_in_place()
-
-    def release(self) -> None:
-        """Remove the file and let go of it. Whoever has opened it meanwhile sees that it is no longer in place."""
-        if self in _Slot.held and self._is_in_place():
-            self.path.unlink(missing_ok=True)
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Close what holds the lock in this process."""
-        if self in _Slot.held:
-            _Slot.held.remove(self)
-            os.close(self.file)
-            if self.guard is not None:
-                self.guard.close()
-
-    def _bind(self) -> bool:
-        if sys.platform != "linux":
-            return True
-        name = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()
-        with suppress(OSError):
-            self.guard = socket.socket(socket.AF_UNIX)
-        if self.guard is None:  # a sandbox without sockets
-            return True
-        try:
-            self.guard.bind(f"\0drl-gpu-{name}")
-        except OSError as error:
-            return error.errno != errno.EADDRINUSE
+    if sys.platform != "linux":
         return True
-
-    def _is_in_place(self) -> bool:
-        try:
-            return os.path.samestat(os.fstat(self.file), os.stat(self.path))
-        except FileNotFoundError:
-            return False
-
-
-def _forget_in_child() -> None:
-    for slot in tuple(_Slot.held):
-        slot.let_go()
+    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
+    try:
+        guard = slot.enter_context(socket.socket(socket.AF_UNIX))
+        _GUARDS.add(guard)
+        guard.bind(f"\0drl-gpu-{name}")
+    except OSError as error:
+        # With any other error this is a sandbox without sockets.
+        return error.errno != errno.EADDRINUSE
+    return True
 
 
-os.register_at_fork(after_in_child=_forget_in_child)
-
-
-def _prepared(folder: Path) -> Path:
+def _prepare(folder: Path) -> None:
     """Make the folder of lock files, for this user alone."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.lstat().st_uid == os.getuid():
-            return folder
+            return
         wrong = "belongs to another user"
     except OSError as error:
         wrong = error.strerror or str(error)
     raise UserError(f"{folder}: cannot hold the lock files of GPUs ({wrong}); set TMPDIR to a folder of yours")
 
 
-def _wait_for(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, _Slot]:
+def _wait_for(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, ExitStack]:
     waiting_since = time.monotonic()
     told = False
     while True:
@@ -191,21 +164,22 @@ def _wait_for(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, _Slot
         time.sleep(POLL_SECONDS)
 
 
-def _least_busy(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, _Slot] | None:
+def _least_busy(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, ExitStack] | None:
     """Take a slot of the GPU with most free ones, the first such; None if there is none.
 
     All free slots are locked for a moment. Who looks just then takes them for held, and looks again soon.
     """
+    _prepare(folder)
     free = {gpu: _free_slots(gpu, slots, folder) for gpu in gpus}
     best = max(gpus, key=lambda gpu: len(free[gpu]))
     mine = free[best].pop(0) if free[best] else None
     for others in free.values():
         for slot in others:
-            slot.release()
+            slot.close()
     return None if mine is None else (best, mine)
 
 
-def _free_slots(gpu: str, slots: int, folder: Path) -> list[_Slot]:
+def _free_slots(gpu: str, slots: int, folder: Path) -> list[ExitStack]:
     # SLURM numbers the GPUs of each job anew where it hands them out: another job's 0 is another GPU.
     job = f"job{os.environ['SLURM_JOB_ID']}-" if VISIBLE in os.environ and "SLURM_JOB_ID" in os.environ else ""
     name = job + re.sub(r"[^\w-]", "_", gpu)
@@ -213,12 +187,10 @@ def _free_slots(gpu: str, slots: int, folder: Path) -> list[_Slot]:
     for number in range(slots):
         path = folder / f"{name}.{number}.lock"
         try:
-            slot = _Slot(path)
-            if slot.take():
-                taken.append(slot)
-            else:
-                slot.let_go()
+            slot = _take(path)
         except OSError as error:
             reason = error.strerror or str(error)
             raise UserError(f"{path}: cannot be locked ({reason}); set TMPDIR to a folder on a local disk") from error
+        if slot is not None:
+            taken.append(slot)
     return taken

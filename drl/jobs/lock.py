@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import socket
@@ -13,10 +12,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from drl.errors import Unfinished
+from filelock import Timeout, UnixFileLock
+
+from drl.errors import Unfinished, UserError
 
 POLL_SECONDS = 0.5
-# What flock says where a file system has no locks, or its lock server does not answer.
+# Whoever made the folder of a lock file removes it when it is empty, so it may vanish a few times while others come.
+MOST_TRIES, TRY_SECONDS = 20, 0.05
+# What the kernel answers where a file system has no locks, or where its lock server does not answer.
 NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 
 
@@ -24,91 +27,100 @@ NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 def job_lock(title: str, *paths: Path, until: float | None = None) -> Iterator[bool]:
     """Be the only process that writes some files or folders, on this machine and where the file system shares locks.
 
-    Two Snakemakes, or one that was started again while a job of the first still runs, would otherwise let two
-    processes write the same state. Where the file system has no locks, a line says so and the block runs.
+    Without this, two Snakemakes would let two processes write the same state, and so would a Snakemake that is started
+    again while a job of the first one still runs. Where the file system has no locks, a line says so and the block
+    runs.
 
     Args:
-        title: Of the job, for what is said.
-        paths: What only one may write; `.<name>.lock` beside each is locked, in this order. Jobs that share several
-            must name them in one order.
-        until: Time of time.monotonic from which on waiting is given up; None: never.
+        title: Name of the job, for messages.
+        paths: What only one process may write. `.<name>.lock` beside each is locked, in this order. Jobs that share
+            several paths must name them in the same order.
+        until: The value of time.monotonic at which the process stops waiting; None: never.
 
     Yields:
-        Whether another process held one of the locks before: it may have done the work.
+        Whether another process held one of the locks before. It may have done the work.
 
     Raises:
-        Unfinished: If waiting was given up.
+        Unfinished: If `until` passed while another process held a lock.
+        UserError: If a lock file cannot be made where a path lies.
     """
-    waited = False
     with ExitStack() as locks:
-        for path in paths:
-            file = path.parent / f".{path.name}.lock"
-            new = not file.parent.exists()
-            lock, had_to_wait = _acquire(title, file, until)
-            locks.callback(_release, lock, file, new)
-            waited |= had_to_wait
-        yield waited
+        waited = [_acquire(locks, title, path.parent / f".{path.name}.lock", until) for path in paths]
+        yield any(waited)
 
 
-def _acquire(title: str, path: Path, until: float | None) -> tuple[int, bool]:
-    waited = False
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, in which this process is named, and remove the file before the lock is released.
+
+    A process that is started by fork does not hold the lock.
+
+    Raises:
+        filelock.Timeout: If another process holds the lock now.
+        OSError: If the file cannot be made, or the file system has no locks.
+    """
+    held: list[os.stat_result] = []
+
+    def name_holder(file: int) -> None:
+        held.append(os.fstat(file))
+        with suppress(OSError):  # the disk is full
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+
+    lock = UnixFileLock(path, blocking=False, fallback_to_soft=False, on_acquired=name_holder)
+    with lock:
+        try:
+            yield
+        finally:
+            # If somebody has deleted the file, there may be another process's lock of that name.
+            with suppress(FileNotFoundError):
+                if lock.is_locked and os.path.samestat(held[0], path.stat()):
+                    path.unlink()
+
+
+def _acquire(locks: ExitStack, title: str, path: Path, until: float | None) -> bool:
+    """Take one lock and return whether another process held it before."""
+    folder, waited, tries = path.parent, False, 0
+    if not folder.exists():
+        locks.callback(_remove_if_empty, folder)
     while True:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except (FileNotFoundError, FileExistsError):
-            if path.parent.is_file():
-                raise
-            continue  # whoever made the folder has just removed it
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(lock)
-            os.close(lock)
+            folder.mkdir(parents=True, exist_ok=True)
+            locks.enter_context(file_lock(path))
+            return waited
+        except Timeout:
+            made = path.exists()
+        except (FileNotFoundError, FileExistsError, NotADirectoryError):
+            made = False
         except OSError as error:
             if error.errno not in NO_LOCKS:
-                os.close(lock)
                 raise
-            _say(f"{path.parent}: this file system has no locks ({error.strerror}); see to it that no job runs twice")
-            return lock, waited
-        else:
-            # Who held it before may have removed the file that this one waited for.
-            if _is_at(lock, path):
-                # On a full disk the holder is not named.
-                with suppress(OSError):
-                    os.ftruncate(lock, 0)
-                    os.pwrite(lock, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
-                return lock, waited
-            os.close(lock)
+            path.unlink(missing_ok=True)
+            _say(f"{folder}: this file system has no locks ({error.strerror}); make sure that no job runs twice")
+            return waited
+        if not made:
+            tries += 1
+            if tries == MOST_TRIES:
+                raise UserError(f"{folder}: is no folder in which files can be made; choose another place")
+            time.sleep(TRY_SECONDS)
             continue
+        tries, holder = 0, _holder(path)
         if not waited:
-            _say(f"{title}: {holder} is at it already; waiting for it to end")
+            _say(f"{title}: {holder} is running this job already; waiting for it to end")
             waited = True
         if until is not None and time.monotonic() >= until:
-            raise Unfinished(f"stopped while {holder} was at it; run the same command to go on")
+            raise Unfinished(f"stopped while {holder} was running this job; run the same command to go on")
         time.sleep(POLL_SECONDS)
 
 
-def _release(lock: int, path: Path, new_folder: bool) -> None:
-    # Removed while it is held, so that nobody else can hold it.
-    if _is_at(lock, path):
-        path.unlink(missing_ok=True)
-    if new_folder:
-        with suppress(OSError):  # it is not empty
-            path.parent.rmdir()
-    os.close(lock)
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
-def _is_at(lock: int, path: Path) -> bool:
+def _holder(path: Path) -> str:
     try:
-        return os.path.samestat(os.fstat(lock), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _holder(lock: int) -> str:
-    try:
-        found = json.loads(os.pread(lock, 1000, 0))
+        found = json.loads(path.read_bytes())
         return f"process {found['pid']} on {found['host']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

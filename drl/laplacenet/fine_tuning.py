@@ -1,24 +1,25 @@
-"""The fine-tuning loop: supervised epochs, then epochs on pseudo-labels, with a state to go on from bit for bit."""
+"""The fine-tuning loop: supervised epochs, then epochs on pseudo-labels, with a state that resumes bit for bit."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from drl.config.jobs import FineTuneJob
 from drl.data.augment.host import to_device
 from drl.data.augment.laplacenet import augment
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.jobs.device import Placement
+from drl.laplacenet.best import Best
 from drl.laplacenet.classifier import inputs, set_t
 from drl.laplacenet.evaluation import Evaluation
+from drl.laplacenet.image_split import ImageSplit
 from drl.laplacenet.mixup import mixed_entropy, mixture
 from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.laplacenet.schedule import Schedule
@@ -26,83 +27,47 @@ from drl.laplacenet.sgd import NesterovSGD
 from drl.models.wide_resnet import WideResNet
 from drl.training.seeds import generator, stream_seed
 
-
-@dataclass(frozen=True)
-class Parts:
-    """Which images are for what, int64 positions on the CPU.
-
-    Attributes:
-        labelled: Keep their labels.
-        others: The rest of the training images; their labels are read for a diagnostic only.
-        validation: Held out; empty where nothing is chosen on them.
-        test: For the reported number.
-    """
-
-    labelled: Tensor
-    others: Tensor
-    validation: Tensor
-    test: Tensor
-
-
-# What a state holds besides tensors and the best of a search.
+# Contents of a state besides tensors and the best of a search.
 PLAIN = ("step", "rows", "epoch", "step_in_epoch", "candidate", "searching")
 
 
-@dataclass
-class Best:
-    """The best of a search for t so far.
-
-    Attributes:
-        loss: Mean training loss of the last pass of an epoch, the least seen.
-        t_init: Where t started.
-        weights: The classifier after that epoch.
-        rows: What had been written down until then.
-        lone_logit: See NesterovSGD.
-    """
-
-    loss: float = float("inf")
-    t_init: float = 0.5
-    weights: dict[str, Tensor] = field(default_factory=dict)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    lone_logit: float = 0.0
-
-
-class FineTuning:
+class FineTuner:
     """One fine-tuning in progress.
 
     Attributes:
-        step: Optimiser steps made.
-        rows: Rows of the CSV so far, without the cells that are equal for all.
+        step: Number of optimiser steps so far.
+        rows: Rows of the CSV so far, without the cells that are equal in all rows.
     """
 
     def __init__(
         self,
         network: WideResNet,
         store: ImageStore,
-        parts: Parts,
+        split: ImageSplit,
         placement: Placement,
-        settings: Mapping[str, Any],
+        settings: FineTuneJob,
         seed: int,
     ) -> None:
-        """Prepare.
+        """Start before the first step.
 
         Args:
             network: The classifier, with the weights to start from, on the device.
             store: The images, on the same device.
-            parts: Which images are for what.
+            split: The use of each image.
             placement: Device and precision.
-            settings: drl.pipeline.slices.fine_tune.
-            seed: Decides order, augmentation, mixtures.
+            settings: Of the job.
+            seed: Seed of order, augmentation and mixtures.
         """
-        self.network, self.store, self.parts, self.placement = network, store, parts, placement
-        self.settings, self.seed, self.arm, self.study = settings, seed, settings["arm"], settings["fine_tune"]
-        self.evaluation = Evaluation(network, store, placement, settings["network"])
-        self.schedule = Schedule.of(len(parts.labelled), len(parts.labelled) + len(parts.others), self.study)
-        self.epochs = self.schedule.epochs if self.arm["until"] == "end" else self.study["early_epoch"]
-        self.searching = self.arm["t_init"] == "search"
-        self.candidates: list[float] = list(self.study["search"]) if self.searching else [self.arm["t_init"]]
+        self.network, self.store, self.split, self.placement = network, store, split, placement
+        self.settings, self.seed, self.arm, self.protocol = settings, seed, settings.arm, settings.fine_tune
+        self.evaluation = Evaluation(network, store, placement, settings.network)
+        self.schedule = Schedule.of(len(split.labelled), len(split.labelled) + len(split.others), self.protocol)
+        early, t_init = self.protocol.early_epoch, self.arm.t_init
+        self.epochs = self.schedule.epochs if self.arm.until == "end" or early is None else early
+        self.searching = isinstance(t_init, str)
+        self.candidates = self.protocol.search or () if isinstance(t_init, str) else (t_init,)
         self.fresh = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        self.images_per_step = self.study["batch_size"] * self.study["versions"]
+        self.images_per_step = self.protocol.batch_size * self.protocol.versions
         self.step, self.rows = 0, []  # type: tuple[int, list[dict[str, Any]]]
         self.best = Best()
         self.candidate = -1
@@ -110,40 +75,40 @@ class FineTuning:
 
     @property
     def total(self) -> int:
-        """Steps in all."""
+        """Total number of steps."""
         supervised = self.schedule.supervised_epochs
         first = len(self.candidates) * sum(self.schedule.steps(epoch) for epoch in range(supervised))
         return first + sum(self.schedule.steps(epoch) for epoch in range(supervised, self.epochs))
 
     def _next_candidate(self) -> None:
-        """Begin from the weights at hand and the next t, with the same random numbers as for the one before."""
+        """Start from the initial weights and the next t, with the same random numbers as for the previous t."""
         self.candidate += 1
         self.network.load_state_dict(self.fresh)
         set_t(self.network, self.candidates[self.candidate])
         self.epoch = self.step_in_epoch = 0
-        self.optimiser = NesterovSGD(self.network, self.study, self.arm["weight_decay_on_t"])
-        batch, half = self.study["batch_size"], self.study["labelled_batch"]
+        self.optimiser = NesterovSGD(self.network, self.protocol, self.arm.weight_decay_on_t)
+        batch, half = self.protocol.batch_size, self.protocol.labelled_batch
         self.samplers = {
-            "supervised": EpochSampler(self.parts.labelled, batch, generator(self.seed, "order")),
-            "labelled": EpochSampler(self.parts.labelled, half, generator(self.seed, "labelled order")),
-            "others": EpochSampler(self.parts.others, batch - half, generator(self.seed, "unlabelled order")),
+            "supervised": EpochSampler(self.split.labelled, batch, generator(self.seed, "order")),
+            "labelled": EpochSampler(self.split.labelled, half, generator(self.seed, "labelled order")),
+            "others": EpochSampler(self.split.others, batch - half, generator(self.seed, "unlabelled order")),
         }
         self.draws = {name: generator(self.seed, name) for name in ("augmentation", "mixup")}
-        # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
+        # torch's dropout has no separate generator, so the default one is seeded and saved with the state.
         torch.manual_seed(stream_seed(self.seed, "dropout"))
-        # Nobody has told the classes of the others yet: -1 would stop the loss.
-        known = self.parts.labelled.to(self.placement.device)
+        # The classes of the other images are not known yet; -1 would make the loss fail.
+        known = self.split.labelled.to(self.placement.device)
         self.targets = torch.full_like(self.store.labels, -1)
         self.targets[known] = self.store.labels[known]
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.placement.device)
         self.rate = 0.0
 
     def advance(self) -> None:
-        """Make one optimiser step, and begin and end epochs around it."""
+        """Do one optimiser step, and begin or end an epoch if needed."""
         semi = self.epoch >= self.schedule.supervised_epochs
         if self.step_in_epoch == 0 and semi:
             self._label()
-        # The loss of a supervised epoch is that of its last pass.
+        # The loss of a supervised epoch is the loss of its last pass.
         if self.step_in_epoch == 0 or (not semi and self.step_in_epoch % self.schedule.pass_steps == 0):
             self.loss_sum.zero_()
         positions, images = self._batch(semi)
@@ -155,33 +120,33 @@ class FineTuning:
             self._end_epoch()
 
     def _batch(self, semi: bool) -> tuple[Tensor, list[Tensor]]:
-        """Return positions [B], on the device, and the augmented versions, each uint8 [B, C, H, W]."""
-        groups = [(self.samplers["supervised"].next(), self.study["weak"])]
+        """Return image indices [B], on the device, and the augmented versions, each uint8 [B, C, H, W]."""
+        groups = [(self.samplers["supervised"].next(), self.protocol.weak)]
         if semi:
             groups = [
-                (self.samplers["labelled"].next(), self.study["weak"]),
-                (self.samplers["others"].next(), self.study["strong"]),
+                (self.samplers["labelled"].next(), self.protocol.weak),
+                (self.samplers["others"].next(), self.protocol.strong),
             ]
-        versions, device = self.study["versions"], self.placement.device
+        versions, device = self.protocol.versions, self.placement.device
         groups = [(to_device(positions, device), operations) for positions, operations in groups]
         parts = []
         for positions, operations in groups:
             images = self.store.batch(positions).images.repeat(versions, 1, 1, 1)
-            options = {"flip": self.study["flip"], "padding": self.study["padding"]}
-            changed = augment(images, operations, self.draws["augmentation"], **options)
+            flip, padding = self.protocol.flip, self.protocol.padding
+            changed = augment(images, operations, self.draws["augmentation"], flip=flip, padding=padding)
             parts.append(changed.unflatten(0, (versions, len(positions))))
         return torch.cat([positions for positions, _ in groups]), list(torch.cat(parts, 1).unbind(0))
 
     def _learn(self, versions: list[Tensor], targets: Tensor, semi: bool) -> Tensor:
         """Update the weights; return the mean cross-entropy of the versions, float64 scalar."""
         self.network.train()
-        mixes = self.arm["mixup_semi"] if semi else self.arm["mixup"]
-        share, order = mixture(len(targets), self.study["mixup_alpha"] if mixes else None, self.draws["mixup"])
+        mixes = self.arm.mixup_semi if semi else self.arm.mixup
+        share, order = mixture(len(targets), self.protocol.mixup_alpha if mixes else None, self.draws["mixup"])
         order = to_device(order, self.placement.device)
         total = torch.zeros((), dtype=torch.float64, device=self.placement.device)
-        # One version after the other, as the authors' code does: batch statistics are those of a version's images.
+        # One version after the other, as in the authors' code: batch statistics are computed per version.
         for images in versions:
-            x = inputs(images, self.store, self.settings["network"])
+            x = inputs(images, self.store, self.settings.network)
             mixed = share * x + (1 - share) * x[order] if mixes else x
             with self.placement.autocast():
                 logits = self.network.logits(mixed.contiguous(memory_format=torch.channels_last))
@@ -193,21 +158,21 @@ class FineTuning:
 
     def _label(self) -> None:
         """Give every image without a label its pseudo-label."""
-        # In the order of the dataset, which decides between equal codes.
-        images = torch.cat([self.parts.labelled, self.parts.others]).sort().values
+        # Images are in the order of the dataset, which breaks ties between equal codes.
+        images = torch.cat([self.split.labelled, self.split.others]).sort().values
         features, _ = self.evaluation.read(images)
         device = self.placement.device
-        labelled = torch.isin(images, self.parts.labelled)
+        labelled = torch.isin(images, self.split.labelled)
         found = pseudo_labels(
             features,
             labelled.nonzero()[:, 0].to(device),
             self.store.labels[images[labelled].to(device)],
             len(self.store.classes),
-            neighbours=self.study["neighbours"],
-            alpha=self.study["alpha"],
-            tolerance=self.study["tolerance"],
-            iterations=self.study["solver_iterations"],
-            rounds=self.study["alignment_rounds"],
+            neighbours=self.protocol.neighbours,
+            alpha=self.protocol.alpha,
+            tolerance=self.protocol.tolerance,
+            iterations=self.protocol.solver_iterations,
+            rounds=self.protocol.alignment_rounds,
         )
         others = images[~labelled].to(device)
         guessed = found.labels[~labelled.to(device)]
@@ -218,8 +183,8 @@ class FineTuning:
         if found.unconverged:
             print(
                 f"epoch {self.epoch + 1}: conjugate gradients left {found.unconverged} classes above the tolerance "
-                f"{self.study['tolerance']} after {self.study['solver_iterations']} iterations (relative residual "
-                f"{found.residual:.2g}); going on with what they have, as LaplaceNet does",
+                f"{self.protocol.tolerance} after {self.protocol.solver_iterations} iterations (relative residual "
+                f"{found.residual:.2g}); continuing with this solution, as LaplaceNet does",
                 file=sys.stderr,
                 flush=True,
             )
@@ -231,7 +196,7 @@ class FineTuning:
         self.check(loss)
         self._write("loss", loss, counted)
         self._write("learning_rate", self.rate, 1)
-        for metric, part in (("accuracy", self.parts.test), ("validation_accuracy", self.parts.validation)):
+        for metric, part in (("accuracy", self.split.test), ("validation_accuracy", self.split.validation)):
             if len(part):
                 self._write(metric, self.evaluation.accuracy(part), len(part))
         self._write("t", float(torch.sigmoid(self.network.param_t.detach())), 1)
@@ -241,7 +206,7 @@ class FineTuning:
             self._search(loss)
 
     def _search(self, loss: float) -> None:
-        """Remember the best of the candidates; after the last one go on from it (paper App. G)."""
+        """Remember the best candidate; after the last one, continue from the best (paper App. G)."""
         t = self.candidates[self.candidate]
         self.rows.append({"t": t, "epoch": self.epoch, "metric": "search_loss", "value": loss, "n": 1})
         if loss < self.best.loss:
@@ -256,7 +221,7 @@ class FineTuning:
             self._next_candidate()
             return
         self.network.load_state_dict(self.best.weights)
-        self.optimiser = NesterovSGD(self.network, self.study, self.arm["weight_decay_on_t"])
+        self.optimiser = NesterovSGD(self.network, self.protocol, self.arm.weight_decay_on_t)
         with torch.no_grad():
             self.optimiser.lone_logit.fill_(self.best.lone_logit)
         chosen = {"epoch": self.epoch, "metric": "t_init", "value": self.best.t_init, "n": len(self.candidates)}
@@ -270,10 +235,10 @@ class FineTuning:
         """Stop if a loss was not finite.
 
         Raises:
-            UserError: Names the epoch.
+            UserError: If so; it names the epoch.
         """
         value = float(self.loss_sum) if loss is None else loss
-        # A finite loss can have an infinite gradient, which spoils the weights just the same.
+        # A finite loss can have an infinite gradient, which makes the weights useless as well.
         whole = torch.stack([part.isfinite().all() for part in self.network.parameters()]).all()
         if not (math.isfinite(value) and bool(whole)):
             raise UserError(
@@ -283,18 +248,16 @@ class FineTuning:
             )
 
     def note(self) -> str:
-        """Return epoch and last test accuracy, for the progress line."""
+        """Return the epoch and the last test accuracy, for the progress line."""
         seen = [row["value"] for row in self.rows if row["metric"] == "accuracy"]
         return f"epoch {self.epoch + 1}/{self.epochs}" + (f", accuracy {seen[-1]:.1f} %" if seen else "")
 
     def facts(self) -> dict[str, Any]:
         """Return the plain values of the state."""
-        plain = {name: getattr(self, name) for name in PLAIN}
-        best = {name: getattr(self.best, name) for name in ("loss", "t_init", "rows", "lone_logit")}
-        return {**plain, "best": best | {"loss": None if self.best.loss == float("inf") else self.best.loss}}
+        return {**{name: getattr(self, name) for name in PLAIN}, "best": self.best.facts()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything that decides the steps to come."""
+        """Return everything that determines later steps."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
         tensors |= {f"best.{name}": value for name, value in self.best.weights.items()}
@@ -307,7 +270,7 @@ class FineTuning:
         return tensors
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Take back what `tensors` and `facts` gave."""
+        """Restore the results of `tensors` and `facts`."""
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -315,9 +278,7 @@ class FineTuning:
         device = self.placement.device
         for name in PLAIN:
             setattr(self, name, facts[name])
-        best = facts["best"]
-        weights = {name: value.to(device) for name, value in part("best.").items()}
-        self.best = Best(**best | {"loss": float("inf") if best["loss"] is None else best["loss"]}, weights=weights)
+        self.best = Best.of(facts["best"], {name: value.to(device) for name, value in part("best.").items()})
         self.network.load_state_dict(part("network."))
         self.optimiser.load(part("optimiser."))
         for name, sampler in self.samplers.items():

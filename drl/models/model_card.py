@@ -11,6 +11,7 @@ from drl.config.methods import DAESettings, GaussianCodeSettings, SupervisedSett
 from drl.config.recipes import Recipe
 from drl.models.model_facts import ModelFacts
 from drl.records.run_card import versions
+from drl.reporting.markdown import markdown_table
 
 PIXELS = {
     "standardised": "(x / 255 - mean) / deviation, with the channels' own mean {mean} and deviation {std}",
@@ -118,13 +119,11 @@ def _accuracies(facts: ModelFacts) -> str:
     if not facts.accuracy:
         return "## Measured\n\nNo probe of this model was at hand."
     times = sorted({t for over_t in facts.accuracy.values() for t in over_t})
-    lines = [
-        "| labels | " + " | ".join(f"t = {t:g}" for t in times) + " |",
-        "|---|" + "---|" * len(times),
-    ]
-    for labels, over_t in sorted(facts.accuracy.items()):
-        cells = (f"{over_t[t]:.1f}" if t in over_t else "" for t in times)
-        lines.append(f"| {labels:,} | " + " | ".join(cells) + " |")
+    rows = (
+        [f"{labels:,}", *(f"{over_t[t]:.1f}" if t in over_t else "" for t in times)]
+        for labels, over_t in sorted(facts.accuracy.items())
+    )
+    lines = markdown_table(["labels", *(f"t = {t:g}" for t in times)], rows)
     return (
         "## Measured\n\nTest accuracy in percent of a small network that reads the frozen codes, mean over its "
         "seeds:\n\n" + "\n".join(lines)

@@ -81,7 +81,7 @@ def fine_tuning_fits(config: Config, dataset: str, labels: int) -> None:
             f"config: studies.fine_tune.padding: {padding} is too much for {settings.image_size} pixels; give less"
         )
     try:
-        schedule = Schedule.of(labels, settings.train - held_out, study.slice())
+        schedule = Schedule.of(labels, settings.train - held_out, study)
     except UserError as error:
         raise UserError(f"{where}{error}") from error
     if schedule.epochs < study.early_epoch:

@@ -128,7 +128,7 @@ def theory(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
 def fine_tune(config: Config, settings: FineTuneJob, axes: Axes, size_of: SizeOf) -> Bytes:
     """The classifier, and rows for each epoch."""
     study = config.studies.fine_tune
-    schedule = Schedule.of(settings.labels, config.datasets[str(axes["dataset"])].train, study.slice())
+    schedule = Schedule.of(settings.labels, config.datasets[str(axes["dataset"])].train, settings.fine_tune)
     epochs = study.early_epoch if settings.arm.until == "early" else schedule.epochs
     size = size_of(resolve_recipe(config, study.network_of, str(axes["dataset"])), _facts(config, axes))
     left = size.encoder + HEADER * size.encoder_tensors + ROW * EPOCH_ROWS * epochs

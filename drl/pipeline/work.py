@@ -308,14 +308,13 @@ def fine_tune(config: Config, settings: FineTuneJob, axes: Axes) -> list[Amount]
     network = Network(config, axes["dataset"], study.network_of)
     images, held = network.images, network.images.validation if study.select == "best_val" else 0
     known = images.train - held
-    schedule = Schedule.of(settings.labels, known, study.slice())
+    schedule = Schedule.of(settings.labels, known, settings.fine_tune)
     epochs = schedule.epochs if arm.until == "end" else study.early_epoch
     tries = len(study.search) if arm.t_init == "search" else 1
     supervised, semi = schedule.supervised_epochs, max(0, epochs - schedule.supervised_epochs)
     steps = tries * supervised * schedule.steps(0) + semi * schedule.semi_steps
     title, what = f"fine-tuning, {network.sized('encoder')}", light(network.recipe.encoder)
-    more = {"study": study, "padding": study.crop_padding(images.image_size)}
-    stepping = network.unit("fine_tune", title, [what, study.batch_size, study.versions], **more)
+    stepping = network.unit("fine_tune", title, [what, study.batch_size, study.versions], settings=settings)
     spec = {"images": known, "classes": images.classes, "features": code_size(network.recipe)}
     spec |= {"k": study.neighbours, "iterations": study.solver_iterations}
     title = f"pseudo-labels of {known:,} images, {images.classes} classes"

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from drl.config.drawings import ItemJob
 from drl.files import atomic
 from drl.jobs.job import Job
@@ -14,6 +16,7 @@ from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
+from drl.reporting.markdown import markdown_row
 
 
 @dataclass(frozen=True)
@@ -32,29 +35,15 @@ class Sheet:
 
     def markdown(self) -> str:
         """Return a Markdown table under its caption."""
-        lines = [self.caption, "", *(_markdown(cells) for cells in (self.header, ["---"] * len(self.header)))]
-        lines += [_markdown(row) for row in self.rows]
-        return "\n".join(lines) + "\n"
+        rows = (self.header, ["---"] * len(self.header), *self.rows)
+        lines = [markdown_row(cell.replace("|", r"\|") for cell in row) for row in rows]
+        return "\n".join([self.caption, "", *lines, ""])
 
     def latex(self) -> str:
         """Return a LaTeX table with booktabs rules."""
+        frame = pd.DataFrame([list(map(_latex, row)) for row in self.rows], columns=list(map(_latex, self.header)))
         columns = "l" + "r" * (len(self.header) - 1)
-        body = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in (self.header, *self.rows)]
-        return "\n".join(
-            [
-                r"\begin{table}",
-                rf"\caption{{{_latex(self.caption)}}}",
-                rf"\begin{{tabular}}{{{columns}}}",
-                r"\toprule",
-                body[0],
-                r"\midrule",
-                *body[1:],
-                r"\bottomrule",
-                r"\end{tabular}",
-                r"\end{table}",
-                "",
-            ]
-        )
+        return frame.to_latex(index=False, escape=False, caption=_latex(self.caption), column_format=columns)
 
 
 def demo_remark(settings: ItemJob) -> str:
@@ -103,10 +92,6 @@ _ESCAPES = {
     "σ": r"$\sigma$",
     "−": "$-$",
 }
-
-
-def _markdown(row: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
 
 
 def _latex(cell: str) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from drl.config.theory import MixtureSettings
 from drl.diffusion.sde import SDE
 
 
@@ -109,7 +109,7 @@ def product(planes: Sequence[Tensor], spread: float, label_plane: int) -> Mixtur
     return Mixture(means, spread, choices[label_plane], factors)
 
 
-def make_mixture(settings: dict[str, Any]) -> Mixture:
+def make_mixture(settings: MixtureSettings) -> Mixture:
     """Build the mixture of a configuration's `studies.theory.mixture`.
 
     Args:
@@ -119,7 +119,7 @@ def make_mixture(settings: dict[str, Any]) -> Mixture:
     Returns:
         The mixture, scaled so that entries have variance 1 on average, like standardised pixels.
     """
-    planes = [circle(plane["points"], plane["radius"]) for plane in settings["planes"]]
-    raw = product(planes, settings["spread"], settings["label_plane"])
+    planes = [circle(plane.points, plane.radius) for plane in settings.planes]
+    raw = product(planes, settings.spread, settings.label_plane)
     factor = math.sqrt(raw.dimensions / raw.variance)
-    return product([factor * plane for plane in planes], factor * settings["spread"], settings["label_plane"])
+    return product([factor * plane for plane in planes], factor * settings.spread, settings.label_plane)

@@ -6,11 +6,11 @@ They use the losses, kernels and preconditioning of the rest of the project; onl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from drl.config.theory import TheorySettings
 from drl.diffusion.losses import Reduction, denoising_score_matching, l1_penalty, reduce_entries
 from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
 from drl.diffusion.sde import SDE, perturb
@@ -22,10 +22,10 @@ REDUCTION: Reduction = "half_sum"
 SIGMA_DATA = 1.0  # mixtures are scaled to it
 
 
-class Model(nn.Module, ABC):
+class MixtureModel(nn.Module, ABC):
     """Base class of the three models."""
 
-    def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int) -> None:
+    def __init__(self, settings: TheorySettings, sde: SDE, dimensions: int) -> None:
         """Keep what all models need.
 
         Args:
@@ -38,14 +38,14 @@ class Model(nn.Module, ABC):
 
     def timed(self, entries: int, out: int) -> Timed:
         """Return a network that gets the noise level as input."""
-        return Timed(entries, out, **self.settings["network"])
+        return Timed(entries, out, self.settings.network)
 
     @abstractmethod
     def objective(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
         """Return the scalar loss that training minimises, for x_0 [n, d]."""
 
 
-class Coder(Model):
+class Coder(MixtureModel):
     """A model with an encoder E(x_0, t)."""
 
     encoder: Timed
@@ -57,14 +57,14 @@ class Coder(Model):
 
     def penalty(self, z: Tensor) -> Tensor:
         """Return the weighted L1 norm, averaged over the batch (paper Eq. 9)."""
-        penalty: Tensor = self.settings["l1_weight"] * l1_penalty(z).mean()
+        penalty: Tensor = self.settings.l1_weight * l1_penalty(z).mean()
         return penalty
 
 
-class ScoreModel(Model):
+class ScoreModel(MixtureModel):
     """A score network s(x_t, t), trained by denoising score matching (paper Eq. 4)."""
 
-    def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int, code_size: int = 0) -> None:
+    def __init__(self, settings: TheorySettings, sde: SDE, dimensions: int, code_size: int = 0) -> None:
         """Build the score network, which also takes a code of `code_size` entries."""
         super().__init__(settings, sde, dimensions)
         self.network = self.timed(dimensions + code_size, dimensions)
@@ -81,7 +81,7 @@ class ScoreModel(Model):
             output: Tensor = self.network(x, told, z)
             return output
 
-        if self.settings["objective"] == "edm":
+        if self.settings.objective == "edm":
             return edm_score(network, self.sde, x_t, t, z, SIGMA_DATA)
         return paper_score(network, self.sde, x_t, t, z, scale_by_sigma=True)
 
@@ -91,21 +91,21 @@ class ScoreModel(Model):
 
     def denoising(self, x_0: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Return the weighted denoising loss at random times, averaged over the batch, and the codes."""
-        t = sample_times(self.settings["times"], self.sde, len(x_0), generator)
+        t = sample_times(self.settings.times, self.sde, len(x_0), generator)
         noise = torch.randn(x_0.shape, generator=generator)
         z = self.code(x_0, t)
         score = self.score(perturb(self.sde, x_0, t, noise), t, z)
         losses = denoising_score_matching(score, noise, self.sde.std(t), REDUCTION)
-        return (loss_weight(self.settings["objective"], self.sde, t, SIGMA_DATA) * losses).mean(), z
+        return (loss_weight(self.settings.objective, self.sde, t, SIGMA_DATA) * losses).mean(), z
 
 
 class ConditionalScoreModel(ScoreModel, Coder):
     """DRL: a score s(x_t, t, E(x_0, t)) and its encoder (paper Eq. 9)."""
 
-    def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int) -> None:
-        """Build the score network and the encoder; arguments as in Model."""
-        super().__init__(settings, sde, dimensions, settings["code_size"])
-        self.encoder = self.timed(dimensions, settings["code_size"])
+    def __init__(self, settings: TheorySettings, sde: SDE, dimensions: int) -> None:
+        """Build the score network and the encoder; arguments as in MixtureModel."""
+        super().__init__(settings, sde, dimensions, settings.code_size)
+        self.encoder = self.timed(dimensions, settings.code_size)
 
     def code(self, x_0: Tensor, t: Tensor) -> Tensor:
         """Return E(x_0, t)."""
@@ -121,12 +121,12 @@ class ConditionalScoreModel(ScoreModel, Coder):
 class Autoencoder(Coder):
     """DRL's encoder, always at t = 1, and a decoder D(z) as wide and deep as the score network."""
 
-    def __init__(self, settings: dict[str, Any], sde: SDE, dimensions: int) -> None:
-        """Build the encoder and the decoder; arguments as in Model."""
+    def __init__(self, settings: TheorySettings, sde: SDE, dimensions: int) -> None:
+        """Build the encoder and the decoder; arguments as in MixtureModel."""
         super().__init__(settings, sde, dimensions)
-        network, code_size = settings["network"], settings["code_size"]
+        network, code_size = settings.network, settings.code_size
         self.encoder = self.timed(dimensions, code_size)
-        self.decoder = Mlp([code_size, *[network["hidden"]] * network["depth"], dimensions])
+        self.decoder = Mlp([code_size, *[network.hidden] * network.depth, dimensions])
 
     def objective(self, x_0: Tensor, generator: torch.Generator) -> Tensor:
         """Return the squared error of the reconstruction plus the penalty on the codes; nothing is random."""

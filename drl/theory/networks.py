@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drl.config.theory import TheoryNetwork
 from drl.models.embeddings import FourierEmbedding
 
 
@@ -39,20 +40,17 @@ class Timed(nn.Module):
     Args:
         entries: Number of entries of x and the code together.
         out: Number of entries of the output.
-        hidden: Width of the hidden layers.
-        depth: Number of hidden layers.
-        frequencies: Number of Fourier features of the logarithm of the noise, half of them sines.
-        fourier_scale: Standard deviation of their frequencies, per unit of the logarithm.
+        settings: Width and number of the hidden layers, and the Fourier features of the logarithm of the noise.
     """
 
-    def __init__(self, entries: int, out: int, hidden: int, depth: int, frequencies: int, fourier_scale: float) -> None:
+    def __init__(self, entries: int, out: int, settings: TheoryNetwork) -> None:
         """Build the layers."""
         super().__init__()
-        self.embedding = FourierEmbedding(frequencies, fourier_scale)
-        sizes = [entries, *[hidden] * depth]
+        self.embedding = FourierEmbedding(settings.frequencies, settings.fourier_scale)
+        sizes = [entries, *[settings.hidden] * settings.depth]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
-        self.modulation = nn.Linear(2 * frequencies, 2 * hidden * depth)
-        self.last = nn.Linear(hidden, out)
+        self.modulation = nn.Linear(2 * settings.frequencies, 2 * settings.hidden * settings.depth)
+        self.last = nn.Linear(settings.hidden, out)
 
     def forward(self, x: Tensor, log_noise: Tensor, z: Tensor | None = None) -> Tensor:
         """Map x [n, d], ln noise [n] and codes [n, c] or None to [n, out]."""

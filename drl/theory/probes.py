@@ -18,7 +18,7 @@ from torch import Tensor
 
 from drl.theory.mixture import Mixture
 
-Part = tuple[Tensor, NDArray[np.int64]]
+LabelledSample = tuple[Tensor, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Probes:
             generator: Source of randomness.
         """
         self.variance, self.neighbours = mixture.variance, neighbours
-        self.train, self.validation, self.test = (_part(mixture, size, generator) for size in sizes)
+        self.train, self.validation, self.test = (_sample(mixture, size, generator) for size in sizes)
 
     @torch.no_grad()
     def read(self, encode: Callable[[Tensor], Tensor]) -> Reading:
@@ -76,6 +76,6 @@ class Probes:
         )
 
 
-def _part(mixture: Mixture, size: int, generator: torch.Generator) -> Part:
+def _sample(mixture: Mixture, size: int, generator: torch.Generator) -> LabelledSample:
     x_0, labels = mixture.sample(size, generator)
     return x_0, labels.numpy()

@@ -17,21 +17,23 @@ All losses and constants are weighted with lambda(t) = std(t)^2 and are half the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
+from drl.config.jobs import TheoryJob
+from drl.config.theory import DATASET, TheorySettings
 from drl.diffusion.sde import SDE, make_sde
 from drl.jobs.completion import Work, sole_job
 from drl.jobs.device import memory_used, place
+from drl.jobs.job import Job
 from drl.records.metrics import write_metrics
 from drl.records.run_card import write_card
 from drl.theory.kernels import kernel_errors
 from drl.theory.measures import Mean, constant, constant_by_quadrature, losses
 from drl.theory.mixture import Mixture, make_mixture
-from drl.theory.models import Autoencoder, ConditionalScoreModel, Model, ScoreModel
+from drl.theory.models import Autoencoder, ConditionalScoreModel, MixtureModel, ScoreModel
 from drl.theory.probes import Probes, Reading
 from drl.theory.training import MODELS, trained
 from drl.training.seeds import generator
@@ -40,34 +42,28 @@ from drl.training.state import belongs_to
 Rows = Iterator[dict[str, Any]]
 
 
-def theory(
-    about: Mapping[str, Any], out: Path, settings: dict[str, Any], code: str, threads: int | None = None
-) -> None:
-    """Train the models of one seed, measure them, and write `out` and the run card.
+def run(job: Job[TheoryJob]) -> None:
+    """Train the models of one seed, measure them, and write `job.out`, a CSV file, and the run card.
 
     This always runs on the CPU, because networks of a few thousand weights would leave a GPU idle.
 
     Args:
-        about: Scale, dataset and seed, which all rows share.
-        out: Path of the CSV file.
-        settings: Result of drl.pipeline.slices.theory.
-        code: Digest of the code, for the run card.
-        threads: Number of CPU threads.
+        job: `about` holds scale and seed; there are no inputs.
     """
-    started, placement = time.monotonic(), place("cpu", "fp32", "off", threads)
-    title = f"theory on {about['dataset']}, seed {about['seed']}"
-    with sole_job(Work(title, out, None, settings, code, {}, belongs_to("", placement), about)) as done:
+    started, placement = time.monotonic(), place("cpu", "fp32", "off", job.resources.threads)
+    about, settings = {**job.about, "dataset": DATASET[0]}, job.settings.slice()
+    work = Work(job.title, job.out, None, settings, job.code_digest, {}, belongs_to("", placement), about)
+    with sole_job(work) as done:
         if done:
             return
-        rows = list(_rows(settings["theory"], int(about["seed"])))
-        write_metrics(out, [{**about, "study": "theory", **row} for row in rows])
-        seconds = round(time.monotonic() - started, 2)
-        memory = memory_used(placement.device)
-        write_card("theory", [out], settings, code, {}, **about, **placement.describe(), seconds=seconds, **memory)
+        rows = list(_rows(job.settings.theory, int(job.about["seed"])))
+        write_metrics(job.out, [{**about, "study": job.study, **row} for row in rows])
+        facts = {**about, **placement.describe(), "seconds": round(time.monotonic() - started, 2)}
+        write_card(job.study, [job.out], settings, job.code_digest, {}, **facts, **memory_used(placement.device))
 
 
-def _rows(settings: dict[str, Any], seed: int) -> Rows:
-    mixture, sdes = make_mixture(settings["mixture"]), {name: make_sde(settings[name]) for name in ("ve", "vp")}
+def _rows(settings: TheorySettings, seed: int) -> Rows:
+    mixture, sdes = make_mixture(settings.mixture), {"ve": make_sde(settings.ve), "vp": make_sde(settings.vp)}
     models = {recipe: trained(recipe, mixture, sdes["ve"], settings, seed) for recipe in MODELS}
     yield from _equation_6(settings, seed, mixture, models)
     for name, sde in sdes.items():
@@ -76,12 +72,12 @@ def _rows(settings: dict[str, Any], seed: int) -> Rows:
     yield from _proposition_2_1(settings, seed, mixture, models)
 
 
-def _equation_6(settings: dict[str, Any], seed: int, mixture: Mixture, models: dict[str, Model]) -> Rows:
+def _equation_6(settings: TheorySettings, seed: int, mixture: Mixture, models: dict[str, MixtureModel]) -> Rows:
     score_models = {name: model for name, model in models.items() if isinstance(model, ScoreModel)}
-    for t in settings["t"]:
-        found = losses(mixture, score_models, t, settings["draws"], generator(seed, f"theory, draws at {t}"))
+    for t in settings.t:
+        found = losses(mixture, score_models, t, settings.draws, generator(seed, f"theory, draws at {t}"))
         yield from _mean("exact", t, "constant", Mean.of(found.floor))
-        integrated = constant_by_quadrature(mixture, make_sde(settings["ve"]), t, settings["nodes"])
+        integrated = constant_by_quadrature(mixture, make_sde(settings.ve), t, settings.nodes)
         yield {"recipe": "exact", "t": t, "metric": "constant_quadrature", "value": integrated}
         for name in score_models:
             yield from _mean(name, t, "denoising_loss", Mean.of(found.denoising[name]))
@@ -90,36 +86,36 @@ def _equation_6(settings: dict[str, Any], seed: int, mixture: Mixture, models: d
         yield from _mean("unconditional", t, "identity_gap", found.identity_gap("unconditional"))
 
 
-def _kernel(settings: dict[str, Any], seed: int, name: str, sde: SDE) -> Rows:
+def _kernel(settings: TheorySettings, seed: int, name: str, sde: SDE) -> Rows:
     paths = generator(seed, f"theory, paths under {name}")
-    for found in kernel_errors(sde, settings["t"], settings["paths"], settings["path_steps"], paths):
-        yield from _mean(name, found.t, "mean_error", Mean(found.mean, found.mean_error, settings["paths"]))
-        yield from _mean(name, found.t, "variance_error", Mean(found.variance, found.variance_error, settings["paths"]))
+    for found in kernel_errors(sde, settings.t, settings.paths, settings.path_steps, paths):
+        yield from _mean(name, found.t, "mean_error", Mean(found.mean, found.mean_error, settings.paths))
+        yield from _mean(name, found.t, "variance_error", Mean(found.variance, found.variance_error, settings.paths))
 
 
-def _constant_under_vp(settings: dict[str, Any], seed: int, mixture: Mixture, sde: SDE) -> Rows:
-    for t in settings["t"]:
+def _constant_under_vp(settings: TheorySettings, seed: int, mixture: Mixture, sde: SDE) -> Rows:
+    for t in settings.t:
         if float(sde.std(torch.tensor(t))) == 0:
             continue  # there is no noise, and no score to match
         draws = generator(seed, f"theory, draws under vp at {t}")
-        yield from _mean("vp", t, "constant", constant(mixture, sde, t, settings["draws"], draws))
-        integrated = constant_by_quadrature(mixture, sde, t, settings["nodes"])
+        yield from _mean("vp", t, "constant", constant(mixture, sde, t, settings.draws, draws))
+        integrated = constant_by_quadrature(mixture, sde, t, settings.nodes)
         yield {"recipe": "vp", "t": t, "metric": "constant_quadrature", "value": integrated}
 
 
-def _proposition_2_1(settings: dict[str, Any], seed: int, mixture: Mixture, models: dict[str, Model]) -> Rows:
+def _proposition_2_1(settings: TheorySettings, seed: int, mixture: Mixture, models: dict[str, MixtureModel]) -> Rows:
     drl, autoencoder = models["drl"], models["ae"]
     assert isinstance(drl, ConditionalScoreModel)
     assert isinstance(autoencoder, Autoencoder)
-    sizes = (settings["train"], settings["validation"], settings["test"])
-    probes = Probes(mixture, sizes, settings["neighbours"], generator(seed, "theory, probes"))
+    sizes = (settings.train, settings.validation, settings.test)
+    probes = Probes(mixture, sizes, settings.neighbours, generator(seed, "theory, probes"))
 
     def read(model: ConditionalScoreModel | Autoencoder, t: float) -> Reading:
         return probes.read(lambda x_0: model.encode(x_0, torch.full((len(x_0),), t)))
 
     yield from _reading({"recipe": "exact"}, probes.read(lambda x_0: x_0), sizes)
     yield from _reading({"recipe": "ae"}, read(autoencoder, 1.0), sizes)
-    readings = {t: read(drl, t) for t in settings["t"]}
+    readings = {t: read(drl, t) for t in settings.t}
     for t, reading in readings.items():
         yield from _reading({"recipe": "drl", "t": t}, reading, sizes)
     best = max(readings, key=lambda t: readings[t].val_accuracy)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class MovingAverage:
@@ -27,4 +27,4 @@ class MovingAverage:
         """Move the averages towards the parameters by one step."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self.shadow, self.parameters, 1 - decay)
+        get_ema_multi_avg_fn(decay)(self.shadow, self.parameters, self.updates)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from drl.reporting.markdown import markdown_table
+
 SHOWN = ("supported", "not supported", "undecided", "not run")
 
 
@@ -80,10 +82,10 @@ def _markdown(frame: pd.DataFrame, scale: str, confidence: float) -> Iterator[st
     yield ""
     yield from explained(confidence)
     yield ""
-    yield "| claim | source | verdict | ours | the paper's own tables |"
-    yield "|---|---|---|---|---|"
-    for row in rows:
-        yield f"| {row['says']} | {row['source']} | **{row['verdict']}** | {row['ours']} | {row['paper']} |"
+    yield from markdown_table(
+        ("claim", "source", "verdict", "ours", "the paper's own tables"),
+        ((row["says"], row["source"], f"**{row['verdict']}**", row["ours"], row["paper"]) for row in rows),
+    )
     for name, parts in frame.groupby("claim", sort=False):
         yield from _parts(str(name), parts)
 
@@ -113,8 +115,8 @@ def _parts(name: str, parts: pd.DataFrame) -> Iterator[str]:
     yield ""
     yield f"{first['says']} ({first['source']}.) Statistic: {first['statistic']}{unit}; holds {first['wants']}."
     yield ""
-    yield "| dataset | comparison | ours | paper | verdict | remark |"
-    yield "|---|---|---|---|---|---|"
+    rows = []
     for row in parts.to_dict("records"):
         paper = "" if pd.isna(row["paper"]) else number(row["paper"])
-        yield f"| {row['dataset']} | {row['part']} | {estimate(row)} | {paper} | {row['verdict']} | {row['why']} |"
+        rows.append([row["dataset"], row["part"], estimate(row), paper, row["verdict"], row["why"]])
+    yield from markdown_table(("dataset", "comparison", "ours", "paper", "verdict", "remark"), rows)

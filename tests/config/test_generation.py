@@ -10,6 +10,7 @@ from drl.config.recipes import is_file
 from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
+from drl.pipeline import drawing
 from drl.pipeline.configuration import resolve as read
 from drl.pipeline.items import measurements, models
 from tests.job_settings import settings_of, trained

@@ -12,8 +12,9 @@ from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.files import canonical_json
-from drl.pipeline.configuration import resolve
+from drl.pipeline.configuration import origins, resolve
 from drl.pipeline.items import models
+from drl.pipeline.label_budgets import budgets
 from tests.job_settings import BUILT, settings_of
 
 

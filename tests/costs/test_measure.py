@@ -60,7 +60,10 @@ def test_more_operations_take_longer(brief):
         "classes": 10,
         "recipe": resolve_recipe(AMOUNTS.config, "drl", "digits"),
     }
-    small, large = (meter.seconds(work_unit("probe", "", spec | {"features": features})) for features in (8, 16_000))
+    small, large = (
+        meter.seconds(work_unit("probe", "", {**spec, "features": features, "recipe": recipe}, features))
+        for features in (8, 16_000)
+    )
     assert large > 3 * small
 
 

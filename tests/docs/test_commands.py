@@ -7,8 +7,8 @@ import pytest
 from snakemake.cli import get_argument_parser
 
 from drl.cli.main import cli
-from tests.job_settings import BUILT
 from tests.docs.conftest import DOCS, PAGES, ROOT, blocks
+from tests.job_settings import BUILT
 
 RULES = {
     name

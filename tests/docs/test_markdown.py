@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from drl.config.base import Settings
-from drl.docs.markdown import anchor, shown, table
+from drl.docs.markdown import anchor, shown
 from drl.docs.types import in_words
 
 VALUES = st.recursive(
@@ -35,10 +35,6 @@ def test_numbers_look_as_in_config_yaml(value, text):
 def test_anchors_are_those_of_github():
     assert anchor("Weight of DRL's L1 norm") == "weight-of-drls-l1-norm"
     assert anchor("recipes.NAME.encoder: wide_resnet") == "recipesnameencoder-wide_resnet"
-
-
-def test_table():
-    assert table(("a", "b"), [("1", "2")]) == ["| a | b |", "|---|---|", "| 1 | 2 |"]
 
 
 class Example(Settings):

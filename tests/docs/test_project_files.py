@@ -1,4 +1,4 @@
-"""Citation, licence and changelog agree with the package."""
+"""Citation, licence and changelog agree with the package, and hooks with `make check`."""
 
 import re
 import tomllib
@@ -57,3 +57,11 @@ def test_changelog_has_a_section_for_this_version_or_for_what_is_not_released():
     released = re.findall(r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", text, flags=re.M)
     assert "## [Unreleased]" in text
     assert not released or released[0] == __version__
+
+
+def test_hooks_before_a_commit_run_what_make_check_runs():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    target = re.search(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), flags=re.M)
+    commands = [line.strip() for line in target[1].splitlines()]
+    assert [hook["entry"].removeprefix(".venv/bin/") for hook in repository["hooks"]] == commands

@@ -1,9 +1,11 @@
-import re
+import subprocess
+import xml.etree.ElementTree as ET
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from drl.docs.rule_graph import _columns, _is_far, drawings_as_one, read_dot, svg
+from drl.docs import rule_graph as module
+from drl.docs.rule_graph import printed_by_snakemake, rule_graph, svg
+from drl.errors import UserError
 
 DOT = """digraph snakemake_dag {
     node[shape=box, fontsize=10];
@@ -24,45 +26,35 @@ DOT = """digraph snakemake_dag {
 	5 -> 5
 	6 -> 4
 	6 -> 5
+	5 -> 0
 }
 """
 
 
-def test_rules_and_what_they_need_are_read_without_the_target():
-    assert read_dot(DOT) == {
-        "draw_figure_4": {"probe"},
-        "draw_figure_5": {"probe"},
-        "draw_code_usage": {"pretrain"},
-        "probe": {"pretrain", "prepare"},
-        "pretrain": {"pretrain", "prepare"},
-        "prepare": frozenset(),
-    }
+def test_drawings_that_need_the_same_are_one_and_needs_that_a_longer_way_covers_are_left_out():
+    graph = rule_graph(DOT)
+    assert sorted(graph.nodes()) == ["draw\nCode usage", "draw\nFigures 4, 5", "prepare", "pretrain", "probe"]
+    assert sorted(graph.edges()) == [
+        ("prepare", "pretrain"),
+        ("pretrain", "draw\nCode usage"),
+        ("pretrain", "pretrain"),
+        ("pretrain", "probe"),
+        ("probe", "draw\nFigures 4, 5"),
+    ]
 
 
-def test_drawings_that_need_the_same_are_one():
-    graph = drawings_as_one(read_dot(DOT))
-    assert graph["draw\nFigures 4, 5"] == {"probe"}
-    assert graph["draw\nCode usage"] == {"pretrain"}
-    assert not any(name.startswith("draw_") for name in graph)
+def test_the_picture_shows_every_node_and_every_need():
+    graph = rule_graph(DOT)
+    picture = ET.fromstring(svg(graph))
+    groups = [element.get("class") for element in picture.iter("{http://www.w3.org/2000/svg}g")]
+    assert groups.count("node") == len(graph.nodes())
+    assert groups.count("edge") == len(graph.edges())
 
 
-def test_a_way_that_a_longer_one_covers_is_far():
-    graph = read_dot(DOT)
-    assert _is_far(graph, "prepare", "probe")
-    assert not _is_far(graph, "pretrain", "probe")
-    assert not _is_far(graph, "pretrain", "pretrain")
+def test_a_broken_snakefile_is_named(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        return subprocess.CompletedProcess([], 1, "", "no rule\n")
 
-
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=20))
-def test_every_way_leads_to_a_later_column_and_every_node_has_a_box(pairs):
-    nodes = {f"n{k}": set() for k in range(9)}
-    for a, b in pairs:
-        nodes[f"n{max(a, b)}"].add(f"n{min(a, b)}")
-    graph = {name: frozenset(needs) for name, needs in nodes.items()}
-    column = {name: k for k, names in enumerate(_columns(graph)) for name in names}
-    assert set(column) == set(graph)
-    for name, needs in graph.items():
-        assert all(column[before] < column[name] for before in needs - {name})
-    picture = svg(graph)
-    assert picture.count('class="box"') == len(graph)
-    assert len(re.findall("<path", picture)) == sum(map(len, graph.values()))
+    monkeypatch.setattr(module.subprocess, "run", fail)
+    with pytest.raises(UserError, match="no rule; mend the Snakefile"):
+        printed_by_snakemake(tmp_path)

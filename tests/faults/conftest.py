@@ -87,11 +87,11 @@ def job(start: Path, tmp_path: Path) -> Callable[..., Job]:
             out = "models/stripes/drl/seed0/"
             files = tuple(out + name for name in ("model.safetensors", "snapshots.safetensors", "loss.csv"))
             more: dict[str, object] = {"recipe": "drl", "out": files[0]}
-            settings: dict[str, Any] = tiny.settings("drl", iterations=24)
+            settings: dict[str, Any] = tiny.settings("drl", iterations=24).slice()
         elif kind == "fine-tune":
             files = ("metrics/fine_tune/a.csv", "metrics/fine_tune/a.safetensors")
             more = {"arm": "none", "labels": 12, "split": 0, "out": files[0]}
-            settings = fine_tuning()
+            settings = fine_tuning().slice()
         else:
             files = ("metrics/later_start/seed0.csv", "metrics/later_start/seed0.safetensors")
             more = {

@@ -137,7 +137,7 @@ def test_a_second_snakemake_does_no_harm(project, whole, chance):
     assert "cannot be locked" in said
     unlocked = project.begin("--nolock")
     log = project.folder / LOG
-    wait_for(lambda: log.exists() and "is at it already; waiting for it to end" in log.read_text(), 120)
+    wait_for(lambda: log.exists() and "is running this job already; waiting for it to end" in log.read_text(), 120)
     time.sleep(chance.uniform(0, 1))
     job.resume()
     for process in (unlocked, first):

@@ -20,7 +20,7 @@ def stopped_within(work, seconds, chance):
 
 def waits(work, number):
     """Whether the process of a number has said that it waits."""
-    return "is at it already; waiting for it to end" in work.said(number)
+    return "is running this job already; waiting for it to end" in work.said(number)
 
 
 @pytest.mark.parametrize("kind", KINDS)

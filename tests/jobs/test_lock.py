@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from drl.errors import Unfinished
+from drl.errors import Unfinished, UserError
 from drl.jobs import lock as module
 from drl.jobs.lock import job_lock
 
@@ -53,7 +53,7 @@ def test_who_waits_is_told_for_whom_and_that_it_waited(tmp_path, capsys):
     thread.join(10)
     assert waited == [False, True]
     holder = f"process {os.getpid()} on {module.socket.gethostname()}"
-    assert capsys.readouterr().err == f"drl: the job: {holder} is at it already; waiting for it to end\n"
+    assert capsys.readouterr().err == f"drl: the job: {holder} is running this job already; waiting for it to end\n"
 
 
 def test_waiting_ends_with_the_time_of_the_job(tmp_path):
@@ -80,11 +80,51 @@ def test_without_locks_on_the_file_system_a_line_says_so_and_it_goes_on(tmp_path
     with job_lock("job", tmp_path / "a") as waited:
         assert not waited
     assert capsys.readouterr().err == (
-        f"drl: {tmp_path}: this file system has no locks (No locks available); see to it that no job runs twice\n"
+        f"drl: {tmp_path}: this file system has no locks (No locks available); make sure that no job runs twice\n"
     )
 
 
 def test_folders_of_jobs_that_fail_are_not_left(tmp_path):
     with pytest.raises(RuntimeError), job_lock("job", tmp_path / "new" / "a"):
         raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_file_that_others_deleted_and_made_anew_stays_theirs(tmp_path):
+    lock = tmp_path / ".a.lock"
+    with job_lock("job", tmp_path / "a"):
+        lock.unlink()
+        lock.write_text("theirs")
+    assert lock.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("place", ["link/demo", "/dev/null/x", "/proc/x", "/proc", "file"])
+def test_a_place_where_no_lock_can_be_made_is_one_line(tmp_path, monkeypatch, place):
+    monkeypatch.setattr(module, "TRY_SECONDS", 0.001)
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "away")
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(UserError, match="is no folder in which files can be made") as raised,
+        job_lock("job", tmp_path / place / "a"),
+    ):
+        pass
+    assert str(raised.value).startswith(f"{tmp_path / place}: ")
+    assert "\n" not in str(raised.value)
+    assert sorted(os.listdir(tmp_path)) == ["file", "link"]
+
+
+def test_a_child_by_fork_that_leaves_the_block_does_not_free_the_lock(tmp_path):
+    lock = job_lock("parent", tmp_path / "a")
+    lock.__enter__()
+    if not (child := os.fork()):
+        try:
+            lock.__exit__(None, None, None)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert (tmp_path / ".a.lock").exists()
+    with pytest.raises(Unfinished), job_lock("other", tmp_path / "a", until=0):
+        pass
+    lock.__exit__(None, None, None)
     assert os.listdir(tmp_path) == []

@@ -3,14 +3,15 @@ import math
 import pytest
 import torch
 
+from drl.config.jobs import ClassifierSettings
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.laplacenet.classifier import build, inputs, load_classifier, save_classifier, set_t, take_encoder
 from drl.models.model_file import load_model, save_model
 from tests import tiny
 
-NETWORK = {"encoder": tiny.recipe()["encoder"], "pixels": "standardised", "centre_inputs": False}
-ABOUT = {"scale": "demo", "dataset": "stripes", "recipe": "drl", "seed": 0}
+NETWORK = ClassifierSettings(encoder=tiny.recipe().encoder, pixels="standardised", centre_inputs=False)
+ABOUT = tiny.about("drl", scale="demo")
 
 
 def model(folder, kind="drl", about=ABOUT, **changes):
@@ -57,7 +58,7 @@ def test_averaged_weights_are_taken_where_the_recipe_s_codes_are_of_them(tmp_pat
         ({"encoder": {"kind": "wide_resnet", "depth": 16, "width": 1, "nf": 2}}, "its `encoder` is"),
         ({"encoder": {"kind": "wide_resnet", "depth": 10, "width": 1, "nf": 2, "fourier_scale": 1.0}}, "fourier_scale"),
         ({"pixels": "symmetric"}, "its `pixels` is symmetric, and the classifier's standardised"),
-        ({"about": ABOUT | {"dataset": "digits"}}, "was trained on 'digits', not on 'stripes'"),
+        ({"about": tiny.about("drl", dataset="digits")}, "was trained on 'digits', not on 'stripes'"),
     ],
 )
 def test_another_encoder_is_refused_and_nothing_is_taken(tmp_path, changes, line):
@@ -78,7 +79,7 @@ def test_a_tensor_of_another_shape_is_named(tmp_path):
 
 
 def test_dropout_may_differ(tmp_path):
-    changed = NETWORK | {"encoder": NETWORK["encoder"] | {"dropout": 0.3}}
+    changed = NETWORK.model_copy(update={"encoder": NETWORK.encoder.model_copy(update={"dropout": 0.3})})
     taken, _ = take_encoder(build(changed, tiny.FACTS, 0), model(tmp_path), "stripes", changed)
     assert taken
 
@@ -105,16 +106,18 @@ def test_a_saved_classifier_gives_the_same_logits(tmp_path):
     found, header = load_classifier(tmp_path / "c.safetensors")
     x = inputs(store.images[:5], store, NETWORK)
     assert torch.equal(found.logits(x), network.eval().logits(x))
-    assert header["names"] == list(store.classes)
+    assert header.names == tuple(store.classes)
     (tmp_path / "c.safetensors").write_bytes(b"no")
-    with pytest.raises(UserError, match="is no whole classifier"):
+    with pytest.raises(UserError, match="is not an intact classifier"):
         load_classifier(tmp_path / "c.safetensors")
 
 
 def test_inputs_are_scaled_as_the_recipe_says(tmp_path):
     store = ImageStore.open(tiny.images(tmp_path))
     images = store.images[:2]
-    plain = inputs(images, store, NETWORK | {"pixels": "unit"})
-    assert torch.equal(inputs(images, store, NETWORK | {"pixels": "unit", "centre_inputs": True}), 2 * plain - 1)
+    unit = NETWORK.model_copy(update={"pixels": "unit"})
+    plain = inputs(images, store, unit)
+    centred = unit.model_copy(update={"centre_inputs": True})
+    assert torch.equal(inputs(images, store, centred), 2 * plain - 1)
     expected = (images / 255 - store.mean) / store.std
     torch.testing.assert_close(inputs(images, store, NETWORK), expected, rtol=1e-5, atol=1e-5)

@@ -3,20 +3,23 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from drl.config.jobs import ClassifierSettings, FineTuneJob
 from drl.data.store import ImageStore
 from drl.errors import Unfinished, UserError
 from drl.jobs.device import place
+from drl.jobs.job import Job
 from drl.laplacenet import fine_tuning
 from drl.laplacenet.classifier import build, load_classifier
 from drl.laplacenet.evaluation import Evaluation
-from drl.laplacenet.fine_tune import Run, fine_tune, split
-from drl.laplacenet.fine_tuning import FineTuning
+from drl.laplacenet.fine_tune import run
+from drl.laplacenet.fine_tuning import FineTuner
+from drl.laplacenet.image_split import ImageSplit
 from drl.models.model_file import save_model
-from drl.training.run import Resources
 from tests import tiny
 
 STUDY = {
@@ -45,19 +48,15 @@ STUDY = {
     "early_epoch": 3,
     "search": [0.2, 0.5, 0.8],
 }
-ARM = {"model": None, "mixup": False, "mixup_semi": True, "t_init": 0.5, "weight_decay_on_t": True, "until": "end"}
-NETWORK = {"encoder": tiny.recipe()["encoder"], "pixels": "standardised", "centre_inputs": False}
+ENCODER = tiny.recipe().encoder
+NETWORK = ClassifierSettings(encoder=ENCODER, pixels="standardised", centre_inputs=False)
 
 
-def settings(arm=None, **study):
-    return {
-        "arm": ARM | (arm or {}),
-        "labels": 12,
-        "fine_tune": STUDY | study,
-        "network": NETWORK,
-        "label_list": None,
-        "label_list_sha256": None,
-    }
+def settings(arm: dict[str, Any] | None = None, dropout: float = 0.0, **study: Any) -> FineTuneJob:
+    """Return the settings of `drl fine-tune`: twelve labels, and changes of the arm and the protocol."""
+    network = NETWORK.model_copy(update={"encoder": ENCODER.model_copy(update={"dropout": dropout})})
+    values = {"arm": {"model": None} | (arm or {}), "labels": 12, "fine_tune": STUDY | study, "network": network}
+    return FineTuneJob.model_validate(values)
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +71,21 @@ def model(tmp_path_factory):
     return path
 
 
-def training(stripes, chosen=None, seed=0):
+def tuner(stripes, chosen=None, seed=0):
     """A fresh fine-tuning in this process, fp32 on one thread."""
     placement = place("cpu", "fp32", "off", 1)
     store = ImageStore.open(stripes)
     chosen = chosen or settings()
-    return FineTuning(build(NETWORK, tiny.FACTS, seed), store, split(store, chosen, 12), placement, chosen, seed)
+    network = build(chosen.network, tiny.FACTS, seed)
+    return FineTuner(network, store, ImageSplit.of(store, chosen, 12), placement, chosen, seed)
 
 
-def run(stripes, folder, chosen=None, arm="none", model=None, seed=0, **resources):
+def tune(stripes, folder, chosen=None, arm="none", model=None, seed=0, dataset="stripes"):
     """Run the command's function; return the CSV's path."""
-    out = folder / "out.csv"
-    name = Run("demo", "stripes", arm, 12, 12, seed)
-    where = Resources("cpu", "fp32", "off", 1, **resources)
-    fine_tune(name, chosen or settings(), stripes, out, folder / "states", "code", where, model)
+    about = {"scale": "demo", "dataset": dataset, "arm": arm, "labels": 12, "split": 12, "seed": seed}
+    inputs = {"images": (stripes,), "model": () if model is None else (model,)}
+    out, chosen = folder / "out.csv", chosen or settings()
+    run(Job("fine_tune", about, chosen, "code", inputs, out, folder / "states", tiny.RESOURCES))
     return out
 
 
@@ -101,7 +101,7 @@ def finish(job):
 
 
 def test_a_row_an_epoch_and_a_classifier_that_learned_the_stripes(stripes, tmp_path):
-    out = run(stripes, tmp_path, settings(steps=260, learning_rate=0.05))
+    out = tune(stripes, tmp_path, settings(steps=260, learning_rate=0.05))
     seen = values(out, "accuracy")
     epochs = 2 + (260 - 8) // 14
     assert list(seen) == list(range(1, epochs + 1))
@@ -110,13 +110,13 @@ def test_a_row_an_epoch_and_a_classifier_that_learned_the_stripes(stripes, tmp_p
     assert values(out, "loss")[epochs] < values(out, "loss")[1]
     network, header = load_classifier(out.with_suffix(".safetensors"))
     store = ImageStore.open(stripes)
-    read = Evaluation(network, store, place("cpu", "fp32", "off", 1), header["network"])
+    read = Evaluation(network, store, place("cpu", "fp32", "off", 1), header.network)
     assert read.accuracy(store.test) == pytest.approx(seen[epochs])
     assert not (tmp_path / "states").exists() or not list((tmp_path / "states").iterdir())
 
 
 def test_the_card_names_what_was_taken_and_which_images_kept_their_labels(stripes, model, tmp_path):
-    out = run(stripes, tmp_path, settings({"model": "drl"}), "drl", model)
+    out = tune(stripes, tmp_path, settings({"model": "drl"}), "drl", model)
     card = json.loads(Path(f"{out}.json").read_text())
     assert "conv.weight" in card["taken_from_model"]
     assert not any(name.startswith("classifier") for name in card["taken_from_model"])
@@ -143,46 +143,29 @@ STOPS = {"supervised": 3, "between epochs": 8, "semi-supervised": 15, "search": 
 )
 def test_stopped_and_resumed_is_uninterrupted_bit_for_bit(stripes, model, tmp_path, monkeypatch, t_init, stop):
     stop = STOPS[stop]
-    chosen = settings({"model": "drl", "t_init": t_init, "mixup": True})
-    chosen["network"] = NETWORK | {"encoder": NETWORK["encoder"] | {"dropout": 0.2}}
-    whole = run(stripes, tmp_path / "whole", chosen, "drl", model)
-    real = FineTuning.advance
-
-    def advance(self):
-        real(self)
-        if self.step == stop:
-            self.stop_now = True
-
-    monkeypatch.setattr(FineTuning, "advance", advance)
-    monkeypatch.setattr("drl.laplacenet.fine_tune.run", stopping_run)
+    chosen = settings({"model": "drl", "t_init": t_init, "mixup": True}, dropout=0.2)
+    whole = tune(stripes, tmp_path / "whole", chosen, "drl", model)
+    tiny.stop_after(stop, monkeypatch)
     with pytest.raises(Unfinished, match=f"step {stop} of"):
-        run(stripes, tmp_path / "parts", chosen, "drl", model)
+        tune(stripes, tmp_path / "parts", chosen, "drl", model)
     monkeypatch.undo()
     torch.rand(7)  # a new process has another default generator
-    parts = run(stripes, tmp_path / "parts", chosen, "drl", model)
+    parts = tune(stripes, tmp_path / "parts", chosen, "drl", model)
     for suffix in (".csv", ".safetensors"):
         assert parts.with_suffix(suffix).read_bytes() == whole.with_suffix(suffix).read_bytes()
 
 
-def stopping_run(training, *rest, began):
-    """The loop, stopped where a test marks the training."""
-    from drl.training.run import run as real
-
-    first, minutes, budget, _, on_save = rest[:3], rest[3], rest[4], rest[5], rest[6]
-    return real(training, *first, minutes, budget, lambda: getattr(training, "stop_now", False), on_save, began)
-
-
 def test_the_early_reading_is_a_prefix_of_the_whole_run(stripes):
-    whole, early = finish(training(stripes)), finish(training(stripes, settings({"until": "early"})))
+    whole, early = finish(tuner(stripes)), finish(tuner(stripes, settings({"until": "early"})))
     assert whole.epochs == 4
     assert early.rows == [row for row in whole.rows if row["epoch"] <= 3]
 
 
 def test_other_seeds_and_arms_of_one_seed(stripes):
-    first, again, other = (finish(training(stripes, seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (finish(tuner(stripes, seed=seed)) for seed in (0, 0, 1))
     assert first.rows == again.rows
     assert first.rows != other.rows
-    assert torch.equal(first.parts.labelled, other.parts.labelled)
+    assert torch.equal(first.split.labelled, other.split.labelled)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +180,7 @@ def test_mixup_is_where_the_knobs_say(stripes, monkeypatch, arm, mixed):
         return real(logits, targets, order, share)
 
     monkeypatch.setattr(fine_tuning, "mixed_entropy", spy)
-    job = finish(training(stripes, settings(arm)))
+    job = finish(tuner(stripes, settings(arm)))
     supervised = 2 * 8  # two versions of eight steps
     phases = shares[:supervised], shares[supervised:]
     for phase, wanted in zip(phases, mixed, strict=True):
@@ -208,7 +191,7 @@ def test_mixup_is_where_the_knobs_say(stripes, monkeypatch, arm, mixed):
 
 
 def test_a_step_is_the_mean_over_versions_each_with_its_own_batch_statistics(stripes):
-    job, plain = training(stripes), training(stripes)
+    job, plain = tuner(stripes), tuner(stripes)
     positions, versions = job._batch(False)
     targets = job.store.labels[positions]
     job.rate = plain.rate = 0.1
@@ -229,8 +212,8 @@ def test_a_step_is_the_mean_over_versions_each_with_its_own_batch_statistics(str
 
 
 def test_batches_are_labelled_and_unlabelled_images_in_their_shares(stripes):
-    job = training(stripes)
-    labelled, others = set(job.parts.labelled.tolist()), set(job.parts.others.tolist())
+    job = tuner(stripes)
+    labelled, others = set(job.split.labelled.tolist()), set(job.split.others.tolist())
     assert not labelled & others
     assert labelled | others == set(job.store.train.tolist())
     seen = []
@@ -247,8 +230,8 @@ def test_batches_are_labelled_and_unlabelled_images_in_their_shares(stripes):
 
 
 def test_others_learn_from_pseudo_labels_and_never_from_their_own(stripes, monkeypatch):
-    job = training(stripes)
-    others, labelled = job.parts.others, job.parts.labelled
+    job = tuner(stripes)
+    others, labelled = job.split.others, job.split.labelled
     assert (job.targets[others] == -1).all()
     given, learned = [], []
     real, entropy = fine_tuning.pseudo_labels, fine_tuning.mixed_entropy
@@ -288,8 +271,8 @@ def test_others_learn_from_pseudo_labels_and_never_from_their_own(stripes, monke
 
 
 def test_labels_of_the_others_are_read_for_the_diagnostic_alone(stripes):
-    honest, lied_to = training(stripes), training(stripes)
-    lied_to.store.labels[lied_to.parts.others] = (lied_to.store.labels[lied_to.parts.others] + 1) % 3
+    honest, lied_to = tuner(stripes), tuner(stripes)
+    lied_to.store.labels[lied_to.split.others] = (lied_to.store.labels[lied_to.split.others] + 1) % 3
     finish(honest)
     finish(lied_to)
     keep = ("accuracy", "loss", "t")
@@ -312,7 +295,7 @@ def test_rates_and_augmentations_of_all_steps(stripes, monkeypatch):
 
     monkeypatch.setattr(fine_tuning, "augment", augment)
     monkeypatch.setattr(fine_tuning.NesterovSGD, "step", take)
-    job = finish(training(stripes))
+    job = finish(tuner(stripes))
     schedule = job.schedule
     wanted = [schedule.rate(epoch, step) for epoch in range(job.epochs) for step in range(schedule.steps(epoch))]
     assert rates == wanted
@@ -335,12 +318,12 @@ def test_an_infinite_gradient_is_never_saved_nor_written(stripes, tmp_path, monk
 
     monkeypatch.setattr(fine_tuning.NesterovSGD, "step", spoil)
     with pytest.raises(UserError, match="a weight was not finite in epoch 4 of 4"):
-        run(stripes, tmp_path)
+        tune(stripes, tmp_path)
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_the_search_goes_on_from_the_t_of_the_least_training_loss(stripes):
-    job = training(stripes, settings({"model": "drl", "t_init": "search", "until": "early"}))
+    job = tuner(stripes, settings({"model": "drl", "t_init": "search", "until": "early"}))
     assert job.total == 3 * 8 + 1 * 14
     losses = {}
     while job.searching:
@@ -357,7 +340,7 @@ def test_the_search_goes_on_from_the_t_of_the_least_training_loss(stripes):
     assert job.best.weights == {}, "what is no longer needed is not saved"
     assert job.epoch == 2
     # Alone, that start comes to the same weights: the candidates see the same random numbers.
-    alone = training(stripes, settings({"t_init": t}))
+    alone = tuner(stripes, settings({"t_init": t}))
     while alone.epoch < epoch:
         alone.advance()
     for name, value in alone.network.state_dict().items():
@@ -373,37 +356,33 @@ def logits_of(job, metric):
 
 def test_t_goes_where_weight_decay_takes_it_and_without_it_nowhere(stripes):
     """Batch normalisation leaves t no gradient: see test_common_t."""
-    job = finish(training(stripes, settings({"t_init": 0.8}, learning_rate=0.5)))
+    job = finish(tuner(stripes, settings({"t_init": 0.8}, learning_rate=0.5)))
     alone = logits_of(job, "t_without_gradient")
     assert logits_of(job, "t") == pytest.approx(alone, abs=1e-4)
     assert alone == sorted(alone, reverse=True)
     assert 0.5 < alone[-1] < 0.799
-    free = finish(training(stripes, settings({"t_init": 0.8, "weight_decay_on_t": False}, learning_rate=0.5)))
+    free = finish(tuner(stripes, settings({"t_init": 0.8, "weight_decay_on_t": False}, learning_rate=0.5)))
     assert logits_of(free, "t_without_gradient") == pytest.approx([0.8] * free.epochs, abs=1e-6)
     assert logits_of(free, "t") == pytest.approx([0.8] * free.epochs, abs=1e-4)
 
 
 def test_t_is_a_parameter_like_others_where_a_gradient_reaches_it(stripes):
-    chosen = settings({"weight_decay_on_t": False}, learning_rate=0.5)
     # Dropout between the shift and its normalisation makes the shift another one for every image.
-    chosen["network"] = NETWORK | {"encoder": NETWORK["encoder"] | {"dropout": 0.5}}
-    placement, store = place("cpu", "fp32", "off", 1), ImageStore.open(stripes)
-    network = build(chosen["network"], tiny.FACTS, 0)
-    job = finish(FineTuning(network, store, split(store, chosen, 12), placement, chosen, 0))
+    job = finish(tuner(stripes, settings({"weight_decay_on_t": False}, dropout=0.5, learning_rate=0.5)))
     assert abs(logits_of(job, "t")[-1] - 0.5) > 1e-4
 
 
 def test_validation_images_are_held_out_where_they_choose(stripes):
-    job = finish(training(stripes, settings(select="best_val")))
+    job = finish(tuner(stripes, settings(select="best_val")))
     held = set(job.store.val.tolist())
     assert held
-    assert not held & {*job.parts.labelled.tolist(), *job.parts.others.tolist()}
+    assert not held & {*job.split.labelled.tolist(), *job.split.others.tolist()}
     assert [row["epoch"] for row in job.rows if row["metric"] == "validation_accuracy"] == [*range(1, job.epochs + 1)]
-    assert not [row for row in finish(training(stripes)).rows if row["metric"] == "validation_accuracy"]
+    assert not [row for row in finish(tuner(stripes)).rows if row["metric"] == "validation_accuracy"]
 
 
 def test_solvers_that_stop_early_are_told_of_and_go_on(stripes, capsys):
-    job = finish(training(stripes, settings(solver_iterations=1, tolerance=1e-9)))
+    job = finish(tuner(stripes, settings(solver_iterations=1, tolerance=1e-9)))
     said = capsys.readouterr().err
     assert "epoch 3: conjugate gradients left 3 classes above the tolerance 1e-09 after 1 iterations" in said
     assert math.isfinite(job.rows[-1]["value"])
@@ -413,34 +392,33 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_epoch(stripes, tmp_path):
     with pytest.raises(
         UserError, match=r"fine-tune none on stripes, 12 labels, .* not finite in epoch 1 of 4; .*learning_rate"
     ):
-        run(stripes, tmp_path, settings(learning_rate=1e30))
+        tune(stripes, tmp_path, settings(learning_rate=1e30))
     assert not (tmp_path / "out.csv").exists()
 
 
 @pytest.mark.parametrize(
     ("arm", "given", "line"),
     [
-        ("none", True, "starts from fresh weights; give no model"),
+        ("none", True, "starts from new weights; give no model"),
         ("drl", False, "starts from a model of 'drl'; give it"),
     ],
 )
 def test_a_model_too_many_or_too_few(stripes, model, tmp_path, arm, given, line):
     chosen = settings({"model": None if arm == "none" else "drl"})
     with pytest.raises(UserError, match=line):
-        run(stripes, tmp_path, chosen, arm, model if given else None)
+        tune(stripes, tmp_path, chosen, arm, model if given else None)
 
 
 def test_a_model_of_another_recipe_or_seed(stripes, model, tmp_path):
-    with pytest.raises(UserError, match=r"is of recipe 'drl', seed 0, not 'vdrl', seed 0; give that one"):
-        run(stripes, tmp_path, settings({"model": "vdrl"}), "vdrl", model)
+    with pytest.raises(UserError, match=r"has recipe 'drl', seed 0, not 'vdrl', seed 0; give that one"):
+        tune(stripes, tmp_path, settings({"model": "vdrl"}), "vdrl", model)
     with pytest.raises(UserError, match="not 'drl', seed 3"):
-        run(stripes, tmp_path, settings({"model": "drl"}), "drl", model, seed=3)
+        tune(stripes, tmp_path, settings({"model": "drl"}), "drl", model, seed=3)
 
 
 def test_images_of_another_dataset(stripes, tmp_path):
-    name = Run("demo", "digits", "none", 12, 12, 0)
-    with pytest.raises(UserError, match="holds 'stripes'; give the images of 'digits'"):
-        fine_tune(name, settings(), stripes, tmp_path / "o.csv", tmp_path, "code", Resources("cpu", "fp32", "off", 1))
+    with pytest.raises(UserError, match="contains 'stripes'; give the images of 'digits'"):
+        tune(stripes, tmp_path, dataset="digits")
 
 
 @pytest.mark.parametrize(
@@ -457,6 +435,6 @@ def test_label_lists_that_are_wrong(stripes, tmp_path, lines, message):
     folder = tmp_path / "12_balanced_labels"
     folder.mkdir()
     (folder / "12.txt").write_text("\n".join(listed) + "\n")
-    chosen = settings() | {"label_list": str(tmp_path)}
+    chosen = settings().model_copy(update={"label_list": str(tmp_path)})
     with pytest.raises(UserError, match=message):
-        run(stripes, tmp_path, chosen)
+        tune(stripes, tmp_path, chosen)

@@ -8,7 +8,7 @@ from drl.errors import UserError
 from drl.laplacenet.schedule import Schedule
 from drl.pipeline.configuration import resolve
 
-PAPER = resolve("paper").studies.fine_tune.slice()
+PAPER = resolve("paper").studies.fine_tune
 
 
 # Outer epochs as they follow from the authors' code with its job scripts' settings.
@@ -54,7 +54,7 @@ def test_rates_of_semi_supervised_epochs_only_fall_and_stay_above_zero(labels, i
 
 @pytest.mark.parametrize(("most", "steps"), [(78, 78), (998, 998), (999, 998), (None, 998)])
 def test_an_epoch_can_be_shorter_than_a_pass_but_not_longer(most, steps):
-    schedule = Schedule.of(100, 50000, PAPER | {"epoch_steps": most})
+    schedule = Schedule.of(100, 50000, PAPER.model_copy(update={"epoch_steps": most}))
     assert schedule.semi_steps == steps
     assert schedule.epochs == 10 + (250_000 - 100) // steps
 
@@ -69,8 +69,8 @@ def test_an_epoch_can_be_shorter_than_a_pass_but_not_longer(most, steps):
 )
 def test_a_schedule_without_steps_is_refused(labels, images, changes, line):
     with pytest.raises(UserError, match=line):
-        Schedule.of(labels, images, PAPER | changes)
+        Schedule.of(labels, images, PAPER.model_copy(update=changes))
 
 
 def test_as_few_steps_as_the_error_names_will_do():
-    assert Schedule.of(100, 50000, PAPER | {"steps": 1098}).epochs == 11
+    assert Schedule.of(100, 50000, PAPER.model_copy(update={"steps": 1098})).epochs == 11

@@ -9,7 +9,7 @@ from drl.laplacenet.sgd import NesterovSGD
 from drl.models.wide_resnet import WideResNet
 from drl.pipeline.configuration import resolve
 
-STUDY = resolve("paper").studies.fine_tune.slice()
+STUDY = resolve("paper").studies.fine_tune
 
 
 def network(t=0.9):
@@ -31,9 +31,9 @@ def decayed(start, rates):
     """Nesterov's recursion on one number whose only gradient is its decay, in plain Python."""
     value, momentum = start, None
     for rate in rates:
-        gradient = STUDY["weight_decay"] * value
-        momentum = gradient if momentum is None else STUDY["momentum"] * momentum + gradient
-        value -= rate * (gradient + STUDY["momentum"] * momentum)
+        gradient = STUDY.weight_decay * value
+        momentum = gradient if momentum is None else STUDY.momentum * momentum + gradient
+        value -= rate * (gradient + STUDY.momentum * momentum)
     return value
 
 

@@ -172,15 +172,15 @@ def test_mistakes_are_one_line(trained, tmp_path):
 
 
 def test_exported_weights_can_be_encoded_with(trained, tmp_path):
-    from drl.evaluation.where import Where
     from PIL import Image
 
     from drl.evaluation.encode import encode
+    from drl.jobs.job import Resources
 
     export(trained(), tmp_path / "out", encoder_only=True)
     (tmp_path / "images").mkdir()
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "images" / "a.png")
-    where = Where(tmp_path, device="cpu", precision="fp32", threads=1)
+    resources = Resources(device="cpu", precision="fp32", threads=1)
     for model, name in ((trained(), "whole"), (tmp_path / "out" / "encoder.safetensors", "alone")):
-        encode(model, tmp_path / "images", [0.5], tmp_path / f"{name}.npy", where)
+        encode(model, tmp_path / "images", [0.5], tmp_path / f"{name}.npy", resources)
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "alone.npy"))

@@ -14,11 +14,12 @@ from drl.data.prepare import prepare
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.pipeline import folder_facts, own_images
-from tests.job_settings import settings_of
 from drl.pipeline.checks import own_study_fits
 from drl.pipeline.configuration import resolve
+from drl.pipeline.label_budgets import budgets
 from drl.pipeline.own_images import dataset_name, is_folder
 from drl.pipeline.own_study import PARTS
+from tests.job_settings import settings_of
 from tests.recipes import recipes_set
 
 SMALL = [recipes_set(batch_size=8)]

@@ -2,8 +2,8 @@ import pytest
 
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from tests.job_settings import trained
 from drl.pipeline.own_study import PARTS, shown, study_dataset, study_file, study_metrics, study_models, study_page
+from tests.job_settings import trained
 
 
 @pytest.fixture(scope="module")

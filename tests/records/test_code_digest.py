@@ -10,9 +10,9 @@ import pytest
 
 from drl.errors import UserError
 from drl.files import fingerprint
-from tests.job_settings import settings_of
 from drl.pipeline.configuration import resolve
 from drl.records import code_digest
+from tests.job_settings import settings_of
 from tests.recipes import recipes_set
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -34,6 +34,6 @@ TINY: dict[str, Any] = {
 }
 
 
-def settings(**changes: Any) -> dict[str, Any]:
-    """Return checked settings, as a job gets them."""
-    return TheorySettings.model_validate(TINY | changes).slice()
+def settings(**changes: Any) -> TheorySettings:
+    """Return checked settings, as a job has them."""
+    return TheorySettings.model_validate(TINY | changes)

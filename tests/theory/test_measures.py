@@ -7,10 +7,10 @@ from drl.diffusion.sde import VE, VP
 from drl.theory.measures import Mean, constant, constant_by_quadrature, draw, losses
 from drl.theory.mixture import Mixture, make_mixture
 from drl.theory.models import ScoreModel
-from drl.theory.training import MODELS, Training
+from drl.theory.training import MODELS, TheoryTraining
 from tests.theory.common import settings
 
-MIXTURE = make_mixture(settings()["mixture"])
+MIXTURE = make_mixture(settings().mixture)
 SDES = [VE(), VP()]
 TIMES = [0.1, 0.35, 0.5, 0.7, 1.0]
 
@@ -66,7 +66,7 @@ def test_nothing_goes_below_it_and_it_falls_with_noise():
 
 
 def model(recipe="unconditional", steps=0, **changes):
-    training = Training(recipe, MIXTURE, VE(), settings(**changes), 0)
+    training = TheoryTraining(recipe, MIXTURE, VE(), settings(**changes), 0)
     for _ in range(steps):
         training.advance()
     found = training.model.eval().requires_grad_(False)

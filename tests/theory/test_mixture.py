@@ -12,7 +12,7 @@ from drl.theory.mixture import Mixture, circle, make_mixture, product
 from tests.theory.common import settings
 
 SDES = [VE(), VP()]
-MIXTURE = make_mixture(settings()["mixture"])
+MIXTURE = make_mixture(settings().mixture)
 
 
 def points(mixture, n, seed, scale=1.5):
@@ -96,7 +96,7 @@ def test_classes_are_families_of_components():
 
 @pytest.mark.parametrize("label_plane", [0, 1])
 def test_a_mixture_is_scaled_like_standardised_pixels(label_plane):
-    mixture = make_mixture(settings()["mixture"] | {"label_plane": label_plane})
+    mixture = make_mixture(settings().mixture.model_copy(update={"label_plane": label_plane}))
     assert mixture.variance / mixture.dimensions == pytest.approx(1)
     x_0, _ = mixture.sample(40_000, torch.Generator().manual_seed(0))
     assert float(x_0.var(0).mean()) == pytest.approx(1, rel=0.02)

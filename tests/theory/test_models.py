@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from drl.config.theory import TheoryNetwork
 from drl.diffusion.losses import denoising_score_matching
 from drl.diffusion.preconditioning import loss_weight
 from drl.diffusion.sde import VE, perturb
@@ -12,16 +13,16 @@ from drl.theory.mixture import make_mixture
 from drl.theory.models import Autoencoder, ConditionalScoreModel, ScoreModel
 from drl.theory.networks import Mlp, Timed
 from drl.theory.probes import Probes
-from drl.theory.training import MODELS, Training, trained
+from drl.theory.training import MODELS, TheoryTraining, trained
 from tests.theory.common import settings
 
-MIXTURE, SDE = make_mixture(settings()["mixture"]), VE()
+MIXTURE, SDE = make_mixture(settings().mixture), VE()
 X_0, _ = MIXTURE.sample(16, torch.Generator().manual_seed(0))
 X_0 = X_0.float()
 
 
 def fresh(recipe, seed=0, **changes):
-    return Training(recipe, MIXTURE, SDE, settings(**changes), seed).model
+    return TheoryTraining(recipe, MIXTURE, SDE, settings(**changes), seed).model
 
 
 def generator(seed=0):
@@ -30,7 +31,7 @@ def generator(seed=0):
 
 def test_a_timed_network_depends_on_all_that_it_is_told():
     torch.manual_seed(0)
-    network = Timed(6, 3, hidden=8, depth=3, frequencies=4, fourier_scale=0.5)
+    network = Timed(6, 3, TheoryNetwork(hidden=8, depth=3, frequencies=4, fourier_scale=0.5))
     x, z, noise = torch.randn(5, 4), torch.randn(5, 2), torch.randn(5)
     out = network(x, noise, z)
     assert out.shape == (5, 3)
@@ -45,7 +46,7 @@ def test_the_objective_of_a_score_model_is_the_weighted_loss(objective):
     model = fresh("unconditional", objective=objective)
     found = model.objective(X_0, generator(1))
     again = generator(1)
-    t = sample_times(settings()["times"], SDE, len(X_0), again)
+    t = sample_times(settings().times, SDE, len(X_0), again)
     noise = torch.randn(X_0.shape, generator=again)
     by_hand = denoising_score_matching(model.score(perturb(SDE, X_0, t, noise), t, None), noise, SDE.std(t))
     weighted = (loss_weight(objective, SDE, t, 1.0) * by_hand).mean()
@@ -54,7 +55,7 @@ def test_the_objective_of_a_score_model_is_the_weighted_loss(objective):
 
 def test_the_penalty_is_on_the_codes():
     plain, heavy = fresh("drl", l1_weight=0.0), fresh("drl", l1_weight=2.0)
-    t = sample_times(settings()["times"], SDE, len(X_0), generator(1))
+    t = sample_times(settings().times, SDE, len(X_0), generator(1))
     more = 2 * plain.encode(X_0, t).abs().sum(1).mean()
     torch.testing.assert_close(heavy.objective(X_0, generator(1)), plain.objective(X_0, generator(1)) + more)
     decoded = fresh("ae", l1_weight=0.0)

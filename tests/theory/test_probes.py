@@ -8,7 +8,7 @@ from drl.theory.mixture import make_mixture
 from drl.theory.probes import Probes
 from tests.theory.common import settings
 
-MIXTURE = make_mixture(settings()["mixture"])
+MIXTURE = make_mixture(settings().mixture)
 
 
 @pytest.fixture(scope="module")

@@ -5,24 +5,25 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
+from drl.config.jobs import TheoryJob
 from drl.diffusion.sde import VE, VP
 from drl.errors import UserError
 from drl.files import sha256
+from drl.jobs.job import Job, Resources
 from drl.pipeline.configuration import resolve
 from drl.pipeline.items import measurements
-from tests.job_settings import settings_of
-from drl.records.code_digest import ENTRY_POINTS, command_digest, reached
+from drl.pipeline.registry import STEPS
+from drl.records.code_digest import reached
 from drl.records.metrics import read_metrics
 from drl.records.run_card import read_card
 from drl.theory import study
 from drl.theory.measures import constant_by_quadrature
 from drl.theory.mixture import make_mixture
 from drl.theory.probes import Reading
-from drl.theory.study import theory
 from drl.theory.training import MODELS
-from tests.theory.common import settings
+from tests.job_settings import settings_of
+from tests.theory.common import TINY, settings
 
-ABOUT = {"scale": "test", "dataset": "mixture", "seed": 3}
 OF_LOSSES = {"denoising_loss", "denoising_loss_se", "excess", "excess_se"}
 OF_CODES = {"val_accuracy", "test_accuracy", "reconstruction_error"}
 OF_KERNELS = {"mean_error", "mean_error_se", "variance_error", "variance_error_se"}
@@ -30,11 +31,15 @@ CONSTANTS = {"constant", "constant_se", "constant_quadrature"}
 IDENTITY = {"explicit_loss", "explicit_loss_se", "identity_gap", "identity_gap_se"}
 
 
+def measured(out, seed=3):
+    about = {"scale": "test", "seed": seed}
+    study.run(Job("theory", about, TheoryJob(theory=settings()), "code", {}, out, resources=Resources(threads=1)))
+    return out
+
+
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    path = tmp_path_factory.mktemp("theory") / "seed3.csv"
-    theory(ABOUT, path, {"theory": settings()}, "code", 1)
-    return path
+    return measured(tmp_path_factory.mktemp("theory") / "seed3.csv")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +78,7 @@ def test_the_excess_is_the_loss_above_the_constant(rows):
 
 
 def test_constants_are_of_the_kernels(rows):
-    mixture = make_mixture(settings()["mixture"])
+    mixture = make_mixture(settings().mixture)
     for recipe, sde in (("exact", VE()), ("vp", VP())):
         found = metrics(rows, recipe, "0.5")
         expected = constant_by_quadrature(mixture, sde, 0.5, 20)
@@ -95,7 +100,7 @@ def test_the_best_t_is_chosen_on_validation(rows):
 def test_test_accuracy_plays_no_part_in_the_choice(monkeypatch):
     readings = iter([Reading(99, 99, 0.1), Reading(80, 80, 0.2), *(Reading(v, 100 - v, v / 100) for v in (60, 70, 50))])
     monkeypatch.setattr(study, "Probes", lambda *_: SimpleNamespace(read=lambda _: next(readings)))
-    mixture = make_mixture(settings()["mixture"])
+    mixture = make_mixture(settings().mixture)
     models = {name: MODELS[name](settings(), VE(), 4) for name in MODELS}
     made = list(study._proposition_2_1(settings(), 0, mixture, models))
     chosen = {row["metric"]: row["value"] for row in made if row.get("arm") == "best_t"}
@@ -105,15 +110,15 @@ def test_test_accuracy_plays_no_part_in_the_choice(monkeypatch):
 
 def test_the_card_says_how(out):
     card = read_card(out.with_name("seed3.csv.json"))
-    assert (card["command"], card["settings"], card["code"]) == ("theory", {"theory": settings()}, "code")
-    assert {name: card[name] for name in ABOUT} == ABOUT
+    assert (card["command"], card["settings"]) == ("theory", {"theory": settings().slice()})
+    assert (card["code_digest"], card["scale"], card["dataset"], card["seed"]) == ("code", "test", "mixture", 3)
     assert (card["outputs"], card["inputs"]) == ({"seed3.csv": sha256(out)}, {})
     assert (card["device"], card["threads"]) == ("cpu", 1)
 
 
 def test_equal_seeds_give_equal_bytes_and_others_do_not(out, tmp_path):
     for name, seed in (("a", 3), ("b", 4)):
-        theory({**ABOUT, "seed": seed}, tmp_path / f"{name}.csv", {"theory": settings()}, "code", 1)
+        measured(tmp_path / f"{name}.csv", seed)
     assert (tmp_path / "a.csv").read_bytes() == out.read_bytes()
     mine, others = (
         {(r["recipe"], r["metric"]): r["value"] for r in read_metrics(tmp_path / f"{n}.csv") if r["t"] == "0.5"}
@@ -135,12 +140,11 @@ def test_the_study_is_one_job_a_seed():
 
 
 def test_its_code_is_followed():
-    modules = reached(ENTRY_POINTS["theory"])
+    modules = reached(*STEPS["theory"].code(TheoryJob(theory=settings())))
     names = ("mixture", "measures", "kernels", "probes", "models", "networks", "training")
     assert {f"drl.theory.{name}" for name in names} <= modules
     assert {"drl.diffusion.losses", "drl.diffusion.sde", "drl.diffusion.preconditioning"} <= modules
     assert not any(name.startswith(("drl.evaluation", "drl.methods", "drl.data")) for name in modules)
-    assert command_digest("theory", {"theory": settings()}) == command_digest("theory", {})
 
 
 @pytest.mark.parametrize(
@@ -148,9 +152,9 @@ def test_its_code_is_followed():
     [
         ({"t": [0.5]}, "must hold 1, where"),
         ({"code_size": 4}, "must be smaller than x, which has 4 entries"),
-        ({"mixture": settings()["mixture"] | {"label_plane": 2}}, "2 is no position among 2 planes"),
+        ({"mixture": TINY["mixture"] | {"label_plane": 2}}, "2 is no position among 2 planes"),
         ({"neighbours": 1000}, "1000 are more than the 200 codes"),
-        ({"mixture": settings()["mixture"] | {"planes": [{"points": 1, "radius": 1}] * 2}}, "its plane has one point"),
+        ({"mixture": TINY["mixture"] | {"planes": [{"points": 1, "radius": 1}] * 2}}, "its plane has one point"),
         ({"step": 3}, "unknown key 'step'"),
         ({"objective": "edn"}, "objective"),
     ],

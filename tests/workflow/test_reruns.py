@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from safetensors import safe_open
 
 from drl.files import sha256
-from tests.job_settings import BUILT, ITEMS
 from drl.records.metrics import read_metrics
+from tests.job_settings import BUILT, ITEMS
 from tests.workflow.conftest import Project
 
 # By recipe on digits, one seed each; drl_2d_high is what drl_2d_focus goes on from.

@@ -7,9 +7,9 @@ import pytest
 from drl.config.layers import FILES, FOLDER, Layer, assignments, layers, merged, read_yaml
 from drl.config.merge import merge
 from drl.errors import UserError
-from tests.job_settings import settings_of
 from drl.pipeline.configuration import load
 from drl.pipeline.configuration import resolve as read
+from tests.job_settings import settings_of
 
 TABLES = tuple(f"table_{k}" for k in range(1, 6))
 SETTINGS = [

@@ -3,8 +3,8 @@
 import pytest
 
 from drl.pipeline.items import models
-from tests.job_settings import fine_tunings, settings_of
 from tests.config.fine_tuning.shared import complaint, small
+from tests.job_settings import fine_tunings, settings_of
 
 ROW = "items.table_1.beyond=[{{arm: {0}, in_place_of: none, dataset: digits, labels: 100}}]"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.job_settings import settings_of
 from tests.config.fine_tuning.shared import FEWEST, SETTINGS, TABLES, resolve, small
+from tests.job_settings import settings_of
 
 
 def test_tables_2_and_3_read_the_runs_early_and_the_others_at_their_end():

@@ -10,8 +10,8 @@ from drl.config.layers import assignments
 from drl.config.merge import merge
 from drl.pipeline.configuration import load
 from drl.pipeline.items import models
-from tests.job_settings import ITEMS, settings_of, trained
 from tests.config.fine_tuning.shared import TABLES, complaint, part, planned, refused, resolve, small
+from tests.job_settings import ITEMS, settings_of, trained
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import pytest
 
 from drl.config.fine_tuning import FineTuneSettings
-from tests.job_settings import settings_of
 from drl.records import code_digest
 from tests.config.fine_tuning.shared import planned, refused, resolve, small
+from tests.job_settings import settings_of
 
 
 def test_a_run_s_settings_are_its_arm_the_protocol_and_the_network():

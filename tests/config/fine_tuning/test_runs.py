@@ -10,8 +10,8 @@ from drl.files import canonical_json
 from drl.pipeline.arm_checks import check_arms
 from drl.pipeline.configuration import resolve as read
 from drl.pipeline.items import measurements, models
-from tests.job_settings import fine_tuned, fine_tunings, settings_of, trained
 from tests.config.fine_tuning.shared import EMBEDDED, FEWEST, SETTINGS, TABLES, planned, resolve, small
+from tests.job_settings import fine_tuned, fine_tunings, settings_of, trained
 
 
 def runs(config, *numbers):

@@ -6,8 +6,8 @@ import pytest
 from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.laplacenet.schedule import Schedule
-from tests.job_settings import fine_tunings
 from tests.config.fine_tuning.shared import TABLES, resolve
+from tests.job_settings import fine_tunings
 
 
 def test_paper_scale_is_what_the_authors_ran():

@@ -4,10 +4,10 @@ import pytest
 
 from drl.config.merge import merge
 from drl.pipeline.configuration import load
-from tests.job_settings import fine_tuned
 from drl.records import code_digest, run_card
 from drl.records.verify import verify
 from tests.config.fine_tuning.shared import part, planned, small
+from tests.job_settings import fine_tuned
 
 
 @pytest.fixture

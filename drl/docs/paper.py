@@ -1,0 +1,8 @@
+"""The configuration at scale paper, which the pages are about."""
+
+from __future__ import annotations
+
+from drl.pipeline.configuration import resolve
+
+PAPER = resolve("paper")
+ITEMS = PAPER.items
