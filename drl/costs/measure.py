@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from drl.config.fine_tuning import FineTuneStart
 from drl.config.jobs import FineTuneJob, PretrainJob
 from drl.config.recipes import Recipe
 from drl.config.studies import CodeUsageSettings
+from drl.config.theory import TheorySettings
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.diffusion.samplers.chain import run_chain
@@ -196,27 +198,25 @@ class Meter:
         return self._time(lambda: probes.train_epoch(spec["batch"], True)) / steps
 
     def _fine_tune(self, spec: Any) -> float:
-        settings: FineTuneJob = spec["settings"]
-        facts, protocol = ImageFacts(*spec["facts"]), settings.fine_tune
-        placement = place(self.device, self.precision, "off", self.threads, 8 * settings.network.encoder.width)
+        known: FineTuneJob = spec["settings"]
+        facts, protocol, network = ImageFacts(*spec["facts"]), known.fine_tune, known.network
+        placement = place(self.device, self.precision, "off", self.threads, 8 * network.encoder.width)
         store = random_images(facts, placement.device)
         on_cpu = placement.device.type == "cpu"
         versions = 1 if on_cpu else protocol.versions
-        # All arms share a rate: the search for t, and where a run stops, do not change the time of a step.
-        arm = settings.arm.model_copy(update={"t_init": 0.5, "mixup": False, "mixup_semi": True, "until": "end"})
 
         def begun(images: int) -> FineTuner:
             few = {"batch_size": images, "labelled_batch": images // 2, "versions": versions, "steps": ENDLESS}
-            changed = {"arm": arm, "fine_tune": protocol.model_copy(update=few)}
-            classifier = build_classifier(settings.network, facts, 0).to(placement.device)
+            changed = {"arm": FineTuneStart(model=None), "fine_tune": protocol.model_copy(update=few)}
+            classifier = build_classifier(network, facts, 0).to(placement.device)
             half = len(store.train) // 2
             split = ImageSplit(store.train[:half], store.train[half:], store.val, store.test)
-            found = FineTuner(classifier, store, split, placement, settings.model_copy(update=changed), 0)
+            found = FineTuner(classifier, store, split, placement, known.model_copy(update=changed), 0)
             # Pseudo-labels are measured by themselves: here every image keeps its label.
             found.targets, found.epoch, found.step_in_epoch = store.labels.clone(), found.schedule.supervised_epochs, 1
             return found
 
-        tuners: dict[int, FineTuner] = {}
+        trainings: dict[int, FineTuner] = {}
 
         def step(images: int) -> None:
             if images not in tuners:
@@ -271,8 +271,8 @@ class Meter:
         return float((fit + ask * spec["tests"] / TESTS) / self.placement.threads)
 
     def _theory(self, spec: Any) -> float:
-        settings = spec["theory"].model_copy(update={"steps": ENDLESS})
-        training = TheoryTraining(spec["recipe"], make_mixture(settings.mixture), make_sde(settings.ve), settings, 0)
+        study: TheorySettings = spec["theory"].model_copy(update={"steps": ENDLESS})
+        training = TheoryTraining(spec["recipe"], make_mixture(study.mixture), make_sde(study.ve), study, 0)
         steps = 10
         return self._time(lambda: [training.advance() for _ in range(steps)]) / steps
 

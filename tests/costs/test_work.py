@@ -13,14 +13,14 @@ from drl.diffusion.samplers.steps import Grid
 from drl.diffusion.sde import VE
 from drl.jobs.device import place
 from drl.laplacenet.classifier import build
-from drl.laplacenet.fine_tuning import FineTuning as Training
-from drl.laplacenet.fine_tuning import Parts
+from drl.laplacenet.fine_tuning import FineTuner
+from drl.laplacenet.image_split import ImageSplit
 from drl.methods.base import ImageFacts
 from drl.models.build import build_encoder
 from drl.pipeline.configuration import resolve
 from drl.pipeline.registry import STEPS
 from drl.pipeline.work import code_size, sees_time
-from tests.job_settings import BUILT, fine_tuned, settings_of
+from tests.job_settings import BUILT, fine_tuned
 
 
 @cache
@@ -45,7 +45,7 @@ def test_every_job_of_every_scale_has_work_and_all_kinds_come():
                 assert works[0].unit.kind == "start"
                 assert all(work.count > 0 for work in works)
                 kinds.add(kind_of(job))
-        own = amounts(scale, "dataset=mnist5k")
+        own = amounts(scale, "dataset=cifar10")
         for job in jobs_of(own.config, STUDY):
             assert all(work.count > 0 for work in own.of(job))
             kinds.add(kind_of(job))
@@ -79,12 +79,12 @@ def test_evaluations_are_those_of_the_chains():
 def test_fine_tuning_counts_the_steps_that_it_makes(arm):
     known = amounts("demo", "studies.fine_tune.epoch_steps=5")
     config = known.config
-    settings = settings_of("fine_tune", config, "digits", arm, 100)
+    settings = STEPS["fine_tune"].settings_for(config, {"dataset": "digits", "arm": arm, "labels": 100})
     images, facts = config.datasets["digits"], ImageFacts(1, 8, 10)
     store = random_images(facts, torch.device("cpu"))
     positions = torch.arange(images.train)
-    parts = Parts(positions[:100], positions[100:], positions[:0], positions[:0])
-    training = Training(build(settings["network"], facts, 0), store, parts, place("cpu"), settings, 0)
+    split = ImageSplit(positions[:100], positions[100:], positions[:0], positions[:0])
+    training = FineTuner(build(settings.network, facts, 0), store, split, place("cpu"), settings, 0)
     works = known.of(fine_tuned("digits", arm, 100, 12, 0))
     study = config.studies.fine_tune
     assert of_unit(works, "fine_tune") == training.total * study.batch_size * study.versions

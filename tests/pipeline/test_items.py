@@ -6,7 +6,7 @@ from drl.config.items import item_kind
 from drl.costs.items_table import known_costs, markdown_table
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import item_name, measurements, models
+from drl.pipeline.items import item_name, known_item, measurements, models
 from tests.job_settings import ITEMS, trained
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,8 +44,8 @@ def test_items_that_share_a_study_share_its_models():
 def test_names():
     assert item_name("figure", "4") == item_name("figure", "figure_4") == "figure_4"
     assert item_name("table", "1") == "table_1"
-    with pytest.raises(UserError, match="unknown item '44'"):
-        item_name("figure", "44")
+    with pytest.raises(UserError, match="unknown item 'figure_44'"):
+        known_item(resolve("demo"), item_name("figure", "44"))
 
 
 def test_every_item_stands_in_the_table_with_its_command():
