@@ -219,9 +219,7 @@ class Meter:
         trainings: dict[int, FineTuner] = {}
 
         def step(images: int) -> None:
-            if images not in tuners:
-                tuners[images] = begun(images)
-            training = tuners[images]
+            training = trainings.setdefault(images, trainings.get(images) or begun(images))
             training.advance()
             training.step_in_epoch = 1
 
