@@ -17,7 +17,7 @@ from drl.costs.jobs import Amounts, Division, check_items, chosen_items
 from drl.costs.operations import size_of
 from drl.costs.plan import Plan, job_threads, needed
 from drl.costs.rates import Book, Device
-from drl.costs.show import plan_parts, show
+from drl.costs.show import plan_parts, show, titles_of
 from drl.jobs.gpu_slots import visible_gpus
 from drl.pipeline.disk import Facts, Size
 from drl.pipeline.work import HOST, NETWORK
@@ -107,17 +107,18 @@ def build(
 
 def plain(plan: Plan, device: Device, at_once: int, states: int, per_second: float | None) -> dict[str, Any]:
     """Return the plan as plain values."""
-    total = plan.total()
+    total, by_unit = plan.total(), plan.by_unit()
+    titles = titles_of(by_unit)
     units = [
         {
-            "work": unit.title,
+            "work": titles[unit],
             "unit": (NETWORK | HOST)[unit.kind],
             "seconds_a_unit": None if plan.rates[unit].how == "unknown" else plan.rates[unit].seconds,
             "rate": plan.rates[unit].how,
             "scaled_from": plan.rates[unit].like or None,
             "hours": None if plan.rates[unit].how == "unknown" else round(seconds / 3600, 4),
         }
-        for unit, seconds in plan.by_unit().items()
+        for unit, seconds in by_unit.items()
     ]
     return {
         "scale": plan.amounts.config.scale,

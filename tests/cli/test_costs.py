@@ -32,6 +32,11 @@ def test_a_plan_says_jobs_and_what_is_not_known():
     assert found["total"]["jobs_of_unknown_time"] == 9
 
 
+def test_networks_that_differ_have_different_names():
+    names = [rate["work"] for rate in planned("all", "--scale", "paper")["rates"]]
+    assert sorted(set(names)) == sorted(names)
+
+
 @pytest.mark.parametrize(
     "words", [["--config", "seeds=1"], ["scale=demo", "seeds=1"], ["--config", "scale=demo", "--set", "seeds=1"]]
 )
