@@ -13,13 +13,12 @@ from typing import Any
 
 from drl.config.schema import Config
 from drl.costs.jobs import DRAW, KINDS, Division, kind_of
-from drl.costs.show import hours, in_words, size, table
+from drl.costs.show import SHARED_LINES, hours, in_words, size, table
 from drl.errors import UserError
 from drl.files import atomic
 from drl.pipeline.step import PlannedJob
 
 NAMED = 12  # missing jobs that are named; costs.csv counts them all
-SHARED_LINES = 14
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class JobCost:
 
     Attributes:
         seconds: From start to end; of all its processes where it was interrupted.
-        cpu_seconds: Of the processor, in its last process.
+        cpu_seconds: Of the processor, in its last process; None where no benchmark file says.
         memory: Most bytes of its process.
         gpu_memory: Most bytes on the GPU; 0 where it used none.
         on_gpu: Whether it computed on one.
@@ -36,7 +35,7 @@ class JobCost:
     """
 
     seconds: float = 0.0
-    cpu_seconds: float = 0.0
+    cpu_seconds: float | None = None
     memory: int = 0
     gpu_memory: int = 0
     on_gpu: bool = False
@@ -51,11 +50,13 @@ class CostSum:
         jobs: Made ones, by kind.
         missing: Outputs that are not there.
         uncounted: Outputs that are there without a readable card or benchmark file.
+        cpu_unknown: Made jobs whose seconds of the processor are not known.
     """
 
     jobs: Counter[str] = field(default_factory=Counter)
     missing: list[str] = field(default_factory=list)
     uncounted: list[str] = field(default_factory=list)
+    cpu_unknown: int = 0
     seconds: float = 0.0
     gpu_seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -70,7 +71,8 @@ class CostSum:
             "missing": len(self.missing),
             "hours": round(self.seconds / 3600, 4),
             "gpu_hours": round(self.gpu_seconds / 3600, 4),
-            "cpu_hours": round(self.cpu_seconds / 3600, 4),
+            "cpu_hours": None if self.cpu_unknown and not self.cpu_seconds else round(self.cpu_seconds / 3600, 4),
+            "jobs_of_unknown_cpu_time": self.cpu_unknown,
             "peak_memory_bytes": self.memory,
             "peak_gpu_memory_bytes": self.gpu_memory,
             "disk_bytes": self.disk,
@@ -124,12 +126,13 @@ class Spent:
                 continue
             found.jobs[kind_of(job)] += 1
             cost = self.costs[job]
+            found.cpu_unknown += cost is None or cost.cpu_seconds is None
             if cost is None:
                 found.uncounted.append(job.output)
                 continue
             found.seconds += cost.seconds
             found.gpu_seconds += cost.seconds * cost.on_gpu
-            found.cpu_seconds += cost.cpu_seconds
+            found.cpu_seconds += cost.cpu_seconds or 0.0
             found.memory, found.gpu_memory = max(found.memory, cost.memory), max(found.gpu_memory, cost.gpu_memory)
             found.disk += cost.disk
         return found
@@ -184,7 +187,7 @@ def job_cost(folder: Path, job: PlannedJob) -> JobCost | None:
     return JobCost(
         # The benchmark file knows what starting took, the card what processes before an interruption did.
         seconds=max(of_card, benchmark.get("s", 0.0)),
-        cpu_seconds=benchmark.get("cpu_time", 0.0),
+        cpu_seconds=benchmark.get("cpu_time"),
         memory=int(max(memory, 2**20 * benchmark.get("max_rss", 0.0))),
         gpu_memory=int(gpu_memory or 0),
         on_gpu=on_gpu,
@@ -285,7 +288,7 @@ def _row(name: str, found: CostSum, own: str) -> list[str]:
         str(len(found.missing)),
         hours(found.seconds, len(found.uncounted)),
         own,
-        hours(found.cpu_seconds, len(found.uncounted)),
+        hours(found.cpu_seconds, found.cpu_unknown),
         size(found.memory),
         hours(found.gpu_seconds) if found.gpu_seconds else "",
         size(found.gpu_memory) if found.gpu_memory else "",

@@ -61,6 +61,18 @@ def test_the_total_counts_shared_jobs_once(folder):
     assert ("figure_4", "figure_9", "figure_10", "figure_11") in spent.shared()
 
 
+def test_the_processors_time_without_a_benchmark_file_is_unknown(tmp_path):
+    jobs = jobs_of(CONFIG, "figure_6")
+    for job in jobs:
+        make(tmp_path, job)
+    benchmark_file(tmp_path, jobs[0]).unlink()
+    found = Spent.read(tmp_path, CONFIG).of_item("figure_6")
+    assert (found.cpu_unknown, found.cpu_seconds) == (1, 8 * (len(jobs) - 1))
+    for job in jobs[1:]:
+        benchmark_file(tmp_path, job).unlink()
+    assert Spent.read(tmp_path, CONFIG).of_item("figure_6").plain()["cpu_hours"] is None
+
+
 def test_missing_jobs_are_named(folder):
     gone = "metrics/probe/digits/drl/seed0.csv"
     (folder / gone).unlink()
