@@ -25,15 +25,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.rand_augment import TransformedImages
 from benchmarks.training_step import synthetic_store
 from benchmarks.ways import WAYS, both
+from drl.config.jobs import FineTuneJob
 from drl.config.schema import Config
 from drl.jobs.device import peak_memory_bytes, place
 from drl.laplacenet import fine_tuning
 from drl.laplacenet.classifier import build
-from drl.laplacenet.fine_tuning import FineTuning, Parts
+from drl.laplacenet.fine_tuning import FineTuner
+from drl.laplacenet.image_split import ImageSplit
 from drl.laplacenet.schedule import Schedule
 from drl.methods.base import ImageFacts
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import item_jobs, items_of_kind
+from drl.pipeline.items import item_jobs
 from drl.pipeline.studies.training import FINE_TUNE
 
 WARM_UP = 2
@@ -47,16 +49,17 @@ def one_after_another(images: Tensor, operations: int, generator: object, *, fli
 
 def measure(way: str, size: int, steps: int, device: str, threads: int | None) -> dict[str, Any]:
     """Time one way in this process."""
-    settings = FINE_TUNE.settings(resolve("paper"), "cifar10", "none", 100).slice()
+    settings = FINE_TUNE.settings(resolve("paper"), "cifar10", "none", 100)
+    assert isinstance(settings, FineTuneJob)
     plain = way == "plain"
     placement = place(device, "fp32" if plain else "auto", "off", threads, 16)
     store = synthetic_store(size, 10, placement.device)
-    network = build(settings["network"], ImageFacts(3, size, 10), 0).to(placement.device)
+    network = build(settings.network, ImageFacts(3, size, 10), 0).to(placement.device)
     if plain:
         vars(fine_tuning)["augment"] = one_after_another
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    parts = Parts(store.train[:100], store.train[100:], store.val, store.test)
-    training = FineTuning(network, store, parts, placement, settings, 0)
+    split = ImageSplit(store.train[:100], store.train[100:], store.val, store.test)
+    training = FineTuner(network, store, split, placement, settings, 0)
     if plain:
         for group in training.optimiser.sgd.param_groups:
             group["fused"], group["foreach"] = False, False
@@ -85,13 +88,13 @@ def all_images(config: Config) -> tuple[int, int, int]:
 
     An image of 84 x 84 counts as (84 / 32)^2 of them. Reading codes and test images counts a third of a training image.
     """
-    tables = items_of_kind(config, "table")
-    runs = {run for item in tables for run in item_jobs(config, item) if run.step is FINE_TUNE}
+    tables = [item for item, shown in config.items.items() if shown.study == "fine_tune" and shown.table is not None]
+    runs = {job for item in tables for job in item_jobs(config, item) if job.step is FINE_TUNE}
     study, images, updates = config.studies.fine_tune, 0.0, 0
-    for run in runs:
-        about = run.about
-        settings, arm = config.datasets[str(about["dataset"])], config.arms[str(about["arm"])]
-        schedule = Schedule.of(int(about["labels"]), settings.train, study.slice())
+    for about in (job.about for job in runs):
+        settings = config.datasets[str(about["dataset"])]
+        schedule = Schedule.of(int(about["labels"]), settings.train, study)
+        arm = config.arms[str(about["arm"])]
         epochs = schedule.epochs if arm.until == "end" else study.early_epoch
         semi = epochs - schedule.supervised_epochs
         first = schedule.supervised_epochs * schedule.steps(0) * (len(study.search) if arm.t_init == "search" else 1)

@@ -191,7 +191,7 @@ BEST = "studies.fine_tune.select=best_val"
         (
             [],
             49,
-            f"{LABELS}49 labels do not fill a batch of 50, so no",
+            f"{LABELS}49 labels do not fill a batch of 50, so there would be no",
             "give at least as many labels, or lower studies.",
         ),
         (
