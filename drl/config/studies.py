@@ -31,7 +31,7 @@ class ProbeSettings(Settings):
     )
     label_budgets: tuple[Budget, ...] = Field(
         min_length=1,
-        description="Labelled training images; `all` is the whole training set. An item's `budget` names the one it shows.",
+        description="Labelled training images; `all` is the whole training set. An item shows its `budget`.",
     )
     seeds: Annotated[tuple[Seed, ...], AfterValidator(unique)] = Field(
         min_length=1, description="Probes a model. Successor code: 3."

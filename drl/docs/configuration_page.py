@@ -20,15 +20,16 @@ from drl.docs.types import in_words
 HEAD = """\
 # Configuration
 
-Every key of the files in [`config/`](../config/config.yaml), made from the models that check them (`drl/config`). *Value*
-is that at scale `paper`, or a default, which stands in brackets; NAME is a name of yours or of these files.
+Every key of the files in [`config/`](../config/config.yaml), made from the models that check them (`drl/config`).
+*Value* is that at scale `paper`, or a default, which stands in brackets; NAME is a name of yours or of these files.
 
-Later files win: `config/`, then `config/scales/<scale>.yaml`, then your `--configfile`, then `--set`; in the result a recipe
-takes its parent's keys, then its own, then those under `for_dataset` for the dataset. Mappings merge, everything else
-replaces, and a section whose `kind` changes starts empty. Snakemake's `--config` takes `scale=`, `dataset=` and `seeds=`
-only; `drl` has `--scale`, `--configfile` and `--set studies.probe.epochs=5`. A scale's file may have `every_item`: what
-differs there for all items that have datasets. A wrong key or value is one line, before any job starts.
-`drl describe RECIPE` shows which file set each value. Editors complete and check keys with `config/config.schema.json`.
+Later files win: `config/`, then `config/scales/<scale>.yaml`, then your `--configfile`, then `--set`; in the result a
+recipe takes its parent's keys, then its own, then those under `for_dataset` for the dataset. Mappings merge, everything
+else replaces, and a section whose `kind` changes starts empty. Snakemake's `--config` takes `scale=`, `dataset=` and
+`seeds=` only; `drl` has `--scale`, `--configfile` and `--set studies.probe.epochs=5`. A scale's file may have
+`every_item`: what differs there for all items that have datasets. A wrong key or value is one line, before any job
+starts. `drl describe RECIPE` shows which file set each value. Editors complete and check keys with
+`config/config.schema.json`.
 """
 RECIPE_KEYS = """\
 A recipe may leave out what it inherits. Besides the keys below it takes
