@@ -28,7 +28,7 @@ def test_yaml_reads_back_what_is_shown(value):
 @pytest.mark.parametrize(
     ("value", "text"), [(1e-5, "1.0e-5"), (6.4e-6, "6.4e-6"), (0.25, "0.25"), ([1, "all"], "[1, all]")]
 )
-def test_numbers_look_as_in_config_yaml(value, text):
+def test_numbers_look_as_in_the_files_of_config(value, text):
     assert shown(value) == text
 
 

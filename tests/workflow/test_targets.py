@@ -44,7 +44,7 @@ def test_one_dataset_for_every_item(project):
 
 
 def test_a_failed_job_shows_its_one_line(project):
-    project.edit("config/config.yaml", "source: digits, classes: 10", "source: digits, classes: 7")
+    project.edit("config/datasets.yaml", "source: digits, classes: 10", "source: digits, classes: 7")
     run = project.snakemake("--cores", "1", "figure_4")
     assert run.returncode == 1
     assert "drl: " in run.stdout + run.stderr

@@ -19,7 +19,7 @@ def made(tmp_path_factory) -> Project:
 def test_its_own_code_and_settings_rerun_it_and_others_do_not(made):
     assert made.planned("theory", *SEEDS) == {}
     made.edit("drl/methods/conditional.py", "2 * lam", "lam * 2")
-    made.edit("config/config.yaml", "    epochs: 50", "    epochs: 51")
+    made.edit("config/studies.yaml", "    epochs: 50", "    epochs: 51")
     assert made.planned("theory", *SEEDS) == {}
     made.edit("drl/reporting/theory.py", 'UNCONDITIONAL = "#000000", "#E69F00"', 'UNCONDITIONAL = "#000000", "#E69F01"')
     assert made.planned("theory", *SEEDS) == {"draw_theory": 1, "theory": 1}
