@@ -1,4 +1,4 @@
-"""Table 6: FID of samples, as a fixed protocol whose every part is recorded."""
+"""Table 6: FID of samples, with a fixed protocol that is recorded completely."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def fid(
             too few for the features.
     """
     started = time.monotonic()
-    # In fp32 everywhere: a fixed protocol does not depend on the device's favourite format.
+    # Always in fp32, because a fixed protocol must not depend on the device's preferred format.
     placement = place(where.device, "fp32", "off", where.threads)
     inputs = check_inputs([samples, samples.with_suffix(".csv"), images, *([] if extractor is None else [extractor])])
     store = ImageStore.open(images, placement.device)
@@ -97,7 +97,7 @@ def _described(reference: Statistics) -> dict[str, Any]:
 
 
 def _starts(samples: Path) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each t_init and what it saves, so that the table needs no other file."""
+    """Yield the facts about each t_init and its savings, so that the table needs no other file."""
     for row in read_metrics(samples.with_suffix(".csv")):
         if row["metric"] in ("sigma", "steps_saved"):
             yield {key: row[key] for key in ("t", "metric", "value", "n")}
@@ -116,17 +116,17 @@ def _about(samples: Path, store: ImageStore, expected: dict[str, Any]) -> dict[s
     card = read_card(samples.with_suffix(".csv.json"))
     if card.get("command") != "later_start":
         raise UserError(
-            f"{samples.with_suffix('.csv.json')}: is not the card of samples; give what drl later-start wrote"
+            f"{samples.with_suffix('.csv.json')}: is not the run card of samples; give files that drl later-start wrote"
         )
     about = {key: card[key] for key in ("scale", "dataset", "recipe", "seed")}
     for key, wanted in expected.items():
         if about[key] != wanted:
-            raise UserError(f"{samples} holds samples of {key} {about[key]!r}, not {wanted!r}; give the right ones")
+            raise UserError(f"{samples} has samples of {key} {about[key]!r}, not {wanted!r}; give the right ones")
     if samples.name not in card["outputs"]:
-        raise UserError(f"{samples}: is not among what its card names; run drl later-start again")
+        raise UserError(f"{samples}: is not listed in its run card; run drl later-start again")
     if about["dataset"] != store.name:
         raise UserError(
-            f"{samples} holds samples of a model of dataset {about['dataset']!r}, but the reference is {store.name!r}; "
+            f"{samples} has samples of a model of dataset {about['dataset']!r}, but the reference is {store.name!r}; "
             "give the images that the model was trained on"
         )
     return about
@@ -147,8 +147,8 @@ def _rows(
                     )
                 if len(images) != settings["images"]:
                     raise UserError(
-                        f"{samples}: holds {len(images)} samples a cell, not {settings['images']}; run drl later-start "
-                        "again, or set studies.later_start.images to it"
+                        f"{samples}: has {len(images)} samples per cell, not {settings['images']}; run drl later-start "
+                        "again, or set studies.later_start.images to that number"
                     )
                 distance = frechet_distance(Statistics.of(extractor.features(images, device)), reference)
                 yield {"arm": prior, "t": t, "split": repeat, "metric": "fid", "value": distance, "n": len(images)}

@@ -1,4 +1,4 @@
-"""What all studies that draw samples share: a model that can be sampled from, samples that resume, pictures."""
+"""Common code of studies that draw samples: loading a model, resumable sampling, pictures."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from drl.models.model_file import load_model
 
 @dataclass(frozen=True)
 class Generation:
-    """A study of a model's samples that has begun.
+    """A study of a model's samples in progress.
 
     Attributes:
-        found: The model, its images, where to compute.
+        found: The model, its images, and where to compute.
         method: The model, loaded.
         settings: The job's settings; `sampler` is the recipe's.
         where: Device, threads, states.
@@ -41,17 +41,17 @@ class Generation:
 
     @property
     def seed(self) -> int:
-        """The model's seed, from which its samples' seeds come."""
+        """The model's seed, from which the seeds of its samples are derived."""
         return int(self.found.about["seed"])
 
     def samples(self, wanted: Sequence[Wanted], z: Tensor | None = None, uniform: str = "per_pixel") -> Tensor:
-        """Draw samples as `drl.evaluation.sampling.draw` does; an interrupted job goes on where it was saved.
+        """Draw samples with `drl.evaluation.sampling.draw`; an interrupted job continues from its saved state.
 
         Returns:
             uint8 [N, C, H, W] on the CPU.
 
         Raises:
-            drl.errors.Unfinished: Stopped at the wall-clock budget; the same command goes on.
+            drl.errors.Unfinished: Stopped at the wall-clock budget; the same command continues.
         """
         placement, sampler = self.found.placement, self.settings["sampler"]
         size = self.where.batch
@@ -66,7 +66,7 @@ class Generation:
             return draw(self.method, sampler, wanted, placement, z, uniform, lambda: reporter.advance(), journal, size)
 
     def write(self, out: Path, rows: Iterable[Mapping[str, Any]], more: Sequence[Path] = ()) -> None:
-        """Write as `Measurement.write` does; only then are the saved batches of an interrupted job given up."""
+        """Call `Measurement.write`, and delete the saved batches of an interrupted job only after that."""
         minutes = self.where.wall_clock_minutes
         until = None if minutes is None else self.found.started + 60 * minutes
         # Before anything is drawn and saved anew.
@@ -76,7 +76,7 @@ class Generation:
     @cached_property
     def _folder(self) -> Path:
         found = self.found
-        # Codes come from the images, so that other images mean other samples.
+        # Codes come from the images, so other images give other samples.
         content = found.store.facts["sha256"]
         return self.where.states / fingerprint(
             found.study, found.about, self.settings, self.code, found.inputs[found.model], content

@@ -39,14 +39,14 @@ def later_start(
 
 
 def samples_file(out: Path) -> Path:
-    """Return where the samples lie, beside the numbers."""
+    """Return the path of the samples, beside the numbers."""
     return out.with_suffix(".safetensors")
 
 
 def _rows(run: Generation, out: Path) -> Iterator[dict[str, Any]]:
     protocol = run.settings["later_start"]
     cells = list(product(range(protocol["repeats"]), protocol["priors"], protocol["t_init"]))
-    # All cells of an image lie side by side, so that one batch holds chains of every t_init.
+    # The cells of an image are adjacent, so that one batch has chains of every t_init.
     wanted = [
         Wanted(image_seed(run.seed, f"later start {sample_name(*cell)}", k), None, cell[2], cell[1])
         for k in range(protocol["images"])

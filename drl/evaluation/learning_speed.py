@@ -1,4 +1,4 @@
-"""`drl learning-speed`: what probes can read from the codes after more and more steps of training."""
+"""`drl learning-speed`: accuracy of probes on the codes at several steps of the training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from drl.evaluation.measurement import Measurement, begin, without
 from drl.evaluation.mlp_probe import ProbeOptions, ProbeResult, train_in_view
 from drl.models.model_file import load_snapshots
 
-# Codes that are held at once; snapshots beyond are probed in a further batch.
+# Codes that are in memory at once; further snapshots are probed in another batch.
 LIMIT_BYTES = {"cpu": 1 << 30, "cuda": 8 << 30}
 
 
@@ -75,7 +75,7 @@ def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, An
         for row in _table(result, columns, protocol["seeds"], evaluations):
             yield {"split": seed, "labels": budget, **row}
     if not count:
-        raise UserError(f"{found.model} holds no snapshots; pretrain again, with snapshots of the encoder")
+        raise UserError(f"{found.model} has no snapshots; pretrain again, with snapshots of the encoder")
 
 
 def _evaluations(found: Measurement, split: str, options: ProbeOptions) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ def _evaluations(found: Measurement, split: str, options: ProbeOptions) -> dict[
 
 
 def _batches(found: Measurement, needed: Tensor, settings: Mapping[str, Any]) -> Iterator[tuple[list[int], CodeTable]]:
-    """Yield the steps of some snapshots and a table of their codes [steps * T, N, D], t varying fastest."""
+    """Yield the steps of some snapshots and a table of their codes [steps * T, N, D]; t varies fastest."""
     limit = LIMIT_BYTES[found.placement.device.type]
     steps: list[int] = []
     tables: list[CodeTable] = []

@@ -1,4 +1,4 @@
-"""What all measurements of a model share: a model and its images, the images that keep their labels, the results."""
+"""Common code of all measurements of a model: its images, the images that keep their labels, the results."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from drl.training.state import belongs_to
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measurement of one model that has begun.
+    """A measurement of one model in progress.
 
     Attributes:
-        study: Its name, which is also the command's in the run card.
-        model: The model file, or the snapshots of one.
+        study: Name of the study, which is also the command in the run card.
+        model: The model file, or the snapshots of a model.
         images: The prepared images.
-        about: Scale, dataset, recipe and seed of the model, from its header: the cells that all rows share.
+        about: Scale, dataset, recipe and seed of the model, from its header; these cells are equal in all rows.
         recipe: The model's resolved recipe.
         store: The images, on the device.
         placement: Where to compute.
-        started: When it began, in seconds of time.monotonic.
+        started: Start time in seconds of time.monotonic.
         inputs: SHA-256 of the files that it reads.
     """
 
@@ -52,12 +52,12 @@ class Measurement:
     inputs: dict[Path, str]
 
     def labelled(self, candidates: Tensor, budget: int, seed: int, label_list: str | None) -> Tensor:
-        """Return the images that keep their labels, int64 positions [budget].
+        """Return the indices of the images that keep their labels, int64 [budget].
 
         Args:
-            candidates: Positions to choose from.
-            budget: How many.
-            seed: Which subset; with label lists, the number of the split.
+            candidates: Indices to choose from.
+            budget: Number of labels.
+            seed: Seed of the choice; with label lists, the number of the split.
             label_list: Folder of label lists; None chooses at random, balanced over classes.
 
         Raises:
@@ -75,11 +75,11 @@ class Measurement:
         return torch.from_numpy(subset)
 
     def noise_seed(self, protocol: Mapping[str, Any]) -> int | None:
-        """Return the seed of the noise on the images that are encoded; None where they are encoded as they are.
+        """Return the seed of the noise on the images to encode; None if they are encoded without noise.
 
         Args:
-            protocol: Its `dae_input` is clean or noisy, and speaks of DAE alone: other methods' codes are of clean
-                images by definition, and a generator would make VDRL sample its code.
+            protocol: Its `dae_input` is clean or noisy and applies only to DAE: codes of other methods are by
+                definition those of clean images, and a generator would make VDRL sample its code.
         """
         noisy = protocol.get("dae_input") == "noisy" and self.recipe["method"]["kind"] == "dae"
         return int(self.about["seed"]) if noisy else None
@@ -95,21 +95,21 @@ class Measurement:
         until: float | None = None,
         earlier_seconds: float = 0.0,
     ) -> None:
-        """Make the rows, and write them and the run card, unless another process has just done so.
+        """Compute the rows, and write them and the run card, unless another process has just done so.
 
         Args:
-            out: The CSV file.
-            rows: Cells that differ between rows; making them may be the whole work.
-            settings: The job's settings, for the card.
-            code: Digest of its code, for the card.
-            more: Files that making the rows writes besides.
-            state: Folder where making the rows keeps its state; given up when all is written.
-            until: When waiting for another process is given up, in seconds of time.monotonic.
-            earlier_seconds: What processes that were interrupted took, for the card.
+            out: Path of the CSV file.
+            rows: Cells that differ between rows; iterating over them may do all the work.
+            settings: The job's settings, for the run card.
+            code: Digest of its code, for the run card.
+            more: Other files that are written while the rows are computed.
+            state: Folder of the state of the computation; deleted when everything is written.
+            until: Time at which to stop waiting for another process, in seconds of time.monotonic.
+            earlier_seconds: Time that interrupted processes took, for the run card.
 
         Raises:
-            UserError: One that making the rows raised, with the model's name before it.
-            drl.errors.Unfinished: If waiting was given up.
+            UserError: An error from computing the rows, with the model's name in front.
+            drl.errors.Unfinished: If waiting for another process took too long.
         """
         owner = belongs_to("" if state is None else state.name, self.placement)
         work = Work(_named(self.study, self.about), out, state, settings, code, self.inputs, owner, self.about)
@@ -167,11 +167,11 @@ def begin(
     about = found["about"]
     for key, wanted in (expected or {}).items():
         if about[key] != wanted:
-            raise UserError(f"{model} is of {key} {about[key]!r}, not {wanted!r}; give the right model, or pretrain it")
+            raise UserError(f"{model} has {key} {about[key]!r}, not {wanted!r}; give the right model, or pretrain it")
     placement = place(device, precision, "off", threads, network_channels(found["recipe"]))
     store = ImageStore.open(images, placement.device)
     if store.name != about["dataset"]:
-        raise UserError(f"{model} was trained on dataset {about['dataset']!r} but {images} holds {store.name!r}")
+        raise UserError(f"{model} was trained on dataset {about['dataset']!r} but {images} contains {store.name!r}")
     try:
         check_images(ImageFacts(**found["facts"]), store)
     except UserError as error:
@@ -180,7 +180,7 @@ def begin(
 
 
 def without(indices: Tensor, left_out: Tensor) -> Tensor:
-    """Return the `indices` (int64 [N]) that are not among `left_out`, in their order."""
+    """Return the `indices` (int64 [N]) that are not in `left_out`, in the same order."""
     return indices[~torch.isin(indices, left_out)]
 
 

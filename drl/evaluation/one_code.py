@@ -1,4 +1,4 @@
-"""Figure 7: many samples from one image's code; how much does a code of that size leave open?"""
+"""Figure 7: many samples from one image's code, to see how much a code of that size leaves open."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def one_code(
 
 def _rows(run: Generation, out: Path) -> Iterator[dict[str, Any]]:
     protocol, store = run.settings["one_code"], run.found.store
-    # The first test image, as the authors took.
+    # Use the first test image, as the authors did.
     codes = extract_codes(run.method, store, store.test[:1], [protocol["t"]], run.found.placement)[0]
     count = protocol["columns"] ** 2
     samples = run.samples([Wanted(image_seed(run.seed, "one code", k), 0) for k in range(count)], codes)

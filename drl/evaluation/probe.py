@@ -1,6 +1,6 @@
-"""`drl probe`: how much of the classes a small network can read from frozen codes, for every t and label budget.
+"""`drl probe`: how well a small network predicts the class from frozen codes, for every t and label budget.
 
-Protocol: paper section 3.1 and App. F; details from the first author's later code.
+The protocol is that of paper section 3.1 and App. F, with details from the first author's later code.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _rows(found: Measurement, settings: dict[str, Any]) -> Iterator[dict[str, An
     protocol, store, seed = settings["probe"], found.store, found.about["seed"]
     options = ProbeOptions.from_settings(protocol, found.placement.precision)
     train = without(store.train, store.val) if options.selects else store.train
-    # All subsets first: a budget that cannot be filled should not cost an extraction.
+    # Choose all subsets first, so that a budget that cannot be filled fails before codes are extracted.
     subsets = {n: found.labelled(train, n, seed, settings["label_list"]) for n in protocol["label_budgets"]}
     last = protocol["label_budgets"][-1] if protocol.get("trajectory") else None
     if last is not None and not options.selects:

@@ -71,7 +71,7 @@ def sample(
     paths, images = read_images(folder, facts)
     with torch.inference_mode(), placement.autocast():
         codes = method.encode(images.to(placement.device), torch.full((len(images),), t, device=placement.device))
-    # By what an image shows, not by its place: another image in the folder changes no samples.
+    # Seeds depend on an image's content, not on its place, so other images in the folder do not change its samples.
     names = [f"sample {hashlib.sha256(image.numpy().tobytes()).hexdigest()}" for image in images]
     wanted = [
         Wanted(image_seed(seed, name, k), row, t_init, prior) for row, name in enumerate(names) for k in range(columns)
@@ -96,15 +96,15 @@ def sample(
 
 
 def read_images(folder: Path, facts: ImageFacts) -> tuple[list[Path], Tensor]:
-    """Return the images of a folder, by name, as the model sees them: paths and uint8 [N, C, H, W].
+    """Return the images of a folder, sorted by name and resized for the model: paths and uint8 [N, C, H, W].
 
     Raises:
-        UserError: If it is not a folder, holds no files, or one of them is not an image.
+        UserError: If it is not a folder, contains no files, or one of them is not an image.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder; give one with images")
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not paths:
-        raise UserError(f"{folder}: holds no images; put some there")
+        raise UserError(f"{folder}: contains no images; add some")
     images = [load_image(path.read_bytes(), path, facts.image_size, facts.channels) for path in paths]
     return paths, torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()

@@ -96,7 +96,7 @@ def test_mistakes_are_one_line_and_leave_nothing(folder, model_file, where, tmp_
     refused(folder / "a.png", folder, where, "a.png: is damaged, or no model", out)
     refused(model_file(), folder / "none", where, "is not a folder; give one with images", out)
     (tmp_path / "empty").mkdir()
-    refused(model_file(), tmp_path / "empty", where, "holds no images; put some there", out)
+    refused(model_file(), tmp_path / "empty", where, "contains no images; add some", out)
     (folder / "b" / "notes.txt").write_text("no image")
     refused(model_file(), folder, where, "b/notes.txt is not a readable image", out)
 

@@ -180,4 +180,4 @@ def test_bad_input_is_one_line(model, stripes, other_stripes, tmp_path):
     line = refusal(lopsided, validation=True, labels=[3])
     assert line.startswith("few-shot vdrl on stripes, seed 3: dataset 'stripes' has no validation images")
     assert "a subset of 31 images was asked for" in refusal(stripes, labels=[31])
-    assert "is of recipe 'vdrl', not 'drl'" in refusal(stripes, expected={"recipe": "drl"})
+    assert "has recipe 'vdrl', not 'drl'" in refusal(stripes, expected={"recipe": "drl"})

@@ -217,13 +217,13 @@ def test_samples_are_those_expected(samples, extractor, stripes, where, tmp_path
 
 @pytest.mark.parametrize(("key", "found", "value"), [("recipe", "'unconditional'", "song"), ("seed", "3", 4)])
 def test_samples_of_another_recipe_or_seed_are_refused(samples, extractor, stripes, where, key, found, value):
-    message = f"{samples} holds samples of {key} {found}, not {value!r}; give the right ones"
+    message = f"{samples} has samples of {key} {found}, not {value!r}; give the right ones"
     refused(samples, stripes, extractor, where, message, expected=EXPECTED | {key: value})
 
 
 def test_samples_and_images_of_another_dataset_than_expected_are_refused(samples, extractor, stripes, where):
     """They fit each other, but the numbers would stand in another dataset's file."""
-    message = f"{samples} holds samples of dataset 'stripes', not 'other'; give the right ones"
+    message = f"{samples} has samples of dataset 'stripes', not 'other'; give the right ones"
     refused(samples, stripes, extractor, where, message, expected=EXPECTED | {"dataset": "other"})
 
 
@@ -242,7 +242,7 @@ def test_samples_that_were_changed_are_refused(samples, extractor, stripes, wher
         card.write_text(card.read_text().replace(f'"{samples.name}"', '"other.safetensors"'))
     message = f"{samples}: is not as it was made, {card.name} says; remove it and run the same command again"
     if change == "not in the card":
-        message = f"{samples}: is not among what its card names; run drl later-start again"
+        message = f"{samples}: is not listed in its run card; run drl later-start again"
     refused(samples, stripes, extractor, where, message)
 
 
@@ -264,7 +264,7 @@ def test_features_are_of_fp32_whatever_the_device_likes_best(samples, extractor,
 def test_samples_of_another_dataset_are_refused(samples, extractor, stripes, where):
     card = samples.with_suffix(".csv.json")
     card.write_text(card.read_text().replace('"dataset": "stripes"', '"dataset": "other"'))
-    message = f"{samples} holds samples of a model of dataset 'other', but the reference is 'stripes'; give the images"
+    message = f"{samples} has samples of a model of dataset 'other', but the reference is 'stripes'; give the images"
     refused(samples, stripes, extractor, where, message)
 
 
@@ -276,9 +276,9 @@ def test_samples_of_another_resolution_are_refused(samples, extractor, stripes, 
 
 def test_too_few_images_for_the_features_are_refused(samples, extractor, model_file, stripes, where):
     wide = model_file("supervised")
-    refused(samples, stripes, wide, where, "FID: 30 images are too few for 64 features, whose covariance they cannot")
+    refused(samples, stripes, wide, where, "FID: 30 images are too few to determine the covariance of 64 features")
     put(samples, {name: images[:4].contiguous() for name, images in load_file(samples).items()})
-    message = "FID: 4 images are too few for 4 features, whose covariance they cannot determine; use more than 4 images"
+    message = "FID: 4 images are too few to determine the covariance of 4 features; use more than 4 images"
     refused(samples, stripes, extractor, where, message, settings(images=4))
 
 
@@ -320,5 +320,5 @@ def test_an_extractor_of_another_dataset_is_refused(samples, model_file, stripes
 
 def test_missing_inception_weights_are_named(samples, stripes, where, tmp_path):
     gone = str(tmp_path / "none.pth")
-    message = f"{gone}: there are no Inception weights; set run.inception_weights to their file, or unset it"
+    message = f"{gone}: has no Inception weights; set run.inception_weights to their file, or unset it"
     refused(samples, stripes, None, replace(where, inception_weights=gone), message, settings("inception"))

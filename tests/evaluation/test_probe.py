@@ -147,7 +147,7 @@ def test_images_of_another_dataset_are_refused(model, stripes, tmp_path):
         title="x", source="digits", classes=10, channels=1, image_size=8, train=1200, test=500, validation=20
     )
     prepare("digits", other, tmp_path / "digits.safetensors")
-    with pytest.raises(UserError, match=r"trained on dataset 'stripes' but .* holds 'digits'"):
+    with pytest.raises(UserError, match=r"trained on dataset 'stripes' but .* contains 'digits'"):
         run(model, tmp_path / "digits.safetensors", tmp_path / "probe.csv")
     assert not (tmp_path / "probe.csv").exists()
 
@@ -161,7 +161,7 @@ def test_codes_that_are_not_finite_are_refused(model, stripes):
 
 
 def test_another_model_than_was_asked_for_is_refused(model, stripes, tmp_path):
-    with pytest.raises(UserError, match="is of recipe 'vdrl', not 'drl'"):
+    with pytest.raises(UserError, match="has recipe 'vdrl', not 'drl'"):
         probe(model, stripes, tmp_path / "p.csv", SETTINGS, "code", expected={"recipe": "drl", "seed": 3})
 
 

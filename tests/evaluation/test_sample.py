@@ -178,7 +178,7 @@ def test_folders_without_images_are_refused(folder, model_file, where):
     refused(model_file(), folder / "a.png", where, f"{folder / 'a.png'}: is not a folder; give one with images")
     empty = folder / "subfolder"
     (empty / ".hidden").write_bytes(b"hidden")
-    refused(model_file(), empty, where, f"{empty}: holds no images; put some there")
+    refused(model_file(), empty, where, f"{empty}: contains no images; add some")
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\x00\x00"])

@@ -84,7 +84,7 @@ def test_a_model_of_many_t_is_refused(models, model_file, stripes, where, tmp_pa
 def test_models_or_images_of_another_dataset_are_refused(models, model_file, stripes, other_stripes, where, tmp_path):
     first = models["low", 3, 0.1]
     other = model_file("drl", dataset="other", times={"kind": "single", "t": 0.1})
-    with pytest.raises(UserError, match=re.escape(f"{other} was trained on dataset 'other' but {stripes} holds")):
+    with pytest.raises(UserError, match=re.escape(f"{other} was trained on dataset 'other' but {stripes} contains")):
         silhouettes([first, other], stripes, tmp_path / "s.csv", SETTINGS, "code", where)
     with pytest.raises(UserError, match="trained on 1 channels of 8 pixels but dataset 'stripes' has 1 channels of 16"):
         silhouettes([first], other_stripes(image_size=16), tmp_path / "s.csv", SETTINGS, "code", where)
