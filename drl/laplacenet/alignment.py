@@ -1,26 +1,26 @@
-"""Distribution alignment: classes are scaled until they are predicted as often as they are labelled (authors' code)."""
+"""Distribution alignment: scale classes until they are predicted as often as they are labelled (authors' code)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-LEAST, MOST = 0.99, 1.01  # a round changes a column by at most so much
-PERIOD = 10  # rounds between looking which rows can change
+LEAST, MOST = 0.99, 1.01  # smallest and largest factor by which a round changes a column
+PERIOD = 10  # rounds between two checks of which rows can change
 
 
 def align(scores: Tensor, frequencies: Tensor, rounds: int = 100) -> Tensor:
-    """Return each row's class after the rounds.
+    """Return each row's class after the given number of rounds.
 
-    A round multiplies column c by frequency(c) / (share of rows predicted as c + 1e-7), kept in [0.99, 1.01]. The
-    authors' code then scales rows to sum to 1; that changes no prediction, so it is left out, and the product of a
-    column's multipliers is all that has to be known. Most rows are so clear that the rounds ahead cannot change them:
-    the best class can lose at most a factor 0.99 / 1.01 to another in each. Only the others are looked at.
+    A round multiplies column c by frequency(c) / (share of rows predicted as c + 1e-7), clipped to [0.99, 1.01]. The
+    authors' code then scales rows to sum to 1. That changes no prediction, so it is left out, and only the product of a
+    column's multipliers is needed. Most rows are so clear that the remaining rounds cannot change them: in each round,
+    the best class can lose at most a factor 0.99 / 1.01 to another class. Only the other rows are computed.
 
     Args:
         scores: [U, C], not negative; a row of zeros is predicted as class 0.
-        frequencies: float64 [C]: how often each class is labelled.
-        rounds: How many.
+        frequencies: float64 [C], the share of each class among the labels.
+        rounds: Number of rounds.
 
     Returns:
         int64 [U].
@@ -33,7 +33,7 @@ def align(scores: Tensor, frequencies: Tensor, rounds: int = 100) -> Tensor:
     done = 0
     while done < rounds and len(scores):
         period = min(PERIOD, rounds - done)
-        # At most, for a row's gap now: that its first class lost what it did, and the second gained the most.
+        # The largest change of a row's gap: its first class lost as computed, and its second class gained the most.
         rows = unclear[gap * (factor.max() / factor)[first] >= _bound(period)]
         values = scores[rows].double()
         near = _gap(values * factor) >= _bound(period)
@@ -50,7 +50,7 @@ def align(scores: Tensor, frequencies: Tensor, rounds: int = 100) -> Tensor:
 
 
 def _gap(scores: Tensor) -> Tensor:
-    """Return the second best score of each row as a share of the best, float64; of a row of zeros 0."""
+    """Return the second best score of each row divided by the best, float64; 0 for a row of zeros."""
     if scores.shape[1] == 1:
         return scores.new_zeros(len(scores), dtype=torch.float64)
     best, second = scores.topk(2).values.double().unbind(1)
@@ -58,5 +58,5 @@ def _gap(scores: Tensor) -> Tensor:
 
 
 def _bound(rounds: int) -> float:
-    """Return what a row's gap must be for another class to win within so many rounds; a bit less, for rounding."""
+    """Return the gap from which another class can win within the given rounds, slightly reduced because of rounding."""
     return (LEAST / MOST) ** rounds * (1 - 1e-5)

@@ -1,4 +1,4 @@
-"""The network that is fine-tuned: an encoder with a linear layer, its weights fresh or from a pretrained model."""
+"""The network to fine-tune: an encoder with a linear layer, with new weights or weights from a pretrained model."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from drl.models.model_file import encoder_weights
 from drl.models.wide_resnet import WideResNet
 from drl.training.seeds import stream_seed
 
-# Parts of a pretrained encoder that the classifier does not take over: the linear layer is fresh, so is the learned t,
-# and the layer that makes VDRL's code of the features has no place in it.
+# Parts of a pretrained encoder that the classifier does not use: the linear layer and the learned t start anew, and the
+# layer that computes VDRL's code from the features does not exist in the classifier.
 FRESH = ("classifier.", "param_t")
 LEFT_OUT = ("linear_latent.",)
 
 
 def build(network: Mapping[str, Any], facts: ImageFacts, seed: int) -> WideResNet:
-    """Build the classifier with fresh weights; they depend on the seed alone, not on the device.
+    """Build the classifier with new weights, which depend only on the seed, not on the device.
 
     Args:
         network: `encoder` section of a recipe, of kind wide_resnet.
         facts: Size of the images, number of classes.
-        seed: Of the run; arms of one seed start from the same linear layer.
+        seed: Seed of the run; arms with the same seed start from the same linear layer.
     """
     torch.manual_seed(stream_seed(seed, "weights"))
     encoder = build_encoder(network["encoder"], facts, probabilistic=False)
@@ -47,8 +47,8 @@ def take_encoder(
 ) -> tuple[list[str], dict[str, Any]]:
     """Copy a pretrained encoder's weights and batch statistics into the classifier, name by name.
 
-    The authors' code pairs the two lists of tensors by position and skips what does not fit; here every name and shape
-    must.
+    The authors' code pairs the two lists of tensors by position and skips those that do not match; here every name and
+    shape must match.
 
     Args:
         network: The classifier.
@@ -86,45 +86,45 @@ def take_encoder(
 
 
 def _essential(section: Any) -> Any:
-    """Return a setting without what does not change what weights mean."""
+    """Return a setting without the keys that do not change the meaning of weights."""
     return {key: value for key, value in section.items() if key != "dropout"} if isinstance(section, dict) else section
 
 
 def set_t(network: WideResNet, t: float) -> None:
-    """Let the learned t start at a value in (0, 1); the parameter is its logit."""
+    """Set the start of the learned t to a value in (0, 1); the parameter is its logit."""
     with torch.no_grad():
         network.param_t.fill_(math.log(t / (1 - t)))
 
 
 def inputs(images: Tensor, store: ImageStore, network: Mapping[str, Any]) -> Tensor:
-    """Scale uint8 images [B, C, H, W] as the recipe of the network does."""
+    """Scale uint8 images [B, C, H, W] as in the network's recipe."""
     scaled = scale_pixels(images, network["pixels"], store.mean, store.std)
     return 2 * scaled - 1 if network["centre_inputs"] else scaled
 
 
 def save_classifier(path: Path, network: WideResNet, settings: Mapping[str, Any], store: ImageStore) -> None:
-    """Write the classifier's weights, and in the header all that is needed to use them.
+    """Write the classifier's weights, and in the header everything that is needed to use them.
 
     Args:
         path: The file.
         network: The trained classifier.
         settings: `network` of the job.
-        store: Its images, for size, class names, mean and deviation.
+        store: Its images, which give size, class names, mean and deviation.
     """
     facts = {"channels": store.images.shape[1], "image_size": store.images.shape[2], "classes": len(store.classes)}
     header = {"network": settings, "facts": facts, "names": list(store.classes)}
     header |= {"mean": store.mean.flatten().tolist(), "std": store.std.flatten().tolist()}
     tensors = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
-    # One key only: safetensors writes several in random order, and equal classifiers should be equal files.
+    # Only one key, because safetensors writes several in random order, and equal classifiers should give equal files.
     with atomic(path) as temporary:
         save_file(tensors, str(temporary), metadata={"classifier": json.dumps(header, sort_keys=True)})
 
 
 def load_classifier(path: str | Path) -> tuple[WideResNet, dict[str, Any]]:
-    """Read a classifier back, in evaluation mode, and its header.
+    """Read a classifier, in evaluation mode, and its header.
 
     Raises:
-        UserError: If the file is missing, damaged or no classifier.
+        UserError: If the file is missing, damaged or not a classifier.
     """
     path = Path(path)
     try:
@@ -132,7 +132,9 @@ def load_classifier(path: str | Path) -> tuple[WideResNet, dict[str, Any]]:
             header = json.loads((file.metadata() or {})["classifier"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: is no whole classifier ({error}); give a file that drl fine-tune wrote") from error
+        raise UserError(
+            f"{path}: is not an intact classifier ({error}); give a file that drl fine-tune wrote"
+        ) from error
     with torch.random.fork_rng(devices=[]):
         network = build(header["network"], ImageFacts(**header["facts"]), 0)
     network.load_state_dict(tensors)

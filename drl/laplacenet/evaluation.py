@@ -1,4 +1,4 @@
-"""Features and accuracy of a classifier: evaluation mode, images as they are, the t that it has learned."""
+"""Features and accuracy of a classifier: in evaluation mode, without augmentation, at the t that it has learned."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from drl.jobs.device import Placement
 from drl.laplacenet.classifier import inputs
 from drl.models.wide_resnet import WideResNet
 
-# Images of 32 x 32 a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.
+# Images of 32 x 32 per pass: on a CPU, activations should fit into its caches; a GPU needs enough work.
 CHUNKS = {"cpu": 128, "cuda": 2000}
 
 
 class Evaluation:
-    """Reads a classifier that is being trained."""
+    """Evaluates a classifier that is being trained."""
 
     def __init__(
         self, network: WideResNet, store: ImageStore, placement: Placement, settings: Mapping[str, Any]
     ) -> None:
-        """Prepare.
+        """Keep what evaluation needs.
 
         Args:
             network: The classifier.
@@ -44,11 +44,11 @@ class Evaluation:
                 found = self.network.features(x.contiguous(memory_format=torch.channels_last))
                 features.append(found.float())
                 logits.append(self.network.classifier(found).float())
-        # Joined outside inference mode, so that anybody may use them.
+        # Concatenate outside inference mode, so that the results can be used everywhere.
         return torch.cat(features), torch.cat(logits)
 
     def accuracy(self, positions: Tensor) -> float:
-        """Return the share of images (int64 [n]) that are told right, in percent."""
+        """Return the share of images (int64 [n]) that are classified correctly, in percent."""
         _, logits = self.read(positions)
         right = logits.argmax(1) == self.store.labels[positions.to(self.placement.device)]
         return 100 * float(right.double().mean())

@@ -1,4 +1,4 @@
-"""`drl fine-tune`: one arm on one dataset with so many labels, a split and a seed, from images to accuracies."""
+"""`drl fine-tune`: fine-tune one arm on one dataset with a given number of labels, split and seed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from drl.training.state import belongs_to
 
 @dataclass(frozen=True)
 class Run:
-    """Which fine-tuning this is; the cells that all its rows share."""
+    """Identifies a fine-tuning, by the cells that all its rows share."""
 
     scale: str
     dataset: str
@@ -37,7 +37,7 @@ class Run:
     seed: int
 
     def __str__(self) -> str:
-        """Return the words of a progress line."""
+        """Return the text for a progress line."""
         return f"{self.arm} on {self.dataset}, {self.labels} labels, split {self.split}, seed {self.seed}"
 
 
@@ -70,15 +70,15 @@ def fine_tune(
     started = time.monotonic()
     title = f"fine-tune {name}"
     encoder = settings["network"]["encoder"]
-    # bf16 on a CPU pays from the paper's width on. Eager: compiling has not been measured on a GPU, and loses on a CPU.
+    # On a CPU, bf16 is faster from the paper's width on. Compiling is slower on a CPU and not measured on a GPU.
     placement = place(resources.device, resources.precision, "off", resources.threads, 8 * encoder["width"])
     inputs = check_inputs([images, images.parent / FILES_CSV, *([model] if model else [])])
     store = ImageStore.open(images, placement.device)
     if store.name != name.dataset:
-        raise UserError(f"{title}: {images} holds {store.name!r}; give the images of {name.dataset!r}")
+        raise UserError(f"{title}: {images} contains {store.name!r}; give the images of {name.dataset!r}")
     wanted = settings["arm"]["model"]
     if (wanted is None) != (model is None):
-        what = f"starts from a model of {wanted!r}; give it" if wanted else "starts from fresh weights; give no model"
+        what = f"starts from a model of {wanted!r}; give it" if wanted else "starts from new weights; give no model"
         raise UserError(f"{title}: this arm {what}")
     try:
         taken, training = _prepare(name, settings, store, placement, model)
@@ -148,7 +148,7 @@ def _prepare(
         taken, about = take_encoder(network, model, name.dataset, settings["network"])
         if (about["recipe"], about["seed"]) != (settings["arm"]["model"], name.seed):
             raise UserError(
-                f"{model} is of recipe {about['recipe']!r}, seed {about['seed']}, not {settings['arm']['model']!r}, "
+                f"{model} has recipe {about['recipe']!r}, seed {about['seed']}, not {settings['arm']['model']!r}, "
                 f"seed {name.seed}; give that one, or set arms.{name.arm}.model"
             )
     parts = split(store, settings, name.split)
@@ -156,7 +156,7 @@ def _prepare(
 
 
 def split(store: ImageStore, settings: dict[str, Any], number: int) -> Parts:
-    """Choose the images that keep their labels, and hold out validation images where something is chosen on them.
+    """Choose the images that keep their labels, and hold out validation images if something is chosen on them.
 
     Args:
         store: The images.

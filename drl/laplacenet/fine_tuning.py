@@ -1,4 +1,4 @@
-"""The fine-tuning loop: supervised epochs, then epochs on pseudo-labels, with a state to go on from bit for bit."""
+"""The fine-tuning loop: supervised epochs, then epochs on pseudo-labels, with a state that resumes bit for bit."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from drl.training.seeds import generator, stream_seed
 
 @dataclass(frozen=True)
 class Parts:
-    """Which images are for what, int64 positions on the CPU.
+    """The use of each image, as int64 indices on the CPU.
 
     Attributes:
-        labelled: Keep their labels.
-        others: The rest of the training images; their labels are read for a diagnostic only.
-        validation: Held out; empty where nothing is chosen on them.
-        test: For the reported number.
+        labelled: Images that keep their labels.
+        others: The rest of the training images; their labels are used only for a diagnostic.
+        validation: Held-out images; empty if nothing is chosen on them.
+        test: Images for the reported number.
     """
 
     labelled: Tensor
@@ -44,7 +44,7 @@ class Parts:
     test: Tensor
 
 
-# What a state holds besides tensors and the best of a search.
+# Contents of a state besides tensors and the best of a search.
 PLAIN = ("step", "rows", "epoch", "step_in_epoch", "candidate", "searching")
 
 
@@ -53,10 +53,10 @@ class Best:
     """The best of a search for t so far.
 
     Attributes:
-        loss: Mean training loss of the last pass of an epoch, the least seen.
-        t_init: Where t started.
+        loss: Mean training loss of the last pass of an epoch, the lowest so far.
+        t_init: Start of t.
         weights: The classifier after that epoch.
-        rows: What had been written down until then.
+        rows: Rows of the CSV up to that epoch.
         lone_logit: See NesterovSGD.
     """
 
@@ -71,8 +71,8 @@ class FineTuning:
     """One fine-tuning in progress.
 
     Attributes:
-        step: Optimiser steps made.
-        rows: Rows of the CSV so far, without the cells that are equal for all.
+        step: Number of optimiser steps so far.
+        rows: Rows of the CSV so far, without the cells that are equal in all rows.
     """
 
     def __init__(
@@ -84,15 +84,15 @@ class FineTuning:
         settings: Mapping[str, Any],
         seed: int,
     ) -> None:
-        """Prepare.
+        """Start before the first step.
 
         Args:
             network: The classifier, with the weights to start from, on the device.
             store: The images, on the same device.
-            parts: Which images are for what.
+            parts: The use of each image.
             placement: Device and precision.
             settings: drl.pipeline.slices.fine_tune.
-            seed: Decides order, augmentation, mixtures.
+            seed: Seed of order, augmentation and mixtures.
         """
         self.network, self.store, self.parts, self.placement = network, store, parts, placement
         self.settings, self.seed, self.arm, self.study = settings, seed, settings["arm"], settings["fine_tune"]
@@ -110,13 +110,13 @@ class FineTuning:
 
     @property
     def total(self) -> int:
-        """Steps in all."""
+        """Total number of steps."""
         supervised = self.schedule.supervised_epochs
         first = len(self.candidates) * sum(self.schedule.steps(epoch) for epoch in range(supervised))
         return first + sum(self.schedule.steps(epoch) for epoch in range(supervised, self.epochs))
 
     def _next_candidate(self) -> None:
-        """Begin from the weights at hand and the next t, with the same random numbers as for the one before."""
+        """Start from the initial weights and the next t, with the same random numbers as for the previous t."""
         self.candidate += 1
         self.network.load_state_dict(self.fresh)
         set_t(self.network, self.candidates[self.candidate])
@@ -129,9 +129,9 @@ class FineTuning:
             "others": EpochSampler(self.parts.others, batch - half, generator(self.seed, "unlabelled order")),
         }
         self.draws = {name: generator(self.seed, name) for name in ("augmentation", "mixup")}
-        # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
+        # torch's dropout has no separate generator, so the default one is seeded and saved with the state.
         torch.manual_seed(stream_seed(self.seed, "dropout"))
-        # Nobody has told the classes of the others yet: -1 would stop the loss.
+        # The classes of the other images are not known yet; -1 would make the loss fail.
         known = self.parts.labelled.to(self.placement.device)
         self.targets = torch.full_like(self.store.labels, -1)
         self.targets[known] = self.store.labels[known]
@@ -139,11 +139,11 @@ class FineTuning:
         self.rate = 0.0
 
     def advance(self) -> None:
-        """Make one optimiser step, and begin and end epochs around it."""
+        """Do one optimiser step, and begin or end an epoch if needed."""
         semi = self.epoch >= self.schedule.supervised_epochs
         if self.step_in_epoch == 0 and semi:
             self._label()
-        # The loss of a supervised epoch is that of its last pass.
+        # The loss of a supervised epoch is the loss of its last pass.
         if self.step_in_epoch == 0 or (not semi and self.step_in_epoch % self.schedule.pass_steps == 0):
             self.loss_sum.zero_()
         positions, images = self._batch(semi)
@@ -155,7 +155,7 @@ class FineTuning:
             self._end_epoch()
 
     def _batch(self, semi: bool) -> tuple[Tensor, list[Tensor]]:
-        """Return positions [B], on the device, and the augmented versions, each uint8 [B, C, H, W]."""
+        """Return image indices [B], on the device, and the augmented versions, each uint8 [B, C, H, W]."""
         groups = [(self.samplers["supervised"].next(), self.study["weak"])]
         if semi:
             groups = [
@@ -179,7 +179,7 @@ class FineTuning:
         share, order = mixture(len(targets), self.study["mixup_alpha"] if mixes else None, self.draws["mixup"])
         order = to_device(order, self.placement.device)
         total = torch.zeros((), dtype=torch.float64, device=self.placement.device)
-        # One version after the other, as the authors' code does: batch statistics are those of a version's images.
+        # One version after the other, as in the authors' code: batch statistics are computed per version.
         for images in versions:
             x = inputs(images, self.store, self.settings["network"])
             mixed = share * x + (1 - share) * x[order] if mixes else x
@@ -193,7 +193,7 @@ class FineTuning:
 
     def _label(self) -> None:
         """Give every image without a label its pseudo-label."""
-        # In the order of the dataset, which decides between equal codes.
+        # Images are in the order of the dataset, which breaks ties between equal codes.
         images = torch.cat([self.parts.labelled, self.parts.others]).sort().values
         features, _ = self.evaluation.read(images)
         device = self.placement.device
@@ -219,7 +219,7 @@ class FineTuning:
             print(
                 f"epoch {self.epoch + 1}: conjugate gradients left {found.unconverged} classes above the tolerance "
                 f"{self.study['tolerance']} after {self.study['solver_iterations']} iterations (relative residual "
-                f"{found.residual:.2g}); going on with what they have, as LaplaceNet does",
+                f"{found.residual:.2g}); continuing with this solution, as LaplaceNet does",
                 file=sys.stderr,
                 flush=True,
             )
@@ -241,7 +241,7 @@ class FineTuning:
             self._search(loss)
 
     def _search(self, loss: float) -> None:
-        """Remember the best of the candidates; after the last one go on from it (paper App. G)."""
+        """Remember the best candidate; after the last one, continue from the best (paper App. G)."""
         t = self.candidates[self.candidate]
         self.rows.append({"t": t, "epoch": self.epoch, "metric": "search_loss", "value": loss, "n": 1})
         if loss < self.best.loss:
@@ -270,10 +270,10 @@ class FineTuning:
         """Stop if a loss was not finite.
 
         Raises:
-            UserError: Names the epoch.
+            UserError: If so; it names the epoch.
         """
         value = float(self.loss_sum) if loss is None else loss
-        # A finite loss can have an infinite gradient, which spoils the weights just the same.
+        # A finite loss can have an infinite gradient, which makes the weights useless as well.
         whole = torch.stack([part.isfinite().all() for part in self.network.parameters()]).all()
         if not (math.isfinite(value) and bool(whole)):
             raise UserError(
@@ -283,7 +283,7 @@ class FineTuning:
             )
 
     def note(self) -> str:
-        """Return epoch and last test accuracy, for the progress line."""
+        """Return the epoch and the last test accuracy, for the progress line."""
         seen = [row["value"] for row in self.rows if row["metric"] == "accuracy"]
         return f"epoch {self.epoch + 1}/{self.epochs}" + (f", accuracy {seen[-1]:.1f} %" if seen else "")
 
@@ -294,7 +294,7 @@ class FineTuning:
         return {**plain, "best": best | {"loss": None if self.best.loss == float("inf") else self.best.loss}}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything that decides the steps to come."""
+        """Return everything that determines later steps."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
         tensors |= {f"best.{name}": value for name, value in self.best.weights.items()}
@@ -307,7 +307,7 @@ class FineTuning:
         return tensors
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Take back what `tensors` and `facts` gave."""
+        """Restore the results of `tensors` and `facts`."""
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

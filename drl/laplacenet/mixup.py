@@ -1,4 +1,4 @@
-"""Mixup (Zhang et al. 2018), as LaplaceNet's code draws it: one share and one order a step."""
+"""Mixup (Zhang et al. 2018) as in LaplaceNet's code, with one share and one order per step."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def mixture(n: int, alpha: float | None, source: torch.Generator) -> tuple[float
     """Draw the share of the first image, Beta(alpha, alpha), and the order of the second ones.
 
     Args:
-        n: Images.
-        alpha: None mixes nothing: the share is 1 and the order as it is, and no random number is drawn.
+        n: Number of images.
+        alpha: None means no mixing: the share is 1, the order does not change, and no random number is drawn.
         source: A CPU generator.
 
     Returns:
@@ -26,13 +26,13 @@ def mixture(n: int, alpha: float | None, source: torch.Generator) -> tuple[float
 
 
 def mixed_entropy(logits: Tensor, targets: Tensor, order: Tensor, share: float) -> Tensor:
-    """Return the cross-entropy of mixed images, averaged over the batch; in float64, as the authors' code takes it.
+    """Return the cross-entropy of mixed images, averaged over the batch, in float64 as in the authors' code.
 
     Args:
         logits: [B, classes].
         targets: int64 [B], classes of the first images.
-        order: int64 [B], which images are the second ones.
-        share: Of the first images.
+        order: int64 [B], indices of the second images.
+        share: Share of the first images.
     """
     values = logits.double()
     first = F.cross_entropy(values, targets)

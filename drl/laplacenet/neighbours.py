@@ -1,7 +1,7 @@
-"""Exact nearest neighbours by cosine: a rough product rules nearly all pairs out, the rest is ranked exactly.
+"""Exact nearest neighbours by cosine: a rough product excludes nearly all pairs, and the rest is ranked exactly.
 
-If no entry of the rough product is off by more than e, and h of a point's entries are at least t, then its h nearest
-points all have entries of at least t - 2 e. So the result is that of a full search, whatever the product's precision.
+If no entry of the rough product has an error above e, and h of a point's entries are at least t, then its h nearest
+points all have entries of at least t - 2 e. So the result equals a full search for any precision of the product.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from torch import Tensor
 from drl.jobs.device import has_amx
 from drl.laplacenet.sparse import compressed_rows
 
-FAST_FROM = 8000  # points; for fewer, measured, bfloat16 saves less than its larger error costs
-SAMPLE = 3136  # columns that estimate where a row's threshold will be
-FACTORS = (8, 4, 2)  # of groups: measured, larger ones cost more to open than they save
-ROWS = {"cpu": 512, "cuda": 2048}  # of the rough product at a time
-# Measured: with 131 factors the product of 256 or 1024 rows took up to three times as long as that of 512; with
-# 160, five tiles of AMX, none did.
+FAST_FROM = 8000  # number of points from which bfloat16 saves more than its larger error costs (measured)
+SAMPLE = 3136  # columns that are used to estimate a row's threshold
+FACTORS = (8, 4, 2)  # sizes of groups; larger ones cost more to open than they save (measured)
+ROWS = {"cpu": 512, "cuda": 2048}  # rows of the rough product at a time
+# Measured: with 131 factors, the product of 256 or 1024 rows took up to three times as long as that of 512. With 160,
+# which are five tiles of AMX, this did not happen.
 TILE = 32
 
 
 def cosines(left: Tensor, right: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Return the inner products of pairs of points; those of equal points are equal, and neither side comes first.
+    """Return the inner products of pairs of points. They are symmetric, and equal points give equal products.
 
     Args:
         left: float64 [R, D].
         right: float64 [N, D].
-        rows: int64 [E], ascending: of `left`.
-        columns: int64 [E]: rows of `right`.
+        rows: int64 [E], rows of `left`, in ascending order.
+        columns: int64 [E], rows of `right`.
 
     Returns:
-        float64 [E]; where it would be below 0, which it is not for pooled rectified codes, 0.
+        float64 [E]; negative products, which pooled rectified codes do not have, are replaced by 0.
     """
     products: Tensor
     if left.device.type == "cuda":
         products = torch.linalg.vecdot(left[rows], right[columns])
     else:
-        # Reads each point where it lies; gathering both sides took three times as long.
+        # This reads each point in place; gathering both sides took three times as long.
         counts = torch.bincount(rows, minlength=len(left))
         pattern = compressed_rows(counts, columns, left.new_zeros(len(columns)), (len(left), len(right)))
         products = torch.sparse.sampled_addmm(pattern, left, right.T, beta=0.0).values()
@@ -48,16 +48,16 @@ def cosines(left: Tensor, right: Tensor, rows: Tensor, columns: Tensor) -> Tenso
 
 
 def nearest(points: Tensor, hits: int, fast: bool | None = None, names: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Find each point's `hits` nearest by inner product, itself among them; of equally near ones the lowest names.
+    """Find the `hits` nearest points of each point by inner product, including itself; ties go to the lowest names.
 
     Args:
         points: float32 [N, D] of norm 1.
-        hits: How many, 1 to N.
-        fast: Whether the rough product is in bfloat16; None: for many points on CPUs that have tiles for it (AMX).
-        names: Distinct integers [N]; by default the positions.
+        hits: Number of nearest points, 1 to N.
+        fast: Whether the rough product is in bfloat16; None means for many points on CPUs with tiles for it (AMX).
+        names: Distinct integers [N]; by default the indices.
 
     Returns:
-        Positions, int64 [N, hits], and cosines, float32 [N, hits], the nearest first, of equals the lowest name.
+        Indices, int64 [N, hits], and cosines, float32 [N, hits], with the nearest first; ties go to the lowest name.
     """
     n, rows_at_once = len(points), ROWS[points.device.type]
     if fast is None:
@@ -77,13 +77,13 @@ def nearest(points: Tensor, hits: int, fast: bool | None = None, names: Tensor |
 
 def _best(products: Tensor, rows: Tensor, ranks: Tensor, height: int, n: int, hits: int) -> tuple[Tensor, Tensor]:
     """Keep the `hits` best candidates of each row: their ranks and products."""
-    # One integer to compare: the cosine, to 44 bits or so, above the rank, of which lower ones count more.
+    # Compare one integer: about 44 bits of the cosine, and below them the rank, where lower ranks win.
     bits = n.bit_length()
     scale, last = 2.0 ** (61 - bits), (1 << bits) - 1
     keys = (products * scale).round_().long().bitwise_left_shift_(bits).bitwise_or_(last - ranks)
     counts = torch.bincount(rows, minlength=height)
     width = int(counts.max())
-    # What has to be added to a candidate's number to get its place in the table.
+    # The number to add to a candidate's number to get its place in the table.
     shifts = torch.arange(0, height * width, width, device=rows.device) - (counts.cumsum(0) - counts)
     table = keys.new_full((height * width,), -1)
     table[torch.arange(len(rows), device=rows.device) + shifts[rows]] = keys
@@ -93,19 +93,19 @@ def _best(products: Tensor, rows: Tensor, ranks: Tensor, height: int, n: int, hi
 
 @dataclass(frozen=True)
 class _RoughProduct:
-    """Factors of a product whose entries tell which pairs may be near.
+    """Factors of a product whose entries show which pairs may be near.
 
-    In float32 an entry is x . y. In bfloat16 it is x . y - s(x), for a shift s(x) a little below the row's threshold:
-    bfloat16 has the finest steps near zero, and the shift puts them where the decision falls. And it makes those
-    entries positive that matter, whose bits then compare as integers, which took a quarter of the time.
+    In float32 an entry is x . y. In bfloat16 it is x . y - s(x), with a shift s(x) slightly below the row's threshold.
+    bfloat16 has the finest steps near zero, and the shift puts the decision there. The shift also makes all relevant
+    entries positive, so that their bits can be compared as integers, which took a quarter of the time.
 
     Attributes:
-        left: [N, K]; of bfloat16 the last column is for the shift.
-        right: [K, M], M >= N, a multiple of the groups; in bfloat16 the last row is 1.
-        sample: [K, S], S < N: some of the columns, which tell the shift; None in float32.
-        margin: float32 [N]: twice the largest error of an entry of the row.
-        factors: By how much each level of maxima is narrower than the one before.
-        buffer: [R, M]: new memory a block would cost as much time as its product.
+        left: [N, K]; in bfloat16, the last column is for the shift.
+        right: [K, M], M >= N, a multiple of the groups; in bfloat16, the last row is 1.
+        sample: [K, S], S < N, some of the columns, from which the shift is estimated; None in float32.
+        margin: float32 [N], twice the largest error of an entry in the row.
+        factors: The factors by which each level of maxima is narrower than the previous one.
+        buffer: [R, M]; new memory for each block would take as long as its product.
     """
 
     left: Tensor
@@ -128,8 +128,8 @@ class _RoughProduct:
     def fast(cls, points: Tensor, hits: int) -> _RoughProduct:
         """Prepare the product of points [N, D] with each other in bfloat16."""
         n, width = points.shape
-        # x . y = (x - m) . (y - m) + m . (y - m) + a number of the row, which does not matter: shorter factors, and
-        # so smaller errors.
+        # x . y = (x - m) . (y - m) + m . (y - m) + a constant per row, which does not matter. The factors are shorter,
+        # so errors are smaller.
         mean = points.mean(0)
         centred = points - mean
         offset = centred @ mean
@@ -146,7 +146,7 @@ class _RoughProduct:
         return cls(left, right, sample, margin, factors, buffer)
 
     def candidates(self, start: int, stop: int, hits: int) -> tuple[Tensor, Tensor]:
-        """Return rows (counted from `start`, ascending) and columns of entries that may be among the `hits` best."""
+        """Return rows (from `start`, ascending) and columns of all entries that may be among the `hits` best."""
         left, n = self.left[start:stop], len(self.left)
         if self.sample is not None:
             left = left.clone()
@@ -163,12 +163,12 @@ class _RoughProduct:
         return (rows, columns) if bool(real.all()) else (rows[real], columns[real])
 
     def _shift(self, left: Tensor, sample: Tensor, hits: int) -> Tensor:
-        """Estimate, for rows [R, K], an entry of rank 10 x hits, or a lower one."""
+        """Estimate an entry of rank 10 x hits or lower, for rows [R, K]."""
         rank = math.ceil(10 * hits * sample.shape[1] / len(self.left))
         entries = left @ sample
         if 2 * rank > entries.shape[1]:
             return entries.amin(1) - 1
-        # Maxima of groups are at most as many as the entries above them.
+        # There are at most as many maxima of groups above a value as there are entries.
         group = entries.shape[1] // (2 * rank)
         maxima = entries[:, : 2 * rank * group].unflatten(1, (group, -1)).amax(1)
         lowest: Tensor = maxima.float().topk(rank, sorted=False).values.amin(1)
@@ -176,16 +176,16 @@ class _RoughProduct:
 
 
 def _bits(least: Tensor, margin: Tensor) -> Tensor:
-    """Return the bits, int16, of a bfloat16 number that is a margin below another, whose bits are given."""
+    """Return the bits, int16, of a bfloat16 number that is at least a margin below the number with the given bits."""
     # Half a step of bfloat16 is 2^-9; truncating the bits of a positive number makes it smaller.
     thresholds = least.view(torch.bfloat16).float() * (1 - 2.0**-8) - margin
-    # Integers order positive entries only. Where the shift was too large, nothing is ruled out.
+    # Integers have the order of the entries only if these are positive. If the shift was too large, exclude nothing.
     proven = (least > 0) & (thresholds > 0)
     return torch.where(proven, (thresholds.view(torch.int32) >> 16).short(), torch.iinfo(torch.int16).min)
 
 
 def _factors(n: int, hits: int) -> tuple[int, ...]:
-    """Choose groups so that six groups a hit remain: then few groups hold two of the best."""
+    """Choose group sizes so that six groups per hit remain: then few groups contain two of the best."""
     chosen: list[int] = []
     while fitting := [factor for factor in FACTORS if n // (math.prod(chosen) * factor) >= 6 * hits]:
         chosen.append(fitting[0])
@@ -193,18 +193,18 @@ def _factors(n: int, hits: int) -> tuple[int, ...]:
 
 
 def _error(centred: Tensor, coarse: Tensor, offset: Tensor) -> Tensor:
-    """Bound |x . y - its entry, before it is rounded| for each x (Cauchy-Schwarz)."""
+    """Return a bound of |x . y - its entry before rounding| for each x (Cauchy-Schwarz)."""
     lost = (centred - coarse.float()).norm(dim=1)
     size, kept = centred.norm(dim=1), coarse.float().norm(dim=1)
     error = lost * size.max() + kept * lost.max()
-    # TF32, which a user may have switched on, keeps 11 bits of each factor.
+    # If a user has switched TF32 on, it keeps only 11 bits of each factor.
     sums = 2.0**-9 if centred.device.type == "cuda" else (centred.shape[1] + 3) * 2.0**-23
     bound: Tensor = error + sums * (kept * kept.max() + 2) + 2.0**-16 * offset.abs().max()
     return bound
 
 
 def _open(levels: list[Tensor], factors: tuple[int, ...], thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    """Find rows and columns of entries at or above their row's threshold, from the narrowest level of maxima down."""
+    """Find rows and columns of entries at or above their row's threshold, starting at the narrowest level of maxima."""
     rows, columns = (levels[-1] >= thresholds[:, None]).nonzero(as_tuple=True)
     for level, factor in zip(levels[-2::-1], factors[::-1], strict=True):
         width = level.shape[1]

@@ -1,4 +1,4 @@
-"""Spreading labels over the graph: (I - alpha W) z = y for all classes, by conjugate gradients (section G)."""
+"""Spread labels over the graph: solve (I - alpha W) z = y for all classes by conjugate gradients (section G)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-COLUMNS = {"cpu": 16, "cuda": 1024}  # classes at a time; on a CPU their vectors then stay in the cache
+COLUMNS = {"cpu": 16, "cuda": 1024}  # classes at a time; on a CPU, their vectors then fit into the cache
 
 
 @dataclass(frozen=True)
 class Propagation:
-    """Solutions and how good they are.
+    """Solutions and their residuals.
 
     Attributes:
         scores: z, float64 [N, C].
@@ -34,20 +34,20 @@ def propagate(
 ) -> Propagation:
     """Solve (I - alpha W) z_c = y_c for each class c, where y_c is 1 at its labelled images.
 
-    Each class starts at 0 and stops by itself, as scipy's solver does for one: before an iteration, when its residual
-    is below the tolerance.
+    Each class starts at 0 and stops independently, like scipy's solver for a single one: before an iteration, if its
+    residual is below the tolerance.
 
-    In float64, although a tolerance of 1e-3 does not ask for it: alignment turns a rounding error that tips one image
-    into other labels for hundreds, and labels should not depend on the device or its number of threads.
+    The solver runs in float64, although a tolerance of 1e-3 does not need it. If a rounding error changes the label of
+    one image, alignment can change hundreds, and labels should not depend on the device or the number of threads.
 
     Args:
         graph: W, float64 [N, N] in compressed rows, symmetric, eigenvalues in [-1, 1].
-        labelled: int64 [n]: positions of labelled images.
-        labels: int64 [n]: their classes.
+        labelled: int64 [n], indices of labelled images.
+        labels: int64 [n], their classes.
         classes: C.
-        alpha: How far labels spread, 0 to 1, less than 1.
-        tolerance: Of the residual, relative to |y_c|.
-        iterations: At most so many.
+        alpha: How far labels spread, in [0, 1).
+        tolerance: Tolerance of the residual, relative to |y_c|.
+        iterations: Maximum number of iterations.
     """
     parts = []
     for first in range(0, classes, COLUMNS[graph.device.type]):
@@ -63,7 +63,7 @@ def propagate(
 def _conjugate_gradients(
     graph: Tensor, target: Tensor, alpha: float, tolerance: float, iterations: int
 ) -> tuple[Tensor, Tensor]:
-    """Solve for all columns of target [N, C]; a column that is done leaves, so that it costs nothing any more."""
+    """Solve for all columns of target [N, C]; finished columns are removed, so that they cost nothing."""
     solution, residuals = torch.zeros_like(target), torch.zeros_like(target[0])
     size = target.norm(dim=0)
     open_columns = size.nonzero()[:, 0]

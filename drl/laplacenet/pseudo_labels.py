@@ -18,9 +18,9 @@ class PseudoLabels:
     """Classes of all training images.
 
     Attributes:
-        labels: int64 [N], on the device; of labelled images their own.
+        labels: int64 [N], on the device; labelled images keep their own.
         residual: The largest relative residual of the classes' solutions.
-        unconverged: How many classes were still above the tolerance after the last iteration.
+        unconverged: Number of classes above the tolerance after the last iteration.
     """
 
     labels: Tensor
@@ -47,17 +47,17 @@ def pseudo_labels(
 
     Args:
         features: Codes of all training images, float32 [N, D], not normalised, on the device.
-        labelled: int64 [n]: positions of labelled images, on any device.
-        labels: int64 [n]: their classes.
-        classes: C; a class without labels is possible.
+        labelled: int64 [n], indices of labelled images, on any device.
+        labels: int64 [n], their classes.
+        classes: C; classes without labels are allowed.
         neighbours: k of the graph.
         alpha: How far labels spread.
-        tolerance: Of conjugate gradients, relative.
-        iterations: Of conjugate gradients, at most.
-        rounds: Of distribution alignment.
+        tolerance: Relative tolerance of conjugate gradients.
+        iterations: Maximum number of iterations of conjugate gradients.
+        rounds: Rounds of distribution alignment.
 
     Raises:
-        UserError: If codes are not finite, or labelled images do not exist, come twice or have no such class.
+        UserError: If codes are not finite, or labelled images do not exist, occur twice or have an unknown class.
     """
     labelled, labels = labelled.to(features.device), labels.to(features.device)
     _check(len(features), labelled, labels, classes)
@@ -75,14 +75,14 @@ def pseudo_labels(
 
 
 def _check(n: int, labelled: Tensor, labels: Tensor, classes: int) -> None:
-    """Refuse labels that cannot be."""
+    """Refuse invalid labels."""
     if not len(labelled) or len(labelled) != len(labels):
         raise UserError(
             f"pseudo-labels: {len(labels)} labels for {len(labelled)} labelled images; give one for each, at least one"
         )
     if int(labelled.min()) < 0 or int(labelled.max()) >= n:
-        raise UserError(f"pseudo-labels: labelled images must lie in 0 to {n - 1}; correct the list of labels")
+        raise UserError(f"pseudo-labels: labelled images must be in 0 to {n - 1}; correct the list of labels")
     if len(labelled.unique()) < len(labelled):
         raise UserError("pseudo-labels: an image is labelled twice; correct the list of labels")
     if int(labels.min()) < 0 or int(labels.max()) >= classes:
-        raise UserError(f"pseudo-labels: labels must lie in 0 to {classes - 1}; correct the list of labels")
+        raise UserError(f"pseudo-labels: labels must be in 0 to {classes - 1}; correct the list of labels")

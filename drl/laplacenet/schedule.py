@@ -1,4 +1,4 @@
-"""How long LaplaceNet trains, and with which learning rate (authors' code). Pure Python: the configuration asks too."""
+"""Length and learning rate of LaplaceNet's training (authors' code). Pure Python, as the configuration uses it too."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from drl.errors import UserError
 
 @dataclass(frozen=True)
 class Schedule:
-    """Outer epochs: first supervised ones, of several passes over the labelled images, then semi-supervised ones.
+    """The outer epochs: first supervised ones, with several passes over the labelled images, then semi-supervised ones.
 
     Attributes:
-        supervised_epochs: Outer epochs with labelled images alone.
+        supervised_epochs: Number of outer epochs with only labelled images.
         passes: Passes over the labelled images in each of them.
         pass_steps: Steps of a pass, floor(n / B); its incomplete last batch is dropped.
-        semi_steps: Steps of a semi-supervised epoch, s = floor((N - n) / (B - B_l)): one pass over the others, or fewer
-            where the settings say so.
-        epochs: Outer epochs in all, E = supervised + floor((steps - supervised steps) / s).
-        tail: The cosine would reach 0 so many epochs after the end.
-        learning_rate: The first one.
+        semi_steps: Steps of a semi-supervised epoch, s = floor((N - n) / (B - B_l)): one pass over the other images, or
+            less if the settings limit it.
+        epochs: Total number of outer epochs, E = supervised + floor((steps - supervised steps) / s).
+        tail: Number of epochs after the end at which the cosine would reach 0.
+        learning_rate: The initial learning rate.
     """
 
     supervised_epochs: int
@@ -35,11 +35,11 @@ class Schedule:
 
     @classmethod
     def of(cls, labels: int, images: int, settings: Mapping[str, Any]) -> Schedule:
-        """Work the schedule out.
+        """Compute the schedule.
 
         Args:
-            labels: Images that keep their labels, n.
-            images: Images to train on, N, the labelled among them.
+            labels: Number of images that keep their labels, n.
+            images: Number of images to train on, N, including the labelled ones.
             settings: The study's section (drl.config.fine_tuning.FineTuneSettings).
 
         Raises:
@@ -48,7 +48,7 @@ class Schedule:
         batch, others = settings["batch_size"], settings["batch_size"] - settings["labelled_batch"]
         if labels < batch:
             raise UserError(
-                f"{labels} labels do not fill a batch of {batch}, so no supervised step would be made; "
+                f"{labels} labels do not fill a batch of {batch}, so there would be no supervised step; "
                 "give at least as many labels, or lower studies.fine_tune.batch_size"
             )
         if images - labels < others:
@@ -76,13 +76,13 @@ class Schedule:
         )
 
     def steps(self, epoch: int) -> int:
-        """Return the steps of an outer epoch, counted from 0."""
+        """Return the number of steps of an outer epoch (the first is 0)."""
         return self.passes * self.pass_steps if epoch < self.supervised_epochs else self.semi_steps
 
     def rate(self, epoch: int, step: int) -> float:
         """Return the learning rate of a step: a cosine over E + tail epochs.
 
-        In a supervised epoch the fraction of the epoch starts anew with every pass, as in the authors' code.
+        In a supervised epoch, the fraction of the epoch restarts with every pass, as in the authors' code.
 
         Args:
             epoch: Outer epoch, from 0.

@@ -1,4 +1,4 @@
-"""SGD with Nesterov momentum on a classifier whose t is learned."""
+"""SGD with Nesterov momentum for a classifier with a learned t."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from drl.models.wide_resnet import WideResNet
 
 
 class NesterovSGD:
-    """SGD over all parameters (authors' code), and over a second logit of t that gets no gradient from data.
+    """SGD on all parameters (authors' code), and on a second logit of t that gets no gradient from data.
 
-    The second one shows where weight decay alone takes t, with the same rates and momentum: the claim that t is learned
-    must beat it. It cannot: see tests/laplacenet/test_common_t.py.
+    The second logit shows where weight decay alone takes t, with the same rates and momentum. If t were learned, it
+    would end elsewhere. It does not: see tests/laplacenet/test_common_t.py.
 
     Attributes:
         lone_logit: That second logit, a scalar.
@@ -25,7 +25,7 @@ class NesterovSGD:
         """Start with momentum 0.
 
         Args:
-            network: What is trained.
+            network: The network to train.
             settings: The study's section: learning_rate, momentum, weight_decay.
             decays_t: Whether weight decay acts on the logit of t too.
         """
@@ -47,7 +47,7 @@ class NesterovSGD:
         )
 
     def step(self, rate: float) -> None:
-        """Update the weights from their gradients, with a learning rate, and clear those."""
+        """Update the weights from their gradients with the given learning rate, and clear the gradients."""
         for group in self.sgd.param_groups:
             group["lr"] = rate
         self.sgd.step()
@@ -55,7 +55,7 @@ class NesterovSGD:
         self.lone_logit.grad = torch.zeros_like(self.lone_logit)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return momentum by parameter position and the lone logit, for a saved state."""
+        """Return momentum by parameter index and the lone logit, for a saved state."""
         found = {"lone_logit": self.lone_logit.detach()}
         for position, parameter in enumerate(self.parameters):
             momentum = self.sgd.state.get(parameter, {}).get("momentum_buffer")
@@ -64,12 +64,12 @@ class NesterovSGD:
         return found
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what `tensors` gave."""
+        """Restore the result of `tensors`."""
         with torch.no_grad():
             self.lone_logit.copy_(tensors["lone_logit"])
         for name, value in tensors.items():
             if name.isdigit():
                 parameter = self.parameters[int(name)]
-                # The fused step walks weights and momentum in memory order, so momentum must lie as its weight does.
+                # The fused step uses memory order, so momentum must have the memory layout of its weight.
                 buffer = torch.empty_like(parameter).detach().copy_(value)
                 self.sgd.state[parameter]["momentum_buffer"] = buffer

@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor
 
-# What is used of it, a product with a dense matrix and entries of a dense product, is tested here.
+# The operations that are used, a product with a dense matrix and entries of a dense product, are tested here.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta", category=UserWarning)
 
 
@@ -15,8 +15,8 @@ def compressed_rows(counts: Tensor, columns: Tensor, values: Tensor, shape: tupl
     """Return the matrix with these entries, row after row.
 
     Args:
-        counts: int64 [H]: entries in each row.
-        columns: Integers [E]; their type is that of the matrix's indices.
+        counts: int64 [H], number of entries in each row.
+        columns: Integers [E]; the matrix's indices have the same type.
         values: [E].
         shape: Height H and width.
     """

@@ -107,7 +107,7 @@ def test_a_saved_classifier_gives_the_same_logits(tmp_path):
     assert torch.equal(found.logits(x), network.eval().logits(x))
     assert header["names"] == list(store.classes)
     (tmp_path / "c.safetensors").write_bytes(b"no")
-    with pytest.raises(UserError, match="is no whole classifier"):
+    with pytest.raises(UserError, match="is not an intact classifier"):
         load_classifier(tmp_path / "c.safetensors")
 
 

@@ -420,7 +420,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_epoch(stripes, tmp_path):
 @pytest.mark.parametrize(
     ("arm", "given", "line"),
     [
-        ("none", True, "starts from fresh weights; give no model"),
+        ("none", True, "starts from new weights; give no model"),
         ("drl", False, "starts from a model of 'drl'; give it"),
     ],
 )
@@ -431,7 +431,7 @@ def test_a_model_too_many_or_too_few(stripes, model, tmp_path, arm, given, line)
 
 
 def test_a_model_of_another_recipe_or_seed(stripes, model, tmp_path):
-    with pytest.raises(UserError, match=r"is of recipe 'drl', seed 0, not 'vdrl', seed 0; give that one"):
+    with pytest.raises(UserError, match=r"has recipe 'drl', seed 0, not 'vdrl', seed 0; give that one"):
         run(stripes, tmp_path, settings({"model": "vdrl"}), "vdrl", model)
     with pytest.raises(UserError, match="not 'drl', seed 3"):
         run(stripes, tmp_path, settings({"model": "drl"}), "drl", model, seed=3)
@@ -439,7 +439,7 @@ def test_a_model_of_another_recipe_or_seed(stripes, model, tmp_path):
 
 def test_images_of_another_dataset(stripes, tmp_path):
     name = Run("demo", "digits", "none", 12, 12, 0)
-    with pytest.raises(UserError, match="holds 'stripes'; give the images of 'digits'"):
+    with pytest.raises(UserError, match="contains 'stripes'; give the images of 'digits'"):
         fine_tune(name, settings(), stripes, tmp_path / "o.csv", tmp_path, "code", Resources("cpu", "fp32", "off", 1))
 
 

@@ -182,5 +182,5 @@ def test_bad_codes_are_refused():
     broken[2, 2] = torch.nan
     with pytest.raises(UserError, match="must be finite"):
         build_graph(broken, 2)
-    with pytest.raises(UserError, match="0 neighbours make no graph"):
+    with pytest.raises(UserError, match="0 neighbours give no graph"):
         build_graph(codes(0, 5), 0)

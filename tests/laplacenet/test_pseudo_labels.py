@@ -112,9 +112,9 @@ def test_says_how_many_classes_did_not_converge():
 @pytest.mark.parametrize(
     ("labelled", "labels", "message"),
     [
-        ([0, 150], [0, 1], "must lie in 0 to 149"),
+        ([0, 150], [0, 1], "must be in 0 to 149"),
         ([0, 0], [0, 1], "labelled twice"),
-        ([0, 1], [0, 4], "labels must lie in 0 to 3"),
+        ([0, 1], [0, 4], "labels must be in 0 to 3"),
         ([0, 1], [0], "1 labels for 2 labelled images"),
         ([], [], "at least one"),
     ],
