@@ -37,7 +37,7 @@ def code_view(
 ) -> None:
     """Write silhouettes of the test images' codes at each t, and their two principal components at one t.
 
-    That t is the one that validation images chose for the probes: no test image has a say in it.
+    That t was chosen for the probes on validation images; test images do not influence it.
 
     Args:
         model: model.safetensors.

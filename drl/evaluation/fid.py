@@ -34,9 +34,9 @@ def fid(
     extractor: Path | None,
     expected: dict[str, Any] | None = None,
 ) -> None:
-    """Write `out`, a row `fid` for each repeat, prior and t_init, and the run card with all that the score depends on.
+    """Write `out`, with a row `fid` for each repeat, prior and t_init, and the run card with everything that matters.
 
-    The reference are the dataset's training images, at its own resolution, as bytes; samples are bytes too.
+    The reference is the dataset's training images at their own resolution, as bytes; samples are bytes too.
 
     Args:
         samples: What drl later-start wrote, its card beside its numbers.

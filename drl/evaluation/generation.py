@@ -69,7 +69,7 @@ class Generation:
         """Call `Measurement.write`, and delete the saved batches of an interrupted job only after that."""
         minutes = self.where.wall_clock_minutes
         until = None if minutes is None else self.found.started + 60 * minutes
-        # Before anything is drawn and saved anew.
+        # Read this before new samples are drawn and saved.
         earlier = seconds_saved(self._folder)
         self.found.write(out, rows, self.settings, self.code, more, self._folder, until, earlier)
 

@@ -29,8 +29,8 @@ def later_start(
 ) -> None:
     """Write `out` (rows `sigma`, `steps_saved`, `evaluations` for each t_init), the samples beside it, and the card.
 
-    The samples are a safetensors file, one uint8 tensor [images, C, H, W] a repeat, prior and t_init, named as
-    drl.evaluation.sample_sets.sample_name says.
+    The samples are a safetensors file with one uint8 tensor [images, C, H, W] for each repeat, prior and t_init, named
+    by drl.evaluation.sample_sets.sample_name.
 
     Arguments and errors as in drl.evaluation.latent_grid; settings are drl.pipeline.slices.later_start.
     """

@@ -38,7 +38,7 @@ def sample(
     sampler: dict[str, object],
     where: Where,
 ) -> None:
-    """Write `out` (a PNG: a row an image, itself first, then its samples) and the run card.
+    """Write `out` (a PNG with one row per image: the original, then its samples) and the run card.
 
     Args:
         model: Model file with an encoder and a score network.

@@ -22,7 +22,7 @@ from drl.records.run_card import write_card
 def silhouettes(
     models: Sequence[Path], images: Path, out: Path, settings: dict[str, Any], code: str, where: Where
 ) -> None:
-    """Write `out`, one row a model, with the t that it was trained on, and the run card.
+    """Write `out`, with one row per model and the t that it was trained on, and the run card.
 
     Args:
         models: Model files of one dataset, each trained at a single t.

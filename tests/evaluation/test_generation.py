@@ -87,8 +87,8 @@ def test_equal_inputs_give_equal_bytes(job, study):
 def test_another_model_than_expected_is_refused(job, study):
     asked = {"dataset": "stripes", "recipe": "unconditional" if study == "later_start" else "drl", "seed": SEED}
     job(study, expected=asked)
-    for changes, message in (({"recipe": "vdrl"}, "of recipe '.*', not 'vdrl'"), ({"seed": 4}, "of seed 3, not 4")):
-        with pytest.raises(UserError, match=f"model.safetensors is {message}; give the right model, or pretrain it"):
+    for changes, message in (({"recipe": "vdrl"}, "recipe '.*', not 'vdrl'"), ({"seed": 4}, "seed 3, not 4")):
+        with pytest.raises(UserError, match=f"model.safetensors has {message}; give the right model, or pretrain it"):
             job(study, "refused", expected=asked | changes)
 
 
