@@ -6,16 +6,16 @@ READY := .venv/.ready
 
 .PHONY: help demo test test-slurm faults check report docs bench lock clean
 
-help:  ## what can be made
+help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## the whole pipeline at scale demo, with its report and what it cost
+demo: $(READY)  ## the whole pipeline at scale demo, with its report and costs
 	snakemake --cores all --quiet rules --config scale=demo
 	@drl costs results/demo
 	@$(MAKE) --no-print-directory report SCALE=demo
-	@echo "Figures: results/demo/figures/   Report, which opens on the verdict: results/demo/report.html"
+	@echo "Figures: results/demo/figures/   Report, which starts with the verdict: results/demo/report.html"
 
-report: $(READY)  ## Snakemake's HTML report of results/$(SCALE), which opens on the verdict
+report: $(READY)  ## Snakemake's HTML report of results/$(SCALE), which starts with the verdict
 	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html
 
 test: $(READY)  ## everything that CI checks
@@ -26,7 +26,7 @@ test: $(READY)  ## everything that CI checks
 	DRL_REPORT=results/demo/report.html pytest tests/report
 	tests/slurm/inside.sh --if-possible timeout --signal=INT --kill-after=60 480 pytest tests/slurm -k slice
 
-test-slurm: $(READY)  ## the workflow on a real SLURM of one node, left alone and disturbed; needs root on Debian
+test-slurm: $(READY)  ## the workflow on a real SLURM of one node, with and without disturbances; needs root on Debian
 	tests/slurm/inside.sh pytest tests/slurm
 
 faults: $(READY)  ## every fault of docs/reliability.md, 20 times
@@ -39,11 +39,11 @@ check: $(READY)  ## format, lint, types
 	mypy
 	snakemake --lint
 
-docs: $(READY)  ## the pages of docs/ as a site, docs/_build/index.html; those made from code are made anew
+docs: $(READY)  ## the pages of docs/ as a site, docs/_build/index.html; pages generated from code are updated
 	python -m drl.docs
 	sphinx-build -W --keep-going -n -q -b html docs docs/_build
 
-bench: $(READY)  ## what the hot paths cost, beside plain references
+bench: $(READY)  ## speed of the critical code, compared with plain references
 	python benchmarks/training_step.py
 	python benchmarks/probe.py
 	python benchmarks/simclr_augment.py
@@ -56,13 +56,13 @@ bench: $(READY)  ## what the hot paths cost, beside plain references
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { echo "This Python cannot make environments; on Debian: apt install python3-venv" >&2; exit 1; }
-	@echo "Installing the pinned packages into .venv: a few minutes, and some gigabytes where torch comes with CUDA"
+	@echo "Installing the pinned packages into .venv: this takes a few minutes, and some gigabytes if torch includes CUDA"
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock:  ## new versions: resolves pyproject.toml afresh, rewrites requirements.lock and envs/drl.yaml
+lock:  ## update versions: resolve pyproject.toml again, rewrite requirements.lock and envs/drl.yaml
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet "torch==2.13.0" setuptools
 	.venv-lock/bin/python -m pip install --quiet -e ".[dev]"

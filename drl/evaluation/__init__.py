@@ -1,1 +1,1 @@
-"""How codes are judged."""
+"""Evaluation of codes: probes, samples, FID and silhouettes."""

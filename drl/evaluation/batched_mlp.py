@@ -1,6 +1,6 @@
-"""Many small MLPs of one shape trained together: stacked weights, and a forward and backward pass written out by hand.
+"""Train many small MLPs of one shape together, with stacked weights and a hand-written forward and backward pass.
 
-A probe (`Linear(D, H), ReLU, Dropout, Linear(H, C)`) is too small to keep a processor busy on its own, so the `T x S`
+A single probe (`Linear(D, H), ReLU, Dropout, Linear(H, C)`) is too small to keep a processor busy. So the `T x S`
 probes of T code sets and S seeds are one model whose tensors have a leading axis of `T * S` (the seed varies fastest).
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# On a CPU the hidden activations of one pass over some probes should stay in a core's second-level cache.
+# On a CPU, the hidden activations of one pass over some probes should fit into a core's second-level cache.
 _CPU_CHUNK_BYTES = 2 << 20
 _GPU_CHUNK_BYTES = 1 << 30
 
@@ -37,12 +37,12 @@ class Weights(NamedTuple):
 class ProbeStream:
     """All randomness of one probe seed: its initial weights, its batch order and its dropout masks.
 
-    A stream depends on nothing but the seed (and, for the masks, on the type of device), so every code set sees
-    the same draws and a seed's result is the same whatever runs beside it. Draw in the order weights, then epochs.
+    A stream depends only on the seed (and, for the masks, on the type of device). So every code set gets the same
+    draws, and the result of a seed does not depend on what runs beside it. Draw weights first, then epochs.
 
     Args:
         seed: The probe seed.
-        device: Where the dropout masks are drawn; weights and orders are always drawn on the CPU.
+        device: Device on which dropout masks are drawn; weights and orders are always drawn on the CPU.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
@@ -83,12 +83,12 @@ def kept(bits: Tensor, probability: float, batch: int, hidden: int) -> Tensor:
 
     Args:
         bits: int64 [S, >= batch * hidden / 4], see `ProbeStream.fill`.
-        probability: Of dropping a unit, rounded to a multiple of 2^-16.
-        batch: Samples in the batch.
-        hidden: Hidden units.
+        probability: Probability of dropping a unit, rounded to a multiple of 2^-16.
+        batch: Number of samples in the batch.
+        hidden: Number of hidden units.
 
     Returns:
-        bool [S, batch, hidden], true where a unit stays.
+        bool [S, batch, hidden], true if a unit is kept.
     """
     threshold = min(round(probability * 2**16), 2**16 - 1) - 2**15
     units = bits.view(torch.int16)[:, : batch * hidden]
@@ -96,7 +96,7 @@ def kept(bits: Tensor, probability: float, batch: int, hidden: int) -> Tensor:
 
 
 class _Workspace:
-    """Buffers of one batch size, so that a step allocates next to nothing."""
+    """Buffers for one batch size, so that a step allocates almost nothing."""
 
     def __init__(self, codes: Tensor, seeds: int, batch: int, hidden: int) -> None:
         sets, _, features = codes.shape
@@ -114,15 +114,15 @@ class BatchedMlp:
     """T x S probes on T code sets and S seeds, with their Adam state.
 
     Args:
-        codes: [T, N, D] training codes, float32 or float64: the precision of weights, softmax and Adam.
+        codes: [T, N, D] training codes, float32 or float64, which is also the precision of weights, softmax and Adam.
         labels: int64 [N].
-        streams: One per seed, fresh.
+        streams: One new stream per seed.
         classes: Number of classes C.
-        hidden: Hidden units H.
+        hidden: Number of hidden units H.
         dropout: Probability of dropping a hidden unit, in [0, 1).
-        learning_rate: Of Adam.
-        weight_decay: L2 penalty added to the gradient, as `torch.optim.Adam` does.
-        products: Precision of the matrix products and the hidden layer; that of the codes where None.
+        learning_rate: Learning rate of Adam.
+        weight_decay: L2 penalty added to the gradient, as in `torch.optim.Adam`.
+        products: Precision of the matrix products and the hidden layer; None means the precision of the codes.
     """
 
     def __init__(
@@ -159,14 +159,14 @@ class BatchedMlp:
         """Train every probe for one epoch.
 
         Args:
-            batch_size: Samples in a batch; all N form one batch where there are fewer.
-            drop_last: Whether the last, incomplete batch of the epoch is left out.
+            batch_size: Samples in a batch; if there are fewer, all N form one batch.
+            drop_last: Whether to skip the last, incomplete batch of the epoch.
         """
         count = self._codes.shape[1]
         batch = min(batch_size, count)
         orders = torch.stack([stream.order(count) for stream in self._streams])
         full = count // batch
-        # A row holds one step's indices of all seeds; the whole epoch crosses to the device at once.
+        # A row holds one step's indices for all seeds; the whole epoch is copied to the device at once.
         rows = orders[:, : full * batch].reshape(len(self._streams), full, batch).transpose(0, 1)
         for row in rows.reshape(full, -1).to(self._codes.device):
             self._step(row, batch)
@@ -180,13 +180,13 @@ class BatchedMlp:
         return self._workspaces[batch]
 
     def _step(self, index: Tensor, batch: int) -> None:
-        """One Adam step of every probe on the samples `index` [S * batch]."""
+        """Do one Adam step of every probe on the samples `index` [S * batch]."""
         seeds, hidden = len(self._streams), self.weights.hidden.shape[1]
         space = self._workspace(batch)
         torch.index_select(self._codes, 1, index, out=space.inputs)
         labels = self._labels.index_select(0, index).view(seeds, 1, batch)
         one_hot = (labels == self._classes).to(self.weights.output.dtype)
-        # ReLU and dropout are one clamp between 0 and this ceiling: 0 for a dropped unit, else the largest number.
+        # ReLU and dropout are one clamp between 0 and this ceiling: 0 for dropped units, the largest number for others.
         ceiling = self._largest
         if self._dropout > 0:
             for stream, bits in zip(self._streams, space.bits, strict=True):
@@ -201,7 +201,7 @@ class BatchedMlp:
         seeds = len(self._streams)
         sets = min(space.sets, self._codes.shape[0] - first)
         part = slice(first * seeds, (first + sets) * seeds)
-        # `to` copies only where the products are less precise than the weights.
+        # `to` copies only if the products are less precise than the weights.
         hidden_weight, hidden_bias, output_weight, output_bias = (
             tensor[part].to(self._codes.dtype) for tensor in self.weights
         )
@@ -209,7 +209,7 @@ class BatchedMlp:
         activations, activations_grad = space.hidden[: sets * seeds], space.hidden_grad[: sets * seeds]
         _, batch, hidden = activations.shape
         inputs = space.inputs[first : first + sets].view(sets * seeds, batch, -1)
-        # Dropout's factor for the units that stay is applied to the small tensors beside the hidden layer.
+        # Dropout's factor for kept units is applied to the small tensors next to the hidden layer.
         scale = 1 / (1 - self._dropout)
 
         torch.baddbmm(hidden_bias.unsqueeze(1), inputs, hidden_weight.mT, out=activations)
@@ -223,14 +223,14 @@ class BatchedMlp:
         logits_grad = exact_grad.to(logits.dtype)
         _product(logits_grad, activations, grads.output)
         torch.bmm(logits_grad.mT, output_weight, out=activations_grad)
-        # A unit that ReLU or dropout set to 0 passes no gradient.
+        # Units that ReLU or dropout set to 0 pass no gradient.
         torch.ops.aten.threshold_backward.grad_input(activations_grad, activations, 0, grad_input=activations_grad)
         _product(activations_grad.mT, inputs, grads.hidden)
         grads.hidden_bias.copy_(activations_grad.sum(1))
 
 
 def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
-    """Write left @ right to `out`, which may be of a higher precision."""
+    """Write left @ right to `out`, which may have a higher precision."""
     if out.dtype == left.dtype:
         torch.bmm(left, right, out=out)
     else:
@@ -239,11 +239,11 @@ def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 @torch.no_grad()
 def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
-    """Measure every probe, without dropout.
+    """Measure the accuracy of every probe, without dropout.
 
     Args:
-        weights: Of T x S probes, the seed varying fastest.
-        codes: [T, M, D], of the weights' precision and device.
+        weights: Weights of T x S probes; the seed varies fastest.
+        codes: [T, M, D], with the precision and device of the weights.
         labels: int64 [M].
 
     Returns:
@@ -257,7 +257,7 @@ def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
     correct = torch.zeros(sets, seeds, dtype=torch.int64, device=codes.device)
     for t in range(sets):
         part = slice(t * seeds, (t + 1) * seeds)
-        # The seeds share their input, so their first layers are one matrix.
+        # All seeds have the same input, so their first layers are one matrix.
         matrix, bias = weights.hidden[part].view(seeds * hidden, features).T, weights.hidden_bias[part].flatten()
         for first in range(0, count, rows):
             block = torch.addmm(bias, codes[t, first : first + rows], matrix).relu_()

@@ -1,4 +1,4 @@
-"""Figure 6: x_t denoised with the codes of several images; what comes back where the code is another image's?"""
+"""Figure 6: x_t denoised with the codes of several images, to see what another image's code changes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from drl.jobs.job import Job
 def run(job: Job[CodeSwapJob]) -> None:
     """Write rows `error_own_code` and `error_other_code`, a PNG beside them, and the run card.
 
-    The PNG has a row for each image and a column for each code; its top row shows the images whose codes they are, its
-    left column x_t. Errors are root mean squared differences to x_0 of pixels in [0, 1].
+    The PNG has a row for each image and a column for each code. Its top row shows the images that the codes come from,
+    and its left column x_t. Errors are root mean squared differences to x_0, with pixels in [0, 1].
 
     Raises:
         UserError: If model and images do not belong together, a class has no test image, or the score is not finite.
@@ -35,16 +35,16 @@ def run(job: Job[CodeSwapJob]) -> None:
 
 
 def first_of_classes(labels: Tensor, candidates: Tensor, classes: int) -> Tensor:
-    """Return the first candidate of each of the classes 0, 1, …, int64 positions [classes].
+    """Return the first candidate of each of the classes 0, 1, …, as int64 indices [classes].
 
     Raises:
-        UserError: If a class has none.
+        UserError: If a class has no candidate.
     """
     positions = []
     for label in range(classes):
         found = candidates[labels[candidates] == label]
         if not len(found):
-            raise UserError(f"no test image is of class {label}; set studies.code_swap.classes to at most {label}")
+            raise UserError(f"no test image has class {label}; set studies.code_swap.classes to at most {label}")
         positions.append(found[0])
     return torch.stack(positions)
 

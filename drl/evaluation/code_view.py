@@ -1,4 +1,4 @@
-"""`drl code-view`: how far the classes part in a model's codes over t, and the codes in two dimensions."""
+"""`drl code-view`: how well classes are separated in a model's codes over t, and the codes in two dimensions."""
 
 from __future__ import annotations
 
@@ -43,17 +43,15 @@ def run(job: Job[CodeViewJob]) -> None:
 
 
 def chosen_time(probes: Path) -> float:
-    """Return the t that validation images chose for a model's probes.
+    """Return the t chosen on validation images for a model's probes.
 
     Raises:
-        UserError: If the file names none.
+        UserError: If the file has no chosen t.
     """
     for row in read_metrics(probes):
         if row["arm"] == "chosen" and row["metric"] == "val_accuracy":
             return float(row["t"])
-    raise UserError(
-        f"{probes} holds no t that validation images chose; probe again with studies.probe.trajectory: true"
-    )
+    raise UserError(f"{probes} has no t chosen on validation images; probe again with studies.probe.trajectory: true")
 
 
 def _rows(found: Measurement[CodeViewJob], chosen: float, table: Path) -> Iterator[dict[str, Any]]:
@@ -73,7 +71,7 @@ def _rows(found: Measurement[CodeViewJob], chosen: float, table: Path) -> Iterat
 
 
 def some_of(indices: Tensor, most: int, seed: int) -> Tensor:
-    """Return positions (int64 [N]), or a random choice of `most` of them, in their order."""
+    """Return the given indices (int64 [N]), or a random choice of `most` of them, in the same order."""
     if len(indices) <= most:
         return indices
     order = torch.randperm(len(indices), generator=generator(seed, "viewed images"))
@@ -83,7 +81,7 @@ def some_of(indices: Tensor, most: int, seed: int) -> Tensor:
 def two_dimensions(codes: Tensor) -> tuple[Tensor, float]:
     """Return the first two principal components [N, 2] of codes [N, D], and their share of the variance, in [0, 1].
 
-    Codes of one dimension have a second component of zeros, equal codes two, which hold all there is.
+    For codes of one dimension the second component is zero. For equal codes both are zero, and the share is 1.
     """
     numbers = codes.double().cpu().numpy()
     components = torch.zeros(len(codes), 2, dtype=torch.float64)

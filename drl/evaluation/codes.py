@@ -1,4 +1,4 @@
-"""Codes of many images at many t, once, for every probe that reads them."""
+"""Compute the codes of many images at many t once, for all probes that read them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from drl.jobs.progress import Reporter
 from drl.methods.base import ImageFacts, Method
 from drl.training.seeds import generator
 
-# Images a pass: on a CPU activations should stay in its caches, a GPU wants enough to do.
+# Images per pass: on a CPU, activations should fit into its caches; a GPU needs enough work.
 CHUNKS = {"cpu": 128, "cuda": 2000}
 
 
 @dataclass(frozen=True)
 class CodeTable:
-    """Codes of some of a dataset's images, found by the images' positions.
+    """Codes of some of a dataset's images, which can be looked up by the images' indices.
 
     Attributes:
         codes: float32 [T, N, D], on the device.
         labels: int64 [N], on the device.
-        rows: int64 [images of the dataset] on the device, the row of each image's codes; -1 where it has none.
+        rows: int64 [images of the dataset] on the device, the row of each image's codes; -1 if it has none.
     """
 
     codes: Tensor
@@ -34,7 +34,7 @@ class CodeTable:
     rows: Tensor
 
     def part(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes [T, n, D] and labels [n] of the images at positions `indices` (int64 [n])."""
+        """Return codes [T, n, D] and labels [n] of the images at `indices` (int64 [n])."""
         at = self.rows[indices.to(self.rows.device)]
         return self.codes.index_select(1, at), self.labels.index_select(0, at)
 
@@ -48,7 +48,7 @@ def read_codes(
     noise_seed: int | None = None,
     title: str = "codes",
 ) -> CodeTable:
-    """Call `extract_codes`, show its progress under a title, and return a table of what it gave."""
+    """Call `extract_codes`, show its progress under a title, and return its result as a table."""
     with Reporter(title, passes(len(indices), len(times), placement), unit="passes") as reporter:
         codes = extract_codes(method, store, indices, times, placement, reporter.advance, noise_seed)
     rows = torch.full((len(store.labels),), -1)
@@ -65,7 +65,7 @@ def extract_codes(
     advance: Callable[[], None] = lambda: None,
     noise_seed: int | None = None,
 ) -> Tensor:
-    """Encode images without augmentation, in evaluation mode: neither weights nor batch statistics move.
+    """Encode images without augmentation, in evaluation mode: weights and batch statistics do not change.
 
     Args:
         method: A pretrained model on the placement's device.
@@ -98,7 +98,7 @@ def extract_codes(
             advance()
         rows.append(torch.cat(chunks))
     method.train(training)
-    # Stacked outside inference mode: whoever reads codes may differentiate, which inference tensors do not allow.
+    # Stack outside inference mode, because readers of codes may differentiate, which inference tensors do not allow.
     codes = torch.stack(rows)
     finite = codes.isfinite().flatten(1).all(1)
     if not bool(finite.all()):
@@ -108,7 +108,7 @@ def extract_codes(
 
 
 def check_images(facts: ImageFacts, store: ImageStore) -> None:
-    """Compare the images with those that a model was built for.
+    """Check that the images have the channels and size that a model was built for.
 
     Raises:
         UserError: If channels or size differ.
@@ -123,5 +123,5 @@ def check_images(facts: ImageFacts, store: ImageStore) -> None:
 
 
 def passes(images: int, times: int, placement: Placement) -> int:
-    """Return how often `extract_codes` calls `advance`."""
+    """Return the number of times that `extract_codes` calls `advance`."""
     return times * -(-images // CHUNKS[placement.device.type])

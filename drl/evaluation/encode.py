@@ -86,7 +86,7 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return the files below a folder in the order of their paths, hidden ones and hidden folders passed over.
+    """Return the files below a folder in the order of their paths, without hidden files and hidden folders.
 
     Raises:
         UserError: If it is not a folder, or holds no files.
@@ -99,7 +99,7 @@ def images_below(folder: Path) -> list[Path]:
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     if not paths:
-        raise UserError(f"{folder}: holds no images; put some there")
+        raise UserError(f"{folder}: contains no images; add some")
     return sorted(paths, key=lambda path: path.relative_to(folder).parts)
 
 
@@ -114,7 +114,7 @@ def _batches(paths: Sequence[Path], method: Method, placement: Placement) -> Ite
             raise UserError(f"{path}: cannot be read ({error.strerror}); fix or remove it") from error
         return load_image(data, path, facts.image_size, facts.channels), hashlib.sha256(data).digest()
 
-    # Decoding lets go of the interpreter lock.
+    # Decoding releases the interpreter lock.
     with ThreadPoolExecutor(placement.threads) as pool:
         for start in range(0, len(paths), size):
             loaded = list(pool.map(load, paths[start : start + size]))

@@ -1,4 +1,4 @@
-"""Feature extractors for FID: Inception, through torch-fidelity, or the dataset's supervised model."""
+"""Feature extractors for FID: Inception from torch-fidelity, or the dataset's supervised model."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CHUNK = 250
 
 @dataclass(frozen=True)
 class Extractor:
-    """What turns images into features.
+    """A function from images to features, with a description.
 
     Attributes:
         name: `inception` or `supervised`.
-        resize: How images come to its size.
-        sha256: Of its weights.
-        apply: uint8 [B, C, H, W] on the device -> float [B, D].
+        resize: How images are resized for it.
+        sha256: SHA-256 of its weights.
+        apply: Function from uint8 [B, C, H, W] on the device to float [B, D].
     """
 
     name: str
@@ -36,7 +36,7 @@ class Extractor:
     apply: Callable[[Tensor], Tensor]
 
     def describe(self) -> dict[str, str]:
-        """Return what a score's card says of it."""
+        """Return its description for a score's run card."""
         return {"extractor": self.name, "extractor_sha256": self.sha256, "resize": self.resize}
 
     def features(self, images: Tensor, device: torch.device) -> Tensor:
@@ -46,10 +46,10 @@ class Extractor:
 
 
 def supervised_extractor(model: Path, placement: Placement, dataset: str | None = None) -> Extractor:
-    """Return the features of a supervised model: the code before its linear layer.
+    """Return the extractor of a supervised model, whose features are the code before its linear layer.
 
     Raises:
-        UserError: If it is not a supervised model, or one of another dataset.
+        UserError: If it is not a supervised model, or was trained on another dataset.
     """
     trained_on = header(model).about.dataset
     if dataset is not None and trained_on != dataset:
@@ -66,24 +66,22 @@ def supervised_extractor(model: Path, placement: Placement, dataset: str | None 
 
 
 def inception_extractor(weights: Path | None, device: torch.device) -> Extractor:
-    """Return the 2,048 features of TF's FID Inception, which torch-fidelity ported and resizes for as TF does.
+    """Return the extractor of TensorFlow's FID Inception with 2,048 features, in torch-fidelity's port.
 
     Args:
-        weights: Its file of weights; None downloads it.
+        weights: File of its weights; None downloads it.
         device: Where to compute.
 
     Raises:
-        UserError: If the weights are neither there nor can be downloaded.
+        UserError: If the weights are missing and cannot be downloaded.
     """
     make_torchvision_importable()
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     if weights is not None and not weights.is_file():
-        raise UserError(
-            f"{weights}: there are no Inception weights; set run.inception_weights to their file, or unset it"
-        )
+        raise UserError(f"{weights}: has no Inception weights; set run.inception_weights to their file, or unset it")
     try:
-        # torch-fidelity would run code that hides in the file.
+        # torch-fidelity would run code that is hidden in the file.
         if weights is not None:
             torch.load(weights, map_location="cpu", weights_only=True)
         network = FeatureExtractorInceptionV3(
@@ -92,7 +90,7 @@ def inception_extractor(weights: Path | None, device: torch.device) -> Extractor
     except Exception as error:
         if weights is not None:
             raise UserError(
-                f"{weights}: does not hold Inception's weights as torch-fidelity publishes them "
+                f"{weights}: does not contain Inception's weights as published by torch-fidelity "
                 f"({type(error).__name__}); download them again"
             ) from error
         if not isinstance(error, OSError):

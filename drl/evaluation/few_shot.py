@@ -39,8 +39,8 @@ def _rows(found: Measurement[FewShotJob]) -> Iterator[dict[str, Any]]:
     evaluations = {"test": store.test} | ({"val": store.val} if protocol.validation else {})
     if not all(map(len, evaluations.values())):
         raise UserError(
-            f"dataset {store.name!r} has no validation images to choose a sweep's member by; set its validation, or "
-            "take the sweep out of the item's recipes"
+            f"dataset {store.name!r} has no validation images to choose a member of the sweep; set its validation, or "
+            "remove the sweep from the item's recipes"
         )
     train = without(store.train, store.val) if protocol.validation else store.train
     subsets = {n: found.labelled(train, n, protocol.split, settings.label_list) for n in protocol.labels}
@@ -51,7 +51,7 @@ def _rows(found: Measurement[FewShotJob]) -> Iterator[dict[str, Any]]:
     table = read_codes(method, store, needed, times, found.placement, noise)
     tasks = [(n, column) for n in subsets for column in range(len(times))]
     fit = partial(_fit, table, subsets, evaluations)
-    # Fitting and predicting let go of the interpreter lock.
+    # Fitting and predicting release the interpreter lock.
     with ThreadPoolExecutor(found.placement.threads) as pool:
         reached = dict(zip(tasks, pool.map(fit, *zip(*tasks, strict=True)), strict=True))
     for n in subsets:
@@ -64,7 +64,7 @@ def _rows(found: Measurement[FewShotJob]) -> Iterator[dict[str, Any]]:
 def _fit(
     table: CodeTable, subsets: Mapping[int, Tensor], evaluations: Mapping[str, Tensor], n: int, column: int
 ) -> dict[str, float]:
-    """Return the accuracy in percent on each eval set of the machine for n labels and one t."""
+    """Return the accuracy in percent on each eval set, for a support vector machine fitted to n labels at one t."""
 
     def part(indices: Tensor) -> tuple[Any, Any]:
         rows = table.rows[indices.to(table.rows.device)]

@@ -1,4 +1,4 @@
-"""Table 6: FID of samples, as a fixed protocol whose every part is recorded."""
+"""Table 6: FID of samples, with a fixed protocol that is recorded completely."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run(job: Job[FidJob]) -> None:
 
 
 def _starts(samples: Path) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each t_init and what it saves, so that the table needs no other file."""
+    """Yield the facts about each t_init and its savings, so that the table needs no other file."""
     for row in read_metrics(samples.with_suffix(".csv")):
         if row["metric"] in ("sigma", "steps_saved"):
             yield {key: row[key] for key in ("t", "metric", "value", "n")}
@@ -84,7 +84,7 @@ def _about(job: Job[FidJob], samples: Path, store: ImageStore) -> dict[str, Any]
     card = read_card(samples.with_suffix(".csv.json"))
     if card.get("command") != "later_start":
         raise UserError(
-            f"{samples.with_suffix('.csv.json')}: is not the card of samples; give what drl later-start wrote"
+            f"{samples.with_suffix('.csv.json')}: is not the run card of samples; give files that drl later-start wrote"
         )
     about = {key: card[key] for key in ("scale", "dataset", "recipe", "seed")}
     for key in ("dataset", "recipe", "seed"):
@@ -93,10 +93,10 @@ def _about(job: Job[FidJob], samples: Path, store: ImageStore) -> dict[str, Any]
                 f"{samples} holds samples of {key} {about[key]!r}, not {job.about[key]!r}; give the right ones"
             )
     if samples.name not in card["outputs"]:
-        raise UserError(f"{samples}: is not among what its card names; run drl later-start again")
+        raise UserError(f"{samples}: is not listed in its run card; run drl later-start again")
     if about["dataset"] != store.name:
         raise UserError(
-            f"{samples} holds samples of a model of dataset {about['dataset']!r}, but the reference is {store.name!r}; "
+            f"{samples} has samples of a model of dataset {about['dataset']!r}, but the reference is {store.name!r}; "
             "give the images that the model was trained on"
         )
     return about

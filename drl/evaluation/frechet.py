@@ -35,14 +35,13 @@ class Statistics:
         """Measure features [N, D].
 
         Raises:
-            UserError: If there are no more images than features: the covariance would not have full rank, and the
-                distance would measure that.
+            UserError: If there are not more images than features. The covariance would not have full rank, which would
+                distort the distance.
         """
         n, d = features.shape
         if n <= d:
             raise UserError(
-                f"FID: {n} images are too few for {d} features, whose covariance they cannot determine; "
-                f"use more than {d} images"
+                f"FID: {n} images are too few to determine the covariance of {d} features; use more than {d} images"
             )
         features = features.double()
         return cls(features.mean(0), torch.cov(features.T), n)
@@ -51,7 +50,7 @@ class Statistics:
 def frechet_distance(a: Statistics, b: Statistics) -> float:
     """Return |mean_a - mean_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)).
 
-    The eigenvalues of C_a C_b are those of the symmetric C_a^(1/2) C_b C_a^(1/2), so that no complex root appears.
+    C_a C_b has the same eigenvalues as the symmetric C_a^(1/2) C_b C_a^(1/2), so no complex root appears.
     """
     values, vectors = torch.linalg.eigh(a.covariance)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T

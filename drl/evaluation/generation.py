@@ -44,7 +44,7 @@ class Generation(Measurement[S]):
             uint8 [N, C, H, W] on the CPU.
 
         Raises:
-            drl.errors.Unfinished: Stopped at the wall-clock budget; the same command goes on.
+            drl.errors.Unfinished: Stopped at the wall-clock budget; the same command continues.
         """
         placement, size = self.placement, self.job.resources.sampling_batch
         steps = steps_by_batch(self.method, sampler, wanted, placement, size)

@@ -1,4 +1,4 @@
-"""Numbers for what low-dimensional codes look like: do classes part, does a direction stand for ink?"""
+"""Measures of low-dimensional codes: whether classes are separated, and whether a direction encodes ink."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def silhouette(codes: Tensor, labels: Tensor) -> float:
 
 
 def ink(images: Tensor) -> Tensor:
-    """Return the mean of uint8 images [N, C, H, W] in [0, 1]: of white digits on black, how thick the stroke is."""
+    """Return the mean of uint8 images [N, C, H, W] in [0, 1]; for white digits on black, the width of the stroke."""
     return images.float().flatten(1).mean(1) / 255
 
 
@@ -29,7 +29,7 @@ def ink_r2(codes: Tensor, images: Tensor) -> float:
 def mean_pairwise_distance(images: Tensor) -> float:
     """Return the mean over pairs of uint8 images [N, C, H, W] of their root mean squared difference, in [0, 1].
 
-    0: one code gives one image. How much is left open by a code (Fig. 7).
+    For samples from one code, this shows how much the code leaves open (Fig. 7); 0 means that all are equal.
     """
     flat = images.double().flatten(1) / 255
     return float(torch.pdist(flat).mean() / flat.shape[1] ** 0.5)

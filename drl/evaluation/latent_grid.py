@@ -35,12 +35,12 @@ def run(job: Job[LatentGridJob]) -> None:
 
 
 def codes_file(out: Path) -> Path:
-    """Return where the test images' codes lie, beside the numbers."""
+    """Return the path of the test images' codes, beside the numbers."""
     return out.with_suffix(".codes.csv")
 
 
 def square(cells: int, extent: float) -> Tensor:
-    """Return codes [cells^2, 2] over [-extent, extent]^2, row by row from the top: z_1 grows to the right, z_2 up."""
+    """Return codes [cells^2, 2] over [-extent, extent]^2, row by row from the top; z_1 grows to the right, z_2 up."""
     axis = torch.linspace(-extent, extent, cells)
     z_2, z_1 = torch.meshgrid(axis.flip(0), axis, indexing="ij")
     return torch.stack((z_1.flatten(), z_2.flatten()), dim=1)

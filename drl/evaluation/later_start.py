@@ -33,7 +33,7 @@ def run(job: Job[LaterStartJob]) -> None:
 
 
 def samples_file(out: Path) -> Path:
-    """Return where the samples lie, beside the numbers."""
+    """Return the path of the samples, beside the numbers."""
     return out.with_suffix(".safetensors")
 
 

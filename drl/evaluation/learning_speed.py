@@ -1,4 +1,4 @@
-"""`drl learning-speed`: what probes can read from the codes after more and more steps of training."""
+"""`drl learning-speed`: accuracy of probes on the codes at several steps of the training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from drl.evaluation.mlp_probe import train_in_view
 from drl.jobs.job import Job
 from drl.models.model_file import load_snapshots
 
-# Codes that are held at once; snapshots beyond are probed in a further batch.
+# Codes that are in memory at once; further snapshots are probed in another batch.
 LIMIT_BYTES = {"cpu": 1 << 30, "cuda": 8 << 30}
 
 

@@ -57,9 +57,9 @@ class Measurement(Generic[S]):
         """Return the images that keep their labels, int64 positions [budget].
 
         Args:
-            candidates: Positions to choose from.
-            budget: How many.
-            seed: Which subset; with label lists, the number of the split.
+            candidates: Indices to choose from.
+            budget: Number of labels.
+            seed: Seed of the choice; with label lists, the number of the split.
             label_list: Folder of label lists; None chooses at random, balanced over classes.
 
         Raises:
@@ -184,5 +184,5 @@ def write_results(
 
 
 def without(indices: Tensor, left_out: Tensor) -> Tensor:
-    """Return the `indices` (int64 [N]) that are not among `left_out`, in their order."""
+    """Return the `indices` (int64 [N]) that are not in `left_out`, in the same order."""
     return indices[~torch.isin(indices, left_out)]

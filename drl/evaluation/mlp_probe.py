@@ -1,8 +1,8 @@
-"""MLP probes on frozen codes (Figures 4, 5 and 9 to 11): how well a small network tells the classes apart, per time t.
+"""MLP probes on frozen codes (Figures 4, 5 and 9 to 11): how well a small network predicts the class, for each t.
 
-Protocol of the authors' code: per t `Linear(D, 512), ReLU, Dropout(0.25), Linear(512, C)`, Adam with weight decay 1e-5,
-batches of 256 with the last incomplete one dropped, cross entropy. 50 epochs are the paper's; the authors' code also
-sweeps learning rates on a validation split and reads the test accuracy at the best validation epoch.
+The protocol is that of the authors' code: for each t, `Linear(D, 512), ReLU, Dropout(0.25), Linear(512, C)`, Adam with
+weight decay 1e-5, batches of 256 without the last incomplete one, cross entropy. The paper uses 50 epochs. The authors'
+code also sweeps learning rates on a validation split and reads the test accuracy at the best validation epoch.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ EvalSets = Mapping[str, tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What S seeds x T probes reached. All tensors are on the CPU.
+    """Results of S seeds x T probes. All tensors are on the CPU.
 
     Attributes:
-        accuracy: Per eval set, float64 [S, T] in percent, at the chosen epoch and learning rate.
-        epoch: int64 [S, T], the epoch (1 = after the first) that the accuracies belong to.
+        accuracy: For each eval set, float64 [S, T] in percent, at the chosen epoch and learning rate.
+        epoch: int64 [S, T], the epoch (1 = after the first) at which the accuracies were read.
         learning_rate: float64 [T], the rate used at each t.
     """
 
@@ -56,10 +56,10 @@ def train_probes(
 ) -> ProbeResult:
     """Train one probe per code set and seed, all at once, and measure them.
 
-    A seed fixes initial weights, batch order and dropout masks, which all t share; its result does not depend on the
-    other seeds and code sets of the call (but for float rounding). In a sweep each rate starts from the same draws, and
-    the rate of a t is the first with the best validation accuracy (at the epoch that `select` says), averaged over
-    seeds.
+    A seed determines initial weights, batch order and dropout masks, which are the same for all t. Its result does not
+    depend on the other seeds and code sets of the call (except for float rounding). In a sweep, each rate starts from
+    the same draws, and each t uses the first rate with the best validation accuracy (at the epoch given by `select`),
+    averaged over seeds.
 
     Args:
         codes: [T, N, D], one code set per time t; computed in float64 if that is what they are, else in float32.
@@ -149,15 +149,15 @@ def _train(
 
 
 def _keep(chosen: Weights, present: Weights, better: Tensor) -> None:
-    """Copy into `chosen` the present weights of the probes that are `better`, bool [T, S]."""
+    """Copy the current weights of the probes that are `better`, bool [T, S], into `chosen`."""
     for kept, tensor in zip(chosen, present, strict=True):
         kept.copy_(torch.where(better.view(-1, *[1] * (tensor.dim() - 1)), tensor, kept))
 
 
 def _best_rate(results: list[ProbeResult]) -> ProbeResult:
-    """Choose per t the result with the best validation accuracy, averaged over seeds; the first of equals."""
+    """Choose for each t the first result with the best validation accuracy, averaged over seeds."""
     means = torch.stack([result.accuracy["val"].mean(0) for result in results])
-    # argmax leaves open which of equals it returns; the index of the first true does not.
+    # argmax does not specify which of several equal values it returns, so the index of the first true is used.
     choice = (means == means.max(0).values).int().cumsum(0).eq(0).sum(0)
     times = torch.arange(means.shape[1])
 
@@ -175,7 +175,7 @@ def _best_rate(results: list[ProbeResult]) -> ProbeResult:
 def _prepare(
     name: str, codes: Tensor, labels: Tensor, classes: int, device: torch.device, like: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Check one set of codes and labels and move it to the device, in the precision of `like` where given."""
+    """Check one set of codes and labels, and move it to the device, in the precision of `like` if given."""
     if codes.dim() != 3 or 0 in codes.shape:
         raise UserError(
             f"probe: {name} codes have shape {tuple(codes.shape)}; give [times, samples, features], none empty"
@@ -196,7 +196,7 @@ def _prepare(
     finite = torch.stack([torch.isfinite(code_set).all() for code_set in codes]).cpu()
     if not finite.all():
         raise UserError(
-            f"probe: {name} codes at t index {int((~finite).nonzero()[0])} hold NaN or inf; check that encoder"
+            f"probe: {name} codes at t index {int((~finite).nonzero()[0])} contain NaN or inf; check that encoder"
         )
     low, high = (int(value) for value in torch.aminmax(labels))
     if low < 0 or high >= classes:

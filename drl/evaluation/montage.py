@@ -1,4 +1,4 @@
-"""Many small images in one PNG, from which figures are drawn."""
+"""Store many small images in one PNG, from which figures are drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from drl.files import atomic
 
 
 def montage(images: Tensor, columns: int) -> Tensor:
-    """Lay images out row by row without gaps: uint8 [N, C, H, W] -> [C, rows H, columns W], N = rows x columns."""
+    """Arrange images row by row without gaps: uint8 [N, C, H, W] -> [C, rows H, columns W], N = rows x columns."""
     n, channels, height, width = images.shape
     assert n % columns == 0
     tiles = images.reshape(n // columns, columns, channels, height, width)
@@ -36,7 +36,7 @@ def save_png(path: Path, picture: Tensor) -> None:
 
 
 def load_png(path: Path) -> Tensor:
-    """Read what `save_png` wrote: uint8 [C, H, W]."""
+    """Read a picture that `save_png` wrote: uint8 [C, H, W]."""
     with Image.open(path) as image:
         pixels = np.array(image)
     return torch.from_numpy(pixels if pixels.ndim == 3 else pixels[..., None]).permute(2, 0, 1)

@@ -1,4 +1,4 @@
-"""Figure 7: many samples from one image's code; how much does a code of that size leave open?"""
+"""Figure 7: many samples from one image's code, to see how much a code of that size leaves open."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`drl probe`: how much of the classes a small network can read from frozen codes, for every t and label budget.
+"""`drl probe`: how well a small network predicts the class from frozen codes, for every t and label budget.
 
-Protocol: paper section 3.1 and App. F; details from the first author's later code.
+The protocol is that of paper section 3.1 and App. F, with details from the first author's later code.
 """
 
 from __future__ import annotations

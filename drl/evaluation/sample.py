@@ -102,15 +102,15 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
 
 
 def read_images(folder: Path, facts: ImageFacts) -> tuple[list[Path], Tensor]:
-    """Return the images of a folder, by name, as the model sees them: paths and uint8 [N, C, H, W].
+    """Return the images of a folder, sorted by name and resized for the model: paths and uint8 [N, C, H, W].
 
     Raises:
-        UserError: If it is not a folder, holds no files, or one of them is not an image.
+        UserError: If it is not a folder, contains no files, or one of them is not an image.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder; give one with images")
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not paths:
-        raise UserError(f"{folder}: holds no images; put some there")
+        raise UserError(f"{folder}: contains no images; add some")
     images = [load_image(path.read_bytes(), path, facts.image_size, facts.channels) for path in paths]
     return paths, torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()

@@ -1,4 +1,4 @@
-"""Names in a file of samples: one tensor for each repeat, prior and t_init."""
+"""Names of tensors in a file of samples: one for each repeat, prior and t_init."""
 
 from __future__ import annotations
 

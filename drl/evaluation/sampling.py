@@ -1,4 +1,4 @@
-"""Samples of a trained model: chains in batches, as bytes, resumable."""
+"""Draw samples from a trained model, in batches, as bytes; drawing can be resumed."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Wanted:
     """One sample to draw.
 
     Attributes:
-        seed: Of its noise.
+        seed: Seed of its noise.
         code: Row of the codes, or None for an unconditional model.
-        t_init: Where its chain begins, in (0, 1].
-        prior: From what.
+        t_init: Time at which its chain begins, in (0, 1].
+        prior: Distribution at t_init.
     """
 
     seed: int
@@ -48,13 +48,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Journal:
-    """What an interrupted run has left, and how this one leaves what it has.
+    """Saved results of an interrupted run, and functions with which this run saves its own.
 
     Attributes:
-        done: The first batches.
-        keep: Given each batch and its number.
-        part: Where the batch after them stood, or None.
-        keep_part: Given, every few steps, a batch's number and what tells where it stands.
+        done: The batches that are finished.
+        keep: Called with the number and the samples of each finished batch.
+        part: State of the next batch, or None.
+        keep_part: Called every few steps with a batch's number and a function that returns its state.
     """
 
     done: Sequence[Tensor] = ()
@@ -64,12 +64,12 @@ class Journal:
 
 
 def image_seed(seed: int, purpose: str, number: int) -> int:
-    """Return the seed of one image's noise, which no other image shares."""
+    """Return the seed of one image's noise, which differs from that of every other image."""
     return stream_seed(seed, f"{purpose}, image {number}")
 
 
 def sampler_of(method: Method) -> ScoreMatching:
-    """Return the method, if it can be sampled from.
+    """Return the method if it can be sampled from.
 
     Raises:
         UserError: If it has no score network.
@@ -94,7 +94,7 @@ def options_of(sampler: SamplerSettings) -> ChainOptions:
 
 
 def check_start(t_init: float) -> None:
-    """Check where a chain begins.
+    """Check the time at which a chain begins.
 
     Raises:
         UserError: If it is outside (0, 1].
@@ -104,10 +104,10 @@ def check_start(t_init: float) -> None:
 
 
 def check_codes(method: ScoreMatching, z: Tensor | None) -> None:
-    """Check that codes fit the model.
+    """Check that codes match the model.
 
     Raises:
-        UserError: If they are missing, not wanted, or of another size.
+        UserError: If they are missing, not allowed, or have another size.
     """
     if method.encoder is None:
         if z is not None:
@@ -116,7 +116,7 @@ def check_codes(method: ScoreMatching, z: Tensor | None) -> None:
     size = int(method.encoder.code_size)  # type: ignore[arg-type]
     if z is None or z.dim() != 2 or z.shape[1] != size:
         found = "none" if z is None else f"codes of {z.shape[-1]} entries"
-        raise UserError(f"the model's codes have {size} entries, but there are {found}; give one code a sample")
+        raise UserError(f"the model's codes have {size} entries, but there are {found}; give one code per sample")
 
 
 def draw(
@@ -140,14 +140,14 @@ def draw(
         z: Codes [N, D] to which `wanted` refers.
         uniform: How u of the uniform prior is drawn.
         advance: Called after each step of each batch.
-        journal: So that an interrupted run can go on.
-        batch_size: Images a batch; None: BATCH.
+        journal: Saved results of an interrupted run, and how to save more.
+        batch_size: Images per batch; None means BATCH.
 
     Returns:
         uint8 [N, C, H, W], on the CPU.
 
     Raises:
-        UserError: If the model cannot be sampled from, codes do not fit, t_init is outside (0, 1], or a sample is not
+        UserError: If the model cannot be sampled from, codes do not match, t_init is outside (0, 1], or a sample is not
             finite.
     """
     model = sampler_of(method)
@@ -171,7 +171,7 @@ def steps_by_batch(
     placement: Placement,
     batch_size: int | None = None,
 ) -> list[int]:
-    """Return how often `draw` calls `advance` in each batch."""
+    """Return the number of times that `draw` calls `advance` in each batch."""
     grid = grid_of(sampler_of(method), sampler)
     batches = _batches(wanted, placement, batch_size)
     return [grid.steps - min(grid.first_step(one.t_init) for one in batch) for batch in batches]
@@ -183,7 +183,7 @@ def _batches(wanted: Sequence[Wanted], placement: Placement, batch_size: int | N
 
 
 def score_function(model: ScoreMatching, placement: Placement) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
-    """Return s(x_t, t, z) as the placement computes it, compiled or not, in fp32 whatever it is computed in."""
+    """Return s(x_t, t, z) for a placement, compiled or not; its result is fp32 in every precision."""
     function = torch.compile(model.score, dynamic=True) if placement.compile else model.score
 
     def score(x: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
@@ -207,7 +207,7 @@ def _draw_batch(
     part: ChainState | None,
     keep: Callable[[Callable[[], ChainState]], None],
 ) -> Tensor:
-    # Chains that begin first come first: the others join them.
+    # Sort chains by their start; later ones join the earlier ones.
     order = sorted(range(len(batch)), key=lambda k: -batch[k].t_init)
     ordered = [batch[k] for k in order]
     facts, device, options = model.facts, placement.device, options_of(sampler)
@@ -232,8 +232,8 @@ def _start(
     uniform: Uniform,
     device: torch.device,
 ) -> Tensor:
-    # The grid's own time, at which the chain begins: on the paper's grid sigma is within 0.4 % of sigma(t_init), on one
-    # of 100 steps t_init = 0.5 would begin with 4 % more noise than the network is told.
+    # Start at the grid's own time. On the paper's grid, its sigma is within 0.4 % of sigma(t_init); on a grid of 100
+    # steps, starting at t_init = 0.5 itself would give 4 % more noise than the noise label says.
     t_init = grid.times[[grid.first_step(one.t_init) for one in ordered]].to(device, torch.float32)
     z = noise.start()
     x = prior("gaussian", model.sde, t_init, z)
@@ -249,10 +249,10 @@ def _start(
 
 
 def to_bytes(x: Tensor, model: Method) -> Tensor:
-    """Return scaled images [B, C, H, W] as uint8 on the CPU, cut off at black and white.
+    """Return scaled images [B, C, H, W] as uint8 on the CPU, clipped at black and white.
 
     Raises:
-        UserError: If one is not finite.
+        UserError: If an image is not finite.
     """
     if not bool(x.isfinite().all()):
         raise UserError("a sample is not finite; train the model longer, or set run.precision to fp32")

@@ -1,4 +1,4 @@
-"""What a sampling job saves, so that it goes on where it was: whole batches, and where the present one stands."""
+"""Files with which a sampling job resumes: finished batches, and the state of the current batch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from drl.training.state import belongs_to, facts_of, load_state, save_state
 
 
 def seconds_saved(folder: Path) -> float:
-    """Return how long processes took that left the files of a job in a folder; 0 where there are none."""
+    """Return the time taken by the processes that left a job's files in a folder; 0 if there are none."""
     return max((facts_of(path).get("seconds", 0.0) for path in folder.glob("*.safetensors")), default=0.0)
 
 
 class SavedSamples:
-    """The files of one job, in a folder of their own."""
+    """The saved files of one job, in a separate folder."""
 
     def __init__(self, folder: Path, placement: Placement, resources: Resources, started: float, batches: int) -> None:
         """Name the job.
@@ -41,7 +41,7 @@ class SavedSamples:
         self._earlier = seconds_saved(folder)
 
     def journal(self) -> Journal:
-        """Return what an interrupted run has left, and how to go on saving.
+        """Return the saved results of an interrupted run, and how to save more.
 
         Raises:
             UserError: If a file is damaged, or was saved on another device or with other versions.

@@ -1,4 +1,4 @@
-"""Figure 12: silhouettes of the codes of many models of one dataset, in one job."""
+"""Figure 12: silhouettes of the codes of many models of one dataset, computed in one job."""
 
 from __future__ import annotations
 

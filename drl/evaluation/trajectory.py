@@ -1,6 +1,6 @@
-"""Probes of the infinite-dimensional code: of all its slices side by side, and of the one that validation chooses.
+"""Probes of the infinite-dimensional code: on all its slices, concatenated, and on the one chosen by validation.
 
-The paper measures one slice E(x, t) at a time and leaves the use of the whole trajectory open (section 2.2).
+The paper measures one slice E(x, t) at a time, and leaves open how to use the whole trajectory (section 2.2).
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from drl.evaluation.mlp_probe import EvalSets, ProbeResult
 
 
 class Train(Protocol):
-    """Trains probes as the ordinary ones are trained, with the same options and seeds."""
+    """A function that trains probes with the options and seeds of the ordinary probes."""
 
     def __call__(self, title: str, labelled: tuple[Tensor, Tensor], evaluations: EvalSets) -> ProbeResult:
-        """Train on codes [T, N, D] with labels [N] and measure on the eval sets; the title names the progress."""
+        """Train on codes [T, N, D] with labels [N] and measure on the eval sets; progress is shown under the title."""
         ...
 
 
 @dataclass(frozen=True)
 class Ordinary:
-    """The ordinary probes of one label budget: what they read, and what they reached.
+    """The ordinary probes of one label budget, with their inputs and results.
 
     Attributes:
         table: The codes.
-        labelled: int64 positions of the images that keep their labels.
-        val: int64 positions of the images marked as validation.
-        evaluations: Positions of the images of each eval set; val is one of them where validation selects.
-        result: What one probe for each t and seed reached.
+        labelled: int64 indices of the images that keep their labels.
+        val: int64 indices of the validation images.
+        evaluations: Indices of the images of each eval set; val is one of them if validation selects.
+        result: Results of the probes, one for each t and seed.
     """
 
     table: CodeTable
@@ -46,7 +46,7 @@ class Ordinary:
 
 
 def held_out(labelled: Tensor, val: Tensor) -> tuple[Tensor, Tensor]:
-    """Split labelled images (int64 positions) into those not marked as validation, and those that are.
+    """Split labelled images (int64 indices) into those that are not validation images, and those that are.
 
     Raises:
         UserError: If one part is empty.
@@ -55,16 +55,16 @@ def held_out(labelled: Tensor, val: Tensor) -> tuple[Tensor, Tensor]:
     marked = without(labelled, rest)
     if not len(rest) or not len(marked):
         raise UserError(
-            f"{len(marked)} of the {len(labelled)} labelled images are marked as validation, so t cannot be chosen on "
+            f"{len(marked)} of the {len(labelled)} labelled images are validation images, so t cannot be chosen on "
             "them; set the dataset's validation, or studies.probe.trajectory: false"
         )
     return rest, marked
 
 
 def best_time(accuracy: Tensor) -> int:
-    """Return the index of the t with the best mean over probe seeds, the first of equals; accuracy is [S, T]."""
+    """Return the index of the first t with the best mean over probe seeds; accuracy is [S, T]."""
     means = accuracy.mean(0)
-    # Equal means may differ in their last bit, by the order in which they were summed.
+    # Equal means may differ in their last bit, depending on the order of summation.
     return int((means >= means.max() - 1e-9).nonzero()[0])
 
 
@@ -77,8 +77,8 @@ def trajectory(ordinary: Ordinary, protocol: ProbeTraining, train: Train) -> Ite
     """Probe the whole trajectory.
 
     Arm `concatenated` is one probe on the codes of all t. Arm `chosen` is the ordinary probe at one t, chosen without
-    test images: by the ordinary probes' own validation accuracy where validation selects, else by probes that are
-    trained without those labelled images that are marked as validation, and measured on these.
+    test images: if validation selects, by the ordinary probes' own validation accuracy; otherwise by probes that are
+    trained without the labelled validation images and measured on them.
 
     Args:
         ordinary: The ordinary probes.
@@ -115,7 +115,7 @@ def _concatenated(ordinary: Ordinary, train: Train) -> ProbeResult:
 
 
 def _validation(ordinary: Ordinary, train: Train) -> tuple[Tensor, int]:
-    """Return validation accuracies [S, T] in percent, and how many images they are of."""
+    """Return validation accuracies [S, T] in percent, and the number of images."""
     if "val" in ordinary.evaluations:
         return ordinary.result.accuracy["val"], len(ordinary.evaluations["val"])
     rest, marked = held_out(ordinary.labelled, ordinary.val)

@@ -127,7 +127,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _scatter(panel: Axes, codes: pd.DataFrame, keys: dict[str, Key]) -> None:
     rest = codes[~codes["class"].isin(keys)]
     panel.scatter(rest["z_1"], rest["z_2"], c=OTHERS, s=3, linewidths=0, rasterized=True)
-    # Use random order, so that the last class does not cover the others. Each marker needs a call of its own.
+    # Use random order, so that the last class does not cover the others. Each marker needs a separate call.
     shuffled = codes[codes["class"].isin(keys)].sample(frac=1, random_state=0)
     size = 12 if len(codes) <= 500 else 5 if len(codes) <= 2000 else 2.5
     for marker in MARKERS:

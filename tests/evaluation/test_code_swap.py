@@ -119,7 +119,7 @@ def test_first_of_classes_looks_at_candidates_alone():
     labels = torch.tensor([0, 1, 2, 1, 0, 2, 1, 0])
     assert first_of_classes(labels, torch.tensor([3, 5, 6, 7, 4]), 3).tolist() == [3 + 4, 3, 5]
     assert first_of_classes(labels, torch.tensor([6, 4]), 2).tolist() == [4, 6]
-    message = "no test image is of class 2; set studies.code_swap.classes to at most 2"
+    message = "no test image has class 2; set studies.code_swap.classes to at most 2"
     with pytest.raises(UserError, match=re.escape(message)):
         first_of_classes(labels, torch.tensor([3, 4]), 3)
 

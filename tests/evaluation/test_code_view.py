@@ -89,7 +89,7 @@ def test_codes_of_one_dimension_and_without_variance():
 def test_probes_that_chose_no_t_are_named(model_file, stripes, probes, tmp_path):
     text = probes.read_text().replace("chosen", "")
     probes.write_text(text)
-    with pytest.raises(UserError, match=r"probes\.csv holds no t that validation images chose; probe again"):
+    with pytest.raises(UserError, match=r"probes\.csv has no t chosen on validation images; probe again"):
         run(model_file(), stripes, probes, tmp_path / "x.csv")
     assert not (tmp_path / "x.csv").exists()
 

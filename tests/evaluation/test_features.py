@@ -73,7 +73,7 @@ def test_the_digest_is_that_of_the_weights_however_they_came(inception, weights,
 
 
 def test_missing_weights_are_one_line(tmp_path):
-    message = f"{tmp_path / 'none.pth'}: there are no Inception weights; set run.inception_weights to their"
+    message = f"{tmp_path / 'none.pth'}: has no Inception weights; set run.inception_weights to their"
     with pytest.raises(UserError, match=re.escape(message)):
         inception_extractor(tmp_path / "none.pth", CPU.device)
 

@@ -54,5 +54,5 @@ def test_features_that_are_always_zero_are_no_trouble():
 
 
 def test_too_few_images_are_refused():
-    with pytest.raises(UserError, match=r"6 images are too few for 6 features.*use more than 6 images"):
+    with pytest.raises(UserError, match=r"6 images are too few .* 6 features; use more than 6 images"):
         Statistics.of(features(0, n=6))

@@ -100,7 +100,7 @@ def test_another_model_than_expected_is_refused(job, study):
 @pytest.mark.parametrize("study", STUDIES)
 def test_images_of_another_dataset_or_size_are_refused(job, model_file, stripes, other_stripes, tmp_path, study):
     kind = "unconditional" if study == "later_start" else "drl"
-    message = f"was trained on dataset 'other' but {stripes} holds 'stripes'"
+    message = f"was trained on dataset 'other' but {stripes} contains 'stripes'"
     with pytest.raises(UserError, match=re.escape(message)):
         job(study, "refused", model_file(kind, dataset="other"))
     message = f"{study.replace('_', '-')} {kind} on stripes, seed 3: the model was trained on 1 channels of 8 pixels"

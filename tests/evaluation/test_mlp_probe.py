@@ -270,8 +270,8 @@ LABELS = torch.arange(20) % 3
 @pytest.mark.parametrize(
     ("codes", "labels", "test", "message"),
     [
-        (NAN, LABELS, (GOOD, LABELS), "train codes at t index 2 hold NaN"),
-        (GOOD, LABELS, (NAN.nan_to_num(torch.inf), LABELS), "test codes at t index 2 hold NaN or inf"),
+        (NAN, LABELS, (GOOD, LABELS), "train codes at t index 2 contain NaN"),
+        (GOOD, LABELS, (NAN.nan_to_num(torch.inf), LABELS), "test codes at t index 2 contain NaN or inf"),
         (GOOD, LABELS + 1, (GOOD, LABELS), "train labels span 1 to 3"),
         (GOOD, LABELS - 1, (GOOD, LABELS), "train labels span -1 to 1"),
         (GOOD, LABELS[:5], (GOOD, LABELS), "train labels have shape"),

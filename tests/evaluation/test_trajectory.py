@@ -139,7 +139,7 @@ def test_without_validation_images_the_job_stops_before_it_reads_codes(model, ot
     with pytest.raises(UserError) as refused:
         run(model, images, tmp_path / "probe.csv")
     assert str(refused.value) == (
-        "probe vdrl on stripes, seed 3: 0 of the 30 labelled images are marked as validation, so t cannot be chosen on "
+        "probe vdrl on stripes, seed 3: 0 of the 30 labelled images are validation images, so t cannot be chosen on "
         "them; set the dataset's validation, or studies.probe.trajectory: false"
     )
 
