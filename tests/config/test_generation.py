@@ -95,7 +95,7 @@ def test_figure_13_shows_the_samples_that_table_6_measures(scale):
 def test_two_dimensions_stay_two_at_every_scale(scale, item):
     config = resolve(scale)
     for model in models(config, item):
-        assert recipe(config, model.recipe, model.dataset).encoder.code_size == 2
+        assert recipe(config, model.about["recipe"], model.about["dataset"]).encoder.code_size == 2
 
 
 # --------------------------------------------------------------------------------------------------------------- sweeps
@@ -110,7 +110,7 @@ def test_figure_7_has_a_model_a_code_size(scale):
     if scale == "paper":
         assert sizes == [2, 4, 8, 16]
     assert settings_of("figure", config, "figure_7")["recipes"] == [[name, "DRL"] for name in members]
-    assert {model.recipe for model in models(config, "figure_7")} == set(members)
+    assert {model.about["recipe"] for model in models(config, "figure_7")} == set(members)
 
 
 def test_members_differ_in_their_axis_alone():

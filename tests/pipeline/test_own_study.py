@@ -2,8 +2,8 @@ import pytest
 
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.own_study import PARTS, shown, study_dataset, study_file, study_metrics, study_models, study_page
-from tests.job_settings import trained
+from drl.pipeline.own_study import PARTS, part_files, shown, study_dataset, study_page
+from drl.pipeline.registry import STEPS
 
 
 @pytest.fixture(scope="module")
@@ -12,17 +12,22 @@ def config():
 
 
 def test_models_are_recipes_times_seeds(config):
-    wanted = tuple(trained("digits", recipe, seed) for recipe in ("ae", "drl") for seed in (3, 5))
-    assert study_models(config, "digits") == wanted
+    wanted = tuple(
+        STEPS["probe"].at(dataset="digits", recipe=recipe, seed=seed) for recipe in ("ae", "drl") for seed in (3, 5)
+    )
+    assert tuple(file.job for file in part_files(config, "digits", "probe_curve")["metrics"]) == wanted
 
 
 def test_each_part_has_its_files(config):
-    assert study_metrics(config, "digits", "few_shot")[::4] == (
+    assert [file.path for file in part_files(config, "digits", "few_shot")["metrics"]][::4] == [
         "metrics/few_shot/digits/ae/seed3.csv",
         "metrics/probe/digits/ae/seed3.csv",
-    )
-    assert study_file("digits", "probe_curve") == "study/digits/probe_curve.svg"
-    assert study_file("digits", "few_shot") == "study/digits/few_shot.csv"
+    ]
+    assert [file.path for file in part_files(config, "digits", "latent_scatter")["pictures"]][:1] == [
+        "metrics/code_view/digits/ae/seed3.codes.csv"
+    ]
+    assert STEPS["study_probe_curve"].at(dataset="digits").output == "study/digits/probe_curve.svg"
+    assert STEPS["study_few_shot"].at(dataset="digits").output == "study/digits/few_shot.csv"
     assert {part.suffixes for part in PARTS.values()} == {(".svg", ".png", ".csv"), (".csv", ".md", ".tex")}
 
 

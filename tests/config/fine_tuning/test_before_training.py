@@ -42,7 +42,7 @@ def test_a_row_beyond_the_paper_that_is_a_column_makes_no_run_twice():
 
 def test_the_trajectory_runs_only_what_it_draws():
     config = small("studies.fine_tune.labels.digits=[200,300]")
-    assert {run.labels for run in fine_tunings(config, "t_trajectory")} == {200}
+    assert {run.about["labels"] for run in fine_tunings(config, "t_trajectory")} == {200}
     assert settings_of("figure", config, "t_trajectory")["labels"] == {"digits": 200}
 
 

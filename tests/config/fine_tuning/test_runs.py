@@ -27,14 +27,16 @@ def test_tables_1_2_and_5_are_77_runs():
     assert runs(config, 1, 2, 5) == expected | {beyond}
     assert runs(config, 2) <= runs(config, 1)
     assert len(runs(config, 5) - runs(config, 1)) == 22
-    assert {run for item in TABLES[1:] for run in fine_tunings(config, item) if run.arm == "drl_official"} == set()
+    assert {
+        run for item in TABLES[1:] for run in fine_tunings(config, item) if run.about["arm"] == "drl_official"
+    } == set()
 
 
 def test_tables_3_and_4_add_three_autoencoders_and_three_searches():
     config = resolve("paper")
     added = runs(config, 3, 4) - runs(config, 1, 2, 5)
     assert added == {fine_tuned(dataset, arm, n, 12, 0) for dataset, n in FEWEST for arm in ("ae", "drl_search")}
-    assert {run for run in runs(config, 4) if run.arm == "drl_search"} == set(), "it stops early"
+    assert {run for run in runs(config, 4) if run.about["arm"] == "drl_search"} == set(), "it stops early"
     assert runs(config, 4) <= runs(config, 1, 3)
 
 
@@ -43,7 +45,7 @@ def test_no_run_is_made_twice():
     everything = runs(config, 1, 2, 3, 4, 5)
     assert len(everything) == 77 + 3 + 3 + 1
     files = [set(measurements(config, item)) for item in TABLES]
-    assert set().union(*files) == {f"metrics/fine_tune/{run.name}.csv" for run in everything}
+    assert set().union(*files) == {run.output for run in everything}
     assert len(set().union(*files)) == len(everything), "each has a file of its own"
     for item in TABLES:
         assert len(fine_tunings(config, item)) == len(set(fine_tunings(config, item)))
@@ -65,7 +67,7 @@ def test_the_trajectory_of_t_adds_five_runs_and_no_model():
     drawn = set(fine_tunings(config, "t_trajectory"))
     starts = {"drl": 0.5, "drl_t01": 0.1, "drl_t09": 0.9, "drl_t01_free": 0.1, "drl_t05_free": 0.5, "drl_t09_free": 0.9}
     assert drawn == {fine_tuned("cifar10", arm, 100, 12, 0) for arm in starts}
-    assert {run.arm for run in drawn - runs(config, 1)} == set(starts) - {"drl"}
+    assert {run.about["arm"] for run in drawn - runs(config, 1)} == set(starts) - {"drl"}
     assert models(config, "t_trajectory") == (trained("cifar10", "drl_70k", 0),)
     shown = settings_of("figure", config, "t_trajectory")
     assert {name: (start, not name.endswith("_free")) for name, start in starts.items()} == {
@@ -78,8 +80,8 @@ def test_the_trajectory_of_t_adds_five_runs_and_no_model():
 def test_every_run_of_every_table_can_be_planned(scale):
     config = resolve(scale)
     for run in {run for item in (*TABLES, "t_trajectory") for run in fine_tunings(config, item)}:
-        settings = planned(config, run.arm, run.labels, run.dataset)
-        assert settings["labels"] == run.labels
+        settings = planned(config, run.about["arm"], run.about["labels"], run.about["dataset"])
+        assert settings["labels"] == run.about["labels"]
         assert json.loads(canonical_json(settings)) == settings
 
 
@@ -87,12 +89,12 @@ def test_a_fine_tuning_starts_from_the_pretraining_of_its_own_seed():
     config = resolve("lite")
     for item in TABLES:
         needed = {
-            trained(run.dataset, config.arms[run.arm].model, run.seed)
+            trained(run.about["dataset"], config.arms[run.about["arm"]].model, run.about["seed"])
             for run in fine_tunings(config, item)
-            if config.arms[run.arm].model
+            if config.arms[run.about["arm"]].model
         }
         assert set(models(config, item)) == needed
-        assert {model.seed for model in needed} == {0, 1, 2}
+        assert {model.about["seed"] for model in needed} == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_a_fine_tuning_starts_from_the_pretraining_of_its_own_seed():
 def test_splits_and_seeds_are_axes(splits, pairs):
     config = small(f"studies.fine_tune.splits={splits}", "items.table_2.seeds=[0,1]")
     drawn = fine_tunings(config, "table_2")
-    assert {(run.seed, run.split) for run in drawn} == pairs
+    assert {(run.about["seed"], run.about["split"]) for run in drawn} == pairs
     assert len(drawn) == len(pairs) * len(config.items["table_2"].arms)
     settings = settings_of("table", config, "table_2")
     assert settings["seeds"] == [0, 1]
@@ -140,13 +142,13 @@ def test_every_embedded_dataset_can_stand_in_for_the_others(scale, dataset):
     config = resolve(scale).model_copy(update={"dataset": dataset})
     check_arms(config, recipe)
     for item in (*TABLES, "t_trajectory"):
-        assert {(run.dataset, run.labels) for run in fine_tunings(config, item)} == {(dataset, 100)}
+        assert {(run.about["dataset"], run.about["labels"]) for run in fine_tunings(config, item)} == {(dataset, 100)}
     # Rows beyond the paper are of the dataset that they name.
     named = config.items["table_1"].beyond[0].dataset
     assert [row.arm for row in config.item_beyond("table_1")] == ["drl_official"] * (named == dataset)
     if scale == "lite":
         for run in {run for item in TABLES for run in fine_tunings(config, item)}:
-            planned(config, run.arm, run.labels, dataset)
+            planned(config, run.about["arm"], run.about["labels"], dataset)
 
 
 def test_another_dataset_is_one_word_on_the_command_line():

@@ -115,7 +115,7 @@ def test_limited_readings_have_had_pseudo_labels_and_about_the_paper_s_share_of_
     config = resolve(scale)
     study = config.studies.fine_tune
     for run in fine_tunings(config, "table_2"):
-        schedule = Schedule.of(run.labels, config.datasets[run.dataset].train, study)
+        schedule = Schedule.of(run.about["labels"], config.datasets[run.about["dataset"]].train, study)
         assert schedule.supervised_epochs < study.early_epoch < schedule.epochs
         if scale != "demo":  # which has four epochs
             assert study.early_epoch / schedule.epochs == pytest.approx(100 / 260, abs=0.14)

@@ -21,7 +21,13 @@ def made(tmp_path):
     for path in outputs:
         path.write_text("x")
     code = code_digest.command_digest("fine_tune", settings)
-    facts = {"dataset": run.dataset, "arm": run.arm, "labels": run.labels, "split": run.split, "seed": run.seed}
+    facts = {
+        "dataset": run.about["dataset"],
+        "arm": run.about["arm"],
+        "labels": run.about["labels"],
+        "split": run.about["split"],
+        "seed": run.about["seed"],
+    }
     run_card.write_card("fine_tune", outputs, settings, code, **facts)
     return tmp_path
 
