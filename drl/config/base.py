@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from drl.errors import nearest
@@ -31,6 +31,15 @@ class Settings(BaseModel):
     def slice(self) -> dict[str, Any]:
         """Return plain JSON values, every key written out, for a job's `--settings` and for fingerprints."""
         return self.model_dump(mode="json")
+
+
+class WithoutAbsent(Settings):
+    """Settings that leave out what is None by default, so that a key that does not concern a job is not part of it."""
+
+    @model_serializer(mode="wrap")
+    def _present(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        return {key: value for key, value in dump(self).items() if value is not None or fields[key].default is not None}
 
 
 def _is_bool(value: Any) -> bool:

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from drl.config.base import Settings
+from drl.config.base import Settings, WithoutAbsent
 from drl.config.fine_tuning import Logit
 from drl.config.verdict import VerdictSettings
 
 Pairs = tuple[tuple[str, str], ...]  # name, and title or legend name; a tuple, so that the order survives JSON
 
 
-class ItemJob(Settings):
+class ItemJob(WithoutAbsent):
     """Settings of `drl figure`, `drl table` and `drl study`.
 
     A study whose figures need more than this has a class of its own below, which ITEM_TYPES names.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from drl.config.base import Settings
+from drl.config.base import Settings, WithoutAbsent
 from drl.config.datasets import ImageSettings
 from drl.config.diffusion import Time
 from drl.config.fine_tuning import FineTuneProtocol, FineTuneStart, Logit
@@ -36,8 +36,13 @@ class PrepareJob(Settings):
 
     dataset: ImageSettings
 
+    def slice(self) -> dict[str, Any]:
+        """Return plain values; where files lie and what they are is given for folders of images alone."""
+        known = super().slice()["dataset"]
+        return {"dataset": {k: v for k, v in known.items() if v is not None or k not in ("folder", "contents")}}
 
-class PretrainJob(LabelLists):
+
+class PretrainJob(LabelLists, WithoutAbsent):
     """Settings of `drl pretrain`: the recipe, when code usage is measured, and how many snapshots are kept."""
 
     recipe: Recipe
@@ -49,7 +54,7 @@ class PretrainJob(LabelLists):
         return super().slice() | {"recipe": self.recipe.slice()}
 
 
-class ProbeProtocol(ProbeTraining):
+class ProbeProtocol(ProbeTraining, WithoutAbsent):
     """How probes are trained, with every budget a number; `dae_input` is given for DAE alone."""
 
     label_budgets: tuple[int, ...]
@@ -63,7 +68,7 @@ class ProbeJob(LabelLists):
     probe: ProbeProtocol
 
 
-class FewShotProtocol(FewShotSettings):
+class FewShotProtocol(FewShotSettings, WithoutAbsent):
     """Few-shot fits; `validation`: also measure on validation images, which then keep no label."""
 
     validation: bool
@@ -123,7 +128,7 @@ class LaterStartJob(Settings):
     later_start: LaterStarts
 
 
-class FidProtocol(Settings):
+class FidProtocol(WithoutAbsent):
     """Whose features measure samples: Inception's, of given weights or the downloaded ones, or a recipe's codes."""
 
     extractor: Literal["inception", "supervised"]
@@ -154,7 +159,7 @@ class SilhouettesJob(Settings):
     models: tuple[tuple[str, int], ...]
 
 
-class CodeView(Settings):
+class CodeView(WithoutAbsent):
     """At which t codes are read, and of how many test images at most."""
 
     t: tuple[Time, ...]
@@ -169,7 +174,7 @@ class CodeViewJob(Settings):
     code_view: CodeView
 
 
-class FineTuneRun(FineTuneProtocol):
+class FineTuneRun(FineTuneProtocol, WithoutAbsent):
     """The protocol of one run: `search` where the arm searches t, `early_epoch` where it stops early."""
 
     padding: int

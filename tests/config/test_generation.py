@@ -12,7 +12,7 @@ from drl.config.schema import SCALES
 from drl.errors import UserError
 from drl.pipeline import drawing
 from drl.pipeline.configuration import resolve as read
-from drl.pipeline.items import measurements, models
+from drl.pipeline.items import item_jobs, measurements, models
 from tests.job_settings import settings_of, trained
 
 # Checking a configuration takes half a second, and most tests ask for one of three.
@@ -87,7 +87,8 @@ def test_table_6_is_song_s_checkpoint_as_it_is():
 @pytest.mark.parametrize("scale", SCALES)
 def test_figure_13_shows_the_samples_that_table_6_measures(scale):
     config = resolve(scale)
-    assert models(config, "figure_13") == models(config, "table_6")
+    samples = [job.file(".safetensors") for job in item_jobs(config, "figure_13")]
+    assert [file for job in item_jobs(config, "table_6") for file in job.needs(config)["samples"]] == samples
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -132,12 +133,16 @@ def test_figure_12_has_a_model_a_single_t_and_draws_one_line():
     assert settings["recipes"] == [["drl_2d_single", "DRL"]]
     assert settings["members"] == {"drl_2d_single": list(members)}
     assert measurements(config, "figure_12") == ("metrics/silhouettes/mnist.csv", "metrics/silhouettes/cifar10.csv")
-    assert settings_of("silhouettes", config, "mnist") == {"methods": ["drl"]}
+    read = settings_of("silhouettes", config, "mnist")
+    assert read == {"methods": ["drl"], "models": [[name, seed] for name in members for seed in (0, 1, 2)]}
 
 
 def test_what_is_read_of_an_item_is_one_file_a_model():
     config = resolve("demo")
-    assert models(config, "figure_2") == tuple(trained("digits", name, 0) for name in ("drl_2d", "drl_2d_focus"))
+    # The second starts from a third, which is trained before it.
+    assert models(config, "figure_2") == tuple(
+        trained("digits", name, 0) for name in ("drl_2d", "drl_2d_high", "drl_2d_focus")
+    )
     assert measurements(config, "figure_2")[1] == "metrics/latent_grid/digits/drl_2d_focus/seed0.csv"
     assert measurements(config, "figure_13") == ("metrics/later_start/digits/unconditional/seed0.csv",)
     assert measurements(config, "table_6") == ("metrics/fid/digits/unconditional/seed0.csv",)
@@ -229,11 +234,9 @@ def test_fid_is_measured_again_with_other_weights_and_not_where_they_lie(tmp_pat
     for file, content in zip(files, (b"one", b"one", b"other"), strict=True):
         file.write_bytes(content)
     one, same, other = (measured(f"run.inception_weights={file}") for file in files)
-    assert (
-        one == same == {"extractor": "inception", "recipe": None, "weights_sha256": hashlib.sha256(b"one").hexdigest()}
-    )
+    assert one == same == {"extractor": "inception", "weights_sha256": hashlib.sha256(b"one").hexdigest()}
     assert other["weights_sha256"] == hashlib.sha256(b"other").hexdigest()
-    assert measured()["weights_sha256"] is None
+    assert "weights_sha256" not in measured()
     # No classifier of ours has a say.
     assert measured("recipes.other={inherits: supervised}", "studies.fid.recipe=other") == measured()
     with pytest.raises(UserError, match=r"^config: run\.inception_weights: there is no .*none\.pth; give") as caught:
@@ -377,9 +380,9 @@ def test_t_init_is_above_0_and_at_most_1():
         ("figure_4", "unconditional", "'unconditional' has no encoder, and figure_4 is about codes"),
         ("figure_2", "unconditional", "'unconditional' has no encoder, and figure_2 is about codes"),
         ("figure_2", "supervised", "'supervised' has no score network, and figure_2 shows samples"),
-        ("figure_13", "supervised", "'supervised' has no score network, and figure_13 shows samples"),
-        ("figure_2", "vdrl_8d", "codes of 'vdrl_8d' have 8 entries, and figure_2 shows 2-d codes"),
-        ("figure_3", "vdrl", "codes of 'vdrl' have 64 entries, and figure_3 shows 2-d codes"),
+        ("figure_13", "supervised", "'supervised' has an encoder, and figure_13 samples without codes"),
+        ("figure_2", "vdrl_8d", "'vdrl_8d' has codes of 8 entries, and figure_2 shows 2-d codes"),
+        ("figure_3", "vdrl", "'vdrl' has codes of 64 entries, and figure_3 shows 2-d codes"),
         ("table_6", "drl_2d", "'drl_2d' has an encoder, and table_6 samples without codes"),
         ("figure_2", "drl_nd", "'drl_nd' is a sweep, and figure_2 does not choose among its members"),
     ],
@@ -398,7 +401,7 @@ def test_a_method_without_a_square_is_refused_when_its_figure_is_planned():
         with pytest.raises(UserError) as caught:
             plan()
         line = str(caught.value)
-        assert line.startswith("config: studies.latent_grid.extent: says nothing of method 'cdae'")
+        assert line.startswith("config: studies.latent_grid.extent: says nothing about method 'cdae'")
         assert "\n" not in line
 
 

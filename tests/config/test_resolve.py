@@ -15,6 +15,7 @@ from drl.files import canonical_json
 from drl.pipeline.configuration import origins, resolve
 from drl.pipeline.items import models
 from drl.pipeline.label_budgets import budgets
+from drl.reporting.captions import caption
 from tests.job_settings import BUILT, settings_of
 
 
@@ -187,7 +188,7 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         ),
         (
             ["studies.probe.label_budgets=[100,300,all]"],
-            "items.figure_11.budget: 1000 is none of studies.probe.label_budgets; give one of 100, 300, all",
+            "items.figure_11.budget: 1000 is none of studies.probe.label_budgets (100, 300, all)",
         ),
         (["studies.probe.label_budgets=[100,300,1000]"], "items.figure_4.budget: all is none of studies.probe.label"),
         (["items.figure_9.budget=few"], "items.figure_9.budget: input should be a valid integer"),
@@ -303,7 +304,7 @@ def test_the_readmes_own_dataset_example_works():
         f"{section}.{key}={json.dumps(value)}" for section, values in example.items() for key, value in values.items()
     ]
     config = resolve("lite", sets=[*sets, "dataset=pets"])
-    assert models(config, "figure_4")[0].dataset == "pets"
+    assert models(config, "figure_4")[0].about["dataset"] == "pets"
 
 
 def test_the_order_of_lines_survives_the_way_to_a_job():
@@ -334,7 +335,7 @@ def test_every_built_item_has_axes_and_a_caption():
     config = resolve("paper")
     for name in BUILT:
         assert name in config.items
-        assert (FOLDER.parent / "workflow" / "report" / f"{name}.rst").is_file()
+        assert config.items[name].shows in caption(config, name)
 
 
 def test_every_knob_stands_in_config_with_the_value_that_the_models_assume():

@@ -66,7 +66,11 @@ def whole():
         about = {"scale": "test", "dataset": "stripes", "recipe": recipe, "seed": SEED}
         card = read_card(Path(f"{out}.json"))
         assert {key: card[key] for key in about} == about
-        assert (card["command"], card["code"], card["settings"]) == (study, "code", parsed(study, settings).slice())
+        assert (card["command"], card["code_digest"], card["settings"]) == (
+            study,
+            "code",
+            parsed(study, settings).slice(),
+        )
         assert card["outputs"] == {path.name: sha256(path) for path in (out, *files)}
         assert card["inputs"] == {os.path.relpath(path, out.parent): sha256(path) for path in inputs}
         rows = []

@@ -68,7 +68,7 @@ def test_the_card_lists_every_model(models, stripes, tmp_path):
     out = tmp_path / "silhouettes.csv"
     settings = silhouettes(models, stripes, out)
     card = read_card(tmp_path / "silhouettes.csv.json")
-    assert (card["command"], card["code"], card["settings"]) == ("silhouettes", "code", settings.slice())
+    assert (card["command"], card["code_digest"], card["settings"]) == ("silhouettes", "code", settings.slice())
     assert card["dataset"] == "stripes"
     assert card["outputs"] == {"silhouettes.csv": sha256(out)}
     assert card["inputs"] == {os.path.relpath(path, tmp_path): sha256(path) for path in (*models.values(), stripes)}

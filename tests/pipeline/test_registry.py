@@ -86,7 +86,7 @@ def test_its_rule_says_what_its_command_takes(name):
     assert asked.exit_code == 0
     options = [word for word in words if word.startswith("--")]
     assert all(option in asked.output for option in options)
-    assert " ".join(asked.output.split()).count(job.step.help.split(",")[0].split(":")[0]) >= 1 or job.step.called
+    assert job.step.called or " ".join(job.step.help.split()[:4]) in " ".join(asked.output.split())
     assert rules.inputs(job.step)(wildcards) == rules.paths(
         file for files in job.needs(CONFIG).values() for file in files
     )
@@ -110,9 +110,8 @@ def test_verify_knows_its_results(name, tmp_path):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_items_about_it_have_captions(name):
-    found = [item for item in ITEMS if known_item(CONFIG, item).study == name]
-    for item in found:
-        assert CONFIG.items[item].shows in caption(item, CONFIG) or f"{item.replace('_', ' ').capitalize()}" in caption(
-            item, CONFIG
-        )
+    for item in [item for item in ITEMS if known_item(CONFIG, item).study == name]:
+        said = caption(CONFIG, item)
+        assert CONFIG.items[item].shows in said
+        assert "Scale *demo*" in said
         assert item_jobs(CONFIG, item)

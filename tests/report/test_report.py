@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from drl.config.items import item_kind
 from drl.pipeline.items import section_of
 from tests.job_settings import ITEMS
 
@@ -51,11 +52,11 @@ def test_it_is_small_and_needs_no_network(opened, report):
 def test_every_item_is_in_it(opened):
     names = {os.path.basename(path) for path in results(opened)}
     for item in SHOWN:
-        file = f"{item}.csv" if ITEMS[item].kind == "table" else f"{item}.svg"
+        file = f"{item}.csv" if item_kind(item) == "table" else f"{item}.svg"
         assert {file, f"{file}.json"} <= names
     if WHOLE:
         assert {"comparison.csv", "claims.csv"} <= names
-        assert len([item for item in SHOWN if ITEMS[item].kind in ("figure", "table")]) == 18
+        assert len([item for item in SHOWN if item_kind(item) in ("figure", "table")]) == 18
 
 
 @pytest.mark.parametrize("item", SHOWN)
@@ -69,7 +70,7 @@ def test_every_item_opens_with_its_caption(opened, item):
     for part in ("Scale demo", "Cost:", "Run card:", "Published:"):
         expect(caption).to_contain_text(part)
     expect(caption.get_by_role("link", name=f"{item}.", exact=False)).to_have_count(1)
-    if ITEMS[item].kind == "table":
+    if item_kind(item) == "table":
         # Every printed number of the paper, beside ours.
         expect(caption.locator("table").last).to_contain_text("CIFAR-10")
     else:

@@ -9,10 +9,10 @@ from jinja2 import Environment
 
 from drl.config.schema import SCALES
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT, ITEMS
 from drl.pipeline.own_study import PARTS
 from drl.records.run_card import ROOT
 from drl.reporting.captions import FIXED, caption, fixed_caption, study_caption
+from tests.job_settings import BUILT, ITEMS
 
 resolve_once = cache(lambda scale, sets=(): resolve(scale, sets=sets))
 CHANGES = {

@@ -112,7 +112,7 @@ def test_all_files_come_out_and_the_card_names_what_was_read(metrics, tmp_path):
     card = json.loads((tmp_path / "f.svg.json").read_text())
     assert set(card["outputs"]) == {"f.svg", "f.png", "f.csv"}
     assert all((tmp_path / name).stat().st_size > 0 for name in card["outputs"])
-    assert (card["command"], card["item"], card["code"]) == ("figure", "figure_2", "digest")
+    assert (card["command"], card["item"], card["code_digest"]) == ("figure", "figure_2", "digest")
     shown = {f"{dataset}_{recipe}_0{suffix}" for dataset, recipe in PAIRS for suffix in (".png", ".codes.csv")}
     assert set(card["inputs"]) == shown | {path.name for path in metrics}
     assert len(pd.read_csv(tmp_path / "f.csv")) == 8

@@ -116,7 +116,7 @@ def test_all_files_and_the_card_come_out(drawn, tmp_path):
     card = json.loads((tmp_path / "out" / "t.csv.json").read_text())
     assert set(card["outputs"]) == {"t.csv", "t.md", "t.tex"}
     assert set(card["inputs"]) == {"../m.csv"}
-    assert (card["command"], card["item"], card["code"]) == ("table", "table_6", "digest")
+    assert (card["command"], card["item"], card["code_digest"]) == ("table", "table_6", "digest")
     assert card["settings"] == drawn.slice()
 
 

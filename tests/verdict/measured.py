@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from drl.config.drawings import ClaimsJob, CompareJob, ProbeItem, parse_item
-from drl.pipeline import slices
-from drl.pipeline.items import ITEMS
+from drl.config.drawings import ProbeItem
+from drl.pipeline.drawing import CLAIMS as CLAIMS_STEP
+from drl.pipeline.drawing import COMPARE, item_step
 from drl.records.metrics import COLUMNS
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.evidence import COLUMNS as EVIDENCE
@@ -21,23 +21,17 @@ PROBE_SETTINGS = ProbeItem(
 
 def item_settings(config, item):
     """The settings of an item."""
-    kind = "table" if ITEMS[item].kind == "table" else "figure"
-    values = getattr(slices, kind)(config, item) | {"study": ITEMS[item].study}
-    names = ("name", "label", "baseline") if kind == "table" else ("name", "label", "t_init", "weight_decay_on_t")
-    if values["study"] == "fine_tune":
-        values["arms"] = [dict(zip(names, arm, strict=True)) for arm in values["arms"]]
-    return parse_item(values)
+    return item_step(config, item).settings(config, item)
 
 
 def claims_job(config):
     """The settings of `drl claims`."""
-    items = {item: item_settings(config, item).choosing() for item in slices.claimed(config)}
-    return ClaimsJob(scale=config.scale, confidence=config.verdict.confidence, items=items)
+    return CLAIMS_STEP.settings(config)
 
 
 def compare_job(config):
     """The settings of `drl compare`."""
-    return CompareJob.model_validate(slices.compare(config))
+    return COMPARE.settings(config)
 
 
 def probe_rows(accuracies, chosen=None):

@@ -11,12 +11,12 @@ from drl.errors import UserError
 from drl.files import sha256
 from drl.jobs.job import Job
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import ITEMS
 from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.estimates import Estimate
 from drl.verdict.evidence import Evidence
 from drl.verdict.ledger import decide, ledger, run, together
+from tests.job_settings import ITEMS
 from tests.verdict.measured import PROBE_SETTINGS, claims_job, probe_rows
 
 LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"

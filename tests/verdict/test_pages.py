@@ -9,9 +9,9 @@ import pytest
 from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 
+from drl.config.items import item_kind
 from drl.files import sha256
 from drl.pipeline.configuration import resolve
-from drl.pipeline.items import BUILT, ITEMS
 from drl.verdict.comparison import comparison
 from drl.verdict.evidence import Evidence
 from drl.verdict.item_facts import item_facts
@@ -20,6 +20,7 @@ from drl.verdict.ledger import ledger
 from drl.verdict.ledger_page import number
 from drl.verdict.report_page import page as report_page
 from drl.verdict.rst import escape, list_table
+from tests.job_settings import BUILT
 from tests.verdict.measured import claims_job, compare_job
 
 LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
@@ -74,7 +75,7 @@ def test_demo_is_called_a_machinery_check(tmp_path):
 def test_every_item_says_its_claims_cost_and_card(results, item):
     text = html(item_facts(item, results, CONFIG))
     assert "Cost" in text
-    assert f"{item}.{'csv' if ITEMS[item].kind == 'table' else 'svg'}.json" in text
+    assert f"{item}.{'csv' if item_kind(item) == 'table' else 'svg'}.json" in text
 
 
 def test_a_figure_names_the_claims_that_rest_on_it(results):

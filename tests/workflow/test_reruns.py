@@ -9,9 +9,10 @@ import pytest
 from matplotlib.image import imread
 from safetensors import safe_open
 
+from drl.config.items import item_kind
 from drl.files import sha256
 from drl.records.metrics import read_metrics
-from tests.job_settings import BUILT, ITEMS
+from tests.job_settings import BUILT
 from tests.workflow.conftest import Project
 
 # By recipe on digits, one seed each; drl_2d_high is what drl_2d_focus goes on from.
@@ -51,7 +52,7 @@ def after(made, tmp_path) -> Project:
 def test_everything_is_made_and_nothing_twice(made):
     results = made.folder / "results" / "demo"
     for item in BUILT:
-        if ITEMS[item].kind == "table":
+        if item_kind(item) == "table":
             assert (results / "tables" / f"{item}.md").read_text().count("\n|") > 2
             assert r"\toprule" in (results / "tables" / f"{item}.tex").read_text()
             continue

@@ -54,5 +54,5 @@ def test_the_trajectory_has_one_start_an_arm():
 def test_a_model_may_be_a_member_of_a_sweep_and_not_the_sweep():
     sweep = "recipes.swept={inherits: drl_70k, sweep: {lambda: [1.0e-5, 1.0e-4]}}"
     config = small(sweep, "arms.drl.model=swept-lambda0.0001")
-    assert {m.recipe for m in models(config, "table_2")} == {"swept-lambda0.0001"}
+    assert {m.about["recipe"] for m in models(config, "table_2")} == {"swept-lambda0.0001"}
     assert "swept: is a sweep; name one of its members" in complaint(sweep, "arms.drl.model=swept")

@@ -12,7 +12,8 @@ def test_tables_2_and_3_read_the_runs_early_and_the_others_at_their_end():
         settings = settings_of("table", config, item)
         assert settings["number"] == number
         assert settings["reading"] == {"epoch": 100 if number in (2, 3) else None, "select": "last"}
-        assert settings["arms"] == [[n, config.arms[n].label, n.startswith("none")] for n in config.items[item].arms]
+        shown = [(arm["name"], arm["label"], arm["baseline"]) for arm in settings["arms"]]
+        assert shown == [(n, config.arms[n].label, n.startswith("none")) for n in config.items[item].arms]
         assert "early" not in settings
         wanted = FEWEST if number in (3, 4) else SETTINGS
         assert [(name, n) for name, labels in settings["labels"] for n in labels] == wanted

@@ -3,6 +3,7 @@
 import pytest
 
 from drl.config.fine_tuning import FineTuneSettings
+from drl.pipeline.studies.training import FINE_TUNE, PRETRAIN
 from drl.records import code_digest
 from tests.config.fine_tuning.shared import planned, refused, resolve, small
 from tests.job_settings import settings_of
@@ -174,9 +175,9 @@ def test_augmentation_and_number_of_images_rerun_a_pretraining():
 def test_only_a_pretraining_that_augments_depends_on_the_code_of_augmentation():
     config = resolve("paper")
     for name in (member for base in config.recipes for member in config.members(base)):
-        settings = settings_of("pretrain", config, "cifar10", name)
-        named = code_digest.named_modules("pretrain", settings)
-        augments = "drl.data.augment.laplacenet" in code_digest.reached(code_digest.ENTRY_POINTS["pretrain"], *named)
+        _, *named = PRETRAIN.code(PRETRAIN.settings(config, "cifar10", name))
+        augments = "drl.data.augment.laplacenet" in code_digest.reached(PRETRAIN.module, *named)
         assert ("drl.data.augment.laplacenet" in named, augments) == (name == "drl_official",) * 2
-    assert code_digest.named_modules("fine_tune", planned(config, dataset="cifar10")) == ()
-    assert "drl.data.augment.laplacenet" in code_digest.reached(code_digest.ENTRY_POINTS["fine_tune"])
+    fine_tuning = FINE_TUNE.code(FINE_TUNE.parsed(planned(config, dataset="cifar10")))
+    assert fine_tuning == ("drl.laplacenet.fine_tune",)
+    assert "drl.data.augment.laplacenet" in code_digest.reached(*fine_tuning)

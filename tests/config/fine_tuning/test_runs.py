@@ -10,6 +10,7 @@ from drl.files import canonical_json
 from drl.pipeline.arm_checks import check_arms
 from drl.pipeline.configuration import resolve as read
 from drl.pipeline.items import measurements, models
+from drl.pipeline.studies import STUDIES
 from tests.config.fine_tuning.shared import EMBEDDED, FEWEST, SETTINGS, TABLES, planned, resolve, small
 from tests.job_settings import fine_tuned, fine_tunings, settings_of, trained
 
@@ -49,7 +50,9 @@ def test_no_run_is_made_twice():
     assert len(set().union(*files)) == len(everything), "each has a file of its own"
     for item in TABLES:
         assert len(fine_tunings(config, item)) == len(set(fine_tunings(config, item)))
-    assert fine_tuned("cifar10", "drl", 100, 12, 0).name == "cifar10/drl/labels100_split12_seed0"
+    assert fine_tuned("cifar10", "drl", 100, 12, 0).output == (
+        "metrics/fine_tune/cifar10/drl/labels100_split12_seed0.csv"
+    )
 
 
 def test_tables_need_twelve_pretrainings_and_one_of_the_authors_kind():
@@ -71,7 +74,7 @@ def test_the_trajectory_of_t_adds_five_runs_and_no_model():
     assert models(config, "t_trajectory") == (trained("cifar10", "drl_70k", 0),)
     shown = settings_of("figure", config, "t_trajectory")
     assert {name: (start, not name.endswith("_free")) for name, start in starts.items()} == {
-        name: (start, decays) for name, _, start, decays in shown["arms"]
+        arm["name"]: (arm["t_init"], arm["weight_decay_on_t"]) for arm in shown["arms"]
     }
     assert shown["labels"] == {"cifar10": 100}
 
@@ -140,7 +143,7 @@ def test_other_datasets_have_ten_labels_a_class_but_at_least_a_batch(classes, ba
 def test_every_embedded_dataset_can_stand_in_for_the_others(scale, dataset):
     # Reading the files again each time, as the test below does once, takes a second.
     config = resolve(scale).model_copy(update={"dataset": dataset})
-    check_arms(config, recipe)
+    check_arms(config, recipe, STUDIES)
     for item in (*TABLES, "t_trajectory"):
         assert {(run.about["dataset"], run.about["labels"]) for run in fine_tunings(config, item)} == {(dataset, 100)}
     # Rows beyond the paper are of the dataset that they name.

@@ -4,6 +4,7 @@ import pytest
 
 from drl.config.merge import merge
 from drl.pipeline.configuration import load
+from drl.pipeline.studies.training import FINE_TUNE
 from drl.records import code_digest, run_card
 from drl.records.verify import verify
 from tests.config.fine_tuning.shared import part, planned, small
@@ -15,20 +16,13 @@ def made(tmp_path):
     """A folder with the files and the card of a fine-tuning."""
     settings = planned(small())
     run = fine_tuned("digits", "drl", 100, 12, 0)
-    out = tmp_path / "metrics" / "fine_tune" / f"{run.name}.csv"
+    out = tmp_path / run.output
     out.parent.mkdir(parents=True)
     outputs = [out, out.with_suffix(".safetensors")]
     for path in outputs:
         path.write_text("x")
-    code = code_digest.command_digest("fine_tune", settings)
-    facts = {
-        "dataset": run.about["dataset"],
-        "arm": run.about["arm"],
-        "labels": run.about["labels"],
-        "split": run.about["split"],
-        "seed": run.about["seed"],
-    }
-    run_card.write_card("fine_tune", outputs, settings, code, **facts)
+    code = code_digest.code_digest(FINE_TUNE.code(FINE_TUNE.parsed(settings)))
+    run_card.write_card("fine_tune", outputs, settings, code, **run.about)
     return tmp_path
 
 
