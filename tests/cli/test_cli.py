@@ -41,7 +41,7 @@ def test_every_command_has_help(command):
         (["pretrain", "--dataset", "digits", "--recipe", "drl", "--settings", "{"], "drl: --settings: is not JSON"),
         (["describe", "drl", "--scale", "huge"], "drl: Invalid value for '--scale'"),
         (["describe", "drl", "--set", "sede=1"], "drl: config: unknown key 'sede'; did you mean 'seeds'?"),
-        (["table", "7"], "drl: unknown item '7'"),
+        (["table", "7"], "drl: unknown item 'table_7'"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(words, line):
@@ -129,7 +129,7 @@ def test_the_corridor_by_hand(tmp_path):
 
 def test_samples_of_ones_own_images(tmp_path, stripes):
     """Sample needs no configuration but the one that its model's recipe stands in."""
-    settings = json.dumps(tiny.settings("drl"))
+    settings = json.dumps(tiny.settings("drl").slice())
     model = tmp_path / "model.safetensors"
     name = ("--dataset", "digits", "--recipe", "drl", "--threads", "1")
     folder = tiny.write_folder(tmp_path / "own") / "class1"

@@ -32,7 +32,7 @@ def make(work, text="made"):
             work.out.write_text(text)
             more = work.out.with_suffix(".png")
             more.write_text(text)
-            write_card("probe", [work.out, more], work.settings, work.code, work.inputs, **PLACED, **ABOUT)
+            write_card("probe", [work.out, more], work.settings, work.code_digest, work.inputs, **PLACED, **ABOUT)
     return done
 
 
@@ -66,7 +66,7 @@ def test_finished_files_come_back(killed, capsys):
     "changes",
     [
         {"settings": {"x": 2}},
-        {"code": "other"},
+        {"code_digest": "other"},
         {"about": {"seed": 1}},
         {"inputs": {"images": "1"}},
         {"owner": OWNER | {"threads": 2}},

@@ -11,6 +11,8 @@ import pytest
 from drl.errors import UserError
 from drl.files import fingerprint
 from drl.pipeline.configuration import resolve
+from drl.pipeline.registry import STEPS
+from drl.pipeline.studies.codes import PROBE
 from drl.records import code_digest
 from tests.job_settings import settings_of
 from tests.recipes import recipes_set
@@ -43,9 +45,12 @@ def copy(tmp_path):
             assert old in text, f"{old!r} is not in {file}"
             path.write_text(text.replace(old, new, 1))
         code = (
-            "import json, sys; from drl.records.code_digest import command_digest\n"
-            "jobs, commands = json.load(sys.stdin)\n"
-            "print(json.dumps({n: command_digest(commands[n], s) for n, s in jobs.items()}))"
+            "import json, sys\n"
+            "from drl.pipeline.registry import STEPS\n"
+            "from drl.records.code_digest import code_digest\n"
+            "jobs, steps = json.load(sys.stdin)\n"
+            "code = {n: STEPS[steps[n]].code(STEPS[steps[n]].parsed(s)) for n, s in jobs.items()}\n"
+            "print(json.dumps({n: code_digest(modules) for n, modules in code.items()}))"
         )
         run = subprocess.run(
             [sys.executable, "-c", code],
@@ -164,12 +169,10 @@ def test_edits_rerun_what_they_reach(copy):
 @pytest.mark.parametrize("command", [*sorted(JOBS), "fine_tune", "theory"])
 def test_what_a_job_imports_while_it_runs_is_in_its_digest(command, made_by_hand):
     """Compare what a real run of the job imported with the modules found by reading."""
-    modules = [
-        code_digest.ENTRY_POINTS[command],
-        *code_digest.named_modules(command, made_by_hand["settings"][command]),
-    ]
-    imported = {name for name in made_by_hand["imported"][command] if not code_digest.is_machinery(name)}
-    assert code_digest.ENTRY_POINTS[command] in imported
+    step = STEPS[command]
+    modules = step.code(step.parsed(made_by_hand["settings"][command]))
+    imported = {name for name in made_by_hand["imported"][command] if not code_digest.changes_no_result(name)}
+    assert step.module in imported
     # Packages hold a docstring only, and being imported changes nothing.
     found = code_digest.reached(*modules)
     # The configuration is checked with these; of a job that they decide they are found as well.
@@ -179,17 +182,18 @@ def test_what_a_job_imports_while_it_runs_is_in_its_digest(command, made_by_hand
     assert imported <= found | {name.rpartition(".")[0] for name in found}, imported - found
 
 
-def test_machinery_exists():
-    for name in code_digest.MACHINERY:
+def test_modules_that_change_no_result_exist():
+    for name in code_digest.WITHOUT_RESULTS:
         path = ROOT.joinpath(*name.split("."))
         assert path.with_suffix(".py").is_file() or path.is_dir()
 
 
 def test_code_that_changed_under_a_job_stops_it():
-    good = code_digest.command_digest("probe", JOBS["probe"])
-    assert code_digest.check_code("probe", JOBS["probe"], good) == good
+    modules = PROBE.code(PROBE.parsed(JOBS["probe"]))
+    good = code_digest.code_digest(modules)
+    assert code_digest.check_code("probe", modules, good) == good
     with pytest.raises(UserError, match="the code changed after this job was planned"):
-        code_digest.check_code("probe", JOBS["probe"], "0" * 16)
+        code_digest.check_code("probe", modules, "0" * 16)
 
 
 def test_fingerprints_depend_on_every_part_and_not_on_key_order():
