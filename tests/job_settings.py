@@ -13,7 +13,8 @@ from drl.pipeline.registry import STEPS
 from drl.pipeline.step import PlannedJob
 from drl.pipeline.studies.training import FINE_TUNE, PRETRAIN
 
-ITEMS: Mapping[str, ItemSettings] = resolve("paper").items
+CONFIG = resolve("paper")
+ITEMS: Mapping[str, ItemSettings] = CONFIG.items
 BUILT = tuple(ITEMS)
 
 

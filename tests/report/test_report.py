@@ -8,7 +8,7 @@ import pytest
 
 from drl.config.items import item_kind
 from drl.pipeline.items import section_of
-from tests.job_settings import ITEMS
+from tests.job_settings import CONFIG, ITEMS
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright, of the dev extra, opens the report").expect
 WHOLE = "DRL_REPORT" in os.environ
@@ -62,7 +62,7 @@ def test_every_item_is_in_it(opened):
 @pytest.mark.parametrize("item", SHOWN)
 def test_every_item_opens_with_its_caption(opened, item):
     menu = opened.get_by_role("navigation")
-    menu.get_by_text(section_of(item), exact=True).click()
+    menu.get_by_text(section_of(CONFIG, item), exact=True).click()
     title = f"{item.replace('_', ' ').capitalize()}: {ITEMS[item].shows}"
     row = menu.locator("tr", has_text=title).last
     row.locator("a").last.click()

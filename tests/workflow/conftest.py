@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from drl.config.merge import merge
-from drl.jobs import environment as job_environment
 from tests.recipes import every_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,16 +77,6 @@ TINY: dict[str, Any] = {
         "code_usage": {"datasets": ["digits"], "recipes": ["drl", "vdrl"]},
     },
 }
-
-
-def rule_functions() -> dict[str, Any]:
-    """Run workflow/rules/common.smk, which is plain Python, and return its names."""
-    with pytest.MonkeyPatch.context() as patch:
-        # Else it would be this process whose PATH changes.
-        patch.setattr(job_environment, "use_this_python", lambda: None)
-        patch.syspath_prepend(str(ROOT))
-        rules = ROOT / "workflow" / "rules" / "common.smk"
-        return runpy.run_path(str(rules), {"workflow": SimpleNamespace(basedir=str(ROOT))})
 
 
 class Project:

@@ -53,7 +53,7 @@ def test_no_run_is_made_twice(printed):
 
 def test_an_arm_waits_for_its_own_model_and_one_without_for_none(printed):
     drl, none = (
-        re.findall(rf"Fine-tuning {arm} on digits, 100 labels, split 12, seed 0\nReason: (.*)", printed)[0]
+        re.findall(rf"drl fine-tune --dataset digits --arm {arm} --labels 100 .*\nReason: (.*)", printed)[0]
         for arm in ("vdrl", "none")
     )
     assert "results/demo/models/digits/vdrl_70k/seed0/model.safetensors" in drl
@@ -112,7 +112,7 @@ def test_an_edited_augmentation_reruns_fine_tuning_and_the_authors_pretraining_a
 def test_a_dataset_without_labels_of_its_own_has_ten_a_class(project):
     run = project.snakemake("table_2", "-n", "--config", "dataset=mnistm5k", tiny=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Fine-tuning drl on mnistm5k, 100 labels" in run.stdout + run.stderr
+    assert "drl fine-tune --dataset mnistm5k --arm drl --labels 100" in run.stdout + run.stderr
 
 
 def test_too_many_labels_stop_tables_and_no_figure(project):
