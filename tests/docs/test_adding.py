@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.conftest import DOCS, blocks
+from tests.docs.conftest import DOCS, FENCE, blocks
 from tests.workflow.conftest import Project, job_counts
 
 
@@ -78,27 +78,65 @@ def test_new_method_trains_its_own_recipe_alone(followed):
     assert {row["dataset"] for row in rows} == {"written"}
 
 
-def test_new_figure_is_drawn_from_what_was_measured(followed):
+def test_new_method_can_be_given_away(followed):
+    """Its model card says what its own settings say of it."""
+    card = (followed[0].folder / "exported" / "README.md").read_text()
+    assert "conditional denoising score matching, with an L2 penalty on the code" in card
+    assert "Reference: docs/adding.md." in card
+
+
+def test_new_study_is_measured_and_its_figure_drawn(followed):
+    """Study and figure have one name, and neither hides the other."""
     project, ran = followed
-    assert ran[2].keys() == {"draw_label_curve", "label_curve"}
-    figures = project.folder / "results" / "demo" / "figures"
-    assert (figures / "label_curve.svg").is_file()
-    with (figures / "label_curve.csv").open() as file:
+    assert ran[2] == {"measure_code_norm": 1, "draw_code_norm": 1, "code_norm": 1}
+    results = project.folder / "results" / "demo"
+    assert (results / "figures" / "code_norm.svg").is_file()
+    with (results / "figures" / "code_norm.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["recipe"], row["t"]) for row in rows] == 4 * [("drl", "0.5")]
-    assert [row["labels"] for row in rows] == ["100", "300", "1000", "1297"]
+    assert {row["recipe"] for row in rows} == {"drl"}
+    assert [float(row["t"]) for row in rows] == [k / 10 for k in range(11)]
+    assert all(float(row["mean"]) > 0 for row in rows)
+
+
+def test_the_page_says_how_many_files_a_study_takes():
+    """Counted: files that are written whole, and files that are changed, after the heading."""
+    parts = (DOCS / "adding.md").read_text().split("\n## ")
+    (part,) = [part for part in parts if part.startswith("A study with its figure")]
+    written = {file for file, _, _ in FENCE.findall(part) if file}
+    changed = set(re.findall(r"^\+\+\+ (\S+)$", part, flags=re.M))
+    assert len(written | changed) == 5
+
+
+OWN = ("--configfile", "my.yaml", "--set", "dataset=written", "--set", "seeds=1")
+
+
+def test_new_parts_reach_every_tool(followed):
+    project, _ = followed
+    folder = project.folder
+    plan = run(folder, "drl", "plan", "code_norm", "--no-calibration", *OWN).stdout
+    assert "1 code-norm" in plan
+    verified = run(folder, "drl", "verify", "results/demo", *OWN).stdout
+    assert verified.strip() == "results/demo: all results are whole and up to date"
+    assert "code_norm" in run(folder, "drl", "costs", "results/demo", *OWN).stdout
+    assert "code_norm" in run(folder, "drl", "items").stdout
+    assert "method.l2_weight" in run(folder, "drl", "describe", "drl_l2", "--configfile", "my.yaml").stdout
 
 
 def test_new_parts_reach_what_is_made_from_the_code(followed):
-    project, _ = followed
-    folder = project.folder
+    folder = followed[0].folder
     assert "l2_weight" in (folder / "config" / "config.schema.json").read_text()
     assert "## recipes.NAME.method: drl_l2" in (folder / "docs" / "configuration.md").read_text()
-    assert "## Label curve" in (folder / "docs" / "items.md").read_text()
-    assert "Label curve" in (folder / "docs" / "rule_graph.svg").read_text()
-    assert "label_curve" in run(folder, "drl", "items").stdout
-    plan = run(folder, "drl", "plan", "figure_4", "--configfile", "my.yaml", "--no-calibration").stdout
-    assert "figure_4" in plan
+    assert "## Code norm" in (folder / "docs" / "items.md").read_text()
+    assert "Code norm" in (folder / "docs" / "rule_graph.svg").read_text()
+
+
+def test_new_figure_is_in_the_report(followed):
+    folder = followed[0].folder
+    words = ("--configfile", "my.yaml", "--config", "dataset=written", "seeds=1", "--report", "report.html")
+    run(folder, "snakemake", "code_norm", *words)
+    report = (folder / "report.html").read_text()
+    assert "Code norm: how long codes are, over t" in report
+    assert "Lines are means over pretraining seeds" in report
 
 
 def test_a_change_that_no_longer_fits_is_seen(tmp_path):
