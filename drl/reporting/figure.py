@@ -49,7 +49,8 @@ def run(job: Job[ItemJob]) -> None:
             style.save(picture, png)
             numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
         seconds = round(time.monotonic() - started, 2)
-        write_card(job.study, outputs, settings.slice(), job.code_digest, inputs=read, item=item, seconds=seconds)
+        about = {**job.about, "item": item}
+        write_card(job.study, outputs, settings.slice(), job.code_digest, inputs=read, **about, seconds=seconds)
 
 
 def _check_complete(item: str, numbers: pd.DataFrame, settings: ItemJob) -> None:

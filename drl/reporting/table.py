@@ -74,7 +74,8 @@ def run(job: Job[ItemJob]) -> None:
             markdown.write_text(sheet.markdown(), encoding="utf-8")
             latex.write_text(sheet.latex(), encoding="utf-8")
         seconds = round(time.monotonic() - started, 2)
-        write_card(job.study, files, settings.slice(), job.code_digest, inputs=inputs, item=item, seconds=seconds)
+        about = {**job.about, "item": item}
+        write_card(job.study, files, settings.slice(), job.code_digest, inputs=inputs, **about, seconds=seconds)
 
 
 _ESCAPES = {

@@ -125,6 +125,6 @@ def test_first_of_classes_looks_at_candidates_alone():
 
 
 def test_more_classes_than_the_dataset_has_are_refused(model_file, stripes, tmp_path):
-    with pytest.raises(UserError, match="code-swap drl on stripes, seed 3: no test image is of class 3; set studies"):
+    with pytest.raises(UserError, match="code-swap drl on stripes, seed 3: no test image has class 3; set studies"):
         run(job_of("code_swap", settings(classes=4), tmp_path / "swap.csv", model=model_file(), images=stripes))
     assert not list(tmp_path.iterdir())

@@ -95,11 +95,11 @@ def test_mistakes_are_one_line_and_leave_nothing(folder, model_file, tmp_path):
     refused(model_file("unconditional"), folder, "is unconditional, so images have no codes", out)
     refused(tmp_path / "none.safetensors", folder, "there is no such model", out)
     refused(folder / "a.png", folder, "a.png: is damaged, or no model", out)
-    refused(model_file(), folder / "none", "is no folder; give one with images", out)
+    refused(model_file(), folder / "none", "is not a folder; give one with images", out)
     (tmp_path / "empty").mkdir()
-    refused(model_file(), tmp_path / "empty", "holds no images; put some there", out)
+    refused(model_file(), tmp_path / "empty", "contains no images; add some", out)
     (folder / "b" / "notes.txt").write_text("no image")
-    refused(model_file(), folder, "b/notes.txt is not an image that can be read", out)
+    refused(model_file(), folder, "b/notes.txt is not a readable image", out)
 
 
 def test_a_model_that_was_changed_is_refused(folder, model_file, tmp_path):

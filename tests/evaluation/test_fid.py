@@ -225,7 +225,7 @@ def test_samples_that_were_changed_are_refused(samples, extractor, stripes, chan
         card.write_text(card.read_text().replace(f'"{samples.name}"', '"other.safetensors"'))
     message = f"{samples}: is not as it was made, {card.name} says; remove it and run the same command again"
     if change == "not in the card":
-        message = f"{samples}: is not among what its card names; run drl later-start again"
+        message = f"{samples}: is not listed in its run card; run drl later-start again"
     refused(samples, stripes, extractor, message)
 
 
@@ -247,7 +247,7 @@ def test_features_are_of_fp32_whatever_the_device_likes_best(samples, extractor,
 def test_samples_of_another_dataset_are_refused(samples, extractor, stripes):
     card = samples.with_suffix(".csv.json")
     card.write_text(card.read_text().replace('"dataset": "stripes"', '"dataset": "other"'))
-    message = f"{samples} holds samples of a model of dataset 'other', but the reference is 'stripes'; give the images"
+    message = f"{samples} has samples of a model of dataset 'other', but the reference is 'stripes'; give the images"
     refused(samples, stripes, extractor, message, about=ABOUT | {"dataset": "other"})
 
 
@@ -259,9 +259,9 @@ def test_samples_of_another_resolution_are_refused(samples, extractor, stripes):
 
 def test_too_few_images_for_the_features_are_refused(samples, extractor, model_file, stripes):
     wide = model_file("supervised")
-    refused(samples, stripes, wide, "FID: 30 images are too few for 64 features, whose covariance they cannot")
+    refused(samples, stripes, wide, "FID: 30 images are too few to determine the covariance of 64 features")
     put(samples, {name: images[:4].contiguous() for name, images in load_file(samples).items()})
-    message = "FID: 4 images are too few for 4 features, whose covariance they cannot determine; use more than 4 images"
+    message = "FID: 4 images are too few to determine the covariance of 4 features; use more than 4 images"
     refused(samples, stripes, extractor, message, settings(images=4))
 
 
@@ -303,6 +303,6 @@ def test_an_extractor_of_another_dataset_is_refused(samples, model_file, stripes
 
 def test_missing_inception_weights_are_named(samples, stripes, tmp_path):
     gone = str(tmp_path / "none.pth")
-    message = f"{gone}: there are no Inception weights; set run.inception_weights to their file, or unset it"
+    message = f"{gone}: has no Inception weights; set run.inception_weights to their file, or unset it"
     weights = replace(ALONE, inception_weights=gone)
     refused(samples, stripes, None, message, settings("inception"), resources=weights)

@@ -14,7 +14,7 @@ from drl.data.store import content_sha256
 from drl.errors import Unfinished, UserError
 from drl.evaluation import code_swap, latent_grid, later_start, one_code, sampling
 from drl.models.model_file import header
-from drl.records.code_digest import ENTRY_POINTS
+from drl.pipeline.registry import STEPS
 from tests.evaluation.jobs import ALONE, job_of
 
 SEED, BATCH = 3, 4
@@ -100,7 +100,7 @@ def test_another_model_than_expected_is_refused(job, study):
 @pytest.mark.parametrize("study", STUDIES)
 def test_images_of_another_dataset_or_size_are_refused(job, model_file, stripes, other_stripes, tmp_path, study):
     kind = "unconditional" if study == "later_start" else "drl"
-    message = f"was trained on dataset 'other' but {stripes} contains 'stripes'"
+    message = f"was trained on dataset 'other' but {stripes} holds 'stripes'"
     with pytest.raises(UserError, match=re.escape(message)):
         job(study, "refused", model_file(kind, dataset="other"))
     message = f"{study.replace('_', '-')} {kind} on stripes, seed 3: the model was trained on 1 channels of 8 pixels"
@@ -111,7 +111,7 @@ def test_images_of_another_dataset_or_size_are_refused(job, model_file, stripes,
 
 def test_every_study_that_draws_samples_is_tested_here():
     modules = {module.__name__ for module, *_ in STUDIES.values()}
-    assert modules == {ENTRY_POINTS[study] for study in STUDIES}
+    assert modules == {STEPS[study].module for study in STUDIES}
 
 
 @pytest.mark.parametrize("study", IN_BATCHES)

@@ -138,4 +138,4 @@ def test_bad_input_is_one_line(model, stripes, other_stripes, tmp_path, monkeypa
     assert "a subset of 30 images was asked for but there are 24" in refusal(stripes, label_budgets=[30])
     assert "is of seed 3, not 4" in refusal(stripes, about={"dataset": "stripes", "recipe": "vdrl", "seed": 4})
     monkeypatch.setattr(module, "load_snapshots", lambda path, device: iter(()))
-    assert "has no snapshots; pretrain again" in refusal(stripes)
+    assert "holds no snapshots; pretrain again" in refusal(stripes)

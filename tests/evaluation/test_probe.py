@@ -141,7 +141,7 @@ def test_images_of_another_dataset_are_refused(model, stripes, tmp_path):
         title="x", source="digits", classes=10, channels=1, image_size=8, train=1200, test=500, validation=20
     )
     prepare("digits", other, tmp_path / "digits.safetensors")
-    with pytest.raises(UserError, match=r"trained on dataset 'stripes' but .* contains 'digits'"):
+    with pytest.raises(UserError, match=r"trained on dataset 'stripes' but .* holds 'digits'"):
         run(model, tmp_path / "digits.safetensors", tmp_path / "probe.csv")
     assert not (tmp_path / "probe.csv").exists()
 

@@ -175,14 +175,14 @@ def test_models_without_codes_or_scores_are_refused(folder, model_file, kind, me
 
 
 def test_folders_without_images_are_refused(folder, model_file):
-    refused(model_file(), folder / "none", f"{folder / 'none'}: is no folder; give one with images")
-    refused(model_file(), folder / "a.png", f"{folder / 'a.png'}: is no folder; give one with images")
+    refused(model_file(), folder / "none", f"{folder / 'none'}: is not a folder; give one with images")
+    refused(model_file(), folder / "a.png", f"{folder / 'a.png'}: is not a folder; give one with images")
     empty = folder / "subfolder"
     (empty / ".hidden").write_bytes(b"hidden")
-    refused(model_file(), empty, f"{empty}: holds no images; put some there")
+    refused(model_file(), empty, f"{empty}: contains no images; add some")
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\x00\x00"])
 def test_a_file_that_is_no_image_is_named(folder, model_file, content):
     (folder / "b.jpg").write_bytes(content)
-    refused(model_file(), folder, f"{folder / 'b.jpg'} is not an image that can be read (")
+    refused(model_file(), folder, f"{folder / 'b.jpg'} is not a readable image (")

@@ -44,7 +44,7 @@ def test_what_is_written(stripes, tmp_path):
     folder = train(stripes, tmp_path)
     card = json.loads((folder / "model.safetensors.json").read_text())
     assert set(card["outputs"]) == set(FILES)
-    for key in ("settings", "code", "git", "versions", "inputs", "device", "precision", "threads", "seed"):
+    for key in ("settings", "code_digest", "git", "versions", "inputs", "device", "precision", "threads", "seed"):
         assert key in card
     assert card["images_per_second"] > 0
     assert card["peak_memory_bytes"] > 10**7

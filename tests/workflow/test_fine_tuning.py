@@ -62,7 +62,8 @@ def test_an_arm_waits_for_its_own_model_and_one_without_for_none(printed):
 
 def test_tables_2_and_4_are_read_from_the_runs_of_others(printed):
     table_2, table_4 = (
-        re.search(rf"python -m drl table {name} (.*?) --out", printed)[1].split() for name in ("table_2", "table_4")
+        re.search(rf"python -m drl table {name} --scale demo (.*?) --settings", printed)[1].split()
+        for name in ("table_2", "table_4")
     )
     assert [Path(file).parent.name for file in table_2] == ["none", "drl"]
     assert [Path(file).parent.name for file in table_4] == ["none", "drl", "ae"]

@@ -148,7 +148,9 @@ def test_song_s_checkpoint_that_is_not_there_stops_its_job_alone(project):
     run = snakemake(project, "table_6", "-n", scale="paper", items={})
     assert job_counts(run.stdout + run.stderr)["pretrain"] == 1, run.stdout + run.stderr
     images = tiny.images(project.folder / "stripes")
-    settings = json.dumps(tiny.settings("unconditional", start_from="data/song_ve_deep.safetensors", iterations=0))
+    settings = json.dumps(
+        tiny.settings("unconditional", start_from="data/song_ve_deep.safetensors", iterations=0).slice()
+    )
     words = ("pretrain", "--dataset", "stripes", "--recipe", "song_deep", "--scale", "paper", "--settings", settings)
     job = project.drl(*words, "--images", str(images), "--out", "made/song_deep/seed0/model.safetensors")
     assert job.returncode == 2

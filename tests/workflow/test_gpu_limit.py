@@ -12,7 +12,8 @@ MODELS = [f"results/demo/models/digits/{recipe}/seed0/model.safetensors" for rec
 STAND_IN = """
 import os, sys, time
 from pathlib import Path
-out = Path(sys.argv[sys.argv.index("--out") + 1])
+recipe = sys.argv[sys.argv.index("--recipe") + 1]
+out = Path(f"results/demo/models/digits/{recipe}/seed0/model.safetensors")
 here = Path(f"training-{os.getpid()}")
 here.touch()
 end = time.monotonic() + float(os.environ["PATIENCE"])

@@ -130,8 +130,8 @@ def test_results_of_all_studies_can_be_verified(made):
 
 def test_logs_benchmarks_and_cards_stand_beside(made):
     results = made.folder / "results" / "demo"
-    names = ("prepare/digits", "pretrain/digits/drl/seed0", "probe/digits/vdrl/seed0", "figure/figure_4")
-    more = ("silhouettes/digits", "latent_grid/digits/vdrl_2d/seed0", "fid/digits/unconditional/seed0", "table/table_6")
+    names = ("prepare/digits", "pretrain/digits/drl/seed0", "probe/digits/vdrl/seed0", "draw/figure_4")
+    more = ("silhouettes/digits", "latent_grid/digits/vdrl_2d/seed0", "fid/digits/unconditional/seed0", "draw/table_6")
     for name in names + more:
         assert (results / "logs" / f"{name}.log").is_file()
         assert (results / "benchmarks" / f"{name}.tsv").read_text().startswith("s\t")

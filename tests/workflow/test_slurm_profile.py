@@ -9,6 +9,8 @@ import pytest
 import yaml
 import yte
 
+from drl.pipeline.registry import STEPS
+
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 RULES = ROOT / "workflow" / "rules"
@@ -29,23 +31,8 @@ def profile(monkeypatch):
     return read
 
 
-def rules_with_a_gpu() -> set[str]:
-    """Return the rules that ask for a GPU, as they stand in workflow/rules."""
-    found = set()
-    for file in RULES.glob("*.smk"):
-        for block in re.split(r"\n *rule ?", file.read_text(encoding="utf-8"))[1:]:
-            if "gpu=1" in block:
-                name = re.match(r"(\w+):", block)
-                found |= {name.group(1)} if name else {"STUDY", file.stem}
-    return found
-
-
 def test_it_names_every_rule_that_computes_on_a_gpu(profile):
-    """The rules of studies are made in a loop over names that stand in common.smk."""
-    common = (RULES / "common.smk").read_text(encoding="utf-8")
-    studies = set(re.findall(r'^    "(\w+)": \("[a-z-]+", ["\[]', common, re.MULTILINE))
-    assert len(studies) == 7
-    expected = (rules_with_a_gpu() - {"STUDY", "measure", "generate"}) | studies
+    expected = {name for name, step in STEPS.items() if step.gpu}
     assert set(profile(GPU="none")["set-resources"]) == expected
 
 

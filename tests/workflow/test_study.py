@@ -85,7 +85,7 @@ def test_the_report_holds_the_parts_and_opens_on_them(made, folder):
     run = made.snakemake("study", "--config", "dataset=my digits", "--report", "study.html")
     assert run.returncode == 0, run.stdout + run.stderr
     page = (made.folder / "study.html").read_text()
-    assert page.count("Study of my digits") >= len(PARTS)
+    assert "Study of my digits" in page
     for part, about in PARTS.items():
         assert about.shows in page
         assert f"{part}{about.suffixes[0]}" in page
