@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from drl.config.base import Settings
 
 Pairs = tuple[tuple[str, str], ...]  # name, and title or legend name; a tuple, so that the order survives JSON
@@ -42,7 +44,7 @@ class FewShotItem(ItemJob):
     """Few-shot accuracy: numbers of labels, the members of each sweep, and for a study of own images every t."""
 
     labels: tuple[int, ...]
-    choices: dict[str, tuple[str, ...]] = {}
+    choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     t: tuple[float, ...] = ()
 
 

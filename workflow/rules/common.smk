@@ -18,7 +18,13 @@ from drl.jobs.gpu_slots import visible_gpus
 from drl.pipeline.items import BUILT, ITEMS, measurements, models, section_of
 from drl.jobs.environment import hand_over, max_minutes, use_this_python
 from drl.records.code_digest import command_digest
-from drl.pipeline.own_study import PARTS, study_dataset, study_file, study_metrics, study_page
+from drl.pipeline.own_study import (
+    PARTS,
+    study_dataset,
+    study_file,
+    study_metrics,
+    study_page,
+)
 from drl.verdict.shown import ItemFacts, ReportPage
 
 use_this_python()
