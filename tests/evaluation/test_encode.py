@@ -65,7 +65,8 @@ def test_batches_change_nothing(folder, model_file, where, tmp_path, monkeypatch
     encode(model_file(), folder, [0.3], tmp_path / "whole.npy", where)
     monkeypatch.setattr(module, "CHUNKS", {"cpu": 2})
     encode(model_file(), folder, [0.3], tmp_path / "parts.npy", where)
-    assert np.allclose(np.load(tmp_path / "parts.npy"), np.load(tmp_path / "whole.npy"), atol=1e-6)
+    # Codes are up to about 60, and fp32 products of other shapes are summed in another order.
+    assert np.allclose(np.load(tmp_path / "parts.npy"), np.load(tmp_path / "whole.npy"), atol=1e-4)
     digests = [read_card(tmp_path / f"{name}.npy.json")["images_sha256"] for name in ("whole", "parts")]
     assert digests[0] == digests[1]
 
