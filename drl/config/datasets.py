@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,15 +23,17 @@ READERS: dict[str, str] = {
 Channel = Annotated[float, Field(gt=0)]
 
 
-class ImageSettings(Settings):
-    """What decides the prepared images of a dataset: the source, sizes, the split, and how pixels are scaled."""
+class DatasetSettings(Settings):
+    """One dataset. Class count and sizes are declared, so that label budgets are checked before any job starts."""
 
+    title: str = Field(description="Name in figures and tables.")
     source: Source = Field(description="Which reader in drl/data/sources brings the images.")
     folder: str | None = Field(
         default=None,
         description="Where the original files lie. Unset: what the source ships or downloads. "
         "Required for image_folder.",
     )
+    download: bool = Field(default=True, description="Whether the source may use the network.")
     classes: int = Field(ge=2, description="Number of classes.")
     channels: Literal[1, 3] = Field(description="1 grey, 3 colour.")
     image_size: int = Field(ge=4, description="Height and width in pixels; other sizes are resized (antialiased).")
@@ -45,29 +47,6 @@ class ImageSettings(Settings):
         default=None, description="Per channel, pixels in [0, 1]. Unset: measured on the training images."
     )
     std: tuple[Channel, ...] | None = Field(default=None, description="As mean.")
-    contents: str | None = Field(
-        default=None,
-        description="Stands for the names and sizes of a folder's files, so that other files are read anew. Found by "
-        "drl where a folder is given as `dataset`.",
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.validation >= self.train:
-            raise ValueError(f"validation ({self.validation}) must be smaller than train ({self.train})")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if values is not None and len(values) != self.channels:
-                raise ValueError(f"{name} has {len(values)} values but the dataset has {self.channels} channels")
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("give both mean and std, or neither")
-        return self
-
-
-class DatasetSettings(ImageSettings):
-    """One dataset. Class count and sizes are declared, so that label budgets are checked before any job starts."""
-
-    title: str = Field(description="Name in figures and tables.")
-    download: bool = Field(default=True, description="Whether the source may use the network.")
     label_list: str | None = Field(
         default=None,
         description="Folder of label lists in LaplaceNet's format, <n>_balanced_labels/<split>.txt, one 'file class' "
@@ -79,9 +58,21 @@ class DatasetSettings(ImageSettings):
         description="Training images of the smallest class, which limits label budgets. Unset: classes are taken as "
         "equal. Found by drl where a folder is given as `dataset`.",
     )
+    contents: str | None = Field(
+        default=None,
+        description="Stands for the names and sizes of a folder's files, so that other files are read anew. Found by "
+        "drl where a folder is given as `dataset`.",
+    )
 
     @model_validator(mode="after")
-    def _has_a_folder(self) -> Self:
+    def _consistent(self) -> DatasetSettings:
+        if self.validation >= self.train:
+            raise ValueError(f"validation ({self.validation}) must be smaller than train ({self.train})")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) != self.channels:
+                raise ValueError(f"{name} has {len(values)} values but the dataset has {self.channels} channels")
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("give both mean and std, or neither")
         if self.source == "image_folder" and self.folder is None:
             raise ValueError("source image_folder needs a folder")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -15,9 +15,10 @@ Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1),
 Splits = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(unique)]
 
 
-class FineTuneStart(Settings):
-    """Where one way to fine-tune starts, and what it does differently from others."""
+class ArmSettings(Settings):
+    """One way to fine-tune."""
 
+    label: str = Field(description="Name in tables.")
     model: str | None = Field(description="Recipe whose encoder it starts from; null: fresh weights.")
     mixup: bool = Field(
         default=False,
@@ -38,16 +39,10 @@ class FineTuneStart(Settings):
     )
 
     @model_validator(mode="after")
-    def _searches_with_a_model(self) -> Self:
+    def _searches_with_a_model(self) -> ArmSettings:
         if self.t_init == "search" and self.model is None:
             raise ValueError("t_init: search compares a model's codes at several t; give a model, or a number")
         return self
-
-
-class ArmSettings(FineTuneStart):
-    """One way to fine-tune."""
-
-    label: str = Field(description="Name in tables.")
 
 
 class Beyond(Settings):
@@ -59,9 +54,17 @@ class Beyond(Settings):
     labels: int = Field(ge=1)
 
 
-class FineTuneProtocol(Settings):
-    """How a classifier is fine-tuned (authors' code and job scripts)."""
+class FineTuneSettings(Settings):
+    """LaplaceNet on a pretrained encoder (paper section 3.2 and App. G; authors' code and job scripts)."""
 
+    network_of: str = Field(description="Recipe whose encoder, with a fresh linear layer, is the classifier.")
+    labels: dict[str, Labels] = Field(
+        description="Images that keep their labels, by dataset. Others: ten a class, but at least a batch."
+    )
+    splits: Splits | Literal["with_seed"] = Field(
+        description="Which images keep their labels: seeds of the choice, or numbers of label lists. with_seed: "
+        "seed k has split 12 + k. Paper, job scripts: 12 alone."
+    )
     steps: int = Field(
         ge=1, description="About so many in all; they decide the number of epochs. Authors' code: 250000."
     )
@@ -90,36 +93,19 @@ class FineTuneProtocol(Settings):
     tolerance: float = Field(gt=0, description="Relative, of conjugate gradients. LaplaceNet: 1e-3.")
     solver_iterations: int = Field(ge=1, description="At most so many. LaplaceNet: 30.")
     alignment_rounds: int = Field(ge=0, description="Of distribution alignment. LaplaceNet: 100.")
+    early_epoch: int = Field(ge=1, description="Where Tables 2 and 3 read the runs. Paper: 100.")
     select: Literal["last", "best_val"] = Field(
         description="Which epoch's test accuracy counts: the last one, or the best on validation images, which are "
         "then left out of training."
     )
-
-    @model_validator(mode="after")
-    def _batch_holds_others(self) -> Self:
-        if self.labelled_batch >= self.batch_size:
-            raise ValueError("labelled_batch must leave places in a batch of batch_size; give a smaller one")
-        return self
-
-
-class FineTuneSettings(FineTuneProtocol):
-    """LaplaceNet on a pretrained encoder (paper section 3.2 and App. G; authors' code and job scripts)."""
-
-    network_of: str = Field(description="Recipe whose encoder, with a fresh linear layer, is the classifier.")
-    labels: dict[str, Labels] = Field(
-        description="Images that keep their labels, by dataset. Others: ten a class, but at least a batch."
-    )
-    splits: Splits | Literal["with_seed"] = Field(
-        description="Which images keep their labels: seeds of the choice, or numbers of label lists. with_seed: "
-        "seed k has split 12 + k. Paper, job scripts: 12 alone."
-    )
-    early_epoch: int = Field(ge=1, description="Where Tables 2 and 3 read the runs. Paper: 100.")
     search: Annotated[tuple[Logit, ...], AfterValidator(unique)] = Field(
         min_length=2, description="Values of t_init: search. Authors' code: 0.01, 0.1, ..., 0.9, 0.99."
     )
 
     @model_validator(mode="after")
-    def _early_is_semi_supervised(self) -> Self:
+    def _fits_together(self) -> FineTuneSettings:
+        if self.labelled_batch >= self.batch_size:
+            raise ValueError("labelled_batch must leave places in a batch of batch_size; give a smaller one")
         if self.early_epoch <= self.supervised_epochs:
             raise ValueError("early_epoch must lie after the supervised_epochs; give a later one")
         return self

@@ -12,16 +12,11 @@ from drl.config.lists import unique
 from drl.config.sampling import Start
 
 
-class LatentSquare(Settings):
-    """Which codes are read and drawn (paper Figs. 2 and 3)."""
-
-    t: Time = Field(description="Where codes are read, for models whose code depends on t.")
-    cells: int = Field(ge=2, description="Codes along each side. Paper: 10.")
-
-
-class LatentGridSettings(LatentSquare):
+class LatentGridSettings(Settings):
     """Samples over a square of 2-d codes (paper Figs. 2 and 3)."""
 
+    t: Time = Field(description="Where codes are read, of models whose code depends on t.")
+    cells: int = Field(ge=2, description="Codes along each side. Paper: 10.")
     extent: dict[str, Annotated[float, Field(gt=0)]] = Field(
         description="Half the square's side, by method. Paper: 1 for DRL, 2 for VDRL."
     )
@@ -42,8 +37,8 @@ class OneCodeSettings(Settings):
     columns: int = Field(ge=2, description="Samples along each side of a square. Paper: 10.")
 
 
-class LaterStarts(Settings):
-    """The samples that are drawn: cells of t_init, prior and repeat."""
+class LaterStartSettings(Settings):
+    """Chains that begin at t_init < 1 (paper Fig. 13, Table 6)."""
 
     t_init: Annotated[tuple[Start, ...], AfterValidator(unique)] = Field(
         min_length=1, description="Paper: 0.5, 0.6, ..., 1."
@@ -56,11 +51,6 @@ class LaterStarts(Settings):
     )
     images: int = Field(ge=2, description="Samples a cell. Authors' jobs: 20,000.")
     repeats: int = Field(ge=1, description="Disjoint sets of samples, for a mean and a deviation. Ours.")
-
-
-class LaterStartSettings(LaterStarts):
-    """Chains that begin at t_init < 1 (paper Fig. 13, Table 6)."""
-
     shown: int = Field(ge=1, description="Samples along each side of a cell of Figure 13.")
 
     @model_validator(mode="after")

@@ -52,7 +52,7 @@ class AugmentationSettings(Settings):
 class Recipe(Settings):
     """A named training set-up, resolved: what `drl pretrain` needs besides images and a seed."""
 
-    label: str = Field(default="", description="Name in legends. A job does not need it, the configuration does.")
+    label: str = Field(description="Name in legends.")
     method: MethodSettings
     pixels: Literal["standardised", "unit", "symmetric"] = Field(
         default="standardised",

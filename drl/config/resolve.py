@@ -108,8 +108,6 @@ def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
     merged = refine(patch(merged, config.every_recipe), above)
     resolved = validated(Recipe, merged, f"config: recipes.{base}")
     assert isinstance(resolved, Recipe)
-    if not resolved.label:
-        raise UserError(f"config: recipes.{base}.label: field required")
     return resolved
 
 

@@ -11,18 +11,7 @@ from drl.config.base import Settings
 Start = Annotated[float, Field(gt=0, le=1)]
 
 
-class GridSettings(Settings):
-    """The times of a chain, from t = 1 down to epsilon."""
-
-    steps: int = Field(
-        default=1000, ge=2, description="Number of steps on the grid from t = 1 to epsilon. Paper: 1,000."
-    )
-    epsilon: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="The last t. Unset: 1e-5 under VE, 1e-3 under VP (authors' code)."
-    )
-
-
-class SamplerSettings(GridSettings):
+class SamplerSettings(Settings):
     """How samples are drawn from a trained score network (Song et al. 2021). Nothing here decides what is learnt."""
 
     predictor: Literal["reverse_diffusion", "euler_maruyama"] = Field(
@@ -37,5 +26,9 @@ class SamplerSettings(GridSettings):
         default="image",
         description="Whose norms set the corrector's step: the image's own, or the batch's mean (authors' code), with "
         "which a sample depends on its batch.",
+    )
+    steps: int = Field(default=1000, ge=2, description="Of the grid from t = 1 to epsilon. Paper: 1,000.")
+    epsilon: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="The last t. Unset: 1e-5 under VE, 1e-3 under VP (authors' code)."
     )
     denoise: bool = Field(default=True, description="Leave out the noise of the last step. Song: yes.")

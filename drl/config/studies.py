@@ -23,14 +23,19 @@ Seed = Annotated[int, Field(ge=0)]
 Budget = Annotated[int, Field(ge=1)] | Literal["all"]
 
 
-class ProbeTraining(Settings):
-    """How the probes are trained (paper section 3.1 and App. F)."""
+class ProbeSettings(Settings):
+    """A small MLP on frozen codes, one for each t (paper section 3.1 and App. F)."""
 
     t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
         min_length=1, description="Where the code is read. Paper: 0, 0.1, ..., 1."
     )
+    label_budgets: tuple[Budget, ...] = Field(
+        min_length=1,
+        description="Labelled training images; `all` is the whole training set. Figures 9, 10 and 11 show positions "
+        "0, 1 and 2, Figures 4 and 5 the last one.",
+    )
     seeds: Annotated[tuple[Seed, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="Probes per model. Successor code: 3."
+        min_length=1, description="Probes a model. Successor code: 3."
     )
     hidden: int = Field(ge=1, description="Hidden units. Successor code: 512.")
     dropout: float = Field(ge=0, lt=1, description="Successor code: 0.25.")
@@ -44,25 +49,18 @@ class ProbeTraining(Settings):
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         description="Sweep: the rate is chosen for each t by mean validation accuracy. Empty: no sweep."
     )
+
     trajectory: bool = Field(
         description="Also probe the codes of all t together, and the t that validation images choose. Ours."
+    )
+    dae_input: Literal["noisy", "clean"] = Field(
+        description="What the encoder of dae is shown: x_t, with one draw of noise, or x_0. Ours: noisy."
     )
 
     @property
     def uses_validation(self) -> bool:
         """Whether validation images choose anything, and are therefore left out of the probe's training."""
         return self.select == "best_val" or bool(self.learning_rates)
-
-
-class ProbeSettings(ProbeTraining):
-    """A small MLP on frozen codes, one for each t (paper section 3.1 and App. F)."""
-
-    label_budgets: tuple[Budget, ...] = Field(
-        min_length=1, description="Labelled training images; `all` is the whole training set."
-    )
-    dae_input: Literal["noisy", "clean"] = Field(
-        description="What the encoder of dae is shown: x_t, with one draw of noise, or x_0. Ours: noisy."
-    )
 
     @model_validator(mode="after")
     def _all_is_last(self) -> ProbeSettings:
