@@ -81,7 +81,11 @@ def texts_of_study(part):
     def told(wildcards):
         return {
             "caption": LateText(
-                "drl.reporting.captions", "study_caption", CONFIG, wildcards.dataset, part
+                "drl.reporting.captions",
+                "study_caption",
+                CONFIG,
+                wildcards.dataset,
+                part,
             ),
             "page": LateText(
                 "drl.pipeline.own_study", "study_page", CONFIG, wildcards.dataset

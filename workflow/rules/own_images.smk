@@ -13,7 +13,11 @@ for STEP in STUDY_PARTS:
                 RULES.outputs(STEP)[0],
                 caption="../report/item.rst",
                 category=study_category,
-                labels={"part": STEP.name.removeprefix("study_").replace("_", " ").capitalize()},
+                labels={
+                    "part": STEP.name.removeprefix("study_")
+                    .replace("_", " ")
+                    .capitalize()
+                },
             ),
             beside=RULES.outputs(STEP)[1:],
         log:

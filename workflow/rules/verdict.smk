@@ -33,7 +33,11 @@ for STEP in (COMPARE, CLAIMS):
             **needs_of(STEP),
         params:
             **params_of(STEP),
-            text={"caption": LateText("drl.reporting.captions", "fixed_caption", STEP.name)},
+            text={
+                "caption": LateText(
+                    "drl.reporting.captions", "fixed_caption", STEP.name
+                )
+            },
         message:
             "drl {params.job}"
         shell:
