@@ -29,7 +29,7 @@ def _item(config: Config, item: str) -> ItemJob:
     about = known_item(config, item)
     study = STUDIES[about.study]
     if config.dataset is not None:
-        item_fits(config, item, study, resolve_recipe)
+        item_fits(config, item, study)
     settings: dict[str, Any] = {
         "study": about.study,
         "drawn_by": about.drawn_by,
@@ -106,7 +106,7 @@ def _part(part: str, config: Config, dataset: str) -> ItemJob:
     Raises:
         UserError: If the dataset is not known, or does not allow a study.
     """
-    own_study_fits(config, dataset_known(config, dataset), resolve_recipe)
+    own_study_fits(config, dataset_known(config, dataset))
     about, title = PARTS[part], config.datasets[dataset].title
     study = about.measured_by[0]
     settings: dict[str, Any] = {

@@ -140,7 +140,7 @@ def _fine_tune(config: Config, dataset: str, arm: str, labels: int) -> FineTuneJ
     fine_tuning_fits(config, dataset_known(config, dataset), labels)
     study = config.studies.fine_tune
     like = resolve_recipe(config, study.network_of, dataset)
-    networks_fit(config, resolve_recipe, arm, dataset)
+    networks_fit(config, arm, dataset)
     chosen = config.arms[arm].model_dump(exclude={"label"})
     left_out = {"network_of", "labels", "splits"}
     left_out |= set() if chosen["t_init"] == "search" else {"search"}
