@@ -14,7 +14,6 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.files import fingerprint, sha256
-from drl.pipeline import disk, work
 from drl.pipeline.arm_checks import fine_tuning_fits, networks_fit
 from drl.pipeline.step import Axes, Inputs, ResultFile, Step
 from drl.pipeline.study import Study
@@ -65,15 +64,12 @@ PREPARE = Step(
     help="Bring a dataset's images into the one form that all other commands read.",
     module="drl.data.prepare",
     axes=("dataset",),
-    job=PrepareJob,
     settings=_prepare,
     output="data/{dataset}/images.safetensors",
     beside=("files.csv",),
     modules=lambda settings: (f"drl.data.sources.{READERS[settings.dataset.source]}",),
     minutes="prepare",
     gpu=False,
-    work=work.prepare,
-    disk=disk.prepare,
 )
 
 
@@ -118,7 +114,6 @@ PRETRAIN = Study(
     help="Train a recipe on a dataset. Interrupted, the same command goes on bit for bit.",
     module="drl.training.pretrain",
     axes=("dataset", "recipe", "seed"),
-    job=PretrainJob,
     settings=_pretrain,
     output="models/{dataset}/{recipe}/seed{seed}/model.safetensors",
     beside=("snapshots.safetensors", "loss.csv", "code_usage.csv"),
@@ -129,8 +124,6 @@ PRETRAIN = Study(
     sections=("code_usage",),
     shown="code_usage.csv",
     claimed=False,
-    work=work.pretrain,
-    disk=disk.pretrain,
 )
 
 
@@ -204,16 +197,12 @@ FINE_TUNE = Study(
     help="Train a classifier on few labels, from a pretrained encoder or from scratch (LaplaceNet; Tables 1 to 5).",
     module="drl.laplacenet.fine_tune",
     axes=("dataset", "arm", "labels", "split", "seed"),
-    job=FineTuneJob,
     settings=_fine_tune,
     output="metrics/fine_tune/{dataset}/{arm}/labels{labels}_split{split}_seed{seed}.csv",
     beside=(".safetensors",),
     inputs=_fine_tune_inputs,
     reads=("images", "model"),
     minutes="resumable",
-    sections=("fine_tune",),
     item_settings=_fine_tuning_item,
     item_axes=_fine_tunings,
-    work=work.fine_tune,
-    disk=disk.fine_tune,
 )
