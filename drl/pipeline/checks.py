@@ -1,97 +1,68 @@
-"""Checks across sections: names that must exist, budgets that must fit, sizes that must halve."""
+"""Checks across sections: names that must exist, budgets that must fit, sizes that must halve.
+
+Each raises a UserError of one line that names the key and the remedy.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from drl.config.datasets import DatasetSettings
 from drl.config.lists import known
 from drl.config.networks import UNet
 from drl.config.recipes import Recipe, is_file
+from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.pipeline.arm_checks import check_arms
+from drl.pipeline.key_checks import all_known, named_plainly, require
 from drl.pipeline.study import Study
 
-DATASET_PATTERN = r"[a-z0-9_]+"
 
-
-Resolve = Callable[[Config, str, str], Recipe]
-
-
-def check(config: Config, recipe: Resolve, studies: Mapping[str, Study]) -> None:
-    """Check what no section can check alone.
-
-    Args:
-        config: The whole configuration.
-        recipe: Resolves a recipe's name for a dataset.
-        studies: All studies by name.
-
-    Raises:
-        UserError: One line that names the key and the remedy.
-    """
-    for name in config.datasets:
-        if not re.fullmatch(DATASET_PATTERN, name):
-            raise UserError(f"config: datasets.{name}: use lower case letters, digits and _ in a dataset's name")
+def check(config: Config, studies: Mapping[str, Study]) -> None:
+    """Check what no section can check alone; `studies` are all studies by name."""
+    named_plainly("datasets", config.datasets, "a dataset")
     if config.dataset is not None:
         known("dataset", config.dataset, "dataset", config.datasets)
     for item, about in config.items.items():
         known(f"items.{item}.study", about.study, "study", studies)
-        for name in about.datasets:
-            known(f"items.{item}.datasets", name, "dataset", config.datasets)
-        for name in about.recipes:
-            known(f"items.{item}.recipes", name, "recipe", config.recipes)
+        all_known(f"items.{item}.datasets", about.datasets, "dataset", config.datasets)
+        all_known(f"items.{item}.recipes", about.recipes, "recipe", config.recipes)
         _axes_fit(config, item, studies[about.study])
         _sweeps_are_chosen_from(config, item, studies[about.study])
-    check_arms(config, recipe, studies)
+    check_arms(config, studies)
     if config.dataset is None:
         for item, about in config.items.items():
-            item_fits(config, item, studies[about.study], recipe)
-    _studies_fit(config, recipe)
+            item_fits(config, item, studies[about.study])
+    _studies_fit(config)
 
 
-def _studies_fit(config: Config, recipe: Resolve) -> None:
-    for name in config.studies.study.recipes:
-        known("studies.study.recipes", name, "recipe", config.recipes)
+def _studies_fit(config: Config) -> None:
+    all_known("studies.study.recipes", config.studies.study.recipes, "recipe", config.recipes)
     if config.studies.fid.extractor == "supervised":
-        name = config.studies.fid.recipe
-        known("studies.fid.recipe", name, "recipe", config.recipes)
-        if recipe(config, name, next(iter(config.datasets))).method.kind != "supervised":
-            raise UserError(f"config: studies.fid.recipe: {name!r} is not of method supervised; give one that is")
-    for pair in config.studies.learning_speed.pairs:
-        for name in pair:
-            known("studies.learning_speed.pairs", name, "recipe", config.recipes)
-        if pair[0] == pair[1]:
-            raise UserError(
-                f"config: studies.learning_speed.pairs: {pair[0]!r} is compared with itself; name two recipes"
-            )
+        key, name = "studies.fid.recipe", config.studies.fid.recipe
+        known(key, name, "recipe", config.recipes)
+        method = resolve_recipe(config, name, next(iter(config.datasets))).method.kind
+        require(method == "supervised", key, f"{name!r} is not of method supervised; give one that is")
+    key = "studies.learning_speed.pairs"
+    for first, second in config.studies.learning_speed.pairs:
+        all_known(key, (first, second), "recipe", config.recipes)
+        require(first != second, key, f"{first!r} is compared with itself; name two recipes")
 
 
-def item_fits(config: Config, item: str, study: Study, recipe: Resolve) -> None:
-    """Check that the datasets of an item fit its recipes and its study.
+def item_fits(config: Config, item: str, study: Study) -> None:
+    """Check that the datasets of an item fit its recipes and the study that it is drawn from.
 
     With `dataset`, items are drawn from another dataset than they are meant for, and not each of them can be; so there
     it is asked for when an item is planned.
-
-    Args:
-        config: The whole configuration.
-        item: Its name.
-        study: The study that it is drawn from.
-        recipe: Resolves a recipe's name for a dataset.
-
-    Raises:
-        UserError: One line that names the key and the remedy.
     """
     for dataset in config.item_datasets(item):
         study.check_dataset(config, item, dataset)
         for name in config.item_models(item):
-            complaint = study.refuses(recipe(config, name, dataset))
-            if complaint is not None:
-                raise UserError(f"config: items.{item}.recipes: {name!r} {complaint.format(item=item)}")
+            complaint = study.refuses(resolve_recipe(config, name, dataset)) or ""
+            require(not complaint, f"items.{item}.recipes", f"{name!r} {complaint.format(item=item)}")
     for dataset, name in _models(config, item, study):
-        _starts_fit(config, recipe, name, dataset)
-        _recipe_fits(name, recipe(config, name, dataset), dataset, config.datasets[dataset])
+        _model_fits(config, name, dataset)
 
 
 def _models(config: Config, item: str, study: Study) -> dict[tuple[str, str], None]:
@@ -103,184 +74,162 @@ def _models(config: Config, item: str, study: Study) -> dict[tuple[str, str], No
     return {(dataset, name): None for dataset, name in starts if name is not None}
 
 
-def own_study_fits(config: Config, dataset: str, recipe: Resolve) -> None:
-    """Check that a dataset has what a study of it alone needs.
-
-    Args:
-        config: The whole configuration.
-        dataset: Its name.
-        recipe: Resolves a recipe's name for a dataset.
-
-    Raises:
-        UserError: One line that names the key and the remedy.
-    """
-    images, where = config.datasets[dataset], "config: studies.study.recipes"
+def own_study_fits(config: Config, dataset: str) -> None:
+    """Check that a dataset has what a study of it alone needs."""
+    images, key = config.datasets[dataset], "studies.study.recipes"
     for name in config.studies.study.recipes:
-        if config.members(name) != (name,):
-            raise UserError(f"{where}: {name!r} is a sweep; give a recipe without a sweep")
-        resolved = recipe(config, name, dataset)
-        if resolved.encoder is None:
-            raise UserError(f"{where}: {name!r} has no encoder, and a study is about codes; give another recipe")
-        if resolved.train_images is None and resolved.batch_size > images.train:
+        require(config.members(name) == (name,), key, f"{name!r} is a sweep; give a recipe without a sweep")
+        recipe = resolve_recipe(config, name, dataset)
+        has_codes = recipe.encoder is not None
+        require(has_codes, key, f"{name!r} has no encoder, and a study is about codes; give another recipe")
+        if recipe.train_images is None and recipe.batch_size > images.train:
             raise UserError(
                 f"dataset {images.title!r} has {images.train} training images, and recipe {name!r} takes "
-                f"{resolved.batch_size} a step; add images, or set recipes.{name}.batch_size"
+                f"{recipe.batch_size} a step; add images, or set recipes.{name}.batch_size"
             )
-        _starts_fit(config, recipe, name, dataset)
-        _recipe_fits(name, resolved, dataset, images)
+        _model_fits(config, name, dataset)
     if not config.studies.probe.trajectory:
         raise UserError(
             "config: studies.probe.trajectory is false, and a study reads codes at the t that validation images "
             "choose; set it to true"
         )
-    _has_validation(dataset, images, "study another dataset")
+    _has_validation(config, dataset, "study another dataset")
 
 
 def _axes_fit(config: Config, item: str, study: Study) -> None:
-    axes, about_arms = config.items[item], "arm" in study.axes
+    axes, key, about_arms = config.items[item], f"items.{item}", "arm" in study.axes
     if "dataset" not in study.axes:
-        given = [name for name in ("datasets", "recipes", "arms", "labels", "beyond") if getattr(axes, name)]
-        if given:
-            raise UserError(f"config: items.{item}.{given[0]}: {item} makes its own data and models; leave it out")
+        for name in ("datasets", "recipes", "arms", "labels", "beyond"):
+            require(not getattr(axes, name), f"{key}.{name}", f"{item} makes its own data and models; leave it out")
         return
-    if not axes.datasets:
-        raise UserError(f"config: items.{item}: needs datasets; give datasets")
+    require(bool(axes.datasets), key, "needs datasets; give datasets")
     wanted, other = ("arms", "recipes") if about_arms else ("recipes", "arms")
-    if not getattr(axes, wanted) or getattr(axes, other):
-        raise UserError(f"config: items.{item}: needs {wanted}, and no {other}; give {wanted}")
-    if not about_arms and (axes.labels or axes.beyond):
-        raise UserError(f"config: items.{item}: only items about fine-tuning have labels and beyond; leave them out")
+    fits = getattr(axes, wanted) and not getattr(axes, other)
+    require(fits, key, f"needs {wanted}, and no {other}; give {wanted}")
+    fits = about_arms or not (axes.labels or axes.beyond)
+    require(fits, key, "only items about fine-tuning have labels and beyond; leave them out")
 
 
 def _sweeps_are_chosen_from(config: Config, item: str, study: Study) -> None:
-    if study.chooses:
-        return
     for name in config.items[item].recipes:
-        if config.members(name) != (name,):
-            raise UserError(
-                f"config: items.{item}.recipes: {name!r} is a sweep, and {item} does not choose among its members; "
-                "give a recipe without a sweep"
-            )
-
-
-def probes_fit(config: Config, item: str, name: str) -> None:
-    """Check that a dataset has enough images for the probes that an item shows.
-
-    Raises:
-        UserError: One line that names the key and the remedy.
-    """
-    probe, dataset, budget = config.studies.probe, config.datasets[name], config.items[item].budget
-    _budgets_fit("studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, name, dataset)
-    if budget is None or budget not in probe.label_budgets:
-        shown = ", ".join(map(str, probe.label_budgets))
-        raise UserError(
-            f"config: items.{item}.budget: {budget} is none of studies.probe.label_budgets ({shown}); "
-            f"give one of them, or leave {item} out of items"
+        require(
+            study.chooses or config.members(name) == (name,),
+            f"items.{item}.recipes",
+            f"{name!r} is a sweep, and {item} does not choose among its members; give a recipe without a sweep",
         )
+
+
+def probes_fit(config: Config, item: str, dataset: str) -> None:
+    """Check that a dataset has enough images for the probes that an item shows."""
+    probe, budget = config.studies.probe, config.items[item].budget
+    _budgets_fit(config, "studies.probe.label_budgets", probe.label_budgets, probe.uses_validation, dataset)
+    require(
+        budget in probe.label_budgets,
+        f"items.{item}.budget",
+        f"{budget} is none of studies.probe.label_budgets ({', '.join(map(str, probe.label_budgets))}); "
+        f"give one of them, or leave {item} out of items",
+    )
     if probe.uses_validation:
-        _has_validation(name, dataset, "use select: last without learning_rates")
+        _has_validation(config, dataset, "use select: last without learning_rates")
     if probe.trajectory and config.items[item].trajectory:
-        _has_validation(name, dataset, "set studies.probe.trajectory: false")
+        _has_validation(config, dataset, "set studies.probe.trajectory: false")
 
 
-def few_shot_fits(config: Config, name: str) -> None:
+def few_shot_fits(config: Config, dataset: str) -> None:
     """Check that a dataset has enough images for few-shot fits.
 
     Asked for when a job is planned, so that who draws only Figure 4 from small data need not care.
-
-    Raises:
-        UserError: One line that names the key and the remedy.
     """
-    labels, dataset = config.studies.few_shot.labels, config.datasets[name]
-    _budgets_fit("studies.few_shot.labels", labels, config.few_shot_validates, name, dataset)
-    if config.few_shot_validates:
-        _has_validation(name, dataset, "leave one value in each sweep")
-    if config.few_shot_validates and dataset.label_list is not None:
-        raise UserError(
-            f"config: datasets.{name}.label_list: its lists name images that a sweep is decided on; "
-            "leave one value in each sweep, or unset label_list"
+    labels, validates = config.studies.few_shot.labels, config.few_shot_validates
+    _budgets_fit(config, "studies.few_shot.labels", labels, validates, dataset)
+    if validates:
+        _has_validation(config, dataset, "leave one value in each sweep")
+        require(
+            config.datasets[dataset].label_list is None,
+            f"datasets.{dataset}.label_list",
+            "its lists name images that a sweep is decided on; leave one value in each sweep, or unset label_list",
         )
 
 
-def learning_speed_fits(config: Config, name: str) -> None:
+def learning_speed_fits(config: Config, dataset: str) -> None:
     """Check that a dataset has the validation images that learning curves are measured on; see `few_shot_fits`."""
-    _has_validation(name, config.datasets[name], "leave the dataset out of items.learning_curve")
+    _has_validation(config, dataset, "leave the dataset out of items.learning_curve")
 
 
-def _starts_fit(config: Config, resolve: Resolve, name: str, dataset: str) -> None:
-    """Follow `start_from` to its end."""
-    chain = [name]
-    while (before := resolve(config, chain[-1], dataset).start_from) is not None and not is_file(before):
-        try:
-            resolve(config, before, dataset)
-        except UserError as error:
-            said = str(error).removeprefix("config: ")
-            raise UserError(f"config: recipes.{chain[-1]}.start_from: {said}") from error
-        _networks_fit(chain[-1], resolve(config, chain[-1], dataset), before, resolve(config, before, dataset))
-        if before in chain:
-            way = " -> ".join([*chain, before])
-            raise UserError(f"config: recipes.{name}.start_from: starts from itself through {way}")
-        chain.append(before)
-
-
-def _networks_fit(name: str, recipe: Recipe, before: str, other: Recipe) -> None:
-    for section in ("encoder", "score", "decoder", "pixels", "centre_inputs"):
-        if getattr(recipe, section) != getattr(other, section):
-            raise UserError(
-                f"config: recipes.{name}.start_from: {before!r} has another `{section}` than {name!r}; "
-                "start from a recipe with the same networks and pixels"
-            )
-
-
-def _has_validation(name: str, dataset: DatasetSettings, otherwise: str) -> None:
-    if dataset.validation == 0:
+def _has_validation(config: Config, dataset: str, otherwise: str) -> None:
+    if config.datasets[dataset].validation == 0:
         raise UserError(
-            f"config: datasets.{name}.validation is 0 but something is chosen on validation images; "
+            f"config: datasets.{dataset}.validation is 0 but something is chosen on validation images; "
             f"set it, or {otherwise}"
         )
 
 
-def _budgets_fit(
-    where: str, budgets: Sequence[int | str], validates: bool, name: str, dataset: DatasetSettings
-) -> None:
-    available = dataset.labelled_at_most(validates)
+def _budgets_fit(config: Config, key: str, budgets: Sequence[int | str], validates: bool, dataset: str) -> None:
+    about = config.datasets[dataset]
+    most, fewest = about.labelled_at_most(validates), about.classes
+    alike = "" if about.smallest_class is None else ", as many of each class"
     for budget in budgets:
         if isinstance(budget, str):
             continue
-        if budget > available:
-            alike = "" if dataset.smallest_class is None else ", as many of each class"
-            raise UserError(
-                f"config: {where}: {budget} labels are more than the {available} training images{alike} "
-                f"of dataset {name!r}; use at most {available}, or `all`"
-            )
-        if budget < dataset.classes:
-            raise UserError(
-                f"config: {where}: {budget} labels cannot cover the {dataset.classes} classes of "
-                f"dataset {name!r}; use at least {dataset.classes}"
-            )
-
-
-def _recipe_fits(recipe_name: str, recipe: Recipe, name: str, dataset: DatasetSettings) -> None:
-    available = dataset.train - (dataset.validation if recipe.hold_out_validation else 0)
-    if recipe.train_images is not None:
-        if recipe.train_images > available:
-            raise UserError(
-                f"config: recipes.{recipe_name}.train_images: {recipe.train_images} are more than the {available} "
-                f"training images of dataset {name!r}; use at most {available}"
-            )
-        available = recipe.train_images
-    if recipe.batch_size > available:
-        raise UserError(
-            f"config: recipes.{recipe_name}.batch_size: {recipe.batch_size} is more than the {available} training "
-            f"images of dataset {name!r}; use at most {available}"
+        require(
+            budget <= most,
+            key,
+            f"{budget} labels are more than the {most} training images{alike} of dataset {dataset!r}; "
+            f"use at most {most}, or `all`",
         )
-    networks = {"encoder": recipe.encoder, "score": recipe.score, "decoder": recipe.decoder}
-    for section, network in networks.items():
-        if not isinstance(network, UNet):
-            continue
-        levels = len(network.channel_multipliers)
-        if dataset.image_size % 2 ** (levels - 1):
-            raise UserError(
-                f"config: recipes.{recipe_name}.{section}.channel_multipliers: {levels} levels halve {levels - 1} "
-                f"times, which {dataset.image_size} pixels of dataset {name!r} do not allow; use fewer levels"
+        require(
+            budget >= fewest,
+            key,
+            f"{budget} labels cannot cover the {fewest} classes of dataset {dataset!r}; use at least {fewest}",
+        )
+
+
+def _model_fits(config: Config, name: str, dataset: str) -> None:
+    """Check that a recipe can be trained on a dataset, and what it starts from."""
+    _starts_fit(config, name, dataset)
+    recipe, images, key = resolve_recipe(config, name, dataset), config.datasets[dataset], f"recipes.{name}"
+    available = images.train - (images.validation if recipe.hold_out_validation else 0)
+    of_images = f"the {available} training images of dataset {dataset!r}; use at most {available}"
+    if recipe.train_images is not None:
+        few = recipe.train_images <= available
+        require(few, f"{key}.train_images", f"{recipe.train_images} are more than {of_images}")
+        available = recipe.train_images
+        of_images = f"the {available} training images of dataset {dataset!r}; use at most {available}"
+    fits = recipe.batch_size <= available
+    require(fits, f"{key}.batch_size", f"{recipe.batch_size} is more than {of_images}")
+    _levels_fit(key, recipe, dataset, images)
+
+
+def _levels_fit(key: str, recipe: Recipe, dataset: str, images: DatasetSettings) -> None:
+    for section in ("encoder", "score", "decoder"):
+        network = getattr(recipe, section)
+        if isinstance(network, UNet):
+            levels = len(network.channel_multipliers)
+            require(
+                images.image_size % 2 ** (levels - 1) == 0,
+                f"{key}.{section}.channel_multipliers",
+                f"{levels} levels halve {levels - 1} times, which {images.image_size} pixels of dataset {dataset!r} "
+                "do not allow; use fewer levels",
             )
+
+
+def _starts_fit(config: Config, name: str, dataset: str) -> None:
+    """Follow `start_from` to its end."""
+    chain, recipe = [name], resolve_recipe(config, name, dataset)
+    while (before := recipe.start_from) is not None and not is_file(before):
+        key = f"recipes.{chain[-1]}.start_from"
+        try:
+            other = resolve_recipe(config, before, dataset)
+        except UserError as error:
+            raise UserError(f"config: {key}: {str(error).removeprefix('config: ')}") from error
+        for section in ("encoder", "score", "decoder", "pixels", "centre_inputs"):
+            require(
+                getattr(recipe, section) == getattr(other, section),
+                key,
+                f"{before!r} has another `{section}` than {chain[-1]!r}; "
+                "start from a recipe with the same networks and pixels",
+            )
+        way = " -> ".join([*chain, before])
+        require(before not in chain, f"recipes.{name}.start_from", f"starts from itself through {way}")
+        chain.append(before)
+        recipe = other

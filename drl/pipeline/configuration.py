@@ -58,7 +58,7 @@ def load(raw: Mapping[str, Any]) -> Config:
         for member in config.members(name):
             for dataset in (None, *config.datasets):
                 recipe(config, member, dataset)
-    check(config, recipe, STUDIES)
+    check(config, STUDIES)
     return config
 
 

@@ -14,11 +14,10 @@ from drl.errors import UserError
 from drl.files import sha256
 from drl.pipeline import disk, work
 from drl.pipeline.checks import item_fits, own_study_fits
-from drl.pipeline.items import claimed, items_of_kind, known_item
+from drl.pipeline.items import claimed, items_of_kind, known_item, study_of
 from drl.pipeline.label_budgets import budgets, few_shot_labels
 from drl.pipeline.own_study import PARTS, part_files, shown
 from drl.pipeline.step import Axes, Inputs, ResultFile, Step
-from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import dataset_known
 
 PAPER_VALUES = FOLDER / "paper_values.csv"
@@ -26,10 +25,9 @@ PAPER_VALUES = FOLDER / "paper_values.csv"
 
 def _item(config: Config, item: str) -> ItemJob:
     """Names and numbers in the order of panels and lines."""
-    about = known_item(config, item)
-    study = STUDIES[about.study]
+    about, study = known_item(config, item), study_of(config, item)
     if config.dataset is not None:
-        item_fits(config, item, study, resolve_recipe)
+        item_fits(config, item, study)
     settings: dict[str, Any] = {
         "study": about.study,
         "drawn_by": about.drawn_by,
@@ -49,7 +47,7 @@ def _item(config: Config, item: str) -> ItemJob:
 
 def _item_inputs(config: Config, axes: Axes) -> Inputs:
     item = str(axes["item"])
-    study = STUDIES[known_item(config, item).study]
+    study = study_of(config, item)
     pictures = [job.file(name) for job in study.jobs_of_item(config, item) for name in study.pictures]
     return {"metrics": study.files_of_item(config, item), "pictures": pictures}
 
@@ -58,39 +56,27 @@ def _drawn_by(settings: ItemJob) -> tuple[str, ...]:
     return (f"drl.reporting.{settings.drawn_by}",)
 
 
-FIGURE = Step(
+# What figures, tables and the parts of a study have in common.
+_Drawing = partial(Step, parse=parse_item, modules=_drawn_by, minutes="draw", gpu=False, work=work.draw, disk=disk.draw)
+FIGURE = _Drawing(
     name="figure",
     help="Draw a figure (4, figure_4 or code_usage) from its metrics files, by default those of its item.",
     module="drl.reporting.figure",
     axes=("item",),
-    job=ItemJob,
     settings=_item,
-    parse=parse_item,
     output="figures/{item}.svg",
     beside=(".png", ".csv"),
     drawn_from=_item_inputs,
-    modules=_drawn_by,
-    minutes="draw",
-    gpu=False,
-    work=work.draw,
-    disk=disk.draw,
 )
-TABLE = Step(
+TABLE = _Drawing(
     name="table",
     help="Make a table (6 or table_6) from its metrics files, by default those of its item.",
     module="drl.reporting.table",
     axes=("item",),
-    job=ItemJob,
     settings=_item,
-    parse=parse_item,
     output="tables/{item}.csv",
     beside=(".md", ".tex"),
     drawn_from=_item_inputs,
-    modules=_drawn_by,
-    minutes="draw",
-    gpu=False,
-    work=work.draw,
-    disk=disk.draw,
 )
 
 
@@ -106,7 +92,7 @@ def _part(part: str, config: Config, dataset: str) -> ItemJob:
     Raises:
         UserError: If the dataset is not known, or does not allow a study.
     """
-    own_study_fits(config, dataset_known(config, dataset), resolve_recipe)
+    own_study_fits(config, dataset_known(config, dataset))
     about, title = PARTS[part], config.datasets[dataset].title
     study = about.measured_by[0]
     settings: dict[str, Any] = {
@@ -123,35 +109,17 @@ def _part(part: str, config: Config, dataset: str) -> ItemJob:
     return parse_item(settings)
 
 
-def _part_settings(part: str) -> Any:
-    def settings(config: Config, dataset: str) -> ItemJob:
-        return _part(part, config, dataset)
-
-    return settings
-
-
-def _part_inputs(part: str, config: Config, axes: Axes) -> Inputs:
-    return part_files(config, str(axes["dataset"]), part)
-
-
 STUDY_PARTS = tuple(
-    Step(
+    _Drawing(
         name=f"study_{name}",
         called=f"study {name}",
         help=f"Draw a part of the study of one dataset: {part.shows}.",
         module=f"drl.reporting.{part.kind}",
         axes=("dataset",),
-        job=ItemJob,
-        settings=_part_settings(name),
-        parse=parse_item,
+        settings=partial(_part, name),
         output=f"study/{{dataset}}/{name}{part.suffixes[0]}",
         beside=part.suffixes[1:],
-        drawn_from=partial(_part_inputs, name),
-        modules=_drawn_by,
-        minutes="draw",
-        gpu=False,
-        work=work.draw,
-        disk=disk.draw,
+        drawn_from=partial(part_files, name),
     )
     for name, part in PARTS.items()
 )
@@ -187,7 +155,7 @@ def _claims(config: Config) -> ClaimsJob:
 def _claims_inputs(config: Config, axes: Axes) -> Inputs:
     files: dict[ResultFile, None] = {}
     for item in claimed(config):
-        files |= dict.fromkeys(STUDIES[known_item(config, item).study].files_of_item(config, item))
+        files |= dict.fromkeys(study_of(config, item).files_of_item(config, item))
     return {"metrics": list(files)}
 
 
@@ -196,7 +164,6 @@ COMPARE = Step(
     help="Compare every number of the paper's tables with ours.",
     module="drl.verdict.comparison",
     axes=(),
-    job=CompareJob,
     settings=_compare,
     output="comparison.csv",
     drawn_from=_compare_inputs,
@@ -208,7 +175,6 @@ CLAIMS = Step(
     help="Decide the paper's claims from metrics files, by default from all that were measured.",
     module="drl.verdict.ledger",
     axes=(),
-    job=ClaimsJob,
     settings=_claims,
     output="claims.csv",
     beside=(".md",),

@@ -10,6 +10,7 @@ from drl.errors import UserError, nearest
 from drl.pipeline.step import PlannedJob
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PRETRAIN
+from drl.pipeline.study import Study
 
 # The paper's sections, as the report orders its items.
 SECTIONS = {
@@ -39,6 +40,11 @@ def known_item(config: Config, item: str) -> ItemSettings:
     return config.items[item]
 
 
+def study_of(config: Config, item: str) -> Study:
+    """Return the study that an item is drawn from."""
+    return STUDIES[known_item(config, item).study]
+
+
 def item_name(kind: str, word: str) -> str:
     """Return an item's full name: `4` and `figure_4` are the same figure."""
     return f"{kind}_{word}" if word.isdigit() else word
@@ -51,12 +57,12 @@ def items_of_kind(config: Config, kind: str | None = None) -> tuple[str, ...]:
 
 def item_jobs(config: Config, item: str) -> tuple[PlannedJob, ...]:
     """Return the measurements that an item is drawn from."""
-    return STUDIES[known_item(config, item).study].jobs_of_item(config, item)
+    return study_of(config, item).jobs_of_item(config, item)
 
 
 def measurements(config: Config, item: str) -> tuple[str, ...]:
     """Return the CSV files below results/<scale>/ that an item is drawn from."""
-    return tuple(file.path for file in STUDIES[known_item(config, item).study].files_of_item(config, item))
+    return tuple(file.path for file in study_of(config, item).files_of_item(config, item))
 
 
 def models(config: Config, item: str) -> tuple[PlannedJob, ...]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from drl.config.schema import Config
 from drl.errors import UserError
-from drl.pipeline.step import ResultFile
+from drl.pipeline.step import Axes, Inputs
 from drl.pipeline.studies.codes import CODE_VIEW, FEW_SHOT, PROBE
 from drl.pipeline.study import Study
 
@@ -61,10 +61,10 @@ def study_dataset(config: Config) -> str:
     return config.dataset
 
 
-def part_files(config: Config, dataset: str, part: str) -> dict[str, list[ResultFile]]:
+def part_files(part: str, config: Config, axes: Axes) -> Inputs:
     """Return the files that a part is drawn from: metrics, and pictures where it shows some."""
     models: list[dict[str, str | int]] = [
-        {"dataset": dataset, "recipe": recipe, "seed": seed}
+        {"dataset": axes["dataset"], "recipe": recipe, "seed": seed}
         for recipe in config.studies.study.recipes
         for seed in config.seeds
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from drl.config.base import Settings
 from drl.config.schema import Config
-from drl.pipeline.disk import Bytes, SizeOf, few_rows
+from drl.pipeline import disk, work
+from drl.pipeline.disk import Bytes, SizeOf
 from drl.pipeline.work import Amount
 
 Axes = Mapping[str, str | int]
@@ -27,30 +28,23 @@ class ResultFile(NamedTuple):
 Inputs = Mapping[str, Sequence[ResultFile]]
 
 
-def _no_inputs(settings: Any, axes: Axes) -> Inputs:
-    return {}
-
-
 def _no_work(config: Config, settings: Any, axes: Axes) -> list[Amount]:
     return []
 
 
-def _no_modules(settings: Any) -> tuple[str, ...]:
-    return ()
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Step:
-    """One step.
+    """One step. What its declaration leaves out follows from its name, as said below.
 
     Attributes:
         name: Name of the rule and of the command, which has hyphens in place of underscores.
         help: What it does, in one sentence.
-        module: Its module, whose function `run` takes a drl.jobs.job.Job.
         axes: What tells its jobs apart.
-        job: The model of its settings.
-        settings: Makes them from the configuration and those axes that it names as parameters.
-        output: The first output below results/<scale>, with axes in braces.
+        settings: Makes its settings from the configuration and those axes that it names as parameters.
+        job: The model of its settings: what `settings` is annotated to return.
+        module: Its module, whose function `run` takes a drl.jobs.job.Job. Default: drl.evaluation.<name>.
+        output: The first output below results/<scale>, with axes in braces. Default: the CSV file in metrics/ whose
+            path is that of the log, such as metrics/probe/{dataset}/{recipe}/seed{seed}.csv.
         beside: Further outputs: a suffix in place of the first output's, or a file name in its folder.
         inputs: Takes settings and axes, gives the files that a job reads, by name.
         reads: The names of those inputs that a user may give by hand.
@@ -60,28 +54,43 @@ class Step:
         minutes: How long a job may take (workflow/rules/common.smk): resumable ones save and go on.
         gpu: Whether it computes on a GPU where there is one.
         called: The command, where it is not the name.
-        work: Takes the configuration, settings and axes, gives what a job does besides starting (drl.pipeline.work).
-        disk: Likewise, and with the sizes of networks: the bytes that a job leaves (drl.pipeline.disk).
+        work: Takes the configuration, settings and axes, gives what a job does besides starting. Default: the function
+            drl.pipeline.work.<name>; if there is none, nothing.
+        disk: Likewise, and with the sizes of networks: the bytes that a job leaves. Default: the function
+            drl.pipeline.disk.<name>; if there is none, those of a few dozen rows.
     """
 
     name: str
     help: str
-    module: str
     axes: tuple[str, ...]
-    job: type[Settings]
     settings: Callable[..., Settings]
-    output: str
+    job: type[Settings] = field(init=False)
+    module: str = ""
+    output: str = ""
     beside: tuple[str, ...] = ()
-    inputs: Callable[[Any, Axes], Inputs] = _no_inputs
+    inputs: Callable[[Any, Axes], Inputs] = lambda settings, axes: {}
     reads: tuple[str, ...] = ()
     drawn_from: Callable[[Config, Axes], Inputs] | None = None
-    modules: Callable[[Any], tuple[str, ...]] = _no_modules
+    modules: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     parse: Callable[[Mapping[str, Any]], Settings] | None = None
     minutes: Literal["draw", "prepare", "measure", "resumable"] = "measure"
     gpu: bool = True
     called: str = ""
     work: Callable[[Config, Any, Axes], list[Amount]] = _no_work
-    disk: Callable[[Config, Any, Axes, SizeOf], Bytes] = few_rows
+    disk: Callable[[Config, Any, Axes, SizeOf], Bytes] = disk.few_rows
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the name."""
+        self._set("job", inspect.signature(self.settings, eval_str=True).return_annotation)
+        self._set("module", self.module or f"drl.evaluation.{self.name}")
+        self._set("output", self.output or f"metrics/{self.log_name}.csv")
+        if self.work is _no_work:
+            self._set("work", getattr(work, self.name, _no_work))
+        if self.disk is disk.few_rows:
+            self._set("disk", getattr(disk, self.name, disk.few_rows))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     @property
     def command(self) -> str:

@@ -9,19 +9,8 @@ from typing import Any
 
 from drl.config.recipes import Recipe
 from drl.config.schema import Config
+from drl.config.studies import Studies
 from drl.pipeline.step import PlannedJob, ResultFile, Step
-
-
-def _nothing_more(config: Config, item: str) -> dict[str, Any]:
-    return {}
-
-
-def _fits_every_recipe(recipe: Recipe) -> str | None:
-    return None
-
-
-def _fits_every_dataset(config: Config, item: str, dataset: str) -> None:
-    return
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,7 +18,8 @@ class Study(Step):
     """One measurement protocol.
 
     Attributes:
-        sections: The sections of `studies` in the configuration that decide its numbers.
+        sections: The sections of `studies` in the configuration that decide its numbers. Default: the one of its name,
+            if there is one.
         item_settings: Takes the configuration and an item, gives what its settings have besides names.
         item_axes: Takes the configuration and an item, gives the axes of each of its jobs; by default the item's
             datasets, recipes and seeds, as far as they are axes of the study.
@@ -42,14 +32,20 @@ class Study(Step):
     """
 
     sections: tuple[str, ...] = ()
-    item_settings: Callable[[Config, str], dict[str, Any]] = _nothing_more
+    item_settings: Callable[[Config, str], dict[str, Any]] = lambda config, item: {}
     item_axes: Callable[[Config, str], Iterator[dict[str, str | int]]] | None = None
     shown: str = ""
     pictures: tuple[str, ...] = ()
-    refuses: Callable[[Recipe], str | None] = _fits_every_recipe
-    check_dataset: Callable[[Config, str, str], None] = _fits_every_dataset
+    refuses: Callable[[Recipe], str | None] = lambda recipe: None
+    check_dataset: Callable[[Config, str, str], None] = lambda config, item, dataset: None
     chooses: bool = False
     claimed: bool = True
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the name."""
+        super().__post_init__()
+        if not self.sections and self.name in Studies.model_fields:
+            self._set("sections", (self.name,))
 
     def jobs_of_item(self, config: Config, item: str) -> tuple[PlannedJob, ...]:
         """Return the jobs that an item is drawn from, in the order of datasets, recipes, seeds."""

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from drl.config.resolve import recipe
 from drl.data.prepare import prepare
 from drl.data.store import ImageStore
 from drl.errors import UserError
@@ -244,7 +243,7 @@ def test_a_study_is_planned_at_every_scale(tmp_path, scale, mode):
     root = folder(tmp_path / "own", {"a": 70, "b": 70}, mode)
     config, name = own_images.with_folder(resolve_once(scale), str(root))
     config = config.model_copy(update={"dataset": name})
-    own_study_fits(config, config.dataset, recipe)
+    own_study_fits(config, config.dataset)
     for part in PARTS:
         settings = settings_of(f"study_{part}", config, config.dataset)
         assert [name for name, _ in settings["recipes"]] == ["drl", "vdrl", "ae"]

@@ -15,15 +15,15 @@ def test_models_are_recipes_times_seeds(config):
     wanted = tuple(
         STEPS["probe"].at(dataset="digits", recipe=recipe, seed=seed) for recipe in ("ae", "drl") for seed in (3, 5)
     )
-    assert tuple(file.job for file in part_files(config, "digits", "probe_curve")["metrics"]) == wanted
+    assert tuple(file.job for file in part_files("probe_curve", config, {"dataset": "digits"})["metrics"]) == wanted
 
 
 def test_each_part_has_its_files(config):
-    assert [file.path for file in part_files(config, "digits", "few_shot")["metrics"]][::4] == [
+    assert [file.path for file in part_files("few_shot", config, {"dataset": "digits"})["metrics"]][::4] == [
         "metrics/few_shot/digits/ae/seed3.csv",
         "metrics/probe/digits/ae/seed3.csv",
     ]
-    assert [file.path for file in part_files(config, "digits", "latent_scatter")["pictures"]][:1] == [
+    assert [file.path for file in part_files("latent_scatter", config, {"dataset": "digits"})["pictures"]][:1] == [
         "metrics/code_view/digits/ae/seed3.codes.csv"
     ]
     assert STEPS["study_probe_curve"].at(dataset="digits").output == "study/digits/probe_curve.svg"

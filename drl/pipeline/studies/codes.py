@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from drl.config.jobs import CodeViewJob, FewShotJob, LearningSpeedJob, ProbeJob, SilhouettesJob
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
-from drl.pipeline import disk, work
 from drl.pipeline.checks import few_shot_fits, learning_speed_fits, probes_fit
 from drl.pipeline.label_budgets import budgets, few_shot_labels, item_budget
 from drl.pipeline.step import Axes, Inputs
@@ -41,6 +42,17 @@ def dae_input(config: Config, method: str) -> dict[str, str]:
     return {"dae_input": config.studies.probe.dae_input} if method == "dae" else {}
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ModelStudy(Study):
+    """A study of one model: by default it needs an encoder, and reads the model and the images."""
+
+    axes: tuple[str, ...] = ("dataset", "recipe", "seed")
+    inputs: Callable[[Any, Axes], Inputs] = reads_a_model
+    reads: tuple[str, ...] = ("model", "images")
+    modules: Callable[[Any], tuple[str, ...]] = module_of_method
+    refuses: Callable[[Recipe], str | None] = needs_codes
+
+
 def _probe(config: Config, dataset: str, recipe: str) -> ProbeJob:
     method = method_of(config, dataset, recipe)
     section = config.studies.probe.model_dump(exclude={"label_budgets", "dae_input"})
@@ -56,23 +68,12 @@ def _probe_item(config: Config, item: str) -> dict[str, Any]:
     }
 
 
-PROBE = Study(
+PROBE = ModelStudy(
     name="probe",
     help="Measure how much of the classes a small network reads from a model's frozen codes, for each t.",
-    module="drl.evaluation.probe",
-    axes=("dataset", "recipe", "seed"),
-    job=ProbeJob,
     settings=_probe,
-    output="metrics/probe/{dataset}/{recipe}/seed{seed}.csv",
-    inputs=reads_a_model,
-    reads=("model", "images"),
-    modules=module_of_method,
-    sections=("probe",),
     item_settings=_probe_item,
-    refuses=needs_codes,
     check_dataset=probes_fit,
-    work=work.probe,
-    disk=disk.probe,
 )
 
 
@@ -96,22 +97,12 @@ def _few_shot_item(config: Config, item: str) -> dict[str, Any]:
     }
 
 
-FEW_SHOT = Study(
+FEW_SHOT = ModelStudy(
     name="few_shot",
     help="Measure how much of the classes a support vector machine reads from the codes of a few images, for each t.",
-    module="drl.evaluation.few_shot",
-    axes=("dataset", "recipe", "seed"),
-    job=FewShotJob,
     settings=_few_shot,
-    output="metrics/few_shot/{dataset}/{recipe}/seed{seed}.csv",
-    inputs=reads_a_model,
-    reads=("model", "images"),
-    modules=module_of_method,
-    sections=("few_shot",),
     item_settings=_few_shot_item,
-    refuses=needs_codes,
     chooses=True,
-    work=work.few_shot,
 )
 
 
@@ -137,22 +128,15 @@ def _learning_speed_item(config: Config, item: str) -> dict[str, Any]:
     return {"accuracy": config.studies.learning_speed.accuracy, "pairs": config.studies.learning_speed.pairs}
 
 
-LEARNING_SPEED = Study(
+LEARNING_SPEED = ModelStudy(
     name="learning_speed",
     help="Probe the snapshots that a training kept of its encoder.",
-    module="drl.evaluation.learning_speed",
-    axes=("dataset", "recipe", "seed"),
-    job=LearningSpeedJob,
     settings=_learning_speed,
-    output="metrics/learning_speed/{dataset}/{recipe}/seed{seed}.csv",
     inputs=_learning_speed_inputs,
     reads=("snapshots", "images"),
-    modules=module_of_method,
     sections=("learning_speed", "probe"),
     item_settings=_learning_speed_item,
-    refuses=needs_codes,
     claimed=False,
-    work=work.learning_speed,
 )
 
 
@@ -186,18 +170,14 @@ def _single_t(recipe: Recipe) -> str | None:
 SILHOUETTES = Study(
     name="silhouettes",
     help="Measure how well classes part in the codes of models that were each trained at a single t (Figure 12).",
-    module="drl.evaluation.silhouettes",
     axes=("dataset",),
-    job=SilhouettesJob,
     settings=_silhouettes,
-    output="metrics/silhouettes/{dataset}.csv",
     inputs=_silhouettes_inputs,
     reads=("models", "images"),
     modules=lambda settings: tuple(module for kind in settings.methods for module in method_module(kind)),
     item_settings=_silhouettes_item,
     refuses=_single_t,
     chooses=True,
-    work=work.silhouettes,
 )
 
 
@@ -212,22 +192,15 @@ def _code_view_inputs(settings: CodeViewJob, axes: Axes) -> Inputs:
     return {**reads_a_model(settings, axes), "probes": [PROBE.at(**axes).file()]}
 
 
-CODE_VIEW = Study(
+CODE_VIEW = ModelStudy(
     name="code_view",
     help="Measure silhouettes of a model's codes over t, and bring the codes into two dimensions.",
-    module="drl.evaluation.code_view",
-    axes=("dataset", "recipe", "seed"),
-    job=CodeViewJob,
     settings=_code_view,
-    output="metrics/code_view/{dataset}/{recipe}/seed{seed}.csv",
     beside=(".codes.csv",),
     inputs=_code_view_inputs,
     reads=("model", "images", "probes"),
-    modules=module_of_method,
     sections=("study",),
     pictures=(".codes.csv",),
-    refuses=needs_codes,
     claimed=False,
-    work=work.code_view,
 )
 CODES = (PROBE, FEW_SHOT, LEARNING_SPEED, SILHOUETTES, CODE_VIEW)

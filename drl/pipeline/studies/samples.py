@@ -11,13 +11,10 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import sha256
-from drl.pipeline import disk, work
 from drl.pipeline.step import Axes, Inputs
-from drl.pipeline.studies.codes import module_of_method, needs_codes, reads_a_model
+from drl.pipeline.studies.codes import ModelStudy, needs_codes
 from drl.pipeline.studies.training import PRETRAIN, dataset_known, images
-from drl.pipeline.study import Study
 
-MODEL_AXES = ("dataset", "recipe", "seed")
 SMALLEST_T = 1e-3  # at which a code swap still has noise to remove
 
 
@@ -65,25 +62,15 @@ def _latent_grid_item(config: Config, item: str) -> dict[str, Any]:
     return {"extents": {name: _latent_grid(config, dataset, name).latent_grid.extent for name in recipes}}
 
 
-LATENT_GRID = Study(
+LATENT_GRID = ModelStudy(
     name="latent_grid",
     help="Read the 2-d codes of the test images, and sample from codes over a square (Figures 2, 3).",
-    module="drl.evaluation.latent_grid",
-    axes=MODEL_AXES,
-    job=LatentGridJob,
     settings=_latent_grid,
-    output="metrics/latent_grid/{dataset}/{recipe}/seed{seed}.csv",
     beside=(".png", ".codes.csv"),
-    inputs=reads_a_model,
-    reads=("model", "images"),
-    modules=module_of_method,
     minutes="resumable",
-    sections=("latent_grid",),
     item_settings=_latent_grid_item,
     pictures=(".png", ".codes.csv"),
     refuses=_needs_two_dimensions,
-    work=work.latent_grid,
-    disk=disk.latent_grid,
 )
 
 
@@ -101,23 +88,14 @@ def _code_swap(config: Config, dataset: str, recipe: str) -> CodeSwapJob:
     return CodeSwapJob.model_validate({**shared, "sampler": grid, "code_swap": study})
 
 
-CODE_SWAP = Study(
+CODE_SWAP = ModelStudy(
     name="code_swap",
     help="Denoise noisy images with other images' codes (Figure 6).",
-    module="drl.evaluation.code_swap",
-    axes=MODEL_AXES,
-    job=CodeSwapJob,
     settings=_code_swap,
-    output="metrics/code_swap/{dataset}/{recipe}/seed{seed}.csv",
     beside=(".png",),
-    inputs=reads_a_model,
-    reads=("model", "images"),
-    modules=module_of_method,
     minutes="resumable",
-    sections=("code_swap",),
     pictures=(".png",),
     refuses=_needs_codes_and_score,
-    work=work.code_swap,
 )
 
 
@@ -125,25 +103,15 @@ def _one_code(config: Config, dataset: str, recipe: str) -> OneCodeJob:
     return OneCodeJob(**_of_recipe(config, dataset, recipe), one_code=config.studies.one_code)
 
 
-ONE_CODE = Study(
+ONE_CODE = ModelStudy(
     name="one_code",
     help="Draw many samples from one code (Figure 7).",
-    module="drl.evaluation.one_code",
-    axes=MODEL_AXES,
-    job=OneCodeJob,
     settings=_one_code,
-    output="metrics/one_code/{dataset}/{recipe}/seed{seed}.csv",
     beside=(".png",),
-    inputs=reads_a_model,
-    reads=("model", "images"),
-    modules=module_of_method,
     minutes="resumable",
-    sections=("one_code",),
     pictures=(".png",),
     refuses=_needs_codes_and_score,
     chooses=True,
-    work=work.one_code,
-    disk=disk.one_code,
 )
 
 
@@ -157,26 +125,16 @@ def _later_start_item(config: Config, item: str) -> dict[str, Any]:
     return {name: getattr(cells, name) for name in ("priors", "t_init", "images", "shown")}
 
 
-LATER_START = Study(
+LATER_START = ModelStudy(
     name="later_start",
     help="Draw samples whose chains begin at t_init < 1 (Figure 13, Table 6).",
-    module="drl.evaluation.later_start",
-    axes=MODEL_AXES,
-    job=LaterStartJob,
     settings=_later_start,
-    output="metrics/later_start/{dataset}/{recipe}/seed{seed}.csv",
     beside=(".safetensors",),
-    inputs=reads_a_model,
-    reads=("model", "images"),
-    modules=module_of_method,
     minutes="resumable",
-    sections=("later_start",),
     item_settings=_later_start_item,
     pictures=(".safetensors",),
     refuses=_needs_no_encoder,
     claimed=False,
-    work=work.later_start,
-    disk=disk.later_start,
 )
 
 
@@ -218,20 +176,15 @@ def _fid_item(config: Config, item: str) -> dict[str, Any]:
     return {**shown, "extractor": config.studies.fid.extractor}
 
 
-FID = Study(
+FID = ModelStudy(
     name="fid",
     help="Measure samples by the Fréchet distance of their features to the training images' (Table 6).",
-    module="drl.evaluation.fid",
-    axes=MODEL_AXES,
-    job=FidJob,
     settings=_fid,
-    output="metrics/fid/{dataset}/{recipe}/seed{seed}.csv",
     inputs=_fid_inputs,
     reads=("samples", "images", "extractor"),
     modules=lambda settings: ("drl.methods.supervised",) if settings.fid.extractor == "supervised" else (),
     sections=("fid", "later_start"),
     item_settings=_fid_item,
     refuses=_needs_no_encoder,
-    work=work.fid,
 )
 SAMPLES = (LATENT_GRID, CODE_SWAP, ONE_CODE, LATER_START, FID)

@@ -7,7 +7,6 @@ from typing import Any
 from drl.config.jobs import TheoryJob
 from drl.config.schema import Config
 from drl.config.theory import DATASET, RECIPES
-from drl.pipeline import disk, work
 from drl.pipeline.study import Study
 
 
@@ -24,12 +23,8 @@ THEORY = Study(
     help="Check Eq. 6, the kernels and Proposition 2.1 on a mixture of Gaussians, whose score is known.",
     module="drl.theory.study",
     axes=("seed",),
-    job=TheoryJob,
     settings=_theory,
     output="metrics/theory/mixture/seed{seed}.csv",
     gpu=False,
-    sections=("theory",),
     item_settings=_theory_item,
-    work=work.theory,
-    disk=disk.theory,
 )

@@ -14,7 +14,6 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.files import fingerprint, sha256
-from drl.pipeline import disk, work
 from drl.pipeline.arm_checks import fine_tuning_fits, networks_fit
 from drl.pipeline.step import Axes, Inputs, ResultFile, Step
 from drl.pipeline.study import Study
@@ -65,15 +64,12 @@ PREPARE = Step(
     help="Bring a dataset's images into the one form that all other commands read.",
     module="drl.data.prepare",
     axes=("dataset",),
-    job=PrepareJob,
     settings=_prepare,
     output="data/{dataset}/images.safetensors",
     beside=("files.csv",),
     modules=lambda settings: (f"drl.data.sources.{READERS[settings.dataset.source]}",),
     minutes="prepare",
     gpu=False,
-    work=work.prepare,
-    disk=disk.prepare,
 )
 
 
@@ -118,7 +114,6 @@ PRETRAIN = Study(
     help="Train a recipe on a dataset. Interrupted, the same command goes on bit for bit.",
     module="drl.training.pretrain",
     axes=("dataset", "recipe", "seed"),
-    job=PretrainJob,
     settings=_pretrain,
     output="models/{dataset}/{recipe}/seed{seed}/model.safetensors",
     beside=("snapshots.safetensors", "loss.csv", "code_usage.csv"),
@@ -129,8 +124,6 @@ PRETRAIN = Study(
     sections=("code_usage",),
     shown="code_usage.csv",
     claimed=False,
-    work=work.pretrain,
-    disk=disk.pretrain,
 )
 
 
@@ -140,7 +133,7 @@ def _fine_tune(config: Config, dataset: str, arm: str, labels: int) -> FineTuneJ
     fine_tuning_fits(config, dataset_known(config, dataset), labels)
     study = config.studies.fine_tune
     like = resolve_recipe(config, study.network_of, dataset)
-    networks_fit(config, resolve_recipe, arm, dataset)
+    networks_fit(config, arm, dataset)
     chosen = config.arms[arm].model_dump(exclude={"label"})
     left_out = {"network_of", "labels", "splits"}
     left_out |= set() if chosen["t_init"] == "search" else {"search"}
@@ -204,16 +197,12 @@ FINE_TUNE = Study(
     help="Train a classifier on few labels, from a pretrained encoder or from scratch (LaplaceNet; Tables 1 to 5).",
     module="drl.laplacenet.fine_tune",
     axes=("dataset", "arm", "labels", "split", "seed"),
-    job=FineTuneJob,
     settings=_fine_tune,
     output="metrics/fine_tune/{dataset}/{arm}/labels{labels}_split{split}_seed{seed}.csv",
     beside=(".safetensors",),
     inputs=_fine_tune_inputs,
     reads=("images", "model"),
     minutes="resumable",
-    sections=("fine_tune",),
     item_settings=_fine_tuning_item,
     item_axes=_fine_tunings,
-    work=work.fine_tune,
-    disk=disk.fine_tune,
 )

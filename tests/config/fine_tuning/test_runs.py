@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from drl.config.resolve import recipe
 from drl.config.schema import SCALES
 from drl.files import canonical_json
 from drl.pipeline.arm_checks import check_arms
@@ -143,7 +142,7 @@ def test_other_datasets_have_ten_labels_a_class_but_at_least_a_batch(classes, ba
 def test_every_embedded_dataset_can_stand_in_for_the_others(scale, dataset):
     # Reading the files again each time, as the test below does once, takes a second.
     config = resolve(scale).model_copy(update={"dataset": dataset})
-    check_arms(config, recipe, STUDIES)
+    check_arms(config, STUDIES)
     for item in (*TABLES, "t_trajectory"):
         assert {(run.about["dataset"], run.about["labels"]) for run in fine_tunings(config, item)} == {(dataset, 100)}
     # Rows beyond the paper are of the dataset that they name.
