@@ -44,5 +44,7 @@ onsuccess:
     forget(Path(RULES.results(".state")))
 
 
+# What failed jobs said is printed once more at the end: --quiet hides it, and other jobs push it away.
 onerror:
+    print(*last_words(Path(log[0])), sep="\n", file=sys.stderr)
     forget(Path(RULES.results(".state")))

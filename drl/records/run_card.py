@@ -93,14 +93,22 @@ def read_card(path: Path) -> dict[str, Any]:
 
 @cache
 def _git() -> dict[str, Any]:
+    """Return the commit of this project; nulls where the project is not a repository of its own.
+
+    An archive of the project may lie inside another repository, whose commit says nothing about this code.
+    """
+
     def ask(*words: str) -> str | None:
         try:
             run = subprocess.run(
                 ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
             )
-        except (OSError, subprocess.SubprocessError):
+        except (OSError, ValueError, subprocess.SubprocessError):
             return None
-        return run.stdout.strip()
+        return run.stdout.removesuffix("\n")
 
+    top = ask("rev-parse", "--show-toplevel")
+    if top is None or not Path(top).is_dir() or not Path(top).samefile(ROOT):
+        return {"commit": None, "dirty": None}
     status = ask("status", "--porcelain", "--", "drl")
     return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}

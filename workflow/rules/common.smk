@@ -9,6 +9,7 @@ from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
 from drl.jobs.environment import hand_over, max_minutes, use_this_python
+from drl.jobs.failures import last_words
 from drl.jobs.gpu_slots import visible_gpus
 from drl.pipeline import rules
 from drl.pipeline.configuration import origins, resolve_over
