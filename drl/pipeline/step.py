@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from drl.config.base import Settings
 from drl.config.schema import Config
 from drl.pipeline.disk import Bytes, SizeOf, few_rows
-from drl.pipeline.work import Amount
+from drl.pipeline.units import Amount
 
 Axes = Mapping[str, str | int]
 NUMBERS = ("seed", "labels", "split")  # axes whose values are whole numbers
@@ -31,8 +31,8 @@ def _no_inputs(settings: Any, axes: Axes) -> Inputs:
     return {}
 
 
-def _no_work(config: Config, settings: Any, axes: Axes) -> list[Amount]:
-    return []
+def _no_work(config: Config, settings: Any, axes: Axes) -> Iterable[Amount]:
+    return ()
 
 
 def _no_modules(settings: Any) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class Step:
     minutes: Literal["draw", "prepare", "measure", "resumable"] = "measure"
     gpu: bool = True
     called: str = ""
-    work: Callable[[Config, Any, Axes], list[Amount]] = _no_work
+    work: Callable[[Config, Any, Axes], Iterable[Amount]] = _no_work
     disk: Callable[[Config, Any, Axes, SizeOf], Bytes] = few_rows
 
     @property
