@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from drl.config.base import Settings
-from drl.config.datasets import DatasetSettings
+from drl.config.datasets import MOST_PIXELS, DatasetSettings
 from drl.config.fine_tuning import ArmSettings, Beyond
 from drl.config.items import ItemSettings, known_items
 from drl.config.lists import unique
@@ -21,7 +21,7 @@ SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
 
 def _count_to_seeds(value: Any) -> Any:
     """Read a single number n, as `--config seeds=n` gives it, as the seeds 0 .. n-1."""
-    if isinstance(value, str) and value.strip().isdigit():
+    if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
     return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -52,6 +52,12 @@ class RunSettings(Settings):
     )
     inception_weights: str | None = Field(
         default=None, description="A file of Inception's weights for FID, instead of the download."
+    )
+    image_pixels: int = Field(
+        default=MOST_PIXELS,
+        gt=0,
+        description="Pixels that an image in a folder of your own may have; larger ones are refused before they are "
+        "decoded, which takes up to ten bytes a pixel of memory.",
     )
 
 

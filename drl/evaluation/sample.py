@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from drl.config.datasets import MOST_PIXELS
 from drl.config.sampling import SamplerSettings
-from drl.data.sources.image_folder import load_image
+from drl.data.regular import check_name, shown
+from drl.data.sources.image_file import check_header, read_image
 from drl.diffusion.samplers.prior import Prior
 from drl.errors import UserError
 from drl.evaluation.montage import montage, save_png
@@ -53,7 +55,7 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
 
     Args:
         model: Model file with an encoder and a score network.
-        folder: Images in any format that Pillow reads, of any size; they are resized and cropped as a dataset's are.
+        folder: Images in the formats of `image_file`, of any size; they are resized and cropped as a dataset's are.
         out: The PNG.
         options: Which samples.
         resources: Device, precision, compiler, threads, and how many images are sampled at once.
@@ -73,7 +75,7 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
     method = sampler_of(load_model(model, placement.device))
     if method.encoder is None:
         raise UserError(f"{model}: is unconditional, so images have no codes; give a drl or vdrl model")
-    paths, images = read_images(folder, found.facts)
+    paths, images = read_images(folder, found.facts, resources.image_pixels)
     with torch.inference_mode(), placement.autocast():
         t = torch.full((len(images),), options.t, device=placement.device)
         codes = method.encode(images.to(placement.device), t).float()
@@ -101,16 +103,20 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
     )
 
 
-def read_images(folder: Path, facts: ImageFacts) -> tuple[list[Path], Tensor]:
+def read_images(folder: Path, facts: ImageFacts, most_pixels: int = MOST_PIXELS) -> tuple[list[Path], Tensor]:
     """Return the images of a folder, sorted by name and resized for the model: paths and uint8 [N, C, H, W].
 
     Raises:
-        UserError: If it is not a folder, contains no files, or one of them is not an image.
+        UserError: If it is not a folder, contains no files, or one of them is no image, too large, or has a
+            name that is not UTF-8.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: is not a folder; give one with images")
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        raise UserError(f"{shown(folder)}: is not a folder; give one with images")
+    paths = sorted(path for path in folder.iterdir() if not path.is_dir() and not path.name.startswith("."))
     if not paths:
-        raise UserError(f"{folder}: contains no images; add some")
-    images = [load_image(path.read_bytes(), path, facts.image_size, facts.channels) for path in paths]
+        raise UserError(f"{shown(folder)}: contains no images; add some")
+    for path in paths:
+        check_name(path)
+        check_header(path, most_pixels)
+    images = [read_image(path, facts.image_size, facts.channels, most_pixels)[0] for path in paths]
     return paths, torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
