@@ -18,7 +18,11 @@ from typing import Any
 from drl.errors import UserError
 
 # What libraries of other languages leave of the system's errors is their text.
-FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up"}
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EFBIG: "files may not become as large here (ulimit -f)",
+}
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from drl.data.sources.image_folder import load_image
+from drl.data.regular import check_name, check_regular, shown
+from drl.data.sources.image_file import check_header, read_image
 from drl.errors import UserError
+from drl.evaluation.code_file import code_file
 from drl.evaluation.codes import CHUNKS
-from drl.files import atomic
 from drl.jobs.device import Placement, network_channels, place
 from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
@@ -32,19 +32,21 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     """Write `out` (codes), a CSV of the same name with a file's name for each row, and the run card.
 
     Images are read, resized and cropped as a dataset's are, a batch at a time, so that their number is not limited by
-    memory. Codes are of images as they are: DAE's encoder, which is trained on noisy ones, is given clean ones too.
+    memory. What can be known without decoding is checked of all of them first, and disk space is reserved; on a full
+    disk, finished rows are kept. Codes are of images as they are: DAE's encoder, which is trained on noisy ones, is
+    given clean ones too.
 
     Args:
         model: A model.safetensors with an encoder, or an exported encoder.
-        folder: Images in any format that Pillow reads, of any size, also in folders within it; hidden files are
+        folder: Images in the formats of `image_file`, of any size, also in folders within it; hidden files are
             skipped. Rows are in the order of their paths.
         times: Values of t in [0, 1].
         out: float32 [n, d]; of several t [n, t, d].
-        resources: Device, precision and threads.
+        resources: Device, precision, threads, and how many pixels an image may have.
 
     Raises:
-        UserError: If `out` is no .npy, the model has no encoder, the folder no images, a file is no image, or a code
-            is not finite.
+        UserError: If `out` is no .npy, the model has no encoder, the folder no images, a file is no image, a name is
+            not UTF-8, a code is not finite, or the disk is full.
     """
     started = time.monotonic()
     if out.suffix != ".npy":
@@ -54,22 +56,19 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     placement = place(resources.device, resources.precision, "off", resources.threads, channels)
     method = load_encoder(model, placement.device)
     paths = images_below(folder)
+    for path in paths:
+        check_header(path, resources.image_pixels)
+    names = [path.relative_to(folder).as_posix() for path in paths]
     table, digest = out.with_suffix(".csv"), hashlib.sha256()
     shape = (len(paths), *([len(times)] if len(times) > 1 else []), _code_size(method))
-    with atomic(out) as codes, atomic(table) as names, Reporter("codes", len(paths)) as reporter:
-        array = open_memmap(codes, mode="w+", dtype=np.float32, shape=shape)
-        done = 0
-        for images, read in _batches(paths, method, placement):
+    with code_file(out, table, names, shape) as codes, Reporter("codes", len(paths)) as reporter:
+        for images, read in _batches(paths, method, placement, resources.image_pixels):
             rows = _codes(method, images, times, placement).cpu().numpy()
-            _check_finite(rows, paths[done : done + len(rows)], times)
-            array[done : done + len(rows)] = rows if len(times) > 1 else rows[:, 0]
-            done += len(rows)
+            _check_finite(rows, paths[codes.done : codes.done + len(rows)], times)
+            codes.write(rows if len(times) > 1 else rows[:, 0])
             digest.update(read)
             for _ in range(len(rows)):
                 reporter.advance()
-        array.flush()
-        del array
-        _write_names(names, [path.relative_to(folder).as_posix() for path in paths])
     write_card(
         "encode",
         [out, table],
@@ -88,31 +87,44 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
 def images_below(folder: Path) -> list[Path]:
     """Return the files below a folder in the order of their paths, without hidden files and hidden folders.
 
+    Links to files are followed, links to folders are not.
+
     Raises:
-        UserError: If it is not a folder, or holds no files.
+        UserError: If it is not a folder or holds no files, something in it is neither file nor folder or cannot be
+            read, or a name is not UTF-8.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: is not a folder; give one with images")
-    paths = [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+        raise UserError(f"{shown(folder)}: is not a folder; give one with images")
+    paths, folders = [], [folder]
+    while folders:
+        for path in _visible(folders.pop()):
+            check_name(path)
+            if path.is_dir():
+                folders += [] if path.is_symlink() else [path]
+            else:
+                check_regular(path)
+                paths.append(path)
     if not paths:
-        raise UserError(f"{folder}: contains no images; add some")
+        raise UserError(f"{shown(folder)}: contains no images; add some")
     return sorted(paths, key=lambda path: path.relative_to(folder).parts)
 
 
-def _batches(paths: Sequence[Path], method: Method, placement: Placement) -> Iterator[tuple[Tensor, bytes]]:
+def _visible(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in os.listdir(folder) if not name.startswith(".")]
+    except OSError as error:
+        raise UserError(f"{shown(folder)}: cannot be read ({error.strerror}); mend or remove it") from error
+
+
+def _batches(
+    paths: Sequence[Path], method: Method, placement: Placement, most_pixels: int
+) -> Iterator[tuple[Tensor, bytes]]:
     """Yield uint8 images [B, C, H, W] on the device, and a digest of the bytes of their files."""
     facts, size = method.facts, CHUNKS[placement.device.type]
 
     def load(path: Path) -> tuple[NDArray[np.uint8], bytes]:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}); fix or remove it") from error
-        return load_image(data, path, facts.image_size, facts.channels), hashlib.sha256(data).digest()
+        image, data = read_image(path, facts.image_size, facts.channels, most_pixels)
+        return image, hashlib.sha256(data).digest()
 
     # Decoding releases the interpreter lock.
     with ThreadPoolExecutor(placement.threads) as pool:
@@ -142,10 +154,3 @@ def _check_finite(rows: NDArray[np.float32], paths: Sequence[Path], times: Seque
             f"{paths[row]}: its code at t = {times[column]:g} is not finite; set run.precision to fp32, or pretrain "
             "the model again"
         )
-
-
-def _write_names(path: Path, names: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["row", "file"])
-        writer.writerows(enumerate(names))
