@@ -142,8 +142,11 @@ class ContrastiveSettings(MethodBase):
     """What the contrastive methods have in common (Chen et al. 2020)."""
 
     temperature: float = Field(default=0.5, gt=0, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
-    projection: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        default=(128, 128), min_length=1, description="Widths of the projection head after the code. Ours: 128, 128."
+    projection: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
+        default=(128, 128),
+        min_length=1,
+        max_length=16,
+        description="Widths of the projection head after the code. Ours: 128, 128.",
     )
     t: Time | Literal["random"] = Field(
         default="random",
