@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from itertools import product
 
@@ -17,6 +16,7 @@ from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting import style
 from drl.reporting.aggregate import read_all
+from drl.reporting.drawer import drawer, needing
 from drl.reporting.pictures import beside, first_seeds
 
 
@@ -32,14 +32,17 @@ def run(job: Job[ItemJob]) -> None:
     """
     started, settings = time.monotonic(), job.settings
     item, metrics = str(job.about.get("item", job.study)), job.inputs["metrics"]
-    module = importlib.import_module(f"drl.reporting.{settings.drawn_by}")
+    module = drawer(settings, "draw")
     read = check_inputs(metrics)
-    numbers = module.table(read_all(metrics), settings)
-    _check_complete(item, numbers, settings)
+    frame = read_all(metrics)
+    with needing(item):
+        numbers = module.table(frame, settings)
+        _check_complete(item, numbers, settings)
     shown: tuple[str, ...] = getattr(module, "PICTURES", ())
     files = first_seeds(metrics)
     read |= check_inputs(beside(path, suffix) for path in files.values() for suffix in shown)
-    picture = module.draw(numbers, settings, files) if shown else module.draw(numbers, settings)
+    with needing(item):
+        picture = module.draw(numbers, settings, files) if shown else module.draw(numbers, settings)
     if settings.scale == "demo":
         style.mark_demo(picture)
     outputs = [job.out, job.out.with_suffix(".png"), job.out.with_suffix(".csv")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
+from drl.reporting.drawer import drawer, needing
 from drl.reporting.markdown import markdown_row
 
 
@@ -63,10 +63,12 @@ def run(job: Job[ItemJob]) -> None:
     """
     started, settings = time.monotonic(), job.settings
     item, metrics = str(job.about.get("item", job.study)), job.inputs["metrics"]
-    module = importlib.import_module(f"drl.reporting.{settings.drawn_by}")
+    module = drawer(settings, "sheet")
     inputs = check_inputs(metrics)
-    numbers = module.table(read_all(metrics), settings)
-    sheet: Sheet = module.sheet(numbers, settings)
+    frame = read_all(metrics)
+    with needing(item):
+        numbers = module.table(frame, settings)
+        sheet: Sheet = module.sheet(numbers, settings)
     files = [job.out, job.out.with_suffix(".md"), job.out.with_suffix(".tex")]
     with job_lock(item, job.out):
         with atomic(files[0]) as csv, atomic(files[1]) as markdown, atomic(files[2]) as latex:
