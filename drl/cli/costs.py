@@ -79,10 +79,19 @@ def plan(
     if calibrate and no_calibration:
         raise UserError("plan: --calibrate and --no-calibration contradict each other; give one of them")
     call = Invocation(**shared | {"scale": shared["scale"] or scale, "sets": (*shared["sets"], *sets)})
-    from drl.costs.run import Options, run
+    from drl.costs.plan import run
 
-    chosen = Options(threads, calibrate, not no_calibration, minutes, operations_per_second, as_json)
-    run(call.config, [word for word in targets if "=" not in word], call.results, chosen)
+    run(
+        call.config,
+        [word for word in targets if "=" not in word],
+        call.results,
+        threads,
+        as_json,
+        afresh=calibrate,
+        measure=not no_calibration,
+        minutes=minutes,
+        per_second=operations_per_second,
+    )
 
 
 @cli.command()

@@ -42,10 +42,11 @@ def record(spent: Spent, scale: str, file: Path = FILE) -> None:
     Items of which a job is missing or has no readable cost keep their words.
     """
     costs = known_costs(file)
-    for item in spent.division.by_item:
-        alone, own = spent.of_item(item), spent.own(item)
-        if not alone.missing and not alone.uncounted:
-            costs[item, scale] = f"{in_words(alone.seconds)}, {in_words(own.seconds)} of it for this item alone"
+    for item in spent.items:
+        jobs, own = spent.of_item(item), spent.own(item)
+        if jobs["made"].all() and not jobs["unknown"].any():
+            alone = in_words(own["seconds"].sum())
+            costs[item, scale] = f"{in_words(jobs['seconds'].sum())}, {alone} of it for this item alone"
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterable
+from functools import cache
+
+import pandas as pd
 
 from drl.config.items import item_kind
 from drl.config.schema import Config
@@ -15,9 +16,8 @@ from drl.pipeline.items import with_all_before
 from drl.pipeline.own_study import study_dataset
 from drl.pipeline.registry import STEPS
 from drl.pipeline.step import PlannedJob
-from drl.pipeline.work import Amount, work_unit
+from drl.pipeline.units import Amount, WorkUnit
 
-T = TypeVar("T")
 STUDY = "study"
 DRAW = "draw"
 # What plans and costs call jobs: by their step, but all that draw alike.
@@ -40,16 +40,14 @@ def chosen_items(config: Config, targets: Iterable[str]) -> tuple[str, ...]:
         UserError: If a target is none of these.
     """
     groups = {"all": set(config.items)}
-    groups |= {f"all_{kind}s": {item for item in config.items if item_kind(item) == kind} for kind in _GROUPED}
+    for kind in ("figure", "table"):
+        groups[f"all_{kind}s"] = {item for item in config.items if item_kind(item) == kind}
     wanted: set[str] = set()
     for target in targets or ["all"]:
         if target not in groups and target not in (*config.items, STUDY):
             raise UserError(f"plan: unknown target {target!r}; {nearest(target, [*config.items, *groups, STUDY])}")
         wanted |= groups.get(target, {target})
     return tuple(item for item in (*config.items, STUDY) if item in wanted)
-
-
-_GROUPED = ("figure", "table")
 
 
 def _drawings(config: Config, item: str) -> tuple[PlannedJob, ...]:
@@ -74,45 +72,33 @@ def check_items(config: Config, items: Iterable[str]) -> None:
             job.step.settings_for(config, job.about)
 
 
-@dataclass(frozen=True)
-class Division:
-    """Jobs by the items that need them.
+def job_table(config: Config, items: Iterable[str]) -> pd.DataFrame:
+    """Return all jobs of items, a row each: the job, its kind, and its users, which are all items that need it."""
+    asked = tuple(items)
+    jobs = {item: jobs_of(config, item) for item in dict.fromkeys((*config.items, *asked))}
+    users: dict[PlannedJob, tuple[str, ...]] = {}
+    for item, needed in jobs.items():
+        users |= {job: (*users.get(job, ()), item) for job in needed}
+    rows = dict.fromkeys(job for item in asked for job in jobs[item])
+    return pd.DataFrame({"job": list(rows), "kind": map(kind_of, rows), "users": [users[job] for job in rows]})
 
-    Attributes:
-        by_item: All jobs of each item that is asked about.
-        used_by: The items, of all there are, that need each job.
-    """
 
-    by_item: Mapping[str, tuple[PlannedJob, ...]]
-    used_by: Mapping[PlannedJob, tuple[str, ...]]
+def of_item(rows: pd.DataFrame, item: str) -> pd.DataFrame:
+    """Return the jobs that an item needs."""
+    return rows[[item in users for users in rows["users"]]]
 
-    @classmethod
-    def of(cls, config: Config, items: Iterable[str]) -> Division:
-        """Find the jobs of items, and all items that need each of them."""
-        asked = tuple(items)
-        every = {item: jobs_of(config, item) for item in dict.fromkeys((*config.items, *asked))}
-        found: dict[PlannedJob, tuple[str, ...]] = {}
-        for item, jobs in every.items():
-            found |= {job: (*found.get(job, ()), item) for job in jobs}
-        return cls({item: every[item] for item in asked}, found)
 
-    @property
-    def jobs(self) -> tuple[PlannedJob, ...]:
-        """All jobs, once each."""
-        return tuple(dict.fromkeys(job for jobs in self.by_item.values() for job in jobs))
+def own(rows: pd.DataFrame, item: str, among: Iterable[str]) -> pd.DataFrame:
+    """Return the jobs that of these items only one needs."""
+    asked = {*among, item}
+    return rows[[asked.intersection(users) == {item} for users in rows["users"]]]
 
-    def own(self, item: str, among: Iterable[str]) -> tuple[PlannedJob, ...]:
-        """Return the jobs of an item that no other one among these needs."""
-        others = {*among} - {item}
-        return tuple(job for job in self.by_item[item] if others.isdisjoint(self.used_by[job]))
 
-    def shared(self) -> dict[tuple[str, ...], tuple[PlannedJob, ...]]:
-        """Return the jobs that several of all items need, by these items."""
-        groups: dict[tuple[str, ...], tuple[PlannedJob, ...]] = {}
-        for job in self.jobs:
-            if len(users := self.used_by[job]) > 1:
-                groups[users] = (*groups.get(users, ()), job)
-        return groups
+def shared(rows: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
+    """Return the jobs that several of all items need, by these items, the longest first."""
+    groups = [(users, rows[[other == users for other in rows["users"]]]) for users in dict.fromkeys(rows["users"])]
+    several = [(users, group) for users, group in groups if len(users) > 1]
+    return sorted(several, key=lambda pair: (-pair[1]["seconds"].sum(), pair[0]))
 
 
 class Amounts:
@@ -121,34 +107,27 @@ class Amounts:
     def __init__(self, config: Config) -> None:
         """Take the configuration."""
         self.config = config
-        self._work: dict[PlannedJob, tuple[Amount, ...]] = {}
-        self._disk: dict[PlannedJob, Bytes] = {}
+        self._work, self._disk = cache(self._work_of), cache(self._disk_of)
 
     def of(self, job: PlannedJob) -> tuple[Amount, ...]:
         """Return the work of a job: its start, and what its step says."""
-
-        def count() -> tuple[Amount, ...]:
-            # Commands of one package import the same, and start in the same time.
-            package = job.step.module.split(".")[1]
-            start = Amount(work_unit("start", f"start of jobs of drl.{package}", {"package": package}), 1)
-            settings = job.step.settings_for(self.config, job.about)
-            more = job.step.work(self.config, settings, job.about)
-            return (start, *(amount for amount in more if amount.count))
-
-        return _once(self._work, job, count)
+        return self._work(_any_seed(job))
 
     def disk(self, job: PlannedJob, size_of: SizeOf) -> Bytes:
         """Return the bytes of what a job leaves, with its card and log, and of its unfinished state."""
+        return self._disk(_any_seed(job), size_of)
 
-        def count() -> Bytes:
-            left, state = job.step.disk(self.config, job.step.settings_for(self.config, job.about), job.about, size_of)
-            return Bytes(left + CARD + LOG, state)
+    def _work_of(self, job: PlannedJob) -> tuple[Amount, ...]:
+        # Commands of one package import the same, and start in the same time.
+        package = job.step.module.split(".")[1]
+        start = WorkUnit.of("start", f"start of jobs of drl.{package}", package=package)
+        settings = job.step.settings_for(self.config, job.about)
+        return (Amount(start, 1), *(more for more in job.step.work(self.config, settings, job.about) if more.count))
 
-        return _once(self._disk, job, count)
+    def _disk_of(self, job: PlannedJob, size_of: SizeOf) -> Bytes:
+        left, state = job.step.disk(self.config, job.step.settings_for(self.config, job.about), job.about, size_of)
+        return Bytes(left + CARD + LOG, state)
 
 
-def _once(known: dict[PlannedJob, T], job: PlannedJob, count: Callable[[], T]) -> T:
-    alike = job.step.at(**{name: 0 if name in ("seed", "split") else value for name, value in job.axes})
-    if alike not in known:
-        known[alike] = count()
-    return known[alike]
+def _any_seed(job: PlannedJob) -> PlannedJob:
+    return job.step.at(**{name: 0 if name in ("seed", "split") else value for name, value in job.axes})

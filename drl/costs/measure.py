@@ -12,17 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from drl.config.fine_tuning import FineTuneStart
 from drl.config.jobs import FineTuneJob, PretrainJob
 from drl.config.recipes import Recipe
 from drl.config.studies import CodeUsageSettings
 from drl.config.theory import TheorySettings
+from drl.costs.random_inputs import IMAGES, clusters, random_images
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.diffusion.samplers.chain import run_chain
@@ -40,12 +41,11 @@ from drl.laplacenet.image_split import ImageSplit
 from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
-from drl.pipeline.work import WorkUnit
+from drl.pipeline.units import WorkUnit, code_size
 from drl.theory.mixture import make_mixture
 from drl.theory.training import TheoryTraining
 from drl.training.loop import Training
 
-IMAGES = 1100  # random ones; more than the largest batch twice over
 PILOT = 8  # images of the first try, which says how large a batch may be
 FULL_SECONDS = 4.0  # a whole batch that takes less on a CPU is not cut down,
 STEP_SECONDS = 2.0  # and one that takes more to so much, about
@@ -55,8 +55,12 @@ REPEATS = (2, 7)  # at least and at most
 UPDATE_IMAGES, UPDATE_POWER = 12_500, 1.24
 SILHOUETTE_CODES = 2000  # the time goes with the square
 FRECHET_FEATURES = 512  # eigenvalues: with the cube
+PROBE_STEPS, THEORY_STEPS = 4, 10  # timed at once: one is too short
 TESTS = 1000  # images that a support vector machine is asked about; the time is proportional
 ENDLESS = 10**9  # steps, so that neither logs nor snapshots fall due
+# Seconds of what is not measured, minutes at any scale: of an image that is read, scaled and written (JPEG files of
+# 84 x 84; arrays of 28 x 28), and of drawing an item once its modules are imported (8 figures of scale demo).
+FIXED = {"images of a folder": 8e-4, "images of arrays": 6e-5, "drawing": 0.9}
 
 # What jobs import before they begin, by package of drl; building an optimiser imports more.
 _TRAINING = "torch; torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])"
@@ -71,19 +75,20 @@ STARTS = {
 
 
 class Meter:
-    """Measures units on one device."""
+    """Measures units on one device; a method for each kind of work returns the seconds of one unit."""
 
     def __init__(self, device: str, precision: str, compile: str, threads: int | None) -> None:
         """Take the configuration's `run`, and the threads of a job."""
         self.device, self.precision, self.compile, self.threads = device, precision, compile, threads
         self.placement = place(device, precision, "off", threads)
-        self._unshared = self.placement.device.type == "cpu" and self.placement.threads == 1
+        self.cuda = self.placement.device.type == "cuda"
 
     def seconds(self, unit: WorkUnit) -> float:
         """Return the seconds of one unit of work."""
+        if unit.title in FIXED:
+            return FIXED[unit.title]
         with torch.random.fork_rng():
-            found: float = getattr(self, f"_{unit.kind}")(unit.spec)
-        return found
+            return float(getattr(self, f"_{unit.kind}")(unit.spec))
 
     def _place(self, recipe: Recipe, compile: str = "off") -> Placement:
         return place(self.device, self.precision, compile, self.threads, network_channels(recipe))
@@ -99,65 +104,63 @@ class Meter:
 
     def _once(self, step: Callable[[], object]) -> float:
         # One thread on a CPU is not slowed down by other jobs if its own time is counted and not the clock's.
-        clock = time.process_time if self._unshared else time.perf_counter
-        self._wait()
+        clock = time.perf_counter if self.cuda or self.placement.threads > 1 else time.process_time
+        wait = torch.cuda.synchronize if self.cuda else lambda: None
+        wait()
         started = clock()
         step()
-        self._wait()
+        wait()
         return clock() - started
 
-    def _wait(self) -> None:
-        if self.placement.device.type == "cuda":
-            torch.cuda.synchronize()
-
-    def _batch(self, full: int, pilot: Callable[[int], object]) -> int:
+    def _batch(self, full: int, step: Callable[[int], object]) -> int:
         """Return how many images a timed step has: all of them on a GPU, and where they do not take long."""
-        if self.placement.device.type == "cuda" or full <= PILOT:
+        if self.cuda or full <= PILOT:
             return full
-        pilot(PILOT)
-        each = self._once(lambda: pilot(PILOT)) / PILOT
+        step(PILOT)
+        each = self._once(lambda: step(PILOT)) / PILOT
         return full if each * full < FULL_SECONDS else max(PILOT, min(full, round(STEP_SECONDS / each)))
 
-    def _method(self, spec: Any, placement: Placement) -> tuple[Method, ImageStore]:
-        facts = ImageFacts(*spec["facts"])
+    def _image(self, full: int, step: Callable[[int], object], warm_up: int = 1) -> float:
+        """Return the seconds of an image, of a step that takes a number of images."""
+        batch = self._batch(full, step)
+        return self._time(lambda: step(batch), warm_up) / batch
+
+    def _method(self, spec: Any, compile: str = "off") -> tuple[Method, ImageStore, Placement]:
+        facts, placement = ImageFacts(*spec["facts"]), self._place(spec["recipe"], compile)
         store = random_images(facts, placement.device)
         torch.manual_seed(0)
         method = build_method(spec["recipe"], facts, store.mean.cpu(), store.std.cpu()).to(placement.device)
-        return method, store
+        return method, store, placement
 
     def _train(self, spec: Any) -> float:
         recipe: Recipe = spec["recipe"].model_copy(update={"iterations": ENDLESS, "train_images": None})
-        placement = self._place(recipe, self.compile)
-        method, store = self._method({**spec, "recipe": recipe}, placement)
+        method, store, placement = self._method({**spec, "recipe": recipe}, self.compile)
         if recipe.freeze == "encoder":
             method.trained_encoder().requires_grad_(False)
         usage = CodeUsageSettings(times=1, images=2, t=(0.5,))
         training = Training(method, store, placement, PretrainJob(recipe=recipe, code_usage=usage, snapshots=1), 0)
-
-        samplers = {recipe.batch_size: training.sampler}
+        sampler = cache(lambda images: EpochSampler(store.train, images, torch.Generator().manual_seed(0)))
 
         def step(images: int) -> None:
-            if images not in samplers:
-                samplers[images] = EpochSampler(store.train, images, torch.Generator().manual_seed(0))
-            training.sampler = samplers[images]
+            training.sampler = sampler(images)
             training.advance()
 
-        batch = self._batch(recipe.batch_size, step)
-        return self._time(lambda: step(batch), 3 if placement.device.type == "cuda" else 0) / batch
+        return self._image(recipe.batch_size, step, 3 if self.cuda else 0)
 
     def _score(self, spec: Any) -> float:
-        placement = self._place(spec["recipe"], self.compile)
-        built, _ = self._method(spec, placement)
+        built, _, placement = self._method(spec, self.compile)
         method = sampler_of(built.eval().requires_grad_(False))
-        score, encoder = score_function(method, placement), method.encoder
-        options = options_of(spec["sampler"])
-        size = 0 if encoder is None else int(encoder.code_size)  # type: ignore[arg-type]
+        score, options = score_function(method, placement), options_of(spec["sampler"])
         shape = (spec["facts"][0], spec["facts"][1], spec["facts"][1])
 
         def chain(images: int, steps: int = 1) -> None:
             grid = grid_of(method, spec["sampler"].model_copy(update={"steps": steps + 1}))
             noise = ImageNoise(list(range(images)), shape, placement.device, options.draws)
-            z = torch.zeros(images, size, device=placement.device) if size else None
+            z = (
+                None
+                if method.encoder is None
+                else torch.zeros(images, code_size(spec["recipe"]), device=placement.device)
+            )
             # From the second of its times on a grid has one step less.
             starts = [1 - 1 / (steps + 1)] * images
             with torch.inference_mode():
@@ -169,20 +172,14 @@ class Meter:
         return self._time(lambda: chain(batch, steps), 0 if steps == 1 else 1) / (batch * steps * options.draws)
 
     def _encode(self, spec: Any) -> float:
-        placement = self._place(spec["recipe"])
-        method, store = self._method(spec, placement)
+        method, store, placement = self._method(spec)
         method.eval().requires_grad_(False)
-
-        def encode(images: int) -> None:
-            extract_codes(method, store, store.train[:images], [0.5], placement)
-
-        batch = self._batch(min(CHUNKS[placement.device.type], IMAGES), encode)
-        return self._time(lambda: encode(batch)) / batch
+        full = min(CHUNKS[placement.device.type], IMAGES)
+        return self._image(full, lambda images: extract_codes(method, store, store.train[:images], [0.5], placement))
 
     def _probe(self, spec: Any) -> float:
-        placement, generator = self._place(spec["recipe"]), torch.Generator().manual_seed(0)
-        steps, count = 4, 4 * spec["batch"]
-        codes = torch.randn(spec["sets"], count, spec["features"], generator=generator).to(placement.device)
+        placement, count = self._place(spec["recipe"]), PROBE_STEPS * spec["batch"]
+        codes = torch.randn(spec["sets"], count, spec["features"]).to(placement.device)
         labels = (torch.arange(count) % spec["classes"]).to(placement.device)
         probes = BatchedMlp(
             codes,
@@ -195,43 +192,39 @@ class Meter:
             weight_decay=1e-5,
             products=torch.bfloat16 if placement.precision == "bf16" else None,
         )
-        return self._time(lambda: probes.train_epoch(spec["batch"], True)) / steps
+        return self._time(lambda: probes.train_epoch(spec["batch"], True)) / PROBE_STEPS
 
     def _fine_tune(self, spec: Any) -> float:
         known: FineTuneJob = spec["settings"]
         facts, protocol, network = ImageFacts(*spec["facts"]), known.fine_tune, known.network
         placement = place(self.device, self.precision, "off", self.threads, 8 * network.encoder.width)
         store = random_images(facts, placement.device)
-        on_cpu = placement.device.type == "cpu"
-        versions = 1 if on_cpu else protocol.versions
+        versions = protocol.versions if self.cuda else 1
 
+        @cache
         def begun(images: int) -> FineTuner:
             few = {"batch_size": images, "labelled_batch": images // 2, "versions": versions, "steps": ENDLESS}
             changed = {"arm": FineTuneStart(model=None), "fine_tune": protocol.model_copy(update=few)}
             classifier = build_classifier(network, facts, 0).to(placement.device)
-            half = len(store.train) // 2
-            split = ImageSplit(store.train[:half], store.train[half:], store.val, store.test)
+            labelled, others = store.train.chunk(2)
+            split = ImageSplit(labelled, others, store.val, store.test)
             found = FineTuner(classifier, store, split, placement, known.model_copy(update=changed), 0)
             # Pseudo-labels are measured by themselves: here every image keeps its label.
             found.targets, found.epoch, found.step_in_epoch = store.labels.clone(), found.schedule.supervised_epochs, 1
             return found
 
-        trainings: dict[int, FineTuner] = {}
-
         def step(images: int) -> None:
-            training = trainings.setdefault(images, trainings.get(images) or begun(images))
-            training.advance()
-            training.step_in_epoch = 1
+            begun(images).advance()
+            begun(images).step_in_epoch = 1
 
-        batch = self._batch(protocol.batch_size, step)
-        return self._time(lambda: step(batch), 1 - on_cpu) / (batch * versions)
+        return self._image(protocol.batch_size, step, int(self.cuda)) / versions
 
     def _pseudo_labels(self, spec: Any) -> float:
-        images = min(spec["images"], UPDATE_IMAGES)
-        features, labels = clusters(images, spec["classes"], spec["features"], self.placement.device)
-        known = torch.arange(min(images, 10 * spec["classes"]), device=features.device)
-        options = {"neighbours": spec["k"], "iterations": spec["iterations"]}
-        seconds = self._time(lambda: pseudo_labels(features, known, labels[known], spec["classes"], **options), 0)
+        images, device = min(spec["images"], UPDATE_IMAGES), self.placement.device
+        features, labels = clusters(images, spec["classes"], spec["features"], device)
+        known = torch.arange(min(images, 10 * spec["classes"]), device=device)
+        update = partial(pseudo_labels, neighbours=spec["k"], iterations=spec["iterations"])
+        seconds = self._time(lambda: update(features, known, labels[known], spec["classes"]), 0)
         return float(seconds * (spec["images"] / images) ** UPDATE_POWER)
 
     def _inception(self, spec: Any) -> float:
@@ -242,15 +235,13 @@ class Meter:
 
         # The network of FID's Inception but for its pooling; that one's weights would have to be downloaded.
         network = inception_v3(weights=None, init_weights=False, aux_logits=True).to(self.placement.device).eval()
-        images = 4 if self.placement.device.type == "cpu" else 250
-        x = torch.zeros(images, 3, 299, 299, device=self.placement.device)
+        x = torch.zeros(250 if self.cuda else 4, 3, 299, 299, device=self.placement.device)
         with torch.inference_mode():
-            return self._time(lambda: network(x)) / images
+            return self._time(lambda: network(x)) / len(x)
 
     def _frechet(self, spec: Any) -> float:
         features = min(spec["features"], FRECHET_FEATURES)
-        generator = torch.Generator().manual_seed(0)
-        found = [Statistics.of(torch.randn(2 * features, features, generator=generator)) for _ in range(2)]
+        found = [Statistics.of(torch.randn(2 * features, features)) for _ in range(2)]
         return float(self._time(lambda: frechet_distance(*found)) * (spec["features"] / features) ** 3)
 
     def _silhouette(self, spec: Any) -> float:
@@ -261,70 +252,21 @@ class Meter:
         from sklearn.svm import SVC
 
         codes, classes = clusters(spec["labels"] + TESTS, spec["classes"], spec["features"], torch.device("cpu"))
-        x, y = codes.double().numpy(), classes.numpy()
-        machine = SVC()
+        x, y, machine = codes.double().numpy(), classes.numpy(), SVC()
         fit = self._time(lambda: machine.fit(x[:-TESTS], y[:-TESTS]))
         ask = self._time(lambda: machine.predict(x[-TESTS:]))
         # A job fits as many machines at once as it has threads.
-        return float((fit + ask * spec["tests"] / TESTS) / self.placement.threads)
+        return float(fit + ask * spec["tests"] / TESTS) / self.placement.threads
 
     def _theory(self, spec: Any) -> float:
         study: TheorySettings = spec["theory"].model_copy(update={"steps": ENDLESS})
         training = TheoryTraining(spec["recipe"], make_mixture(study.mixture), make_sde(study.ve), study, 0)
-        steps = 10
-        return self._time(lambda: [training.advance() for _ in range(steps)]) / steps
+        return self._time(lambda: [training.advance() for _ in range(THEORY_STEPS)]) / THEORY_STEPS
 
     def _start(self, spec: Any) -> float:
-        words = f"import drl.cli.main; {STARTS[spec['package']]}"
-        before = _children()
-        subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, cwd=Path(__file__).parents[2])
-        return _children() - before
-
-    def _prepare(self, spec: Any) -> float:
-        return PREPARE_SECONDS["folder" if spec["folder"] else "arrays"]
-
-    def _draw(self, spec: Any) -> float:
-        return DRAW_SECONDS
-
-
-# Of an image that is read, scaled and written (measured: JPEG files of 84 x 84; arrays of 28 x 28), and of drawing an
-# item once its modules are imported (8 figures of scale demo: 3.1 s, 2.2 s of them for starting). Minutes at any scale.
-PREPARE_SECONDS = {"folder": 8e-4, "arrays": 6e-5}
-DRAW_SECONDS = 0.9
-
-
-def _children() -> float:
-    """Return the seconds that the processor has spent on processes that this one has waited for."""
-    used = os.times()
-    return used.children_user + used.children_system
-
-
-def random_images(facts: ImageFacts, device: torch.device) -> ImageStore:
-    """Return random images of a size: speed does not depend on what they show."""
-    generator = torch.Generator().manual_seed(0)
-    shape = (IMAGES, facts.channels, facts.image_size, facts.image_size)
-    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-    positions = torch.arange(IMAGES)
-    half = torch.full((1, facts.channels, 1, 1), 0.5, device=device)
-    return ImageStore(
-        name="random",
-        path=Path(),
-        images=images.to(device),
-        labels=(positions % facts.classes).to(device),
-        train=positions,
-        val=positions[:0],
-        test=positions[:0],
-        mean=half,
-        std=0.5 * half,
-        classes=tuple(map(str, range(facts.classes))),
-        facts={},
-    )
-
-
-def clusters(count: int, classes: int, features: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Draw rectified codes [count, features] around a centre for each class, and their classes [count]."""
-    generator = torch.Generator().manual_seed(0)
-    labels = torch.arange(count) % classes
-    centres = torch.randn(classes, features, generator=generator)
-    codes = (centres[labels] + torch.randn(count, features, generator=generator)).relu()
-    return codes.to(device), labels.to(device)
+        command = [sys.executable, "-c", f"import drl.cli.main; {STARTS[spec['package']]}"]
+        # Seconds that the processor has spent on processes that this one has waited for.
+        before = os.times()
+        subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[2])
+        after = os.times()
+        return after.children_user - before.children_user + after.children_system - before.children_system

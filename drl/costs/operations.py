@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,39 +11,32 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drl.config.recipes import Recipe
-from drl.costs.rates import Book
+from drl.costs.book import Book
 from drl.files import fingerprint
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
 from drl.models.model_file import PARTS
 from drl.pipeline.disk import Facts, Size
-from drl.pipeline.work import NETWORK, WorkUnit, code_size
+from drl.pipeline.units import WorkUnit, code_size
 
 # One evaluation of FID's Inception, multiply-adds at 299 x 299 (counted on torchvision's, FlopCounterMode).
 INCEPTION_MULTIPLY_ADDS = 5.7e9
 
 
-def operations_of(units: Iterable[WorkUnit], book: Book) -> dict[str, float]:
-    """Return floating-point operations of one unit, by key, of units that networks make up; two a multiply-add."""
-    found = {}
-    for unit in units:
-        if unit.kind in NETWORK:
-            known = book.get("operations", unit.kind, unit.key)
-            counted = known if known is not None else 2 * _multiply_adds(unit)
-            found[unit.key] = counted if known is not None else book.put(counted, "operations", unit.kind, unit.key)
-    return found
+def operations_of(unit: WorkUnit, book: Book) -> float:
+    """Return floating-point operations of one unit that a network makes up; two a multiply-add."""
+    return book.get_or_put(lambda: 2 * _multiply_adds(unit), "operations", unit.kind, unit.key)
 
 
 def size_of(recipe: Recipe, facts: Facts, book: Book) -> Size:
     """Return the bytes of a recipe's weights for images of channels, size and classes."""
     networks = recipe.model_dump(mode="json", include={"encoder", "score", "decoder", "method", "freeze"})
-    names = tuple(Size.__annotations__)
-    keys = [("size", fingerprint(networks, facts), name) for name in names]
-    known = [book.get(*key) for key in keys]
-    if None in known:
-        counted = _size(_empty(recipe, facts))
-        known = [book.put(float(getattr(counted, name)), *key) for name, key in zip(names, keys, strict=True)]
-    return Size(*(int(value) for value in known if value is not None))
+    digest, counted = fingerprint(networks, facts), cache(lambda: _size(_empty(recipe, facts)))
+
+    def bytes_of(name: str) -> int:
+        return int(book.get_or_put(lambda: float(getattr(counted(), name)), "size", digest, name))
+
+    return Size(*map(bytes_of, Size._fields))
 
 
 def _empty(recipe: Recipe, facts: Facts) -> Method:
@@ -76,41 +70,30 @@ def _multiply_adds(unit: WorkUnit) -> float:
         return float(spec["images"] ** 2 * spec["features"] + spec["iterations"] * edges * spec["classes"])
     if unit.kind == "inception":
         return INCEPTION_MULTIPLY_ADDS
-    if unit.kind == "train":
-        return _training(spec)
-    forward = _forward(spec, unit.kind)
-    return 3 * forward if unit.kind == "fine_tune" else forward
+    return _network(spec, unit.kind) * (3 if unit.kind == "fine_tune" else 1)
 
 
-def _training(spec: Mapping[str, Any]) -> float:
-    """Count a training step of an image without computing it, within 2 % of drl.methods.describe, which does."""
-    method: Any = _empty(spec["recipe"], spec["facts"]).train()
-    channels, size, _ = spec["facts"]
+def _network(spec: Mapping[str, Any], kind: str) -> float:
+    """Count without computing; a training step of an image within 2 % of drl.methods.describe, which computes it."""
+    method: Any = _empty(spec["recipe"], spec["facts"])
+    trains, (channels, size, _) = kind == "train", spec["facts"]
     if spec["recipe"].freeze == "encoder":
         method.trained_encoder().requires_grad_(False)
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+    with torch.device("meta"), torch.set_grad_enabled(trains), FlopCounterMode(display=False) as counter:
+        # Training normalises by batch.
         t, images = torch.zeros(2), torch.zeros(2, channels, size, size, dtype=torch.uint8)
-        z = None if method.encoder is None else method.encode(images, t)
-        if hasattr(method, "score_network"):
+        method.train(trains)
+        if kind == "score":
+            z = None if method.encoder is None else torch.zeros(2, code_size(spec["recipe"]))
+        else:
+            z = None if method.encoder is None else method.encode(images, t)
+        if kind == "score" or (trains and hasattr(method, "score_network")):
             output = method.score(images.float(), t, z)
-        elif hasattr(method, "decoder"):
+        elif trains and hasattr(method, "decoder"):
             output = method.decoder(z, method.sde.noise_label(t))
-        else:
+        elif trains:
             output = method.projection(z) if hasattr(method, "projection") else method.head(z)
-        output.sum().backward()
-    # Batches of two; contrastive methods show the encoder two views of each image.
-    return float(counter.get_total_flops() / 2 / (1 if hasattr(method, "projection") else 2))
-
-
-def _forward(spec: Mapping[str, Any], unit: str) -> float:
-    channels, size, _ = spec["facts"]
-    method = _empty(spec["recipe"], spec["facts"]).eval()
-    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        t = torch.zeros(1)
-        if unit == "score":
-            z = None if method.encoder is None else torch.zeros(1, code_size(spec["recipe"]))
-            score: Any = method
-            score.score(torch.zeros(1, channels, size, size), t, z)
-        else:
-            method.encode(torch.zeros(1, channels, size, size, dtype=torch.uint8), t)
-    return float(counter.get_total_flops() / 2)
+        if trains:
+            output.sum().backward()
+    # Two operations a multiply-add, and batches of two; contrastive methods show the encoder two views of each image.
+    return float(counter.get_total_flops()) / (2 if trains and hasattr(method, "projection") else 4)

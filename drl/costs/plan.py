@@ -1,62 +1,43 @@
-"""The plan: jobs, hours and disk of items, each job counted once in the total."""
+"""`drl plan`: jobs, hours and disk of items, each job counted once in the total."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import os
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from drl.costs.jobs import KINDS, Amounts, Division, kind_of
-from drl.costs.rates import Rate
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from drl.config.schema import Config
+from drl.costs.book import Book, Device
+from drl.costs.jobs import Amounts, check_items, chosen_items, job_table, of_item, own, shared
+from drl.costs.operations import size_of
+from drl.costs.rates import Rate, rates_of
+from drl.costs.show import (
+    WIDTH,
+    by_kind,
+    hours,
+    hours_of,
+    kinds_in_words,
+    plain_hours,
+    shared_parts,
+    show,
+    size,
+    table,
+)
+from drl.jobs.gpu_slots import visible_gpus
 from drl.pipeline.step import PlannedJob
-from drl.pipeline.work import WorkUnit
+from drl.pipeline.units import HOST, NETWORK, WorkUnit
 
 PAPER_THREADS = 4  # of a job at scale paper; at other scales one (workflow/rules)
-
-
-@dataclass
-class JobSum:
-    """What some jobs cost together.
-
-    Attributes:
-        jobs: How many of each kind.
-        made: How many have their file.
-        seconds: On the device, one job after another, as far as they are known.
-        left: Likewise of those that are not made.
-        disk: Bytes.
-        unknown: Jobs of whose time a part is not known.
-        unknown_left: Likewise of those that are not made.
-    """
-
-    jobs: Counter[str] = field(default_factory=Counter)
-    made: int = 0
-    seconds: float = 0.0
-    left: float = 0.0
-    disk: int = 0
-    unknown: int = 0
-    unknown_left: int = 0
-
-    @property
-    def count(self) -> int:
-        """All jobs."""
-        return self.jobs.total()
-
-    def words(self) -> str:
-        """Return `16 pretrain, 16 probe, 1 draw` in the order in which they run."""
-        return ", ".join(f"{self.jobs[kind]} {kind.replace('_', '-')}" for kind in KINDS if self.jobs[kind])
-
-    def plain(self) -> dict[str, Any]:
-        """Return plain values; hours are null where nothing of them is known."""
-        return {
-            "jobs": {kind: self.jobs[kind] for kind in KINDS if self.jobs[kind]},
-            "made": self.made,
-            "hours": None if self.unknown and not self.seconds else round(self.seconds / 3600, 4),
-            "hours_left": None if self.unknown_left and not self.left else round(self.left / 3600, 4),
-            "disk_bytes": self.disk,
-            "jobs_of_unknown_time": self.unknown,
-        }
 
 
 @dataclass(frozen=True)
@@ -64,78 +45,249 @@ class Plan:
     """What items cost.
 
     Attributes:
-        amounts: The work of jobs.
-        division: All jobs of each item that was asked for.
-        rates: Of each unit of work.
-        disk: Bytes of each job.
-        made: Jobs whose output exists.
+        scale: Of the configuration.
+        items: What was asked for.
+        jobs: As drl.costs.jobs.job_table has them; also whether they are made, the known part of their seconds, whether
+            a part is unknown, bytes on disk (`disk`), and bytes that they keep while they run (`state`).
+        units: A row for each unit of work, the longest first, then unknown ones: its title, the name of one of it, the
+            fields of drl.costs.rates.Rate, and the seconds of all.
+        device: Where the hours are of.
+        at_once: Jobs side by side.
         needed_files: Model files that trainings start from, which are not there and which nothing here makes.
+        per_second: Operations a second that were assumed, or None.
     """
 
-    amounts: Amounts
-    division: Division
-    rates: Mapping[WorkUnit, Rate]
-    disk: Mapping[PlannedJob, int]
-    made: frozenset[PlannedJob] = frozenset()
+    scale: str
+    items: tuple[str, ...]
+    jobs: pd.DataFrame
+    units: pd.DataFrame
+    device: Device
+    at_once: int
     needed_files: tuple[str, ...] = ()
+    per_second: float | None = None
 
     @property
-    def items(self) -> tuple[str, ...]:
-        """What was asked for."""
-        return tuple(self.division.by_item)
+    def states(self) -> int:
+        """Bytes of unfinished jobs at the peak."""
+        return int(self.jobs["state"].nlargest(self.at_once).sum())
 
-    def total(self, jobs: Iterable[PlannedJob] | None = None) -> JobSum:
-        """Add jobs up; by default all of them."""
-        found = JobSum()
-        for job in self.division.jobs if jobs is None else jobs:
-            times = [amount.count * self.rates[amount.unit].seconds for amount in self.amounts.of(job)]
-            seconds, unknown = sum(time for time in times if not math.isnan(time)), any(map(math.isnan, times))
-            to_do = job not in self.made
-            found.jobs[kind_of(job)] += 1
-            found.made += not to_do
-            found.seconds += seconds
-            found.left += seconds * to_do
-            found.disk += self.disk[job]
-            found.unknown += unknown
-            found.unknown_left += unknown and to_do
-        return found
+    def alone(self, item: str) -> pd.DataFrame:
+        """Return the jobs of an item that is made alone."""
+        return of_item(self.jobs, item)
 
-    def alone(self, item: str) -> JobSum:
-        """Return what an item costs that is made alone."""
-        return self.total(self.division.by_item[item])
+    def own(self, item: str) -> pd.DataFrame:
+        """Return the jobs of an item that no other one of those asked for needs."""
+        return own(self.jobs, item, self.items)
 
-    def own(self, item: str) -> JobSum:
-        """Return what of an item no other one of those asked for needs."""
-        return self.total(self.division.own(item, self.items))
 
-    def shared(self) -> dict[tuple[str, ...], JobSum]:
-        """Return what several of all items need, by these items, the longest first."""
-        sums = {items: self.total(jobs) for items, jobs in self.division.shared().items()}
-        return dict(sorted(sums.items(), key=lambda pair: (-pair[1].seconds, pair[0])))
+def run(
+    config: Config, targets: Sequence[str], results: Path, threads: int | None, as_json: bool, **measuring: Any
+) -> None:
+    """Print the plan of targets.
 
-    def by_kind(self) -> dict[str, JobSum]:
-        """Return what jobs of each kind cost."""
-        jobs = self.division.jobs
-        sums = {kind: self.total(job for job in jobs if kind_of(job) == kind) for kind in KINDS}
-        return {kind: found for kind, found in sums.items() if found.count}
+    Args:
+        config: The configuration.
+        targets: As drl.costs.jobs.chosen_items takes them.
+        results: results/<scale>, where what is made lies.
+        threads: Of a job; None: what its rule gives it.
+        as_json: Whether to print JSON.
+        measuring: As drl.costs.rates.rates_of takes it.
 
-    def by_unit(self) -> dict[WorkUnit, float]:
-        """Return the seconds of each unit of work, the longest first, then those that are not known."""
-        found = {
-            unit: count * self.rates[unit].seconds for unit, count in needed(self.amounts, self.division.jobs).items()
-        }
-        return dict(sorted(found.items(), key=lambda pair: 1 if math.isnan(pair[1]) else -pair[1]))
+    Raises:
+        UserError: If a target is unknown, or rates cannot be kept.
+    """
+    items = chosen_items(config, targets)
+    check_items(config, items)
+    cores, settings, book = os.cpu_count() or 1, config.run.slice(), Book()
+    threads = threads or job_threads(config.scale, cores)
+    device = Device.here(settings, threads)
+    amounts, jobs = Amounts(config), job_table(config, items)
+    rates = rates_of(needed(amounts, jobs["job"]), book, device, settings, **measuring)
+    at_once = max(1, len(visible_gpus()) * config.run.gpu_slots) if device.kind == "cuda" else max(1, cores // threads)
+    files = (file for job in jobs["job"] for several in job.needs(config).values() for file in several)
+    missing = sorted({file.path for file in files if file.job is None and not Path(file.path).is_file()})
+    plan = Plan(
+        config.scale,
+        items,
+        planned(jobs, amounts, rates, book, results),
+        unit_table(needed(amounts, jobs["job"]), rates),
+        device,
+        at_once,
+        tuple(missing),
+        measuring.get("per_second"),
+    )
+    if as_json:
+        print(json.dumps(plain(plan), indent=2))
+    else:
+        show(plan_parts(plan))
+
+
+def planned(
+    jobs: pd.DataFrame, amounts: Amounts, rates: Mapping[WorkUnit, Rate], book: Book, results: Path
+) -> pd.DataFrame:
+    """Return jobs with what they cost."""
+    size = cache(lambda recipe, facts: size_of(recipe, facts, book))
+    times = [[work.count * rates[work.unit].seconds for work in amounts.of(job)] for job in jobs["job"]]
+    disk = [amounts.disk(job, size) for job in jobs["job"]]
+    return jobs.assign(
+        made=[(results / job.output).is_file() for job in jobs["job"]],
+        seconds=[np.nansum(parts) for parts in times],
+        unknown=[bool(np.isnan(parts).any()) for parts in times],
+        disk=[found.left for found in disk],
+        state=[found.state for found in disk],
+    )
 
 
 def needed(amounts: Amounts, jobs: Iterable[PlannedJob]) -> dict[WorkUnit, float]:
     """Return how many of each unit of work jobs need."""
     counts: dict[WorkUnit, float] = {}
     for job in jobs:
-        for amount in amounts.of(job):
-            counts[amount.unit] = counts.get(amount.unit, 0.0) + amount.count
+        for work in amounts.of(job):
+            counts[work.unit] = counts.get(work.unit, 0.0) + work.count
     return counts
+
+
+def unit_table(counts: Mapping[WorkUnit, float], rates: Mapping[WorkUnit, Rate]) -> pd.DataFrame:
+    """Return a row for each unit of work, as Plan has it."""
+    rows = [
+        {"work": unit.title, "name": unit.spec.get("name", ""), "unit": (NETWORK | HOST)[unit.kind]}
+        | rates[unit]._asdict()
+        | {"total": count * rates[unit].seconds}
+        for unit, count in counts.items()
+    ]
+    found = pd.DataFrame(rows)
+    # Networks may differ in more than their words say.
+    alike = found["work"].duplicated(keep=False) & (found["name"] != "")
+    found["work"] = found["work"].where(~alike, found["work"] + " (as " + found["name"] + ")")
+    return found.sort_values("total", ascending=False, kind="stable")
 
 
 def job_threads(scale: str, cores: int) -> int:
     """Return the CPU threads that a job is given on a machine of so many cores."""
     return min(cores, PAPER_THREADS if scale == "paper" else 1)
+
+
+def plain(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain values; hours are null where nothing is known."""
+    return {
+        "scale": plan.scale,
+        "device": vars(plan.device),
+        "assumed_operations_per_second": plan.per_second,
+        "items": {item: _plain(plan.alone(item)) | {"own": _plain(plan.own(item))} for item in plan.items},
+        "kinds": {kind: _plain(rows) for kind, rows in by_kind(plan.jobs).items()},
+        "shared": [{"items": list(items), **_plain(rows)} for items, rows in shared(plan.jobs)],
+        "total": _plain(plan.jobs),
+        "jobs_at_once": plan.at_once,
+        "states_at_peak_bytes": plan.states,
+        "files_needed": list(plan.needed_files),
+        "rates": [
+            {
+                "work": row["work"],
+                "unit": row["unit"],
+                "seconds_a_unit": None if row["how"] == "unknown" else row["seconds"],
+                "rate": row["how"],
+                "scaled_from": row["like"] if row["how"] == "scaled" else None,
+                "hours": plain_hours(row["total"]),
+            }
+            for row in plan.units.to_dict("records")
+        ],
+    }
+
+
+def _plain(jobs: pd.DataFrame) -> dict[str, Any]:
+    left = jobs[~jobs["made"]]
+    return {
+        "jobs": {kind: len(rows) for kind, rows in by_kind(jobs).items()},
+        "made": int(jobs["made"].sum()),
+        "hours": plain_hours(jobs["seconds"].sum(), jobs["unknown"].sum()),
+        "hours_left": plain_hours(left["seconds"].sum(), left["unknown"].sum()),
+        "disk_bytes": int(jobs["disk"].sum()),
+        "jobs_of_unknown_time": int(jobs["unknown"].sum()),
+    }
+
+
+def plan_parts(plan: Plan) -> Iterator[str | Table]:
+    """Yield all that `drl plan` prints."""
+    jobs = plan.jobs
+    yield f"{plan.scale}: {', '.join(plan.items) if len(plan.items) < 4 else f'{len(plan.items)} items'}"
+    yield textwrap.fill(_where(plan), WIDTH)
+    for name in plan.needed_files:
+        yield f"needs {name}, which is not there and which no job makes (drl convert, of a published checkpoint)"
+    if jobs["unknown"].any():
+        yield (
+            "Some rates are not known (last table): > is a sum without them, ? is not known at all; measure them with "
+            "drl plan --calibrate"
+        )
+    rows = [
+        [name, kinds_in_words(part), _made(part), hours_of(part), alone, *_left(part)]
+        for name, part, alone in [
+            *((item, plan.alone(item), hours_of(plan.own(item))) for item in plan.items),
+            ("total", jobs, ""),
+        ]
+    ]
+    head = ["item", f"jobs ({len(jobs)} in all)", "made", "hours", "own", "to do", "disk"]
+    yield table(head, rows[:-1], left=2, last=rows[-1])
+    several = [len({*plan.items}.intersection(users)) > 1 for users in jobs["users"]]
+    yield textwrap.fill(
+        "hours: of the item made alone, all that it needs; own: of what no other of these items needs; to do: of "
+        "what is not made (a file that is there counts as made). The total counts each job once: "
+        f"{hours_of(jobs[~np.array(several)])} h own and {hours_of(jobs[several])} h that several of them share.",
+        WIDTH,
+    )
+    rows = [
+        [kind.replace("_", "-"), str(len(part)), _made(part), hours_of(part), *_left(part)]
+        for kind, part in {**by_kind(jobs), "total": jobs}.items()
+    ]
+    yield table(["jobs", "number", "made", "hours", "to do", "disk"], rows[:-1], last=rows[-1])
+    yield from shared_parts(jobs)
+    rows = [
+        [row["work"], speed(row["seconds"], row["unit"]), row["how"], hours(row["total"])]
+        for row in plan.units.to_dict("records")
+    ]
+    yield table(["work", "rate", "", "hours"], rows)
+    yield textwrap.fill(_summary(plan), WIDTH)
+
+
+def _made(jobs: pd.DataFrame) -> str:
+    return str(jobs["made"].sum())
+
+
+def _left(jobs: pd.DataFrame) -> list[str]:
+    """Return hours to do, and disk."""
+    return [hours_of(jobs[~jobs["made"]]), size(jobs["disk"].sum())]
+
+
+def _where(plan: Plan) -> str:
+    device, at_once = plan.device, plan.at_once
+    if plan.per_second is not None:
+        return (
+            f"ASSUMED: a device that makes {plan.per_second:.3g} floating-point operations a second in every network "
+            "(two a multiply-add); nothing of it was measured. What the processor does is as measured here."
+        )
+    threads = f"{device.threads} CPU thread{'s' * (device.threads > 1)}"
+    unit = "GPU-hours" if device.kind == "cuda" else f"Hours of a job on {threads}"
+    jobs = f"{at_once} job{'s side by side' * (at_once > 1)}"
+    side = f"{jobs} on {os.cpu_count()} cores" if device.kind == "cpu" else "one job a GPU"
+    return f"{unit}: {device.name}, torch {device.torch}, precision {device.precision}; {side}."
+
+
+def _summary(plan: Plan) -> str:
+    what = "GPU-hours" if plan.device.kind == "cuda" else "hours"
+    what = f"hours (assumed {plan.per_second:.3g} operations/s)" if plan.per_second else what
+    jobs, left = plan.jobs, plan.jobs[~plan.jobs["made"]]
+    together = hours(left["seconds"].sum() / plan.at_once, left["unknown"].sum())
+    side = f", about {together} h with {plan.at_once} jobs side by side" if plan.at_once > 1 and together != "?" else ""
+    return (
+        f"Total: {len(jobs)} jobs, {_made(jobs)} of them made; {hours_of(jobs)} {what}, {hours_of(left)} to do{side}; "
+        f"{size(jobs['disk'].sum())} of results, and at most {size(plan.states)} of states while jobs run."
+    )
+
+
+def speed(seconds: float, unit: str) -> str:
+    """Return `90.9 images/s`, or `5.2 s an update` where one takes longer than a second."""
+    if math.isnan(seconds):
+        return "?"
+    if seconds >= 1:
+        return f"{seconds:.1f} s {'an' if unit[0] in 'aeiou' else 'a'} {unit}"
+    rate = 1 / seconds
+    return f"{rate:,.0f} {unit}s/s" if rate >= 1000 else f"{rate:.1f} {unit}s/s"

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-import textwrap
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from drl.costs.plan import JobSum, Plan
-from drl.costs.rates import Device
-from drl.pipeline.work import HOST, NETWORK, WorkUnit
+from drl.costs.jobs import KINDS, shared
 
 WIDTH = 120
 SHARED_LINES = 14
@@ -46,33 +42,6 @@ def table(
     return found
 
 
-def plan_parts(plan: Plan, device: Device, cores: int, at_once: int, states: int, assumption: float | None) -> Any:
-    """Yield all that `drl plan` prints.
-
-    Args:
-        plan: The plan.
-        device: Where its hours are of.
-        cores: Of this machine.
-        at_once: Jobs side by side.
-        states: Bytes of unfinished jobs at the peak.
-        assumption: Operations a second that were assumed, or None.
-    """
-    total = plan.total()
-    yield (
-        f"{plan.amounts.config.scale}: {', '.join(plan.items)}"
-        if len(plan.items) < 4
-        else (f"{plan.amounts.config.scale}: {len(plan.items)} items")
-    )
-    yield "\n".join(textwrap.wrap(_where(device, cores, at_once, assumption), WIDTH))
-    yield from _warnings(plan)
-    yield _items(plan, total)
-    yield "\n".join(textwrap.wrap(_explained(plan, total), WIDTH))
-    yield _kinds(plan, total)
-    yield from _shared(plan)
-    yield _units(plan)
-    yield "\n".join(textwrap.wrap(_summary(plan, total, device, at_once, states, assumption), WIDTH))
-
-
 def hours(seconds: float, unknown: float = 0) -> str:
     """Return seconds as hours, in three digits or so: 0.012, 1.24, 37.1, 23,700.
 
@@ -91,6 +60,11 @@ def hours(seconds: float, unknown: float = 0) -> str:
     return f"> {shown}" if unknown else shown
 
 
+def plain_hours(seconds: float, unknown: float = 0) -> float | None:
+    """Return seconds as hours for programs; None where nothing is known."""
+    return None if math.isnan(seconds) or (unknown and not seconds) else round(float(seconds) / 3600, 4)
+
+
 def size(count: float) -> str:
     """Return bytes in a readable unit."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -98,81 +72,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.2f} TB"
-
-
-def _where(device: Device, cores: int, at_once: int, assumption: float | None) -> str:
-    if assumption is not None:
-        return (
-            f"ASSUMED: a device that makes {assumption:.3g} floating-point operations a second in every network (two a "
-            "multiply-add); nothing of it was measured. What the processor does is as measured here."
-        )
-    threads = f"{device.threads} CPU thread{'s' * (device.threads > 1)}"
-    unit = "GPU-hours" if device.kind == "cuda" else f"Hours of a job on {threads}"
-    jobs = f"{at_once} job{'s side by side' * (at_once > 1)}"
-    side = f"{jobs} on {cores} cores" if device.kind == "cpu" else "one job a GPU"
-    return f"{unit}: {device.name}, torch {device.torch}, precision {device.precision}; {side}."
-
-
-def _warnings(plan: Plan) -> Iterable[str]:
-    for name in plan.needed_files:
-        yield f"needs {name}, which is not there and which no job makes (drl convert, of a published checkpoint)"
-    if plan.total().unknown:
-        yield (
-            "Some rates are not known (last table): > is a sum without them, ? is not known at all; measure them with "
-            "drl plan --calibrate"
-        )
-
-
-def _numbers(found: JobSum) -> list[str]:
-    """Return hours, hours to do, disk."""
-    return [hours(found.seconds, found.unknown), hours(found.left, found.unknown_left), size(found.disk)]
-
-
-def _items(plan: Plan, total: JobSum) -> Table:
-    rows = []
-    for item in plan.items:
-        alone, own = plan.alone(item), plan.own(item)
-        time, *more = _numbers(alone)
-        rows.append([item, alone.words(), str(alone.made), time, hours(own.seconds, own.unknown), *more])
-    time, *more = _numbers(total)
-    head = ["item", f"jobs ({total.count} in all)", "made", "hours", "own", "to do", "disk"]
-    return table(head, rows, left=2, last=["total", total.words(), str(total.made), time, "", *more])
-
-
-def _explained(plan: Plan, total: JobSum) -> str:
-    own = [plan.own(item) for item in plan.items]
-    seconds, unknown = sum(found.seconds for found in own), sum(found.unknown for found in own)
-    shared = hours(
-        max(0.0, total.seconds - seconds) if total.count > sum(found.count for found in own) else 0.0,
-        total.unknown - unknown,
-    )
-    return (
-        "hours: of the item made alone, all that it needs; own: of what no other of these items needs; to do: of "
-        "what is not made (a file that is there counts as made). The total counts each job once: "
-        f"{hours(seconds, unknown)} h own and {shared} h that several of them share."
-    )
-
-
-def _kinds(plan: Plan, total: JobSum) -> Table:
-    sums = {**plan.by_kind(), "total": total}
-    rows = [
-        [kind.replace("_", "-"), str(found.count), str(found.made), *_numbers(found)] for kind, found in sums.items()
-    ]
-    return table(["jobs", "number", "made", "hours", "to do", "disk"], rows[:-1], last=rows[-1])
-
-
-def _shared(plan: Plan) -> Iterable[str | Table]:
-    groups = [(items, found) for items, found in plan.shared().items() if found.jobs["prepare"] != found.count]
-    if not groups:
-        return
-    rows = [
-        [found.words(), in_words(items), hours(found.seconds, found.unknown)] for items, found in groups[:SHARED_LINES]
-    ]
-    yield table(["shared jobs", "needed by", "hours"], rows, left=2)
-    if len(groups) > SHARED_LINES:
-        rest = [found for _, found in groups[SHARED_LINES:]]
-        sums = hours(sum(found.seconds for found in rest), sum(found.unknown for found in rest))
-        yield f"and {len(rest)} more groups of shared jobs, {sums} h"
 
 
 def in_words(items: Sequence[str]) -> str:
@@ -186,39 +85,28 @@ def in_words(items: Sequence[str]) -> str:
     return "; ".join(words)
 
 
-def _units(plan: Plan) -> Table:
-    rows, units = [], plan.by_unit()
-    titles = titles_of(units)
-    for unit, seconds in units.items():
-        rate = plan.rates[unit]
-        rows.append([titles[unit], speed(rate.seconds, (NETWORK | HOST)[unit.kind]), rate.how, hours(seconds)])
-    return table(["work", "rate", "", "hours"], rows)
+def hours_of(jobs: pd.DataFrame) -> str:
+    """Return the hours of jobs, in words."""
+    return hours(jobs["seconds"].sum(), jobs["unknown"].sum())
 
 
-def titles_of(units: Iterable[WorkUnit]) -> dict[WorkUnit, str]:
-    """Return titles, with a recipe behind those of several units: networks may differ in more than their words say."""
-    known = list(units)
-    often = Counter(unit.title for unit in known)
-    return {unit: f"{unit.title} (as {unit.spec['name']})" if often[unit.title] > 1 else unit.title for unit in known}
+def by_kind(jobs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the jobs of each kind, in the order in which they run."""
+    return {kind: jobs[jobs["kind"] == kind] for kind in KINDS if kind in set(jobs["kind"])}
 
 
-def speed(seconds: float, unit: str) -> str:
-    """Return `90.9 images/s`, or `5.2 s an update` where one takes longer than a second."""
-    if math.isnan(seconds):
-        return "?"
-    if seconds >= 1:
-        return f"{seconds:.1f} s {'an' if unit[0] in 'aeiou' else 'a'} {unit}"
-    rate = 1 / seconds
-    return f"{rate:,.0f} {unit}s/s" if rate >= 1000 else f"{rate:.1f} {unit}s/s"
+def kinds_in_words(jobs: pd.DataFrame) -> str:
+    """Return `16 pretrain, 16 probe, 1 draw`."""
+    return ", ".join(f"{len(rows)} {kind.replace('_', '-')}" for kind, rows in by_kind(jobs).items())
 
 
-def _summary(plan: Plan, total: JobSum, device: Device, at_once: int, states: int, assumption: float | None) -> str:
-    what = "GPU-hours" if device.kind == "cuda" else "hours"
-    what = f"hours (assumed {assumption:.3g} operations/s)" if assumption else what
-    time, left, disk = _numbers(total)
-    together = hours(total.left / at_once, total.unknown_left)
-    side = f", about {together} h with {at_once} jobs side by side" if at_once > 1 and together != "?" else ""
-    return (
-        f"Total: {total.count} jobs, {total.made} of them made; {time} {what}, {left} to do{side}; {disk} of results, "
-        f"and at most {size(states)} of states while jobs run."
-    )
+def shared_parts(jobs: pd.DataFrame) -> Iterator[str | Table]:
+    """Yield a table of what several items need; images are left out, which all of them need."""
+    groups = [(users, rows) for users, rows in shared(jobs) if set(rows["kind"]) != {"prepare"}]
+    if not groups:
+        return
+    rows = [[kinds_in_words(rows), in_words(users), hours_of(rows)] for users, rows in groups[:SHARED_LINES]]
+    yield table(["shared jobs", "needed by", "hours"], rows, left=2)
+    rest = groups[SHARED_LINES:]
+    if rest:
+        yield f"and {len(rest)} more groups of shared jobs, {hours_of(pd.concat([rows for _, rows in rest]))} h"

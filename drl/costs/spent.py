@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
+from rich.table import Table
 
 from drl.config.schema import Config
-from drl.costs.jobs import DRAW, KINDS, Division, kind_of
-from drl.costs.show import SHARED_LINES, hours, in_words, size, table
+from drl.costs.jobs import DRAW, job_table, of_item, own, shared
+from drl.costs.show import hours, hours_of, in_words, plain_hours, shared_parts, size, table
 from drl.errors import UserError
 from drl.files import atomic
 from drl.pipeline.step import PlannedJob
@@ -21,62 +22,26 @@ from drl.pipeline.step import PlannedJob
 NAMED = 12  # missing jobs that are named; costs.csv counts them all
 
 
-@dataclass(frozen=True)
-class JobCost:
-    """What one job cost.
+class JobCost(NamedTuple):
+    """What one job cost; nothing where it is not made.
 
     Attributes:
         seconds: From start to end; of all its processes where it was interrupted.
-        cpu_seconds: Of the processor, in its last process; None where no benchmark file says.
+        unknown: Whether it is made and neither its card nor its benchmark file says how.
+        cpu_seconds: Of the processor, in its last process; nan where no benchmark file says.
+        gpu_seconds: The same as `seconds` where it computed on a GPU.
         memory: Most bytes of its process.
         gpu_memory: Most bytes on the GPU; 0 where it used none.
-        on_gpu: Whether it computed on one.
         disk: Bytes of its results, card, log and benchmark file.
     """
 
     seconds: float = 0.0
-    cpu_seconds: float | None = None
-    memory: int = 0
-    gpu_memory: int = 0
-    on_gpu: bool = False
-    disk: int = 0
-
-
-@dataclass
-class CostSum:
-    """What some jobs cost together; memory is the largest of theirs.
-
-    Attributes:
-        jobs: Made ones, by kind.
-        missing: Outputs that are not there.
-        uncounted: Outputs that are there without a readable card or benchmark file.
-        cpu_unknown: Made jobs whose seconds of the processor are not known.
-    """
-
-    jobs: Counter[str] = field(default_factory=Counter)
-    missing: list[str] = field(default_factory=list)
-    uncounted: list[str] = field(default_factory=list)
-    cpu_unknown: int = 0
-    seconds: float = 0.0
-    gpu_seconds: float = 0.0
+    unknown: bool = False
     cpu_seconds: float = 0.0
+    gpu_seconds: float = 0.0
     memory: int = 0
     gpu_memory: int = 0
     disk: int = 0
-
-    def plain(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "jobs": self.jobs.total(),
-            "missing": len(self.missing),
-            "hours": round(self.seconds / 3600, 4),
-            "gpu_hours": round(self.gpu_seconds / 3600, 4),
-            "cpu_hours": None if self.cpu_unknown and not self.cpu_seconds else round(self.cpu_seconds / 3600, 4),
-            "jobs_of_unknown_cpu_time": self.cpu_unknown,
-            "peak_memory_bytes": self.memory,
-            "peak_gpu_memory_bytes": self.gpu_memory,
-            "disk_bytes": self.disk,
-        }
 
 
 @dataclass(frozen=True)
@@ -85,15 +50,15 @@ class Spent:
 
     Attributes:
         folder: results/<scale>.
-        division: Jobs of each item of which anything is made.
-        untouched: Items of which nothing is made but what others need.
-        costs: Of made jobs; None where neither card nor benchmark file can be read.
+        items: Those of which anything is made that no other item needs as well.
+        untouched: All others.
+        jobs: Of `items`, as drl.costs.jobs.job_table has them, with whether they are made and the fields of JobCost.
     """
 
     folder: Path
-    division: Division
+    items: tuple[str, ...]
     untouched: tuple[str, ...]
-    costs: Mapping[PlannedJob, JobCost | None]
+    jobs: pd.DataFrame
 
     @classmethod
     def read(cls, folder: Path, config: Config) -> Spent:
@@ -102,74 +67,70 @@ class Spent:
         Raises:
             UserError: If nothing of the configuration's items is there.
         """
-        every = Division.of(config, config.items)
-        costs = {job: job_cost(folder, job) for job in every.jobs if (folder / job.output).is_file()}
-        if not costs:
+        jobs = job_table(config, config.items)
+        jobs["made"] = [(folder / job.output).is_file() for job in jobs["job"]]
+        if not jobs["made"].any():
             raise UserError(
                 f"costs: {folder} holds no results of scale {config.scale}; make some, or name their folder"
             )
+        costs = [
+            job_cost(folder, job) if made else JobCost() for job, made in zip(jobs["job"], jobs["made"], strict=True)
+        ]
+        jobs = jobs.join(pd.DataFrame(costs))
         # Drawn, or something was measured for it.
-        begun = {
-            item: jobs
-            for item, jobs in every.by_item.items()
-            if any(job in costs and kind_of(job) not in ("prepare", "pretrain") for job in jobs)
-        }
-        untouched = tuple(item for item in every.by_item if item not in begun)
-        return cls(folder, Division(begun, every.used_by), untouched, costs)
+        begun = jobs[jobs["made"] & ~jobs["kind"].isin(["prepare", "pretrain"])]
+        items = tuple(item for item in config.items if len(of_item(begun, item)))
+        untouched = tuple(item for item in config.items if item not in items)
+        return cls(folder, items, untouched, jobs[[not {*items}.isdisjoint(users) for users in jobs["users"]]])
 
-    def total(self, jobs: Iterable[PlannedJob] | None = None) -> CostSum:
-        """Add jobs up, each once; by default all."""
-        found = CostSum()
-        for job in self.division.jobs if jobs is None else jobs:
-            if job not in self.costs:
-                found.missing.append(job.output)
-                continue
-            found.jobs[kind_of(job)] += 1
-            cost = self.costs[job]
-            found.cpu_unknown += cost is None or cost.cpu_seconds is None
-            if cost is None:
-                found.uncounted.append(job.output)
-                continue
-            found.seconds += cost.seconds
-            found.gpu_seconds += cost.seconds * cost.on_gpu
-            found.cpu_seconds += cost.cpu_seconds or 0.0
-            found.memory, found.gpu_memory = max(found.memory, cost.memory), max(found.gpu_memory, cost.gpu_memory)
-            found.disk += cost.disk
-        return found
+    def of_item(self, item: str) -> pd.DataFrame:
+        """Return all jobs that an item needs."""
+        return of_item(self.jobs, item)
 
-    def of_item(self, item: str) -> CostSum:
-        """Return what all that an item needs cost."""
-        return self.total(self.division.by_item[item])
-
-    def own(self, item: str) -> CostSum:
-        """Return what of an item no other item needs."""
-        return self.total(job for job in self.division.by_item[item] if self.division.used_by[job] == (item,))
-
-    def shared(self) -> dict[tuple[str, ...], CostSum]:
-        """Return what several items need, by these items, the longest first."""
-        groups = {items: [job for job in jobs if job in self.costs] for items, jobs in self.division.shared().items()}
-        sums = {items: self.total(jobs) for items, jobs in groups.items() if jobs}
-        return dict(sorted(sums.items(), key=lambda pair: -pair[1].seconds))
+    def own(self, item: str) -> pd.DataFrame:
+        """Return the jobs of an item that no other item needs."""
+        return own(self.jobs, item, (*self.items, *self.untouched))
 
     def plain(self) -> dict[str, Any]:
         """Return plain values."""
-        total = self.total()
+        made = self.jobs[self.jobs["made"]]
         return {
             "folder": str(self.folder),
             "items": {
-                item: self.of_item(item).plain() | {"own_hours": round(self.own(item).seconds / 3600, 4)}
-                for item in self.division.by_item
+                item: plain_sum(self.of_item(item)) | {"own_hours": plain_sum(self.own(item))["hours"]}
+                for item in self.items
             },
             "untouched": list(self.untouched),
-            "shared": [{"items": list(items), **found.plain()} for items, found in self.shared().items()],
-            "total": total.plain(),
-            "missing": total.missing,
-            "without_card_or_benchmark": total.uncounted,
+            "shared": [{"items": list(items), **plain_sum(rows)} for items, rows in shared(made)],
+            "total": plain_sum(self.jobs),
+            "missing": outputs(self.jobs[~self.jobs["made"]]),
+            "without_card_or_benchmark": outputs(made[made["unknown"]]),
         }
 
 
-def job_cost(folder: Path, job: PlannedJob) -> JobCost | None:
-    """Read what a job cost; None if neither its card nor its benchmark file says.
+def outputs(jobs: pd.DataFrame) -> list[str]:
+    """Return the first output of each job."""
+    return [job.output for job in jobs["job"]]
+
+
+def plain_sum(jobs: pd.DataFrame) -> dict[str, Any]:
+    """Return what jobs cost together, as plain values; memory is the largest of theirs."""
+    total, cpu_unknown = jobs.sum(numeric_only=True), jobs["cpu_seconds"].isna().sum()
+    return {
+        "jobs": int(total["made"]),
+        "missing": int((~jobs["made"]).sum()),
+        "hours": plain_hours(total["seconds"], total["unknown"]),
+        "gpu_hours": plain_hours(total["gpu_seconds"]),
+        "cpu_hours": plain_hours(total["cpu_seconds"], cpu_unknown),
+        "jobs_of_unknown_cpu_time": int(cpu_unknown),
+        "peak_memory_bytes": int(jobs["memory"].max()),
+        "peak_gpu_memory_bytes": int(jobs["gpu_memory"].max()),
+        "disk_bytes": int(total["disk"]),
+    }
+
+
+def job_cost(folder: Path, job: PlannedJob) -> JobCost:
+    """Read what a made job cost.
 
     Args:
         folder: results/<scale>.
@@ -177,20 +138,21 @@ def job_cost(folder: Path, job: PlannedJob) -> JobCost | None:
     """
     card, benchmark = _card(folder / f"{job.output}.json"), _benchmark(benchmark_file(folder, job))
     if not card and not benchmark:
-        return None
+        return JobCost(unknown=True, cpu_seconds=math.nan)
     on_gpu = card.get("device") == "cuda"
     of_card = card.get("seconds", card.get("seconds_of_last_process", 0.0))
     memory, gpu_memory = card.get("peak_memory_bytes", 0), card.get("peak_gpu_memory_bytes")
     if on_gpu and gpu_memory is None:
         # Cards used to say one or the other.
         memory, gpu_memory = 0, memory
+    # The benchmark file knows what starting took, the card what processes before an interruption did.
+    seconds = max(of_card, benchmark.get("s", 0.0))
     return JobCost(
-        # The benchmark file knows what starting took, the card what processes before an interruption did.
-        seconds=max(of_card, benchmark.get("s", 0.0)),
-        cpu_seconds=benchmark.get("cpu_time"),
+        seconds,
+        cpu_seconds=benchmark.get("cpu_time", math.nan),
+        gpu_seconds=seconds * on_gpu,
         memory=int(max(memory, 2**20 * benchmark.get("max_rss", 0.0))),
         gpu_memory=int(gpu_memory or 0),
-        on_gpu=on_gpu,
         disk=sum(path.stat().st_size for path in _files(folder, job, card) if path.is_file()),
     )
 
@@ -221,58 +183,38 @@ def _card(path: Path) -> dict[str, Any]:
 def _benchmark(path: Path) -> dict[str, float]:
     """Return the numbers of a benchmark file; what is not a number in it (a very short job) is left out."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            row = next(csv.DictReader(file, delimiter="\t"), {})
-    except (OSError, UnicodeDecodeError, csv.Error):
+        rows = pd.read_csv(path, sep="\t", nrows=1)
+    except (OSError, ValueError):
         return {}
-    return dict(_numbers(row))
-
-
-def _numbers(row: Mapping[str, str | None]) -> Iterator[tuple[str, float]]:
-    for name, text in row.items():
-        try:
-            value = float(text or "")
-        except ValueError:
-            continue
-        if math.isfinite(value):
-            yield name, value
+    numbers = rows.apply(pd.to_numeric, errors="coerce").replace(math.inf, math.nan)
+    return {
+        str(name): float(value) for row in numbers.to_dict("records") for name, value in row.items() if value == value
+    }
 
 
 def write_csv(spent: Spent) -> Path:
     """Write costs.csv into the folder: a row an item, and the total, in which each job counts once."""
-    path = spent.folder / "costs.csv"
-    rows = [{"item": item, **values} for item, values in spent.plain()["items"].items()]
-    rows.append({"item": "total", **spent.total().plain(), "own_hours": ""})
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    path, plain = spent.folder / "costs.csv", spent.plain()
+    rows = [{"item": item, **values} for item, values in (plain["items"] | {"total": plain["total"]}).items()]
+    with atomic(path) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
     return path
 
 
-def spent_parts(spent: Spent) -> Iterator[Any]:
+def spent_parts(spent: Spent) -> Iterator[str | Table]:
     """Yield all that `drl costs` prints."""
-    total = spent.total()
     head = ["item", "jobs", "missing", "hours", "own", "CPU-hours", "memory", "GPU-hours", "GPU memory", "disk"]
-    rows = [
-        _row(item, spent.of_item(item), hours(spent.own(item).seconds, len(spent.own(item).uncounted)))
-        for item in spent.division.by_item
-    ]
-    yield table(head, rows, last=_row("total", total, ""))
+    rows = [_row(item, spent.of_item(item), hours_of(spent.own(item))) for item in spent.items]
+    yield table(head, rows, last=_row("total", spent.jobs, ""))
     yield (
         "hours: of all that the item needs, all processes of a job together; own: of what no other item needs.\n"
         "The total counts each job once. Memory: the largest of any one process, and of any on a GPU."
     )
-    groups = [pair for pair in spent.shared().items() if pair[1].jobs["prepare"] != pair[1].jobs.total()]
-    if groups:
-        rows = [
-            [_kinds(found), in_words(items), hours(found.seconds, len(found.uncounted))]
-            for items, found in groups[:SHARED_LINES]
-        ]
-        yield table(["shared jobs", "needed by", "hours"], rows, left=2)
+    made = spent.jobs[spent.jobs["made"]]
+    yield from shared_parts(made)
     for words, names in (
-        ("not yet made", total.missing),
-        ("made, but no card or benchmark file says how", total.uncounted),
+        ("not yet made", outputs(spent.jobs[~spent.jobs["made"]])),
+        ("made, but no card or benchmark file says how", outputs(made[made["unknown"]])),
     ):
         if names:
             rest = f"\n  and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -281,20 +223,17 @@ def spent_parts(spent: Spent) -> Iterator[Any]:
         yield f"Nothing was measured for {in_words(spent.untouched)}."
 
 
-def _row(name: str, found: CostSum, own: str) -> list[str]:
+def _row(name: str, jobs: pd.DataFrame, own: str) -> list[str]:
+    total, largest = jobs.sum(numeric_only=True), jobs[["memory", "gpu_memory"]].max()
     return [
         name,
-        str(found.jobs.total()),
-        str(len(found.missing)),
-        hours(found.seconds, len(found.uncounted)),
+        str(int(total["made"])),
+        str(len(jobs) - int(total["made"])),
+        hours_of(jobs),
         own,
-        hours(found.cpu_seconds, found.cpu_unknown),
-        size(found.memory),
-        hours(found.gpu_seconds) if found.gpu_seconds else "",
-        size(found.gpu_memory) if found.gpu_memory else "",
-        size(found.disk),
+        hours(total["cpu_seconds"], jobs["cpu_seconds"].isna().sum()),
+        size(largest["memory"]),
+        hours(total["gpu_seconds"]) if total["gpu_seconds"] else "",
+        size(largest["gpu_memory"]) if largest["gpu_memory"] else "",
+        size(total["disk"]),
     ]
-
-
-def _kinds(found: CostSum) -> str:
-    return ", ".join(f"{found.jobs[kind]} {kind.replace('_', '-')}" for kind in KINDS if found.jobs[kind])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from drl.config.jobs import FineTuneJob, LaterStartJob, PretrainJob
+from drl.config.datasets import ImageSettings
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
@@ -35,8 +34,7 @@ class Bytes(NamedTuple):
     state: int = 0
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """Bytes of a method's weights.
 
     Attributes:
@@ -58,33 +56,35 @@ Facts = tuple[int, int, int]  # channels, image size, classes
 SizeOf = Callable[[Recipe, Facts], Size]
 
 
-def _pixels(config: Config, axes: Axes) -> int:
-    images = config.datasets[str(axes["dataset"])]
-    return images.channels * images.image_size**2
-
-
 def _facts(config: Config, axes: Axes) -> Facts:
     images = config.datasets[str(axes["dataset"])]
     return images.channels, images.image_size, images.classes
 
 
-def few_rows(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """A few dozen rows."""
-    return Bytes(FEW_ROWS * ROW)
+def _pixels(images: ImageSettings) -> int:
+    return images.channels * images.image_size**2
 
 
-def draw(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """A drawing in all its forms."""
-    return Bytes(ITEM)
+def _left(count: Callable[[Config, Any, Any], int]) -> Callable[[Config, Any, Axes, SizeOf], Bytes]:
+    """Return the bytes of jobs without a state, counted from configuration, settings and dataset."""
+
+    def disk(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
+        return Bytes(count(config, settings, config.datasets.get(str(axes.get("dataset")))))
+
+    return disk
 
 
-def prepare(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """Images, their labels and positions, and their names."""
-    images = config.datasets[str(axes["dataset"])]
-    return Bytes((images.train + images.test) * (_pixels(config, axes) + 2 * 8 + NAME))
+few_rows = _left(lambda config, job, images: FEW_ROWS * ROW)
+draw = _left(lambda config, job, images: ITEM)
+# Images, their labels and positions, and their names.
+prepare = _left(lambda config, job, images: (images.train + images.test) * (_pixels(images) + 2 * 8 + NAME))
+# Codes of the test images, and a picture.
+latent_grid = _left(lambda config, job, images: CODE * images.test + job.latent_grid.cells**2 * _pixels(images))
+one_code = _left(lambda config, job, images: job.one_code.columns**2 * _pixels(images))
+theory = _left(lambda config, job, images: ROW * THEORY_ROWS * len(config.studies.theory.t))
 
 
-def pretrain(config: Config, settings: PretrainJob, axes: Axes, size_of: SizeOf) -> Bytes:
+def pretrain(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
     """Weights and their averages, snapshots of the encoder, curves."""
     size, usage = size_of(settings.recipe, _facts(config, axes)), settings.code_usage
     iterations = settings.recipe.iterations
@@ -102,30 +102,15 @@ def probe(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
     return Bytes(ROW * arms * 2 * len(protocol.t) * len(protocol.seeds))
 
 
-def latent_grid(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """Codes of the test images, and a picture."""
-    tests, cells = config.datasets[str(axes["dataset"])].test, settings.latent_grid.cells
-    return Bytes(CODE * tests + cells**2 * _pixels(config, axes))
-
-
-def one_code(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """A picture."""
-    return Bytes(settings.one_code.columns**2 * _pixels(config, axes))
-
-
-def later_start(config: Config, settings: LaterStartJob, axes: Axes, size_of: SizeOf) -> Bytes:
+def later_start(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
     """All samples; a state holds as much at most."""
     cells = settings.later_start
-    count = cells.repeats * len(cells.priors) * len(cells.t_init) * cells.images
-    return Bytes(count * _pixels(config, axes), count * _pixels(config, axes) + CARD + LOG)
+    samples = cells.repeats * len(cells.priors) * len(cells.t_init) * cells.images
+    left = samples * _pixels(config.datasets[str(axes["dataset"])])
+    return Bytes(left, left + CARD + LOG)
 
 
-def theory(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """Rows for each t."""
-    return Bytes(ROW * THEORY_ROWS * len(config.studies.theory.t))
-
-
-def fine_tune(config: Config, settings: FineTuneJob, axes: Axes, size_of: SizeOf) -> Bytes:
+def fine_tune(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
     """The classifier, and rows for each epoch."""
     study = config.studies.fine_tune
     schedule = Schedule.of(settings.labels, config.datasets[str(axes["dataset"])].train, settings.fine_tune)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ from drl.config.base import Settings
 from drl.config.schema import Config
 from drl.pipeline import disk, work
 from drl.pipeline.disk import Bytes, SizeOf
-from drl.pipeline.work import Amount
+from drl.pipeline.units import Amount
 
 Axes = Mapping[str, str | int]
 NUMBERS = ("seed", "labels", "split")  # axes whose values are whole numbers
@@ -28,8 +28,8 @@ class ResultFile(NamedTuple):
 Inputs = Mapping[str, Sequence[ResultFile]]
 
 
-def _no_work(config: Config, settings: Any, axes: Axes) -> list[Amount]:
-    return []
+def _no_work(config: Config, settings: Any, axes: Axes) -> Iterable[Amount]:
+    return ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +76,7 @@ class Step:
     minutes: Literal["draw", "prepare", "measure", "resumable"] = "measure"
     gpu: bool = True
     called: str = ""
-    work: Callable[[Config, Any, Axes], list[Amount]] = _no_work
+    work: Callable[[Config, Any, Axes], Iterable[Amount]] = _no_work
     disk: Callable[[Config, Any, Axes, SizeOf], Bytes] = disk.few_rows
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from drl.config.items import item_kind
 from drl.config.schema import Config
-from drl.costs.show import hours, size
+from drl.costs.show import hours, hours_of, size
 from drl.costs.spent import Spent
 from drl.errors import UserError
 from drl.verdict.cards import card_of, commit
@@ -81,13 +81,14 @@ def _claims(item: str, results: Path) -> Iterator[str]:
 
 def _cost(item: str, results: Path, config: Config) -> str:
     spent = _spent(results, config)
-    if spent is None or item not in spent.division.by_item:
+    if spent is None or item not in spent.items:
         return "not known."
-    total, own = spent.of_item(item), spent.own(item)
-    gpu = f", {hours(total.gpu_seconds)} of them on a GPU" if total.gpu_seconds else ""
+    jobs, own = spent.of_item(item), spent.own(item)
+    on_gpu = jobs["gpu_seconds"].sum()
+    gpu = f", {hours(on_gpu)} of them on a GPU" if on_gpu else ""
     return (
-        f"{hours(total.seconds)} hours in {total.jobs.total()} jobs{gpu}; {hours(own.seconds)} of these hours for this "
-        f"item only. At most {size(max(total.memory, total.gpu_memory))} of memory."
+        f"{hours_of(jobs)} hours in {jobs['made'].sum()} jobs{gpu}; {hours_of(own)} of these hours for this "
+        f"item only. At most {size(jobs[['memory', 'gpu_memory']].max().max())} of memory."
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from drl.config.schema import Config
-from drl.costs.show import hours
+from drl.costs.show import hours, hours_of
 from drl.costs.spent import Spent
 from drl.errors import UserError
 from drl.pipeline.items import claimed, items_of_kind, measurements
@@ -104,11 +104,12 @@ def _measured(results: Path, config: Config) -> list[Path]:
 
 def _cost(results: Path, config: Config) -> str:
     try:
-        total = Spent.read(results, config).total()
+        jobs = Spent.read(results, config).jobs
     except UserError:
         return "not known"
-    gpu = f", {hours(total.gpu_seconds)} of them on a GPU" if total.gpu_seconds else ""
-    return f"{hours(total.seconds)} hours of jobs{gpu}; {total.jobs.total()} jobs"
+    on_gpu = jobs["gpu_seconds"].sum()
+    gpu = f", {hours(on_gpu)} of them on a GPU" if on_gpu else ""
+    return f"{hours_of(jobs)} hours of jobs{gpu}; {jobs['made'].sum()} jobs"
 
 
 def _made_with(results: Path) -> Iterator[list[str]]:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from drl.config.resolve import recipe as resolve_recipe
+from drl.costs.book import Book
 from drl.costs.jobs import Amounts, jobs_of
 from drl.costs.operations import size_of
-from drl.costs.rates import Book
 from drl.data.prepare import prepare
 from drl.jobs.job import Job, Resources
 from drl.pipeline.configuration import resolve

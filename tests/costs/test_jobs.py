@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from drl.config.items import item_kind
-from drl.costs.jobs import DRAW, STUDY, Division, check_items, chosen_items, jobs_of, kind_of
+from drl.costs.jobs import DRAW, STUDY, check_items, chosen_items, job_table, jobs_of, kind_of, own, shared
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
 from tests.job_settings import BUILT, trained
@@ -15,7 +15,7 @@ CONFIG = resolve("demo")
 
 
 def counted(scale, items):
-    return Counter(map(kind_of, Division.of(resolve(scale), items).jobs))
+    return Counter(job_table(resolve(scale), items)["kind"])
 
 
 def planned(project, *words):
@@ -84,11 +84,13 @@ def test_targets():
 
 
 def test_a_model_of_two_figures_is_one_job():
-    config = resolve("demo")
-    division = Division.of(config, ("figure_4", "figure_5"))
+    table = job_table(resolve("demo"), ("figure_4", "figure_5")).assign(seconds=1.0)
+    users = dict(zip(table["job"], table["users"], strict=True))
     simclr, drl_vp = trained("digits", "simclr", 0), trained("digits", "drl_vp", 0)
-    assert {"figure_4", "figure_5"} <= set(division.used_by[simclr])
-    assert division.used_by[drl_vp] == ("figure_5",)
-    assert drl_vp in division.own("figure_5", division.by_item)
-    assert simclr not in division.own("figure_5", division.by_item)
-    assert any(simclr in jobs for jobs in division.shared().values())
+    assert len(users) == len(table)
+    assert {"figure_4", "figure_5"} <= set(users[simclr])
+    assert users[drl_vp] == ("figure_5",)
+    alone = set(own(table, "figure_5", ("figure_4", "figure_5"))["job"])
+    assert drl_vp in alone
+    assert simclr not in alone
+    assert any(simclr in set(jobs["job"]) for _, jobs in shared(table))

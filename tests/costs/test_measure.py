@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from drl.config.resolve import recipe as resolve_recipe
-from drl.costs import calibrate, measure
-from drl.costs.calibrate import rates_of, this_device
-from drl.costs.jobs import Amounts, Division
-from drl.costs.measure import Meter, clusters
+from drl.costs import measure, rates
+from drl.costs.book import Book, Device
+from drl.costs.jobs import Amounts, job_table
+from drl.costs.measure import Meter
 from drl.costs.operations import operations_of, size_of
 from drl.costs.plan import needed
-from drl.costs.rates import Book
+from drl.costs.rates import rates_of
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.methods.describe import operations
 from drl.pipeline.configuration import resolve
-from drl.pipeline.work import HOST, NETWORK, work_unit
+from drl.pipeline.units import HOST, NETWORK, WorkUnit
 from tests.job_settings import trained
 
 ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6", "theory")
@@ -29,7 +29,7 @@ RUN = AMOUNTS.config.run.slice() | {"device": "cpu"}
 
 @pytest.fixture(scope="module")
 def loads():
-    return needed(AMOUNTS, Division.of(AMOUNTS.config, ITEMS).jobs)
+    return needed(AMOUNTS, job_table(AMOUNTS.config, ITEMS)["job"])
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_more_operations_take_longer(brief):
     spec = {"sets": 1, "seeds": 1, "hidden": 64, "batch": 64, "classes": 10}
     recipe = resolve_recipe(AMOUNTS.config, "drl", "digits")
     small, large = (
-        meter.seconds(work_unit("probe", "", {**spec, "features": features, "recipe": recipe}, features))
+        meter.seconds(WorkUnit.of("probe", "", features, **spec, features=features, recipe=recipe))
         for features in (8, 16_000)
     )
     assert large > 3 * small
@@ -74,16 +74,15 @@ def test_operations_are_those_of_describe(recipe, tmp_path):
     if resolved.freeze == "encoder":
         method.trained_encoder().requires_grad_(False)
     counted = operations(method, facts)[1]
-    assert operations_of([known], book)[known.key] == pytest.approx(2 * counted, rel=0.02)
+    assert operations_of(known, book) == pytest.approx(2 * counted, rel=0.02)
     assert Book(tmp_path / "rates.json").get("operations", "train", known.key) == book.get(
         "operations", "train", known.key
     )
 
 
-def test_all_networks_have_operations_and_nothing_else(loads, tmp_path):
-    found = operations_of(one_of_each(loads).values(), Book(tmp_path / "rates.json"))
-    assert {known.kind for known in loads if known.key in found} == {known.kind for known in loads} & {*NETWORK}
-    assert all(value > 0 for value in found.values())
+def test_all_networks_have_operations(loads, tmp_path):
+    book = Book(tmp_path / "rates.json")
+    assert all(operations_of(unit, book) > 0 for kind, unit in one_of_each(loads).items() if kind in NETWORK)
 
 
 def test_sizes_are_those_of_the_networks(tmp_path):
@@ -112,12 +111,12 @@ class Fixed:
 @pytest.fixture
 def fixed(monkeypatch):
     Fixed.asked = []
-    monkeypatch.setattr(calibrate, "meter_of", Fixed)
-    monkeypatch.setattr(calibrate.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr(rates, "meter_of", Fixed)
+    monkeypatch.setattr(rates.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
 
 
 def test_a_second_plan_measures_nothing(loads, tmp_path, fixed):
-    book, device = Book(tmp_path / "rates.json"), this_device(RUN, 1)
+    book, device = Book(tmp_path / "rates.json"), Device.here(RUN, 1)
     first = rates_of(loads, book, device, RUN)
     assert len(Fixed.asked) == len(loads)
     assert {rate.how for rate in first.values()} == {"measured"}
@@ -128,15 +127,15 @@ def test_a_second_plan_measures_nothing(loads, tmp_path, fixed):
 
 
 def test_rates_of_a_busy_machine_are_used_but_not_kept(loads, tmp_path, fixed, monkeypatch, capsys):
-    monkeypatch.setattr(calibrate.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
-    book, device = Book(tmp_path / "rates.json"), this_device(RUN, 1)
+    monkeypatch.setattr(rates.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    book, device = Book(tmp_path / "rates.json"), Device.here(RUN, 1)
     assert {rate.seconds for rate in rates_of(loads, book, device, RUN).values()} == {0.5}
     assert "busy" in capsys.readouterr().err
     assert Book(tmp_path / "rates.json").entries == {}
 
 
 def test_without_time_networks_are_scaled_or_unknown(loads, tmp_path, fixed):
-    book, device = Book(tmp_path / "rates.json"), this_device(RUN, 1)
+    book, device = Book(tmp_path / "rates.json"), Device.here(RUN, 1)
     found = rates_of(loads, book, device, RUN, minutes=0)
     assert {rate.how for known, rate in found.items() if known.kind in HOST} == {"measured"}
     assert {rate.how for known, rate in found.items() if known.kind in NETWORK} == {"unknown"}
@@ -147,12 +146,6 @@ def test_without_time_networks_are_scaled_or_unknown(loads, tmp_path, fixed):
 
 
 def test_an_assumed_device_is_marked_and_networks_are_not_measured(loads, tmp_path, fixed):
-    found = rates_of(loads, Book(tmp_path / "rates.json"), this_device(RUN, 1), RUN, per_second=1e12)
+    found = rates_of(loads, Book(tmp_path / "rates.json"), Device.here(RUN, 1), RUN, per_second=1e12)
     assert {rate.how for known, rate in found.items() if known.kind in NETWORK} == {"assumed"}
     assert len(Fixed.asked) == sum(known.kind in HOST for known in loads)
-
-
-def test_clusters():
-    codes, labels = clusters(100, 7, 5, torch.device("cpu"))
-    assert codes.shape == (100, 5)
-    assert set(labels.tolist()) == set(range(7))

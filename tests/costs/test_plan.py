@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from drl.costs.jobs import Amounts, Division, jobs_of, kind_of
-from drl.costs.plan import Plan, job_threads, needed
-from drl.costs.rates import Device, Rate
-from drl.costs.show import hours, in_words, plan_parts, show, size, speed, titles_of
+from drl.costs.book import Book, Device
+from drl.costs.jobs import Amounts, job_table, jobs_of, shared
+from drl.costs.plan import Plan, job_threads, needed, plain, plan_parts, planned, speed, unit_table
+from drl.costs.rates import Rate
+from drl.costs.show import by_kind, hours, in_words, show, size
 from drl.pipeline.configuration import resolve
-from drl.pipeline.work import HOST, NETWORK
+from drl.pipeline.units import HOST, NETWORK
 from tests.job_settings import BUILT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,64 +21,83 @@ DEVICE = Device("a processor", "cpu", "2.13.0", 1, "auto", "auto")
 AMOUNTS = Amounts(resolve("demo"))
 
 
-def plan_of(*items, made=(), unknown=()):
-    division = Division.of(AMOUNTS.config, items)
-    units = needed(AMOUNTS, division.jobs)
-    rates = {one: Rate(math.nan, "unknown") if one.kind in unknown else Rate(0.01, "measured") for one in units}
-    return Plan(AMOUNTS, division, rates, dict.fromkeys(division.jobs, 10), frozenset(made))
+@pytest.fixture
+def plan_of(tmp_path):
+    def plan(*items, made=(), unknown=(), per_second=None):
+        jobs = job_table(AMOUNTS.config, items)
+        counts = needed(AMOUNTS, jobs["job"])
+        rates = {unit: Rate() if unit.kind in unknown else Rate(0.01, "measured") for unit in counts}
+        jobs = planned(jobs, AMOUNTS, rates, Book(tmp_path / "rates.json"), tmp_path)
+        jobs["made"], jobs["disk"] = [job in made for job in jobs["job"]], 10
+        units = unit_table(counts, rates)
+        return Plan("demo", items, jobs, units, DEVICE, at_once=2, per_second=per_second)
+
+    return plan
 
 
-def text_of(plan, **more):
+def text_of(plan):
     printed = io.StringIO()
     with redirect_stdout(printed):
-        show(plan_parts(plan, DEVICE, 2, 2, 1000, more.get("assumption")))
+        show(plan_parts(plan))
     return printed.getvalue()
 
 
-def test_the_total_counts_each_job_once():
+def seconds_of(jobs):
+    return jobs["seconds"].sum()
+
+
+def test_the_total_counts_each_job_once(plan_of):
     plan = plan_of("figure_4", "figure_5", "figure_9", "table_6")
-    total = plan.total()
-    assert total.count == len({job for item in plan.items for job in jobs_of(AMOUNTS.config, item)})
-    assert total.seconds == pytest.approx(sum(count * 0.01 for count in needed(AMOUNTS, plan.division.jobs).values()))
-    assert total.disk == 10 * total.count
-    assert total.seconds == pytest.approx(sum(found.seconds for found in plan.by_kind().values()))
-    assert total.seconds == pytest.approx(sum(plan.by_unit().values()))
-    assert sum(plan.alone(item).seconds for item in plan.items) > total.seconds
+    jobs = plan.jobs
+    assert len(jobs) == len({job for item in plan.items for job in jobs_of(AMOUNTS.config, item)})
+    total = seconds_of(jobs)
+    assert total == pytest.approx(sum(count * 0.01 for count in needed(AMOUNTS, jobs["job"]).values()))
+    assert total == pytest.approx(sum(seconds_of(rows) for rows in by_kind(jobs).values()))
+    assert total == pytest.approx(plan.units["total"].sum())
+    assert sum(seconds_of(plan.alone(item)) for item in plan.items) > total
+    assert plain(plan)["total"]["disk_bytes"] == 10 * len(jobs)
 
 
 def test_the_readme_counts_the_jobs_of_the_paper():
-    jobs = [kind_of(job) for job in Division.of(resolve("paper"), BUILT).jobs]
+    kinds = list(job_table(resolve("paper"), BUILT)["kind"])
     text = " ".join((ROOT / "README.md").read_text().split())
-    assert f"{len(jobs)} jobs, {jobs.count('pretrain')} of them pretrainings and {jobs.count('fine_tune')} fine" in text
+    assert (
+        f"{len(kinds)} jobs, {kinds.count('pretrain')} of them pretrainings and {kinds.count('fine_tune')} fine" in text
+    )
 
 
-def test_own_and_shared_make_the_total():
+def test_own_and_shared_make_the_total(plan_of):
     plan = plan_of("figure_4", "figure_5", "figure_12")
-    by_item = plan.division.by_item.values()
-    shared = plan.total(job for job in plan.division.jobs if sum(job in jobs for jobs in by_item) > 1)
+    several = plan.jobs[[len(set(users) & set(plan.items)) > 1 for users in plan.jobs["users"]]]
     own = [plan.own(item) for item in plan.items]
-    assert sum(found.seconds for found in own) + shared.seconds == pytest.approx(plan.total().seconds)
-    assert sum(found.count for found in own) + shared.count == plan.total().count
+    assert sum(map(seconds_of, own)) + seconds_of(several) == pytest.approx(seconds_of(plan.jobs))
+    assert sum(map(len, own)) + len(several) == len(plan.jobs)
 
 
-def test_an_item_asked_for_alone_is_its_own_but_says_who_else_needs_its_models():
+def test_an_item_asked_for_alone_is_its_own_but_says_who_else_needs_its_models(plan_of):
     plan = plan_of("figure_9")
-    assert plan.own("figure_9").count == plan.alone("figure_9").count == plan.total().count
-    assert any("figure_4" in items for items in plan.shared())
+    assert len(plan.own("figure_9")) == len(plan.alone("figure_9")) == len(plan.jobs)
+    assert any("figure_4" in items for items, _ in shared(plan.jobs))
 
 
-def test_what_is_made_is_not_to_do():
-    names = plan_of("figure_4").division.jobs
-    plan = plan_of("figure_4", made=names[:5])
-    assert plan.total().made == 5
-    done = plan.total(names[:5]).seconds
-    assert plan.total().left == pytest.approx(plan.total().seconds - done)
-    assert plan_of("figure_4", made=names).total().left == 0
+def test_what_is_made_is_not_to_do(plan_of):
+    jobs = jobs_of(AMOUNTS.config, "figure_4")
+    plan = plan_of("figure_4", made=jobs[:5])
+    total, done = plain(plan)["total"], seconds_of(plan.jobs[plan.jobs["made"]])
+    assert total["made"] == 5
+    assert total["hours_left"] == pytest.approx((seconds_of(plan.jobs) - done) / 3600, abs=1e-4)
+    assert plain(plan_of("figure_4", made=jobs))["total"]["hours_left"] == 0
 
 
-def test_an_unknown_rate_is_said():
+def test_states_at_the_peak_are_those_of_the_largest_jobs(plan_of):
+    plan = plan_of("figure_4")
+    assert plan.states == sum(sorted(plan.jobs["state"])[-2:])
+
+
+def test_an_unknown_rate_is_said(plan_of):
     plan = plan_of("figure_4", unknown=("train",))
-    assert plan.total().unknown == plan.total().jobs["pretrain"]
+    total = plain(plan)["total"]
+    assert total["jobs_of_unknown_time"] == total["jobs"]["pretrain"]
     assert "Some rates are not known" in text_of(plan)
     assert "> " in text_of(plan)
     assert "not known" not in text_of(plan_of("figure_4"))
@@ -86,7 +106,7 @@ def test_an_unknown_rate_is_said():
     assert [hours(3600, 2), hours(0, 2), hours(0.1, 1)] == ["> 1.00", "?", "?"]
 
 
-def test_a_plan_that_knows_nothing_prints_no_hours():
+def test_a_plan_that_knows_nothing_prints_no_hours(plan_of):
     text = text_of(plan_of("figure_4", unknown={*NETWORK, *HOST}))
     assert "0.000" not in text
     assert "?" in text
@@ -94,14 +114,12 @@ def test_a_plan_that_knows_nothing_prints_no_hours():
 
 def test_rows_of_different_networks_have_different_names():
     amounts = Amounts(resolve("paper"))
-    division = Division.of(amounts.config, BUILT)
-    rates = dict.fromkeys(needed(amounts, division.jobs), Rate(0.01, "measured"))
-    plan = Plan(amounts, division, rates, dict.fromkeys(division.jobs, 10))
-    titles = list(titles_of(plan.by_unit()).values())
-    assert len(set(titles)) == len(titles)
+    counts = needed(amounts, job_table(amounts.config, BUILT)["job"])
+    units = unit_table(counts, dict.fromkeys(counts, Rate(0.01, "measured")))
+    assert units["work"].is_unique
 
 
-def test_it_fits_120_columns_and_names_everything():
+def test_it_fits_120_columns_and_names_everything(plan_of):
     text = text_of(plan_of("figure_4", "figure_5", "table_3"))
     assert max(map(len, text.splitlines())) <= 120
     for word in (
@@ -115,7 +133,7 @@ def test_it_fits_120_columns_and_names_everything():
         *("fine-tune",),
     ):
         assert word in text
-    assert "ASSUMED" in text_of(plan_of("figure_4"), assumption=1e14)
+    assert "ASSUMED" in text_of(plan_of("figure_4", per_second=1e14))
 
 
 def test_words():

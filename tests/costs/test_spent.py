@@ -7,7 +7,8 @@ import pytest
 
 from drl.costs.items_table import in_words, known_costs, record
 from drl.costs.jobs import jobs_of
-from drl.costs.spent import Spent, benchmark_file, job_cost, spent_parts, write_csv
+from drl.costs.show import hours_of
+from drl.costs.spent import Spent, benchmark_file, job_cost, plain_sum, spent_parts, write_csv
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
 from tests.job_settings import trained
@@ -52,13 +53,14 @@ def test_benchmark_files_lie_where_rules_say(tmp_path):
 
 def test_the_total_counts_shared_jobs_once(folder):
     spent = Spent.read(folder, CONFIG)
-    total, count = spent.total(), len(jobs_of(CONFIG, "figure_4")) + 1
-    assert total.jobs.total() == count  # Figure 9 draws models of Figure 4
-    assert total.seconds == 10 * count
-    assert total.cpu_seconds == 8 * count
-    assert total.memory == 100 * 2**20
-    assert spent.own("figure_9").jobs.total() == 1
-    assert ("figure_4", "figure_9", "figure_10", "figure_11") in spent.shared()
+    total, count = plain_sum(spent.jobs), len(jobs_of(CONFIG, "figure_4")) + 1
+    assert total["jobs"] == count  # Figure 9 draws models of Figure 4
+    assert total["hours"] == round(10 * count / 3600, 4)
+    assert total["cpu_hours"] == round(8 * count / 3600, 4)
+    assert total["peak_memory_bytes"] == 100 * 2**20
+    assert plain_sum(spent.own("figure_9"))["jobs"] == 1
+    groups = [group["items"] for group in spent.plain()["shared"]]
+    assert ["figure_4", "figure_9", "figure_10", "figure_11"] in groups
 
 
 def test_the_processors_time_without_a_benchmark_file_is_unknown(tmp_path):
@@ -66,18 +68,33 @@ def test_the_processors_time_without_a_benchmark_file_is_unknown(tmp_path):
     for job in jobs:
         make(tmp_path, job)
     benchmark_file(tmp_path, jobs[0]).unlink()
-    found = Spent.read(tmp_path, CONFIG).of_item("figure_6")
-    assert (found.cpu_unknown, found.cpu_seconds) == (1, 8 * (len(jobs) - 1))
+    found = plain_sum(Spent.read(tmp_path, CONFIG).of_item("figure_6"))
+    assert found["jobs_of_unknown_cpu_time"] == 1
+    assert found["cpu_hours"] == round(8 * (len(jobs) - 1) / 3600, 4)
     for job in jobs[1:]:
         benchmark_file(tmp_path, job).unlink()
-    assert Spent.read(tmp_path, CONFIG).of_item("figure_6").plain()["cpu_hours"] is None
+    assert Spent.read(tmp_path, CONFIG).plain()["items"]["figure_6"]["cpu_hours"] is None
+
+
+def test_a_job_without_card_and_benchmark_file_is_unknown(tmp_path):
+    jobs = jobs_of(CONFIG, "figure_6")
+    for job in jobs:
+        make(tmp_path, job)
+        benchmark_file(tmp_path, job).unlink()
+        (tmp_path / f"{job.output}.json").unlink()
+    spent = Spent.read(tmp_path, CONFIG)
+    assert spent.plain()["total"]["hours"] is None
+    assert spent.plain()["without_card_or_benchmark"] == [job.output for job in jobs]
+    assert any("no card or benchmark file" in part for part in spent_parts(spent) if isinstance(part, str))
+    assert hours_of(spent.of_item("figure_6")) == "?"
 
 
 def test_missing_jobs_are_named(folder):
     gone = "metrics/probe/digits/drl/seed0.csv"
     (folder / gone).unlink()
     spent = Spent.read(folder, CONFIG)
-    assert gone in spent.of_item("figure_4").missing
+    assert gone in spent.plain()["missing"]
+    assert spent.plain()["items"]["figure_4"]["missing"] == 1
     assert any(gone in part for part in spent_parts(spent) if isinstance(part, str))
     assert "table_1" in spent.untouched
 
@@ -94,7 +111,7 @@ def test_old_and_new_cards(tmp_path):
     job = trained("digits", "drl_2d", 0)
     make(tmp_path, job, device="cuda", peak_memory_bytes=7 * 2**30)
     old = job_cost(tmp_path, job)
-    assert (old.gpu_memory, old.memory, old.on_gpu) == (7 * 2**30, 100 * 2**20, True)
+    assert (old.gpu_memory, old.memory, old.gpu_seconds) == (7 * 2**30, 100 * 2**20, 10)
     make(tmp_path, job, device="cuda", peak_memory_bytes=3 * 2**30, peak_gpu_memory_bytes=5)
     new = job_cost(tmp_path, job)
     assert (new.gpu_memory, new.memory) == (5, 3 * 2**30)
@@ -110,7 +127,7 @@ def test_an_unreadable_benchmark_leaves_the_card(tmp_path, text):
     benchmark_file(tmp_path, job).write_text(text)
     assert job_cost(tmp_path, job).seconds == 7
     (tmp_path / f"{job.output}.json").write_text("{")
-    assert job_cost(tmp_path, job) is None
+    assert job_cost(tmp_path, job).unknown
 
 
 def test_the_csv(folder):

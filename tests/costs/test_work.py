@@ -7,7 +7,7 @@ import torch
 
 from drl.config.resolve import recipe as resolve_recipe
 from drl.costs.jobs import DRAW, KINDS, STUDY, Amounts, jobs_of, kind_of
-from drl.costs.measure import random_images
+from drl.costs.random_inputs import random_images
 from drl.diffusion.samplers.chain import ChainOptions, calls
 from drl.diffusion.samplers.steps import Grid
 from drl.diffusion.sde import VE
@@ -19,7 +19,7 @@ from drl.methods.base import ImageFacts
 from drl.models.build import build_encoder
 from drl.pipeline.configuration import resolve
 from drl.pipeline.registry import STEPS
-from drl.pipeline.work import code_size, sees_time
+from drl.pipeline.units import code_size, sees_time
 from tests.job_settings import BUILT, fine_tuned
 
 

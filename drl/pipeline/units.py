@@ -1,0 +1,159 @@
+"""Units of work: what costs the same on one device is one unit, so that it is measured once.
+
+Methods, datasets and seeds with the same network, image size and batch share a unit, and its rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from drl.config.recipes import Recipe
+from drl.config.resolve import recipe as resolve_recipe
+from drl.config.schema import Config
+from drl.files import fingerprint
+
+# What is done once, by kind of work; those of NETWORK are counted in operations too, those of HOST are the processor's
+# on any device.
+NETWORK = {
+    "train": "image",
+    "score": "evaluation",
+    "encode": "image",
+    "probe": "step",
+    "fine_tune": "image",
+    "pseudo_labels": "update",
+    "inception": "image",
+}
+HOST = {
+    "svm": "machine",
+    "silhouette": "silhouette",
+    "frechet": "distance",
+    "prepare": "image",
+    "start": "job",
+    "draw": "item",
+    "theory": "step",
+}
+# What leaves the time of a step as it is: weights of losses, times, embeddings of the noise level (measured within the
+# noise of repeated timings), how pixels are scaled.
+OF_NO_WEIGHT = ("embedding", "fourier_scale", "scale_by_sigma", "dropout", "log_variance_offset")
+SMALL_CODE = 16  # entries: a code of so many or fewer costs a network the same
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """A piece of work that is done many times.
+
+    Attributes:
+        kind: A key of NETWORK or HOST.
+        key: Stands for all that its cost depends on but the device.
+        title: For people.
+        spec: What measuring it needs.
+    """
+
+    kind: str
+    key: str
+    title: str = field(compare=False)
+    spec: Mapping[str, Any] = field(compare=False)
+
+    @classmethod
+    def of(cls, kind: str, title: str, *key: Any, **spec: Any) -> WorkUnit:
+        """Return a unit whose cost depends on `key`, or on the whole spec where none is given."""
+        return cls(kind, fingerprint(kind, *(key or [spec])), title, spec)
+
+
+@dataclass(frozen=True)
+class Amount:
+    """So many units."""
+
+    unit: WorkUnit
+    count: float
+
+
+class Network:
+    """The networks of a recipe on a dataset, and the work that they do."""
+
+    def __init__(self, config: Config, dataset: str | int, name: str | int) -> None:
+        """Resolve the recipe."""
+        self.images, self.name = config.datasets[str(dataset)], str(name)
+        self.recipe = resolve_recipe(config, self.name, str(dataset))
+        self.facts = (self.images.channels, self.images.image_size, self.images.classes)
+
+    def unit(self, kind: str, title: str, what: Any, **more: Any) -> WorkUnit:
+        """Return a unit of a network's work; the number of classes is an output's alone: 0.01 % of a step."""
+        spec = {"recipe": self.recipe, "facts": self.facts, "name": self.name, **more}
+        return WorkUnit.of(kind, title, *self.facts[:2], what, **spec)
+
+    def sized(self, *parts: str) -> str:
+        """Return the words for these parts and the images: WRN-28-2 + NCSN++ 16, 32x32x3."""
+        words = []
+        for section in filter(None, (getattr(self.recipe, part) for part in parts)):
+            if section.kind == "wide_resnet":
+                words.append(f"WRN-{section.depth}-{section.width}")
+            elif hasattr(section, "code_size"):
+                words.append(f"{section.kind} {section.code_size}-d")
+            else:
+                name = {"ncsnpp": "NCSN++", "unet": "decoder"}.get(section.kind, section.kind)
+                words.append(f"{name} {getattr(section, 'nf', '')}".strip())
+        return f"{' + '.join(words)}, {self.facts[1]}x{self.facts[1]}x{self.facts[0]}"
+
+    def encode(self, count: float) -> Amount:
+        """Return the passes of so many images through the encoder."""
+        unit = self.unit("encode", f"encoding, {self.sized('encoder')}", light(self.recipe.encoder))
+        return Amount(unit, count)
+
+    def evaluate(self, count: float) -> Amount:
+        """Return so many evaluations of the score, an image each."""
+        recipe = self.recipe
+        small = recipe.encoder is None or code_size(recipe) <= SMALL_CODE
+        what = [light(recipe.score), small, recipe.sampler.corrector]
+        unit = self.unit("score", f"sampling, {self.sized('score')}", what, sampler=recipe.sampler)
+        return Amount(unit, count)
+
+    def chains(self, *t_init: float, times: int = 1) -> Amount:
+        """Return the evaluations of a chain from each t_init; drl.diffusion.samplers.chain.calls says the same."""
+        sampler = self.recipe.sampler
+        steps, draws = sampler.steps, 1 if sampler.corrector == "none" else 2
+        begins = [min(int((1 - t) * steps + 1e-9), steps - 1) for t in t_init]
+        return self.evaluate(times * draws * sum(steps - begin for begin in begins))
+
+    def probe_steps(self, protocol: Any, sets: int, seeds: int, wide: int, count: float) -> Amount:
+        """Return steps of so many probes at once, whose inputs are so many codes side by side."""
+        features, classes = code_size(self.recipe) * wide, self.images.classes
+        spec = {"sets": sets, "seeds": seeds, "features": features, "classes": classes}
+        spec |= {"hidden": protocol.hidden, "batch": protocol.batch_size}
+        # The precision of the products is the network's.
+        main: Any = self.recipe.score or self.recipe.decoder
+        width = getattr(main, "nf", 8 * getattr(self.recipe.encoder, "width", 0))
+        title = f"probes, {sets} x {seeds} of {features} entries, {classes} classes"
+        return Amount(WorkUnit.of("probe", title, spec, width, **spec, recipe=self.recipe), count)
+
+    def silhouette(self, count: float = 1, codes: int | None = None) -> Amount:
+        """Return silhouettes of so many codes; by default of all test images."""
+        codes = codes or self.images.test
+        title = f"silhouette of {codes:,} codes"
+        return Amount(WorkUnit.of("silhouette", title, codes=codes, classes=self.images.classes), count)
+
+
+def light(section: Any) -> dict[str, Any] | None:
+    """Return a network's section without what leaves its cost as it is."""
+    if section is None:
+        return None
+    kept: dict[str, Any] = {name: value for name, value in section.slice().items() if name not in OF_NO_WEIGHT}
+    if kept.get("code_size", SMALL_CODE + 1) <= SMALL_CODE:
+        kept["code_size"] = SMALL_CODE
+    return kept
+
+
+def code_size(recipe: Recipe) -> int:
+    """Return the entries of a recipe's code."""
+    encoder = recipe.encoder
+    assert encoder is not None
+    return 64 * encoder.width if encoder.kind == "wide_resnet" else encoder.code_size
+
+
+def sees_time(recipe: Recipe) -> bool:
+    """Whether a recipe's codes depend on t, as its encoder's `time` says once it is built; DAE's inputs do."""
+    encoder = recipe.encoder
+    assert encoder is not None
+    return encoder.kind == "wide_resnet" or bool(getattr(encoder, "time", None)) or recipe.method.kind == "dae"
