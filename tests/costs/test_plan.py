@@ -13,7 +13,7 @@ from drl.costs.plan import Plan, job_threads, needed, plain, plan_parts, planned
 from drl.costs.rates import Rate
 from drl.costs.show import by_kind, hours, in_words, show, size
 from drl.pipeline.configuration import resolve
-from drl.pipeline.units import HOST, NETWORK
+from drl.pipeline.units import HOST, NETWORK, WorkUnit
 from tests.job_settings import BUILT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +117,12 @@ def test_rows_of_different_networks_have_different_names():
     counts = needed(amounts, job_table(amounts.config, BUILT)["job"])
     units = unit_table(counts, dict.fromkeys(counts, Rate(0.01, "measured")))
     assert units["work"].is_unique
+
+
+def test_units_without_a_recipe_may_share_a_title():
+    counts = dict.fromkeys((WorkUnit.of("svm", "machines", features=size) for size in (8, 64)), 1.0)
+    units = unit_table(counts, dict.fromkeys(counts, Rate(0.01, "measured")))
+    assert list(units["work"]) == ["machines", "machines"]
 
 
 def test_it_fits_120_columns_and_names_everything(plan_of):
