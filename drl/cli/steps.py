@@ -163,10 +163,7 @@ def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
 
 @cli.command()
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
-@path(
-    "--items",
-    help="Read items' own CSV files in this folder, not metrics: means alone, which decide fewer claims.",
-)
+@path("--items", help="Read items' own CSV files in this folder, not metrics: means alone, which decide fewer claims.")
 @path("--out", help="The CSV; a page in Markdown goes beside it. Default: results/<scale>/claims.csv.")
 @planned
 @configured

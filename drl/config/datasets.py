@@ -28,7 +28,7 @@ class ImageSettings(Settings):
 
     source: Source = Field(description="Which reader in drl/data/sources brings the images.")
     folder: str | None = Field(
-        default=None,
+        None,
         description="Where the original files lie. Unset: what the source ships or downloads. "
         "Required for image_folder.",
     )
@@ -40,13 +40,13 @@ class ImageSettings(Settings):
     validation: int = Field(
         ge=0, description="How many training images are marked as validation; only options that select use them."
     )
-    seed: int = Field(default=0, ge=0, description="Of the split, and of the blending in mnistm5k.")
+    seed: int = Field(0, ge=0, description="Of the split, and of the blending in mnistm5k.")
     mean: tuple[Channel, ...] | None = Field(
-        default=None, description="Per channel, pixels in [0, 1]. Unset: measured on the training images."
+        None, description="Per channel, pixels in [0, 1]. Unset: measured on the training images."
     )
-    std: tuple[Channel, ...] | None = Field(default=None, description="As mean.")
+    std: tuple[Channel, ...] | None = Field(None, description="As mean.")
     contents: str | None = Field(
-        default=None,
+        None,
         description="Stands for the names and sizes of a folder's files, so that other files are read anew. Found by "
         "drl where a folder is given as `dataset`.",
     )
@@ -67,14 +67,14 @@ class DatasetSettings(ImageSettings):
     """One dataset. Class count and sizes are declared, so that label budgets are checked before any job starts."""
 
     title: str = Field(description="Name in figures and tables.")
-    download: bool = Field(default=True, description="Whether the source may use the network.")
+    download: bool = Field(True, description="Whether the source may use the network.")
     label_list: str | None = Field(
-        default=None,
+        None,
         description="Folder of label lists in LaplaceNet's format, <n>_balanced_labels/<split>.txt, one 'file class' "
         "a line. Unset: seeded class-balanced subsets.",
     )
     smallest_class: int | None = Field(
-        default=None,
+        None,
         ge=1,
         description="Training images of the smallest class, which limits label budgets. Unset: classes are taken as "
         "equal. Found by drl where a folder is given as `dataset`.",

@@ -15,10 +15,8 @@ class VESettings(Settings):
     """Variance exploding SDE: sigma(t) = sigma_min (sigma_max / sigma_min)^t (Song et al. 2021, Eq. 30)."""
 
     kind: Literal["ve"] = "ve"
-    sigma_min: float = Field(
-        default=0.01, gt=0, description="Noise at t = 0, in units of the scaled pixels. Paper: 0.01."
-    )
-    sigma_max: float = Field(default=50.0, gt=0, description="Noise at t = 1. Paper: 50.")
+    sigma_min: float = Field(0.01, gt=0, description="Noise at t = 0, in units of the scaled pixels. Paper: 0.01.")
+    sigma_max: float = Field(50.0, gt=0, description="Noise at t = 1. Paper: 50.")
 
     @model_validator(mode="after")
     def _ordered(self) -> VESettings:
@@ -31,15 +29,15 @@ class VPSettings(Settings):
     """Variance preserving SDE: beta(t) = beta_min + t (beta_max - beta_min) (Song et al. 2021, Eq. 32)."""
 
     kind: Literal["vp"] = "vp"
-    beta_min: float = Field(default=0.1, gt=0, description="Song et al. 2021: 0.1.")
-    beta_max: float = Field(default=20.0, gt=0, description="Song et al. 2021: 20.")
+    beta_min: float = Field(0.1, gt=0, description="Song et al. 2021: 0.1.")
+    beta_max: float = Field(20.0, gt=0, description="Song et al. 2021: 20.")
 
 
 class UniformTimes(Settings):
     """Uniform: t ~ U[epsilon, 1], the paper's default."""
 
     kind: Literal["uniform"] = "uniform"
-    epsilon: float = Field(default=1e-5, ge=0, lt=1, description="Smallest t. Authors' code: 1e-5.")
+    epsilon: float = Field(1e-5, ge=0, lt=1, description="Smallest t. Authors' code: 1e-5.")
 
 
 class SigmaUniformTimes(Settings):
@@ -63,19 +61,19 @@ class ObjectiveSettings(Settings):
     """How the network's output becomes a score, and how an image's loss is weighted over t."""
 
     preconditioning: Literal["paper", "edm"] = Field(
-        default="paper", description="paper: output / sigma. edm: Karras et al. 2022, Eq. 7 and Table 1."
+        "paper", description="paper: output / sigma. edm: Karras et al. 2022, Eq. 7 and Table 1."
     )
     weighting: Literal["paper", "edm"] = Field(
-        default="paper", description="paper: lambda(t) = sigma(t)^2. edm: Karras et al. 2022, Table 1, on the denoiser."
+        "paper", description="paper: lambda(t) = sigma(t)^2. edm: Karras et al. 2022, Table 1, on the denoiser."
     )
     sigma_data: float = Field(
-        default=1.0,
+        1.0,
         gt=0,
         description="Standard deviation of the scaled pixels, used by edm only. 1 for standardised pixels, 0.5 for "
         "symmetric ones, 0.25 for unit ones.",
     )
     reduction: Literal["half_sum", "sum", "mean"] = Field(
-        default="half_sum",
+        "half_sum",
         description="Over an image. Authors' code: half_sum; mean for MNIST, sum for the stand-alone AE and VAE.",
     )
 

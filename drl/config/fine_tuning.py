@@ -20,21 +20,21 @@ class FineTuneStart(Settings):
 
     model: str | None = Field(description="Recipe whose encoder it starts from; null: fresh weights.")
     mixup: bool = Field(
-        default=False,
+        False,
         description="Mix images in the supervised epochs. The authors' flag says no more than that; see mixup_semi.",
     )
     mixup_semi: bool = Field(
-        default=True, description="Mix images in the semi-supervised epochs. Authors' code: always, whatever the flag."
+        True, description="Mix images in the semi-supervised epochs. Authors' code: always, whatever the flag."
     )
     t_init: Logit | Literal["search"] = Field(
-        default=0.5,
+        0.5,
         description="Where the learned t starts; search: where the supervised epochs leave the least training loss.",
     )
     weight_decay_on_t: bool = Field(
-        default=True, description="Weight decay on the logit of t too, which pulls t to 0.5. Authors' code: on."
+        True, description="Weight decay on the logit of t too, which pulls t to 0.5. Authors' code: on."
     )
     until: Literal["end", "early"] = Field(
-        default="end", description="early: stop at studies.fine_tune.early_epoch, on the schedule of the whole run."
+        "end", description="early: stop at studies.fine_tune.early_epoch, on the schedule of the whole run."
     )
 
     @model_validator(mode="after")

@@ -21,8 +21,8 @@ class TableSettings(Settings):
     """How a table of fine-tunings is laid out."""
 
     layout: Literal["settings_down", "arms_down"] = Field(description="What its rows are.")
-    early: bool = Field(default=False, description="Read the runs at studies.fine_tune.early_epoch, not at their end.")
-    difference: bool = Field(default=False, description="Also print the difference to fine-tuning without pretraining.")
+    early: bool = Field(False, description="Read the runs at studies.fine_tune.early_epoch, not at their end.")
+    difference: bool = Field(False, description="Also print the difference to fine-tuning without pretraining.")
 
 
 class ItemSettings(Settings):
@@ -34,26 +34,26 @@ class ItemSettings(Settings):
     needs: str = Field(description="Models and data at paper scale, in words.")
     drawn_by: str = Field(description="The module of drl/reporting that draws it.")
     datasets: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        default=(), description="One panel or column group each; only theory, which makes its own data, has none."
+        (), description="One panel or column group each; only theory, which makes its own data, has none."
     )
-    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(default=(), description="One line or row each.")
+    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field((), description="One line or row each.")
     arms: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        default=(), description="Ways to fine-tune, one column or row each: of Tables 1 to 5, in place of recipes."
+        (), description="Ways to fine-tune, one column or row each: of Tables 1 to 5, in place of recipes."
     )
     labels: dict[str, Labels] | None = Field(
-        default=None, description="By dataset, where they are not those of studies.fine_tune.labels."
+        None, description="By dataset, where they are not those of studies.fine_tune.labels."
     )
-    beyond: tuple[Beyond, ...] = Field(default=(), description="Rows that the paper's table does not have.")
+    beyond: tuple[Beyond, ...] = Field((), description="Rows that the paper's table does not have.")
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)] | None = Field(
-        default=None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
+        None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
     )
     budget: Budget | None = Field(
-        default=None, description="Of probes: the number of labels that it shows, one of studies.probe.label_budgets."
+        None, description="Of probes: the number of labels that it shows, one of studies.probe.label_budgets."
     )
     trajectory: bool = Field(
-        default=False, description="Also show probes of all t together, and of the t that validation images choose."
+        False, description="Also show probes of all t together, and of the t that validation images choose."
     )
-    table: TableSettings | None = Field(default=None, description="Of Tables 1 to 5: how they are laid out.")
+    table: TableSettings | None = Field(None, description="Of Tables 1 to 5: how they are laid out.")
 
 
 def item_kind(name: str) -> ItemKind:

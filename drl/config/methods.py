@@ -43,14 +43,14 @@ class MethodBase(Settings):
 class DeterministicCodeSettings(MethodBase):
     """What methods have in common whose code has an L1 penalty."""
 
-    l1_weight: float = Field(default=1e-5, ge=0, description="lambda of the L1 norm of z. Paper App. D: 1e-5.")
+    l1_weight: float = Field(1e-5, ge=0, description="lambda of the L1 norm of z. Paper App. D: 1e-5.")
 
 
 class GaussianCodeSettings(MethodBase):
     """What methods have in common whose code is Gaussian, with a KL penalty."""
 
     kl_weight: float = Field(
-        default=1e-5,
+        1e-5,
         ge=0,
         description="lambda of the KL divergence to N(0, I), per image. Authors' README: 1e-5 (paper App. D: 1e-7, "
         "for the 2-d models, whose KL was summed over the batch).",
@@ -61,7 +61,7 @@ class MixupSettings(MethodBase):
     """What methods have in common that may mix the images that the encoder sees."""
 
     mixup: bool = Field(
-        default=False,
+        False,
         description="Mixup-DRL (Table 5): the encoder sees lam x0 + (1 - lam) x0', the image's loss is weighted 2 lam.",
     )
 
@@ -98,7 +98,7 @@ class ReconstructionSettings(MethodBase):
 
     network: ClassVar[Network | None] = "decoder"
     recon: Literal["l2", "bce"] = Field(
-        default="l2",
+        "l2",
         description="l2: squared error on scaled pixels (successor's default). bce: cross-entropy on pixels in [0, 1], "
         "whatever the scaling (authors' code; paper App. G).",
     )
@@ -108,7 +108,7 @@ class AutoencoderSettings(ReconstructionSettings):
     """What methods have in common that reconstruct images from codes of the images themselves."""
 
     dequantise: bool = Field(
-        default=False, description="Add U(0, 1) / 256 to pixels in [0, 1] (authors' stand-alone autoencoders)."
+        False, description="Add U(0, 1) / 256 to pixels in [0, 1] (authors' stand-alone autoencoders)."
     )
 
 
@@ -118,7 +118,7 @@ class AESettings(AutoencoderSettings, DeterministicCodeSettings):
     goal: ClassVar[str] = "reconstruction of the image from its code"
     source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["ae"] = "ae"
-    l1_weight: float = Field(default=0.0, ge=0, description="Of the L1 norm of z. Successor: 0 (Fig. 8: 1e-5).")
+    l1_weight: float = Field(0.0, ge=0, description="Of the L1 norm of z. Successor: 0 (Fig. 8: 1e-5).")
 
 
 class VAESettings(AutoencoderSettings, GaussianCodeSettings):
@@ -127,7 +127,7 @@ class VAESettings(AutoencoderSettings, GaussianCodeSettings):
     goal: ClassVar[str] = "reconstruction of the image from a Gaussian code, with a KL penalty"
     source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["vae"] = "vae"
-    kl_weight: float = Field(default=1.0, ge=0, description="Of the KL divergence, per image. Successor: 1.")
+    kl_weight: float = Field(1.0, ge=0, description="Of the KL divergence, per image. Successor: 1.")
 
 
 class DAESettings(ReconstructionSettings):
@@ -141,12 +141,12 @@ class DAESettings(ReconstructionSettings):
 class ContrastiveSettings(MethodBase):
     """What the contrastive methods have in common (Chen et al. 2020)."""
 
-    temperature: float = Field(default=0.5, gt=0, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
+    temperature: float = Field(0.5, gt=0, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
     projection: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        default=(128, 128), min_length=1, description="Widths of the projection head after the code. Ours: 128, 128."
+        (128, 128), min_length=1, description="Widths of the projection head after the code. Ours: 128, 128."
     )
     t: Time | Literal["random"] = Field(
-        default="random",
+        "random",
         description="Where the encoder is asked in training: for each view as `times` says, or always here. Ours.",
     )
 
@@ -158,18 +158,17 @@ class SimCLRSettings(ContrastiveSettings):
     source: ClassVar[str] = f"{SIMCLR}; {PAPER}, section 3.1"
     kind: Literal["simclr"] = "simclr"
     crop_scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] = Field(
-        default=(0.08, 1.0), description="Area of the random crop, of the image's. Successor: 0.08 to 1."
+        (0.08, 1.0), description="Area of the random crop, of the image's. Successor: 0.08 to 1."
     )
-    flip: Probability = Field(default=0.5, description="Of a horizontal flip. Successor: 0.5.")
+    flip: Probability = Field(0.5, description="Of a horizontal flip. Successor: 0.5.")
     jitter: tuple[float, float, float, float] = Field(
-        default=(0.8, 0.8, 0.8, 0.2),
+        (0.8, 0.8, 0.8, 0.2),
         description="Strength of brightness, contrast, saturation, hue. Successor: 0.8, 0.8, 0.8, 0.2.",
     )
-    jitter_probability: Probability = Field(default=0.8, description="Successor: 0.8.")
-    grayscale_probability: Probability = Field(default=0.2, description="Successor: 0.2.")
+    jitter_probability: Probability = Field(0.8, description="Successor: 0.8.")
+    grayscale_probability: Probability = Field(0.2, description="Successor: 0.2.")
     blur_probability: Probability = Field(
-        default=1.0,
-        description="Of a Gaussian blur; none below 20 pixels, where its kernel is one pixel. Successor: 1.",
+        1.0, description="Of a Gaussian blur; none below 20 pixels, where its kernel is one pixel. Successor: 1."
     )
 
     @model_validator(mode="after")
@@ -188,7 +187,7 @@ class SimCLRGaussSettings(ContrastiveSettings):
     source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["simclr_gauss"] = "simclr_gauss"
     gauss_std: Annotated[float, Field(gt=0)] | Literal["schedule"] = Field(
-        default="schedule",
+        "schedule",
         description="Deviation of the noise, in units of the scaled pixels. schedule: log-uniform in [0.01, 1]. Ours.",
     )
 

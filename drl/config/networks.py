@@ -13,11 +13,11 @@ class WideResNetSettings(Settings):
     """WRN-depth-width with time (authors' code, models/wrn.py). Its code has 64 x width entries."""
 
     kind: Literal["wide_resnet"] = "wide_resnet"
-    depth: int = Field(default=28, ge=10, description="6 n + 4 layers, n blocks a stage. Paper App. F: 28.")
-    width: int = Field(default=2, ge=1, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
-    nf: int = Field(default=16, ge=1, description="Fourier frequencies of the time embedding. Authors' code: 16.")
-    fourier_scale: float = Field(default=16.0, gt=0, description="Their standard deviation. Authors' code: 16.")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="Inside the blocks. Authors' code: 0.")
+    depth: int = Field(28, ge=10, description="6 n + 4 layers, n blocks a stage. Paper App. F: 28.")
+    width: int = Field(2, ge=1, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
+    nf: int = Field(16, ge=1, description="Fourier frequencies of the time embedding. Authors' code: 16.")
+    fourier_scale: float = Field(16.0, gt=0, description="Their standard deviation. Authors' code: 16.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Inside the blocks. Authors' code: 0.")
 
     @model_validator(mode="after")
     def _depth_divides(self) -> WideResNetSettings:
@@ -34,15 +34,15 @@ class WideResNetSettings(Settings):
 class UNet(Settings):
     """Sizes that the networks made of U-Net parts share (Song et al. 2021, App. C.1)."""
 
-    nf: int = Field(default=16, ge=4, description="Channels at full resolution. Authors' code: 16.")
+    nf: int = Field(16, ge=4, description="Channels at full resolution. Authors' code: 16.")
     channel_multipliers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        default=(1, 2, 2, 2), min_length=1, description="Channels of each level over nf. Authors' code: 1, 2, 2, 2."
+        (1, 2, 2, 2), min_length=1, description="Channels of each level over nf. Authors' code: 1, 2, 2, 2."
     )
-    blocks: int = Field(default=2, ge=1, description="Residual blocks a level. Authors' code: 2.")
+    blocks: int = Field(2, ge=1, description="Residual blocks a level. Authors' code: 2.")
     attention_resolutions: tuple[int, ...] = Field(
-        default=(16,), description="Levels with self-attention, by resolution in pixels; the middle always has it."
+        (16,), description="Levels with self-attention, by resolution in pixels; the middle always has it."
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="Authors' code: 0.1.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Authors' code: 0.1.")
 
     @model_validator(mode="after")
     def _groups_divide(self) -> UNet:
@@ -61,27 +61,25 @@ class NCSNppSettings(UNet):
 
     kind: Literal["ncsnpp"] = "ncsnpp"
     embedding: Literal["fourier", "positional"] = Field(
-        default="fourier", description="Of the noise level. Authors' code: fourier under VE, positional under VP."
+        "fourier", description="Of the noise level. Authors' code: fourier under VE, positional under VP."
     )
-    fourier_scale: float = Field(default=16.0, gt=0, description="Authors' code: 16.")
+    fourier_scale: float = Field(16.0, gt=0, description="Authors' code: 16.")
     scale_by_sigma: bool = Field(
-        default=True, description="Divide the output by sigma(t). Authors' code: on under VE, off under VP."
+        True, description="Divide the output by sigma(t). Authors' code: on under VE, off under VP."
     )
     bottleneck_injection: bool = Field(
-        default=True,
-        description="Also concatenate a map made from the code at the bottleneck. Authors' code, not paper.",
+        True, description="Also concatenate a map made from the code at the bottleneck. Authors' code, not paper."
     )
     input_pyramid: Literal["residual", "none"] = Field(
-        default="residual", description="Feed down-sampled inputs into each level. Authors' code: residual."
+        "residual", description="Feed down-sampled inputs into each level. Authors' code: residual."
     )
     code_path: Literal["linear", "dense_map", "dense_middle"] = Field(
-        default="linear",
+        "linear",
         description="How the code gets in. linear: the 128-d models (authors' code). dense_map, dense_middle: several "
         "dense layers, and at the bottleneck a map or blocks of their own (2-d CIFAR-10 and MNIST models).",
     )
     fir: bool = Field(
-        default=False,
-        description="Smooth with [1, 3, 3, 1] when resampling. Authors' code: on for 2-d CIFAR-10 models.",
+        False, description="Smooth with [1, 3, 3, 1] when resampling. Authors' code: on for 2-d CIFAR-10 models."
     )
 
 
@@ -89,16 +87,16 @@ class UNetEncoderSettings(UNet):
     """The way down of a U-Net and three dense layers (paper App. D; authors' JAX code)."""
 
     kind: Literal["unet"] = "unet"
-    code_size: int = Field(default=2, ge=1, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
+    code_size: int = Field(2, ge=1, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
     head: Literal["narrow", "wide"] = Field(
-        default="narrow", description="Before the dense layers. narrow: MNIST models; wide: CIFAR-10 models."
+        "narrow", description="Before the dense layers. narrow: MNIST models; wide: CIFAR-10 models."
     )
-    time: bool = Field(default=False, description="Whether the code depends on t. Authors: only in Fig. 8.")
-    fourier_scale: float = Field(default=16.0, gt=0, description="As in wide_resnet; only where time.")
-    fir: bool = Field(default=False, description="As in ncsnpp.")
-    input_pyramid: Literal["residual", "none"] = Field(default="none", description="As in ncsnpp.")
+    time: bool = Field(False, description="Whether the code depends on t. Authors: only in Fig. 8.")
+    fourier_scale: float = Field(16.0, gt=0, description="As in wide_resnet; only where time.")
+    fir: bool = Field(False, description="As in ncsnpp.")
+    input_pyramid: Literal["residual", "none"] = Field("none", description="As in ncsnpp.")
     log_variance_offset: float = Field(
-        default=5.0, description="Subtracted from the log-variance of a Gaussian code. Authors' JAX code: 5."
+        5.0, description="Subtracted from the log-variance of a Gaussian code. Authors' JAX code: 5."
     )
 
 
@@ -106,17 +104,17 @@ class ConvEncoderSettings(Settings):
     """Four strided convolutions and three dense layers: the authors' stand-alone autoencoders (Fig. 8)."""
 
     kind: Literal["convolutional"] = "convolutional"
-    code_size: int = Field(default=8, ge=1, description="Entries of z. Paper Fig. 8: 8.")
+    code_size: int = Field(8, ge=1, description="Entries of z. Paper Fig. 8: 8.")
 
 
 class UNetDecoderSettings(UNet):
     """The way up of NCSN++ without skips, conditional on time: decoder of 128-d codes (authors' code)."""
 
     kind: Literal["unet"] = "unet"
-    embedding: Literal["fourier", "positional"] = Field(default="fourier", description="As in ncsnpp.")
-    fourier_scale: float = Field(default=16.0, gt=0, description="As in ncsnpp.")
+    embedding: Literal["fourier", "positional"] = Field("fourier", description="As in ncsnpp.")
+    fourier_scale: float = Field(16.0, gt=0, description="As in ncsnpp.")
     output: Literal["linear", "sigmoid"] = Field(
-        default="linear", description="What recon l2 compares with the pixels; bce always takes logits."
+        "linear", description="What recon l2 compares with the pixels; bce always takes logits."
     )
 
 
@@ -124,7 +122,7 @@ class ConvDecoderSettings(Settings):
     """Three dense layers and three transposed convolutions: the authors' stand-alone autoencoders (Fig. 8)."""
 
     kind: Literal["convolutional"] = "convolutional"
-    output: Literal["linear", "sigmoid"] = Field(default="sigmoid", description="As in unet. Authors' code: sigmoid.")
+    output: Literal["linear", "sigmoid"] = Field("sigmoid", description="As in unet. Authors' code: sigmoid.")
 
 
 EncoderSettings = Annotated[WideResNetSettings | UNetEncoderSettings | ConvEncoderSettings, Field(discriminator="kind")]

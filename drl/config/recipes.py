@@ -26,36 +26,36 @@ NAME_PATTERN = r"^[a-z0-9_]+(-[a-z]+[0-9.]+)*$"
 class OptimiserSettings(Settings):
     """Adam with warm-up, clipping and EMA, as in Song et al. 2021 with the authors' EMA decay."""
 
-    learning_rate: float = Field(default=2e-4, gt=0, description="Authors' code: 2e-4.")
-    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="Authors' code.")
-    epsilon: float = Field(default=1e-8, gt=0, description="Authors' code: 1e-8.")
-    weight_decay: float = Field(default=0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
+    learning_rate: float = Field(2e-4, gt=0, description="Authors' code: 2e-4.")
+    betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="Authors' code.")
+    epsilon: float = Field(1e-8, gt=0, description="Authors' code: 1e-8.")
+    weight_decay: float = Field(0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
     warmup_steps: int = Field(
-        default=5000, ge=0, description="Linear from 0, so that the first step changes nothing. Authors' code: 5000."
+        5000, ge=0, description="Linear from 0, so that the first step changes nothing. Authors' code: 5000."
     )
     schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="After the warm-up; cosine falls to 0 at the last step (SimCLR)."
+        "constant", description="After the warm-up; cosine falls to 0 at the last step (SimCLR)."
     )
-    gradient_clip: float = Field(default=1.0, ge=0, description="Global norm; 0 switches it off. Authors' code: 1.")
+    gradient_clip: float = Field(1.0, ge=0, description="Global norm; 0 switches it off. Authors' code: 1.")
     ema_decay: float = Field(
-        default=0.999, ge=0, lt=1, description="At step n it is min(this, (1 + n) / (10 + n)). Authors' code: 0.999."
+        0.999, ge=0, lt=1, description="At step n it is min(this, (1 + n) / (10 + n)). Authors' code: 0.999."
     )
 
 
 class AugmentationSettings(Settings):
     """LaplaceNet's: flip, random crop, RandAugment operations, Cutout."""
 
-    operations: int = Field(default=1, ge=0, description="Of RandAugment. Authors' code: 1, weak augmentation.")
-    flip: float = Field(default=0.5, ge=0, le=1, description="Probability of a horizontal flip. Authors' code: 0.5.")
+    operations: int = Field(1, ge=0, description="Of RandAugment. Authors' code: 1, weak augmentation.")
+    flip: float = Field(0.5, ge=0, le=1, description="Probability of a horizontal flip. Authors' code: 0.5.")
 
 
 class Recipe(Settings):
     """A named training set-up, resolved: what `drl pretrain` needs besides images and a seed."""
 
-    label: str = Field(default="", description="Name in legends. A job does not need it, the configuration does.")
+    label: str = Field("", description="Name in legends. A job does not need it, the configuration does.")
     method: MethodSettings
     pixels: Literal["standardised", "unit", "symmetric"] = Field(
-        default="standardised",
+        "standardised",
         description="standardised: per channel mean 0 and deviation 1 (authors' 128-d models); unit: [0, 1]; "
         "symmetric: [-1, 1].",
     )
@@ -63,46 +63,44 @@ class Recipe(Settings):
     times: TimesSettings = UniformTimes()
     objective: ObjectiveSettings = ObjectiveSettings()
     encoder: EncoderSettings | None = Field(
-        default=WideResNetSettings(), description="The encoder; null in an unconditional model."
+        WideResNetSettings(), description="The encoder; null in an unconditional model."
     )
-    score: ScoreSettings | None = Field(default=None, description="The score network; null in methods without one.")
-    decoder: DecoderSettings | None = Field(default=None, description="The decoder; null in methods without one.")
+    score: ScoreSettings | None = Field(None, description="The score network; null in methods without one.")
+    decoder: DecoderSettings | None = Field(None, description="The decoder; null in methods without one.")
     centre_inputs: bool = Field(
-        default=False,
+        False,
         description="Networks see 2x - 1 while noise is added to x. Authors' JAX code for CIFAR-10, with pixels: unit.",
     )
     horizontal_flip: bool = Field(
-        default=False,
-        description="Flip training images at random. Authors' JAX code for CIFAR-10; else no augmentation.",
+        False, description="Flip training images at random. Authors' JAX code for CIFAR-10; else no augmentation."
     )
     optimiser: OptimiserSettings = OptimiserSettings()
-    batch_size: int = Field(default=100, ge=2, description="Images a step. Authors' code: 100.")
+    batch_size: int = Field(100, ge=2, description="Images a step. Authors' code: 100.")
     iterations: int = Field(
         ge=0, description="Optimiser steps; 0 only with start_from: the other's weights as they are."
     )
     codes_from: Literal["raw", "ema"] = Field(
-        default="raw", description="Which encoder weights make codes. Authors' code: raw for 128-d, ema for 2-d models."
+        "raw", description="Which encoder weights make codes. Authors' code: raw for 128-d, ema for 2-d models."
     )
     start_from: str | None = Field(
-        default=None,
+        None,
         description="Start from another recipe's weights, of the same dataset and seed, or from those of a model file; "
         "optimiser and averages start anew.",
     )
     freeze: Literal["nothing", "encoder"] = Field(
-        default="nothing", description="What is not trained. Paper Figs. 2, 3: encoder, in a second phase."
+        "nothing", description="What is not trained. Paper Figs. 2, 3: encoder, in a second phase."
     )
     train_images: int | None = Field(
-        default=None,
+        None,
         ge=2,
         description="Train on so many images alone, class-balanced, the same for every seed. Paper, successor: null, "
         "all. The authors' code trained on 4,000, those that LaplaceNet keeps labels of.",
     )
     augmentation: AugmentationSettings | None = Field(
-        default=None,
-        description="Of training images. Paper, successor: null. Authors' code: LaplaceNet's weak augmentation.",
+        None, description="Of training images. Paper, successor: null. Authors' code: LaplaceNet's weak augmentation."
     )
     hold_out_validation: bool = Field(
-        default=False, description="Train without the validation images. Paper: trains on the full training set."
+        False, description="Train without the validation images. Paper: trains on the full training set."
     )
 
     sampler: SamplerSettings = SamplerSettings()

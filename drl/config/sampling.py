@@ -14,11 +14,9 @@ Start = Annotated[float, Field(gt=0, le=1)]
 class GridSettings(Settings):
     """The times of a chain, from t = 1 down to epsilon."""
 
-    steps: int = Field(
-        default=1000, ge=2, description="Number of steps on the grid from t = 1 to epsilon. Paper: 1,000."
-    )
+    steps: int = Field(1000, ge=2, description="Number of steps on the grid from t = 1 to epsilon. Paper: 1,000.")
     epsilon: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="The last t. Unset: 1e-5 under VE, 1e-3 under VP (authors' code)."
+        None, description="The last t. Unset: 1e-5 under VE, 1e-3 under VP (authors' code)."
     )
 
 
@@ -26,16 +24,15 @@ class SamplerSettings(GridSettings):
     """How samples are drawn from a trained score network (Song et al. 2021). Nothing here decides what is learnt."""
 
     predictor: Literal["reverse_diffusion", "euler_maruyama"] = Field(
-        default="reverse_diffusion", description="Authors' code: euler_maruyama for the MNIST models."
+        "reverse_diffusion", description="Authors' code: euler_maruyama for the MNIST models."
     )
     corrector: Literal["langevin", "none"] = Field(
-        default="langevin",
-        description="One step before each of the predictor's. Authors' code: none for the MNIST models.",
+        "langevin", description="One step before each of the predictor's. Authors' code: none for the MNIST models."
     )
-    snr: float = Field(default=0.16, gt=0, description="Signal-to-noise ratio of the corrector. Song: 0.16.")
+    snr: float = Field(0.16, gt=0, description="Signal-to-noise ratio of the corrector. Song: 0.16.")
     corrector_norm: Literal["image", "batch"] = Field(
-        default="image",
+        "image",
         description="Whose norms set the corrector's step: the image's own, or the batch's mean (authors' code), with "
         "which a sample depends on its batch.",
     )
-    denoise: bool = Field(default=True, description="Leave out the noise of the last step. Song: yes.")
+    denoise: bool = Field(True, description="Leave out the noise of the last step. Song: yes.")

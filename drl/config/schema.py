@@ -48,10 +48,10 @@ class RunSettings(Settings):
         "auto: under SLURM a little less than the job's time limit, elsewhere none. null: none."
     )
     sampling_batch: int | None = Field(
-        default=None, gt=0, description="Images that are sampled at once. Unset: 120 on a CPU, 1,200 on a GPU."
+        None, gt=0, description="Images that are sampled at once. Unset: 120 on a CPU, 1,200 on a GPU."
     )
     inception_weights: str | None = Field(
-        default=None, description="A file of Inception's weights for FID, instead of the download."
+        None, description="A file of Inception's weights for FID, instead of the download."
     )
 
 
@@ -60,7 +60,7 @@ class Config(Settings):
 
     scale: Scale
     dataset: str | None = Field(
-        default=None, description="Draw every item from this dataset alone; or a folder of class folders."
+        None, description="Draw every item from this dataset alone; or a folder of class folders."
     )
     seeds: Annotated[
         tuple[Seed, ...], Field(min_length=1), BeforeValidator(_count_to_seeds), AfterValidator(unique)

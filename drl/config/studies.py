@@ -9,13 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from drl.config.base import Settings
 from drl.config.diffusion import Time
 from drl.config.fine_tuning import FineTuneSettings
-from drl.config.generation import (
-    CodeSwapSettings,
-    FidSettings,
-    LatentGridSettings,
-    LaterStartSettings,
-    OneCodeSettings,
-)
+from drl.config.generation import CodeSwapSettings, FidSettings, LatentGridSettings, LaterStartSettings, OneCodeSettings
 from drl.config.lists import unique
 from drl.config.theory import TheorySettings
 
