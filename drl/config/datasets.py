@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Count, Positive, Settings
 
 Source = Literal["mnist5k", "mnistm5k", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
 # The module of drl/data/sources that reads each source.
@@ -20,7 +20,6 @@ READERS: dict[str, str] = {
     "cifar100": "cifar",
     "image_folder": "image_folder",
 }
-Channel = Annotated[float, Field(gt=0)]
 
 
 class ImageSettings(Settings):
@@ -36,15 +35,15 @@ class ImageSettings(Settings):
     channels: Literal[1, 3] = Field(description="1 grey, 3 colour.")
     image_size: int = Field(ge=4, description="Height and width in pixels; other sizes are resized (antialiased).")
     train: int = Field(ge=2, description="Training images.")
-    test: int = Field(ge=1, description="Test images.")
+    test: Count = Field(description="Test images.")
     validation: int = Field(
         ge=0, description="How many training images are marked as validation; only options that select use them."
     )
     seed: int = Field(0, ge=0, description="Of the split, and of the blending in mnistm5k.")
-    mean: tuple[Channel, ...] | None = Field(
+    mean: tuple[Positive, ...] | None = Field(
         None, description="Per channel, pixels in [0, 1]. Unset: measured on the training images."
     )
-    std: tuple[Channel, ...] | None = Field(None, description="As mean.")
+    std: tuple[Positive, ...] | None = Field(None, description="As mean.")
     contents: str | None = Field(
         None,
         description="Stands for the names and sizes of a folder's files, so that other files are read anew. Found by "

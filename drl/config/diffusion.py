@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Positive, Settings
 
 Time = Annotated[float, Field(ge=0, le=1)]
 
@@ -15,8 +15,8 @@ class VESettings(Settings):
     """Variance exploding SDE: sigma(t) = sigma_min (sigma_max / sigma_min)^t (Song et al. 2021, Eq. 30)."""
 
     kind: Literal["ve"] = "ve"
-    sigma_min: float = Field(0.01, gt=0, description="Noise at t = 0, in units of the scaled pixels. Paper: 0.01.")
-    sigma_max: float = Field(50.0, gt=0, description="Noise at t = 1. Paper: 50.")
+    sigma_min: Positive = Field(0.01, description="Noise at t = 0, in units of the scaled pixels. Paper: 0.01.")
+    sigma_max: Positive = Field(50.0, description="Noise at t = 1. Paper: 50.")
 
     @model_validator(mode="after")
     def _ordered(self) -> VESettings:
@@ -29,8 +29,8 @@ class VPSettings(Settings):
     """Variance preserving SDE: beta(t) = beta_min + t (beta_max - beta_min) (Song et al. 2021, Eq. 32)."""
 
     kind: Literal["vp"] = "vp"
-    beta_min: float = Field(0.1, gt=0, description="Song et al. 2021: 0.1.")
-    beta_max: float = Field(20.0, gt=0, description="Song et al. 2021: 20.")
+    beta_min: Positive = Field(0.1, description="Song et al. 2021: 0.1.")
+    beta_max: Positive = Field(20.0, description="Song et al. 2021: 20.")
 
 
 class UniformTimes(Settings):
@@ -66,9 +66,8 @@ class ObjectiveSettings(Settings):
     weighting: Literal["paper", "edm"] = Field(
         "paper", description="paper: lambda(t) = sigma(t)^2. edm: Karras et al. 2022, Table 1, on the denoiser."
     )
-    sigma_data: float = Field(
+    sigma_data: Positive = Field(
         1.0,
-        gt=0,
         description="Standard deviation of the scaled pixels, used by edm only. 1 for standardised pixels, 0.5 for "
         "symmetric ones, 0.25 for unit ones.",
     )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from drl.config.base import Settings
-from drl.config.lists import unique
+from drl.config.base import Count, Distinct, Positive, Select, Settings, Several
 from drl.data.padding import crop_padding
 
 Logit = Annotated[float, Field(gt=0, lt=1)]
-Labels = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), AfterValidator(unique)]
-Splits = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(unique)]
+Labels = Several[Count]
+Splits = Several[Annotated[int, Field(ge=0)]]
 
 
 class FineTuneStart(Settings):
@@ -62,35 +61,33 @@ class Beyond(Settings):
 class FineTuneProtocol(Settings):
     """How a classifier is fine-tuned (authors' code and job scripts)."""
 
-    steps: int = Field(
-        ge=1, description="About so many in all; they decide the number of epochs. Authors' code: 250000."
-    )
+    steps: Count = Field(description="About so many in all; they decide the number of epochs. Authors' code: 250000.")
     epoch_steps: int | None = Field(
         ge=1,
         description="Most steps of a semi-supervised epoch. Authors' code: null, a pass over the unlabelled images.",
     )
     batch_size: int = Field(ge=2, description="Images a step. Job scripts: 100.")
-    labelled_batch: int = Field(ge=1, description="Labelled among them in semi-supervised steps. Job scripts: 50.")
-    supervised_epochs: int = Field(ge=1, description="Outer epochs with labelled images alone. Authors' code: 10.")
-    passes: int = Field(ge=1, description="Passes over the labelled images in each. Authors' code: 10.")
-    versions: int = Field(ge=1, description="Augmented versions of every image in a step. Job scripts: 3.")
+    labelled_batch: Count = Field(description="Labelled among them in semi-supervised steps. Job scripts: 50.")
+    supervised_epochs: Count = Field(description="Outer epochs with labelled images alone. Authors' code: 10.")
+    passes: Count = Field(description="Passes over the labelled images in each. Authors' code: 10.")
+    versions: Count = Field(description="Augmented versions of every image in a step. Job scripts: 3.")
     weak: int = Field(ge=0, description="RandAugment operations on labelled images. Authors' code: 1.")
     strong: int = Field(ge=0, description="RandAugment operations on the others. Authors' code: 2.")
     flip: float = Field(ge=0, le=1, description="Probability of a horizontal flip. Authors' code: 0.5.")
     padding: int | None = Field(
         ge=0, description="Of the random crop, pixels. Authors' code: 4 at 32, 8 at 84. null: an eighth, at most 8."
     )
-    learning_rate: float = Field(gt=0, description="SGD's. Job scripts: 0.03.")
+    learning_rate: Positive = Field(description="SGD's. Job scripts: 0.03.")
     momentum: float = Field(ge=0, lt=1, description="Nesterov's. Authors' code: 0.9.")
     weight_decay: float = Field(ge=0, description="On every parameter. Authors' code: 5e-4.")
     tail_epochs: int = Field(ge=0, description="The cosine would reach 0 so long after the end. Authors' code: 10.")
-    mixup_alpha: float = Field(gt=0, description="Beta(alpha, alpha). Job scripts: 1.")
-    neighbours: int = Field(ge=1, description="Of the graph. Job scripts: 50.")
+    mixup_alpha: Positive = Field(description="Beta(alpha, alpha). Job scripts: 1.")
+    neighbours: Count = Field(description="Of the graph. Job scripts: 50.")
     alpha: float = Field(gt=0, lt=1, description="Of label propagation. LaplaceNet: 0.99.")
-    tolerance: float = Field(gt=0, description="Relative, of conjugate gradients. LaplaceNet: 1e-3.")
-    solver_iterations: int = Field(ge=1, description="At most so many. LaplaceNet: 30.")
+    tolerance: Positive = Field(description="Relative, of conjugate gradients. LaplaceNet: 1e-3.")
+    solver_iterations: Count = Field(description="At most so many. LaplaceNet: 30.")
     alignment_rounds: int = Field(ge=0, description="Of distribution alignment. LaplaceNet: 100.")
-    select: Literal["last", "best_val"] = Field(
+    select: Select = Field(
         description="Which epoch's test accuracy counts: the last one, or the best on validation images, which are "
         "then left out of training."
     )
@@ -113,8 +110,8 @@ class FineTuneSettings(FineTuneProtocol):
         description="Which images keep their labels: seeds of the choice, or numbers of label lists. with_seed: "
         "seed k has split 12 + k. Paper, job scripts: 12 alone."
     )
-    early_epoch: int = Field(ge=1, description="Where Tables 2 and 3 read the runs. Paper: 100.")
-    search: Annotated[tuple[Logit, ...], AfterValidator(unique)] = Field(
+    early_epoch: Count = Field(description="Where Tables 2 and 3 read the runs. Paper: 100.")
+    search: Distinct[Logit] = Field(
         min_length=2, description="Values of t_init: search. Authors' code: 0.01, 0.1, ..., 0.9, 0.99."
     )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Count, Distinct, Positive, Settings
 from drl.config.diffusion import Time
-from drl.config.lists import unique
 from drl.config.sampling import Start
 
 
@@ -22,9 +21,7 @@ class LatentSquare(Settings):
 class LatentGridSettings(LatentSquare):
     """Samples over a square of 2-d codes (paper Figs. 2 and 3)."""
 
-    extent: dict[str, Annotated[float, Field(gt=0)]] = Field(
-        description="Half the square's side, by method. Paper: 1 for DRL, 2 for VDRL."
-    )
+    extent: dict[str, Positive] = Field(description="Half the square's side, by method. Paper: 1 for DRL, 2 for VDRL.")
 
 
 class CodeSwapSettings(Settings):
@@ -32,7 +29,7 @@ class CodeSwapSettings(Settings):
 
     t: Start = Field(description="Of x_t. Neither paper nor code says; ours: 0.6.")
     classes: int = Field(ge=2, description="The first test image of each of so many classes. Authors' code: 4.")
-    tolerance: float = Field(gt=0, description="Of the ODE solver, relative and absolute. Song: 1e-5.")
+    tolerance: Positive = Field(description="Of the ODE solver, relative and absolute. Song: 1e-5.")
 
 
 class OneCodeSettings(Settings):
@@ -45,23 +42,21 @@ class OneCodeSettings(Settings):
 class LaterStarts(Settings):
     """The samples that are drawn: cells of t_init, prior and repeat."""
 
-    t_init: Annotated[tuple[Start, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="Paper: 0.5, 0.6, ..., 1."
-    )
-    priors: Annotated[tuple[Literal["gaussian", "uniform_gaussian"], ...], AfterValidator(unique)] = Field(
+    t_init: Distinct[Start] = Field(min_length=1, description="Paper: 0.5, 0.6, ..., 1.")
+    priors: Distinct[Literal["gaussian", "uniform_gaussian"]] = Field(
         min_length=1, description="std(t) z, and m(t) u + std(t) z with u uniform over pixel values. Paper: both."
     )
     uniform: Literal["per_pixel", "per_image_channel"] = Field(
         description="How u is drawn. Neither paper nor code says; ours: per_pixel."
     )
     images: int = Field(ge=2, description="Samples a cell. Authors' jobs: 20,000.")
-    repeats: int = Field(ge=1, description="Disjoint sets of samples, for a mean and a deviation. Ours.")
+    repeats: Count = Field(description="Disjoint sets of samples, for a mean and a deviation. Ours.")
 
 
 class LaterStartSettings(LaterStarts):
     """Chains that begin at t_init < 1 (paper Fig. 13, Table 6)."""
 
-    shown: int = Field(ge=1, description="Samples along each side of a cell of Figure 13.")
+    shown: Count = Field(description="Samples along each side of a cell of Figure 13.")
 
     @model_validator(mode="after")
     def _enough(self) -> Self:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from drl.config.base import Settings
+from drl.config.base import Distinct, Settings, Several
 from drl.config.fine_tuning import Beyond, Labels
-from drl.config.lists import unique
 from drl.config.studies import Budget, Seed
 from drl.errors import nearest
 
@@ -33,18 +32,18 @@ class ItemSettings(Settings):
     study: str = Field(description="The measurement that it is drawn from.")
     needs: str = Field(description="Models and data at paper scale, in words.")
     drawn_by: str = Field(description="The module of drl/reporting that draws it.")
-    datasets: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+    datasets: Distinct[str] = Field(
         (), description="One panel or column group each; only theory, which makes its own data, has none."
     )
-    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field((), description="One line or row each.")
-    arms: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+    recipes: Distinct[str] = Field((), description="One line or row each.")
+    arms: Distinct[str] = Field(
         (), description="Ways to fine-tune, one column or row each: of Tables 1 to 5, in place of recipes."
     )
     labels: dict[str, Labels] | None = Field(
         None, description="By dataset, where they are not those of studies.fine_tune.labels."
     )
     beyond: tuple[Beyond, ...] = Field((), description="Rows that the paper's table does not have.")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(unique)] | None = Field(
+    seeds: Several[Seed] | None = Field(
         None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
     )
     budget: Budget | None = Field(

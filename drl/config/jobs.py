@@ -6,11 +6,9 @@ decides the job's result, so that a changed one makes the result again; a value 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from drl.config.base import Settings, WithoutAbsent
+from drl.config.base import Count, Settings, WithoutAbsent
 from drl.config.datasets import ImageSettings
 from drl.config.diffusion import Time
 from drl.config.fine_tuning import FineTuneProtocol, FineTuneStart, Logit
@@ -194,7 +192,7 @@ class FineTuneJob(LabelLists):
     """Settings of `drl fine-tune`."""
 
     arm: FineTuneStart
-    labels: Annotated[int, Field(ge=1)]
+    labels: Count
     fine_tune: FineTuneRun
     network: ClassifierSettings
 

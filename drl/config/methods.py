@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Count, Positive, Settings
 from drl.config.diffusion import Time
 
 Network = Literal["score", "decoder"]
@@ -141,8 +141,8 @@ class DAESettings(ReconstructionSettings):
 class ContrastiveSettings(MethodBase):
     """What the contrastive methods have in common (Chen et al. 2020)."""
 
-    temperature: float = Field(0.5, gt=0, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
-    projection: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    temperature: Positive = Field(0.5, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
+    projection: tuple[Count, ...] = Field(
         (128, 128), min_length=1, description="Widths of the projection head after the code. Ours: 128, 128."
     )
     t: Time | Literal["random"] = Field(
@@ -186,7 +186,7 @@ class SimCLRGaussSettings(ContrastiveSettings):
     goal: ClassVar[str] = "agreement of the codes of noisy copies of an image"
     source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["simclr_gauss"] = "simclr_gauss"
-    gauss_std: Annotated[float, Field(gt=0)] | Literal["schedule"] = Field(
+    gauss_std: Positive | Literal["schedule"] = Field(
         "schedule",
         description="Deviation of the noise, in units of the scaled pixels. schedule: log-uniform in [0.01, 1]. Ours.",
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Count, Positive, Settings
 
 
 class WideResNetSettings(Settings):
@@ -14,9 +14,9 @@ class WideResNetSettings(Settings):
 
     kind: Literal["wide_resnet"] = "wide_resnet"
     depth: int = Field(28, ge=10, description="6 n + 4 layers, n blocks a stage. Paper App. F: 28.")
-    width: int = Field(2, ge=1, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
-    nf: int = Field(16, ge=1, description="Fourier frequencies of the time embedding. Authors' code: 16.")
-    fourier_scale: float = Field(16.0, gt=0, description="Their standard deviation. Authors' code: 16.")
+    width: Count = Field(2, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
+    nf: Count = Field(16, description="Fourier frequencies of the time embedding. Authors' code: 16.")
+    fourier_scale: Positive = Field(16.0, description="Their standard deviation. Authors' code: 16.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Inside the blocks. Authors' code: 0.")
 
     @model_validator(mode="after")
@@ -35,10 +35,10 @@ class UNet(Settings):
     """Sizes that the networks made of U-Net parts share (Song et al. 2021, App. C.1)."""
 
     nf: int = Field(16, ge=4, description="Channels at full resolution. Authors' code: 16.")
-    channel_multipliers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    channel_multipliers: tuple[Count, ...] = Field(
         (1, 2, 2, 2), min_length=1, description="Channels of each level over nf. Authors' code: 1, 2, 2, 2."
     )
-    blocks: int = Field(2, ge=1, description="Residual blocks a level. Authors' code: 2.")
+    blocks: Count = Field(2, description="Residual blocks a level. Authors' code: 2.")
     attention_resolutions: tuple[int, ...] = Field(
         (16,), description="Levels with self-attention, by resolution in pixels; the middle always has it."
     )
@@ -63,7 +63,7 @@ class NCSNppSettings(UNet):
     embedding: Literal["fourier", "positional"] = Field(
         "fourier", description="Of the noise level. Authors' code: fourier under VE, positional under VP."
     )
-    fourier_scale: float = Field(16.0, gt=0, description="Authors' code: 16.")
+    fourier_scale: Positive = Field(16.0, description="Authors' code: 16.")
     scale_by_sigma: bool = Field(
         True, description="Divide the output by sigma(t). Authors' code: on under VE, off under VP."
     )
@@ -87,12 +87,12 @@ class UNetEncoderSettings(UNet):
     """The way down of a U-Net and three dense layers (paper App. D; authors' JAX code)."""
 
     kind: Literal["unet"] = "unet"
-    code_size: int = Field(2, ge=1, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
+    code_size: Count = Field(2, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
     head: Literal["narrow", "wide"] = Field(
         "narrow", description="Before the dense layers. narrow: MNIST models; wide: CIFAR-10 models."
     )
     time: bool = Field(False, description="Whether the code depends on t. Authors: only in Fig. 8.")
-    fourier_scale: float = Field(16.0, gt=0, description="As in wide_resnet; only where time.")
+    fourier_scale: Positive = Field(16.0, description="As in wide_resnet; only where time.")
     fir: bool = Field(False, description="As in ncsnpp.")
     input_pyramid: Literal["residual", "none"] = Field("none", description="As in ncsnpp.")
     log_variance_offset: float = Field(
@@ -104,7 +104,7 @@ class ConvEncoderSettings(Settings):
     """Four strided convolutions and three dense layers: the authors' stand-alone autoencoders (Fig. 8)."""
 
     kind: Literal["convolutional"] = "convolutional"
-    code_size: int = Field(8, ge=1, description="Entries of z. Paper Fig. 8: 8.")
+    code_size: Count = Field(8, description="Entries of z. Paper Fig. 8: 8.")
 
 
 class UNetDecoderSettings(UNet):
@@ -112,7 +112,7 @@ class UNetDecoderSettings(UNet):
 
     kind: Literal["unet"] = "unet"
     embedding: Literal["fourier", "positional"] = Field("fourier", description="As in ncsnpp.")
-    fourier_scale: float = Field(16.0, gt=0, description="As in ncsnpp.")
+    fourier_scale: Positive = Field(16.0, description="As in ncsnpp.")
     output: Literal["linear", "sigmoid"] = Field(
         "linear", description="What recon l2 compares with the pixels; bce always takes logits."
     )

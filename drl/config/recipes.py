@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Positive, Settings
 from drl.config.diffusion import (
     ObjectiveSettings,
     SDESettings,
@@ -26,9 +26,9 @@ NAME_PATTERN = r"^[a-z0-9_]+(-[a-z]+[0-9.]+)*$"
 class OptimiserSettings(Settings):
     """Adam with warm-up, clipping and EMA, as in Song et al. 2021 with the authors' EMA decay."""
 
-    learning_rate: float = Field(2e-4, gt=0, description="Authors' code: 2e-4.")
+    learning_rate: Positive = Field(2e-4, description="Authors' code: 2e-4.")
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="Authors' code.")
-    epsilon: float = Field(1e-8, gt=0, description="Authors' code: 1e-8.")
+    epsilon: Positive = Field(1e-8, description="Authors' code: 1e-8.")
     weight_decay: float = Field(0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
     warmup_steps: int = Field(
         5000, ge=0, description="Linear from 0, so that the first step changes nothing. Authors' code: 5000."

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drl.config.base import Settings
+from drl.config.base import Positive, Settings
 
 Start = Annotated[float, Field(gt=0, le=1)]
 
@@ -29,7 +29,7 @@ class SamplerSettings(GridSettings):
     corrector: Literal["langevin", "none"] = Field(
         "langevin", description="One step before each of the predictor's. Authors' code: none for the MNIST models."
     )
-    snr: float = Field(0.16, gt=0, description="Signal-to-noise ratio of the corrector. Song: 0.16.")
+    snr: Positive = Field(0.16, description="Signal-to-noise ratio of the corrector. Song: 0.16.")
     corrector_norm: Literal["image", "batch"] = Field(
         "image",
         description="Whose norms set the corrector's step: the image's own, or the batch's mean (authors' code), with "

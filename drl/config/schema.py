@@ -6,11 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from drl.config.base import Settings
+from drl.config.base import Positive, Settings, unique
 from drl.config.datasets import DatasetSettings
 from drl.config.fine_tuning import ArmSettings, Beyond
 from drl.config.items import ItemSettings, known_items
-from drl.config.lists import unique
 from drl.config.studies import Seed, Studies
 from drl.config.sweeps import sweep_members, with_sweeps
 from drl.config.verdict import VerdictSettings
@@ -42,8 +41,8 @@ class RunSettings(Settings):
         description="torch.compile. auto: on CUDA."
     )
     gpu_slots: int = Field(gt=0, description="Jobs that share one GPU. Small networks leave most of one idle.")
-    save_minutes: float = Field(gt=0, description="How often an unfinished job saves its state.")
-    wall_clock_minutes: Annotated[float, Field(gt=0)] | Literal["auto"] | None = Field(
+    save_minutes: Positive = Field(description="How often an unfinished job saves its state.")
+    wall_clock_minutes: Positive | Literal["auto"] | None = Field(
         description="A training or sampling that lasts longer saves, and exits to be started again. "
         "auto: under SLURM a little less than the job's time limit, elsewhere none. null: none."
     )

@@ -4,38 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Count, Distinct, Positive, Select, Settings
 from drl.config.diffusion import Time
 from drl.config.fine_tuning import FineTuneSettings
 from drl.config.generation import CodeSwapSettings, FidSettings, LatentGridSettings, LaterStartSettings, OneCodeSettings
-from drl.config.lists import unique
 from drl.config.theory import TheorySettings
 
 Seed = Annotated[int, Field(ge=0)]
-Budget = Annotated[int, Field(ge=1)] | Literal["all"]
+Budget = Count | Literal["all"]
 
 
 class ProbeTraining(Settings):
     """How the probes are trained (paper section 3.1 and App. F)."""
 
-    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="Where the code is read. Paper: 0, 0.1, ..., 1."
-    )
-    seeds: Annotated[tuple[Seed, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="Probes per model. Successor code: 3."
-    )
-    hidden: int = Field(ge=1, description="Hidden units. Successor code: 512.")
+    t: Distinct[Time] = Field(min_length=1, description="Where the code is read. Paper: 0, 0.1, ..., 1.")
+    seeds: Distinct[Seed] = Field(min_length=1, description="Probes per model. Successor code: 3.")
+    hidden: Count = Field(description="Hidden units. Successor code: 512.")
     dropout: float = Field(ge=0, lt=1, description="Successor code: 0.25.")
-    learning_rate: float = Field(gt=0, description="Adam's. Neither paper nor code settles it; ours: 1e-3.")
+    learning_rate: Positive = Field(description="Adam's. Neither paper nor code settles it; ours: 1e-3.")
     weight_decay: float = Field(ge=0, description="L2 in the gradient. Successor code: 1e-5.")
-    batch_size: int = Field(ge=1, description="The last, incomplete batch of an epoch is dropped. Successor code: 256.")
-    epochs: int = Field(ge=1, description="Paper App. F: 50 (successor code: 100).")
-    select: Literal["last", "best_val"] = Field(
+    batch_size: Count = Field(description="The last, incomplete batch of an epoch is dropped. Successor code: 256.")
+    epochs: Count = Field(description="Paper App. F: 50 (successor code: 100).")
+    select: Select = Field(
         description="Which epoch's test accuracy counts: the last one, or the one that is best on validation."
     )
-    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+    learning_rates: tuple[Positive, ...] = Field(
         description="Sweep: the rate is chosen for each t by mean validation accuracy. Empty: no sweep."
     )
     trajectory: bool = Field(
@@ -68,7 +63,7 @@ class ProbeSettings(ProbeTraining):
 class CodeUsageSettings(Settings):
     """How much the image's own code lowers the denoising loss, measured now and then while training."""
 
-    times: int = Field(ge=1, description="Measurements a training, evenly spaced; the last one at the end. Ours: 10.")
+    times: Count = Field(description="Measurements a training, evenly spaced; the last one at the end. Ours: 10.")
     images: int = Field(ge=2, description="Validation images used. Ours: 512.")
     t: tuple[Annotated[Time, Field(gt=0)], ...] = Field(
         min_length=1, description="Where it is measured, above 0. Ours: 0.1, 0.3, 0.5, 0.7, 0.9."
@@ -78,10 +73,8 @@ class CodeUsageSettings(Settings):
 class FewShotSettings(Settings):
     """Support vector machines on few labels (paper App. E, Fig. 8): sklearn's SVC with its defaults."""
 
-    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(min_length=1, description="Paper: 0, 0.1, ..., 1.")
-    labels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(unique)] = Field(
-        min_length=1, description="Labelled training images. Paper: 100 and 1,000."
-    )
+    t: Distinct[Time] = Field(min_length=1, description="Paper: 0, 0.1, ..., 1.")
+    labels: Distinct[Count] = Field(min_length=1, description="Labelled training images. Paper: 100 and 1,000.")
     split: Seed = Field(
         description="Which labelled images: the seed of the choice, or the number of the label list. 12."
     )
@@ -90,13 +83,10 @@ class FewShotSettings(Settings):
 class LearningSpeedSettings(Settings):
     """When in training the code becomes useful: probes on snapshots of the encoder (beyond the paper)."""
 
-    snapshots: int = Field(
-        ge=1,
-        description="Kept from every training, evenly spaced, besides the untrained one. A change trains all again.",
+    snapshots: Count = Field(
+        description="Kept from every training, evenly spaced, besides the untrained one. A change trains all again."
     )
-    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="Where the code is probed."
-    )
+    t: Distinct[Time] = Field(min_length=1, description="Where the code is probed.")
     accuracy: float = Field(gt=0, le=100, description="Validation accuracy in percent that the codes shall reach.")
     pairs: tuple[tuple[str, str], ...] = Field(
         description="Recipes to compare where both are drawn: the usual one, the faster one."
@@ -106,9 +96,7 @@ class LearningSpeedSettings(Settings):
 class OwnImagesSettings(Settings):
     """A study of one dataset, mostly a folder of one's own: `snakemake study --config dataset=path/to/folder`."""
 
-    recipes: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="What is trained. Ours: drl, vdrl, ae."
-    )
+    recipes: Distinct[str] = Field(min_length=1, description="What is trained. Ours: drl, vdrl, ae.")
     image_size: int = Field(
         ge=4, description="Height and width in pixels to which the images of a folder are brought. Ours."
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from drl.config.base import Settings
+from drl.config.base import Count, Distinct, Positive, Settings
 from drl.config.diffusion import Time, TimesSettings, VESettings, VPSettings
-from drl.config.lists import unique
 
 # What stands in the metrics' columns `dataset` and `recipe`, with the names in the figure.
 DATASET = ("mixture", "Gaussian mixture")
@@ -18,7 +17,7 @@ RECIPES = (("exact", "exact score"), ("unconditional", "unconditional"), ("drl",
 class PlaneSettings(Settings):
     """Two of the coordinates."""
 
-    points: int = Field(ge=1, description="Gaussians, evenly on a circle.")
+    points: Count = Field(description="Gaussians, evenly on a circle.")
     radius: float = Field(ge=0, description="Of the circle, relative to those of other planes.")
 
 
@@ -28,7 +27,7 @@ class MixtureSettings(Settings):
     planes: tuple[PlaneSettings, ...] = Field(
         min_length=1, description="Each adds two dimensions. The whole is scaled to a mean variance of 1 an entry."
     )
-    spread: float = Field(gt=0, description="Deviation of each Gaussian in each direction, in units of the radii.")
+    spread: Positive = Field(description="Deviation of each Gaussian in each direction, in units of the radii.")
     label_plane: int = Field(
         ge=0, description="Position of the plane whose points are the classes, so that each class is a family."
     )
@@ -45,16 +44,16 @@ class MixtureSettings(Settings):
 class TheoryNetwork(Settings):
     """Perceptrons that the noise level scales and shifts: encoder and score network alike. Ours."""
 
-    hidden: int = Field(ge=1, description="Width of the hidden layers.")
-    depth: int = Field(ge=1, description="Hidden layers.")
-    frequencies: int = Field(ge=1, description="Of the Fourier features of ln sigma.")
-    fourier_scale: float = Field(gt=0, description="Their deviation, per unit of ln sigma.")
+    hidden: Count = Field(description="Width of the hidden layers.")
+    depth: Count = Field(description="Hidden layers.")
+    frequencies: Count = Field(description="Of the Fourier features of ln sigma.")
+    fourier_scale: Positive = Field(description="Their deviation, per unit of ln sigma.")
 
 
 class TheoryOptimiser(Settings):
     """Adam with warm-up, clipping at a norm of 1, and a cosine down to 0. Ours."""
 
-    learning_rate: float = Field(gt=0, description="At its highest.")
+    learning_rate: Positive = Field(description="At its highest.")
     warmup_steps: int = Field(ge=0, description="Linear from 0.")
 
 
@@ -64,10 +63,8 @@ class TheorySettings(Settings):
     mixture: MixtureSettings
     ve: VESettings = Field(description="The kernel that models are trained under.")
     vp: VPSettings = Field(description="The other kernel, whose constant and moments are checked too.")
-    t: Annotated[tuple[Time, ...], AfterValidator(unique)] = Field(
-        min_length=1, description="Where losses, kernels and codes are looked at; 1 among them."
-    )
-    code_size: int = Field(ge=1, description="Entries of a code; fewer than x has.")
+    t: Distinct[Time] = Field(min_length=1, description="Where losses, kernels and codes are looked at; 1 among them.")
+    code_size: Count = Field(description="Entries of a code; fewer than x has.")
     l1_weight: float = Field(ge=0, description="Lambda of |z|_1. Paper App. D: 1e-5.")
     objective: Literal["edm", "paper"] = Field(
         description="Preconditioning and weighting, in training alone: what is reported is weighted with sigma(t)^2."
@@ -75,16 +72,16 @@ class TheorySettings(Settings):
     times: TimesSettings = Field(description="How t is drawn in training.")
     network: TheoryNetwork
     optimiser: TheoryOptimiser
-    batch_size: int = Field(ge=1, description="Fresh samples a step.")
-    steps: int = Field(ge=1, description="Of each of the three trainings.")
+    batch_size: Count = Field(description="Fresh samples a step.")
+    steps: Count = Field(description="Of each of the three trainings.")
     draws: int = Field(ge=2, description="Pairs of x_0 and noise behind each expectation.")
     nodes: int = Field(ge=2, description="Of the quadrature, along each direction of a plane.")
     paths: int = Field(ge=2, description="Simulated paths of each SDE.")
-    path_steps: int = Field(ge=1, description="Euler-Maruyama steps of a path from t = 0 to 1.")
+    path_steps: Count = Field(description="Euler-Maruyama steps of a path from t = 0 to 1.")
     train: int = Field(ge=2, description="Codes that probes learn from.")
-    validation: int = Field(ge=1, description="Codes that the best t is chosen on.")
-    test: int = Field(ge=1, description="Codes that results are of.")
-    neighbours: int = Field(ge=1, description="Of the probes, which are scikit-learn's k nearest neighbours.")
+    validation: Count = Field(description="Codes that the best t is chosen on.")
+    test: Count = Field(description="Codes that results are of.")
+    neighbours: Count = Field(description="Of the probes, which are scikit-learn's k nearest neighbours.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

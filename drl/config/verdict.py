@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from drl.config.base import Settings
+from drl.config.base import Positive, Settings
 
 
 class ToleranceSettings(Settings):
@@ -13,12 +13,12 @@ class ToleranceSettings(Settings):
     Several runs of ours that scatter may lie up to three times as far, differences of two runs sqrt(2) times.
     """
 
-    accuracy: float = Field(gt=0, description="Percentage points. Ours: 1.")
-    few_labels: float = Field(
-        gt=0, description="Percentage points, with as few labels as `few`: the paper's own arms lie 28 apart. Ours: 10."
+    accuracy: Positive = Field(description="Percentage points. Ours: 1.")
+    few_labels: Positive = Field(
+        description="Percentage points, with as few labels as `few`: the paper's own arms lie 28 apart. Ours: 10."
     )
     few: int = Field(ge=0, description="Labels. Ours: 100.")
-    fid: float = Field(gt=0, description="Share of the published FID. Ours: 0.1.")
+    fid: Positive = Field(description="Share of the published FID. Ours: 0.1.")
 
 
 class VerdictSettings(Settings):
