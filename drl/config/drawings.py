@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from drl.config.base import Settings, WithoutAbsent
-from drl.config.fine_tuning import Logit
+from drl.config.base import Select, Settings, WithoutAbsent
+from drl.config.fine_tuning import Beyond, Logit
 from drl.config.verdict import VerdictSettings
 
 Pairs = tuple[tuple[str, str], ...]  # name, and title or legend name; a tuple, so that the order survives JSON
@@ -133,17 +133,13 @@ class Reading(Settings):
     """Where a table reads its runs: at an outer epoch or at the end (None), and which epoch counts."""
 
     epoch: int | None
-    select: Literal["last", "best_val"]
+    select: Select
 
 
-class BeyondRow(Settings):
-    """A row below a table that the paper does not have."""
+class BeyondRow(Beyond):
+    """A row below a table that the paper does not have, with its label."""
 
-    arm: str
     label: str
-    in_place_of: str
-    dataset: str
-    labels: int
 
 
 class FineTuningItem(ItemJob):
