@@ -23,7 +23,7 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     """Read KEY=VALUE words as `snakemake --config` does: the scale, and the others as `--set` takes them.
 
     Raises:
-        UserError: If a key is another, or the scale is none.
+        UserError: If a key is another.
     """
     scale, sets = None, []
     for word in words:
@@ -31,8 +31,6 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
         if not sign or key not in AXES:
             raise UserError(f"--config {word}: {nearest(key, AXES)}; other settings: --set a.b=v")
         if key == "scale":
-            if value not in SCALES:
-                raise UserError(f"config: unknown scale {value!r}; {nearest(value, SCALES)}")
             scale = value
         else:
             sets.append(word)

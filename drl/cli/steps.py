@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from drl.jobs.job import Job
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
 from drl.pipeline.items import item_name
 from drl.pipeline.own_study import PARTS
-from drl.pipeline.step import Axes, Inputs, ResultFile, Step
+from drl.pipeline.step import Axes, Inputs, Step
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
 from drl.records.inputs import must_exist
@@ -60,10 +61,7 @@ def run_step(
         states=states or call.results / ".state",
         resources=call.resources(str(axes["dataset"]) if step is PREPARE else None),
     )
-    if step.gpu:
-        with call.gpu():
-            said = importlib.import_module(step.module).run(job)
-    else:
+    with call.gpu() if step.gpu else nullcontext():
         said = importlib.import_module(step.module).run(job)
     if said is not None:
         click.echo(said)
@@ -77,11 +75,10 @@ def _usual_inputs(
         found: Inputs = step.inputs(settings, axes)
     else:
         found = {} if given else step.drawn_from(call.config, axes)
-    return {name: tuple(_place(call, file) for file in files) for name, files in found.items()}
-
-
-def _place(call: Invocation, file: ResultFile) -> Path:
-    return Path(file.path) if file.job is None else call.results / file.path
+    return {
+        name: tuple(Path(file.path) if file.job is None else call.results / file.path for file in files)
+        for name, files in found.items()
+    }
 
 
 def _command_of(step: Step) -> Command:

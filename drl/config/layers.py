@@ -37,9 +37,6 @@ class Layer(NamedTuple):
 def layers(own: Sequence[Layer]) -> list[Layer]:
     """Return all layers: config/, then the scale's file, then the user's own; later ones win.
 
-    Args:
-        own: What the user says, in this order.
-
     Raises:
         UserError: If a file cannot be read, or `scale` is not one of demo, lite, paper.
     """
@@ -61,12 +58,7 @@ def merged(some: Sequence[Layer]) -> dict[str, Any]:
 
 
 def own_layers(scale: str | None, files: Sequence[Path], sets: Sequence[str]) -> list[Layer]:
-    """Return the layers that the options of a `drl` command are.
-
-    Args:
-        scale: demo, lite or paper; None: what the files say.
-        files: The user's own YAML files; later ones win.
-        sets: Single settings, `studies.probe.epochs=5`.
+    """Return the layers that the options of a `drl` command are; without a scale, the files say it.
 
     Raises:
         UserError: If a file cannot be read, or a setting is not written as `a.b=v`.

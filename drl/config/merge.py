@@ -11,14 +11,7 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     """Merge two mappings: inner mappings merge in turn, everything else replaces, lists too.
 
     A section whose `kind` changes starts empty. So a recipe that inherits `method: {kind: drl, l1_weight: …}` and says
-    `method: {kind: vdrl}` does not keep a key that its new method does not know.
-
-    Args:
-        base: The lower mapping; it is not changed.
-        top: The upper one; it is not changed.
-
-    Returns:
-        A new mapping.
+    `method: {kind: vdrl}` does not keep a key that its new method does not know. Neither argument is changed.
     """
     merged = dict(deepcopy(base))
     for key, value in top.items():

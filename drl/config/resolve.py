@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from drl.config.sweeps import sweep_settings
 from drl.errors import UserError, nearest
 
 STRUCTURE = ("inherits", "sweep", "for_dataset")
+Model = TypeVar("Model", bound=Settings)
 Keys = tuple[str, ...]  # keys, from the outside to the inside
 
 
@@ -34,7 +35,6 @@ def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
     base, of_sweep = member(config, name)
     parts = [section(config.recipes, path) for path in paths(config, base, dataset)]
     resolved = validated(Recipe, reduce(merge, [*parts, of_sweep], {}), f"config: recipes.{base}")
-    assert isinstance(resolved, Recipe)
     if not resolved.label:
         raise UserError(f"config: recipes.{base}.label: field required")
     return resolved
@@ -56,21 +56,18 @@ def member(config: Config, name: str) -> tuple[str, dict[str, Any]]:
     return base, sweep_settings(base, sweep, name)
 
 
-def paths(config: Config, name: str, dataset: str | None) -> list[Keys]:
-    """Return the sections of `recipes` that a recipe is merged from, lowest first.
+def paths(config: Config, name: str, dataset: str | None, children: Keys = ()) -> Iterator[Keys]:
+    """Yield the sections of `recipes` that a recipe is merged from, lowest first.
 
     Args:
         config: The whole configuration.
         name: The recipe; no member of a sweep.
         dataset: Whose `for_dataset` sections apply; None: none.
+        children: The recipes that inherit from it, lowest last.
 
     Raises:
         UserError: As `recipe`.
     """
-    return list(_paths(config, name, dataset, ()))
-
-
-def _paths(config: Config, name: str, dataset: str | None, children: tuple[str, ...]) -> Iterator[Keys]:
     if not isinstance(name, str) or name not in config.recipes:
         where = f"recipes.{children[-1]}.inherits: " if children else ""
         raise UserError(f"config: {where}unknown recipe {name!r}; {nearest(str(name), config.recipes)}")
@@ -87,7 +84,7 @@ def _paths(config: Config, name: str, dataset: str | None, children: tuple[str, 
                 f"config: recipes.{name}.for_dataset: unknown dataset {known!r}; {nearest(known, config.datasets)}"
             )
     if parent is not None:
-        yield from _paths(config, parent, dataset, (*children, name))
+        yield from paths(config, parent, dataset, (*children, name))
     yield (name,)
     if dataset is not None and dataset in for_dataset:
         yield (name, "for_dataset", dataset)
@@ -99,7 +96,7 @@ def section(recipes: Mapping[str, Any], path: Keys) -> dict[str, Any]:
     return {key: value for key, value in found.items() if len(path) > 1 or key not in STRUCTURE}
 
 
-def validated(model: type[Settings], raw: dict[str, Any], where: str) -> Settings:
+def validated(model: type[Model], raw: dict[str, Any], where: str) -> Model:
     """Build a model, turning the first of its complaints into one line."""
     try:
         return model.model_validate(raw)
