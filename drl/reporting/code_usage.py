@@ -29,15 +29,10 @@ def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     """Draw how much the loss rises with another image's code instead of the image's own, one line for each t.
 
     The difference is shown relative to the loss with the own code, so that all t fit on one axis.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets and recipes in the order of columns and rows.
     """
-    style.apply()
     datasets, recipes = dict(settings.datasets), dict(settings.recipes)
     size = (style.PANEL_WIDTH * len(datasets) + 0.9, style.PANEL_HEIGHT * len(recipes))
-    figure, axes = plt.subplots(len(recipes), len(datasets), figsize=size, squeeze=False, sharex="col", sharey=True)
+    figure, axes = style.panels(len(recipes), len(datasets), size, sharex="col", sharey=True)
     cividis = plt.get_cmap("cividis")
     colours = ScalarMappable(Normalize(0, 1), cividis)
     share = _share(numbers)

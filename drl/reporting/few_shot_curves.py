@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from itertools import product
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -37,21 +37,14 @@ def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
     For a recipe with a sweep, the member with the highest validation accuracy (mean over t and seeds, the first if
     several are equal) is shown for each dataset and number of labels; `chosen_recipe` names it.
 
-    Args:
-        frame: Few-shot metrics.
-        settings: `choices` maps a recipe to the members of its sweep.
-
     Raises:
         UserError: If a recipe or member lacks rows for a number of labels, or the validation accuracy to choose by.
     """
     parts = []
-    for dataset in settings.dataset_names():
-        for recipe in settings.recipe_names():
-            members = settings.choices.get(recipe, (recipe,))
-            for labels in settings.labels:
-                rows = frame[(frame["dataset"] == dataset) & (frame["labels"] == labels)]
-                member = _chosen(rows, members, f"{dataset}, {labels} labels")
-                parts.append(rows[rows["recipe"] == member].assign(recipe=recipe, chosen_recipe=member))
+    for dataset, recipe, labels in product(settings.dataset_names(), settings.recipe_names(), settings.labels):
+        rows = frame[(frame["dataset"] == dataset) & (frame["labels"] == labels)]
+        member = _chosen(rows, settings.choices.get(recipe, (recipe,)), f"{dataset}, {labels} labels")
+        parts.append(rows[rows["recipe"] == member].assign(recipe=recipe, chosen_recipe=member))
     rows = pd.concat(parts)
     return over_seeds(rows[rows["metric"] == "test_accuracy"], AXES)
 
@@ -77,26 +70,19 @@ def draw(numbers: pd.DataFrame, settings: FewShotItem) -> Figure:
     """Draw one row of panels per dataset, one column per number of labels, and one line per recipe.
 
     Models whose code does not depend on t give horizontal lines. Bands are one deviation over pretraining seeds.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets, numbers of labels and recipes in the order of rows, columns and lines.
     """
-    style.apply()
-    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
-    counts = settings.labels
+    datasets, counts = settings.datasets, settings.labels
     size = (style.PANEL_WIDTH * len(counts) + 0.4, style.PANEL_HEIGHT * len(datasets) + 0.4)
-    figure, axes = plt.subplots(len(datasets), len(counts), figsize=size, squeeze=False, sharex=True)
-    places = [(dataset, labels) for dataset in datasets for labels in counts]
+    figure, axes = style.panels(len(datasets), len(counts), size, sharex=True)
+    places = product(settings.dataset_names(), counts)
     for k, (panel, (dataset, labels)) in enumerate(zip(axes.flat, places, strict=True)):
         rows = numbers[(numbers["dataset"] == dataset) & (numbers["labels"] == labels)]
-        for recipe, label in recipes.items():
-            style.curve(panel, rows[rows["recipe"] == recipe], "t", label, list(recipes.values()))
+        style.curves(panel, rows, "t", settings.recipes)
         panel.set_title(f"({string.ascii_lowercase[k % 26]}) {labels:,} labels")
         panel.set_xlim(-0.03, 1.03)
     for panel in axes[-1]:
         panel.set_xlabel("Time $t$")
-    for panel, title in zip(axes[:, 0], datasets.values(), strict=True):
+    for panel, (_, title) in zip(axes[:, 0], datasets, strict=True):
         panel.set_ylabel(f"{title}\ntest accuracy (%)")
     style.legend_below(figure, axes[0, 0])
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -34,17 +33,10 @@ def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: LatentGridItem, files: Files) -> Figure:
-    """Draw one row per dataset, with a scatter plot of the first seed's codes and its samples for each recipe.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets and recipes in the order of rows and columns, and half the side of each recipe's square.
-        files: The metrics files; the pictures and codes beside them are shown.
-    """
-    style.apply()
+    """Draw one row per dataset, with a scatter plot of the first seed's codes and its samples for each recipe."""
     datasets, recipes = settings.datasets, settings.recipes
     size = (2 * SIDE * len(recipes), (SIDE + 0.5) * len(datasets) + 0.45)
-    figure, axes = plt.subplots(len(datasets), 2 * len(recipes), figsize=size, squeeze=False)
+    figure, axes = style.panels(len(datasets), 2 * len(recipes), size)
     for row, (dataset, title) in zip(axes, datasets, strict=True):
         for k, (recipe, label) in enumerate(recipes):
             metrics = files[dataset, recipe]

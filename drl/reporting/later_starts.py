@@ -6,7 +6,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -36,18 +35,11 @@ def table(frame: pd.DataFrame, settings: LaterStartItem) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: LaterStartItem, files: Files) -> Figure:
-    """Draw one panel per dataset and recipe: one row per prior, one column per t_init, a square of samples in each.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets, recipes, priors and t_init in order; how many samples are shown along a square's side.
-        files: The metrics files; the samples beside them are shown.
-    """
-    style.apply()
+    """Draw one panel per dataset and recipe: one row per prior, one column per t_init, a square of samples in each."""
     pairs = list(product(settings.datasets, settings.recipes))
     priors, starts = settings.priors, settings.t_init
     height = WIDTH * len(priors) / len(starts) + 0.9
-    figure, axes = plt.subplots(len(pairs), 1, figsize=(WIDTH + 0.6, height * len(pairs)), squeeze=False)
+    figure, axes = style.panels(len(pairs), 1, (WIDTH + 0.6, height * len(pairs)))
     for panel, ((dataset, title), (recipe, label)) in zip(axes[:, 0], pairs, strict=True):
         show_pixels(panel, _squares(beside(files[dataset, recipe], ".safetensors"), settings))
         values = of_model(numbers, dataset, recipe).pivot(index="t", columns="metric", values="mean")

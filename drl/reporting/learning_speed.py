@@ -8,7 +8,6 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from drl.config.drawings import LearningSpeedItem
+from drl.config.drawings import LearningSpeedItem, Pairs
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
 
@@ -41,13 +40,9 @@ def table(frame: pd.DataFrame, settings: LearningSpeedItem) -> pd.DataFrame:
       snapshots; `n_seeds` of `of_seeds` seeds reach it. A seed that does not counts with its last step, and `bound` is
       ">", because the true mean is higher. A seed that has reached it at its first snapshot counts with that step, and
       `bound` is "<". With both, `bound` is "~". A bound has no deviation.
-    - speed_up: steps of the recipe `against` divided by steps of `recipe`, with its `bound`. There is no row if the two
-      bounds say nothing about the ratio, or if no step was needed.
-
-    Args:
-        frame: Learning-speed metrics: val_accuracy for each recipe, seed, step and t.
-        settings: `accuracy` in percent; `pairs` of the paper's recipe and the faster one. A pair is left out if one of
-            its recipes is not drawn.
+    - speed_up: steps of the recipe `against` divided by steps of `recipe`, with its `bound`, for the settings' pairs of
+      the paper's recipe and the faster one. There is no row if one of the two is not drawn, the two bounds say nothing
+      about the ratio, or no step was needed.
     """
     best = _best_t(frame[frame["metric"] == "val_accuracy"])
     curves = over_seeds(best, [*MODEL, "step"]).assign(metric="best_t_accuracy", bound="", against="")
@@ -147,18 +142,13 @@ def draw(numbers: pd.DataFrame, settings: LearningSpeedItem) -> Figure:
 
     The black dashed line is the target accuracy. A large marker on it, with a thin line down, shows the mean step at
     which a recipe's seeds reach it; there is no marker if that is only a bound.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets and recipes in the order of rows and lines, and the accuracy in percent.
     """
-    style.apply()
-    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
+    datasets, recipes = settings.datasets, settings.recipes
     # The text beside a panel needs a fixed height for each recipe, which can be more than the panel needs.
     height = max(style.PANEL_HEIGHT, 0.45 * len(recipes) + 0.4)
     size = (style.PANEL_WIDTH + TEXT_WIDTH + 0.4, height * len(datasets) + 0.2)
-    figure, axes = plt.subplots(len(datasets), 1, figsize=size, squeeze=False)
-    for panel, (dataset, title) in zip(axes[:, 0], datasets.items(), strict=True):
+    figure, axes = style.panels(len(datasets), 1, size)
+    for panel, (dataset, title) in zip(axes[:, 0], datasets, strict=True):
         _panel(panel, numbers[numbers["dataset"] == dataset], recipes, settings.accuracy)
         panel.set_title(title)
     axes[-1, 0].set_xlabel("Training step")
@@ -166,14 +156,12 @@ def draw(numbers: pd.DataFrame, settings: LearningSpeedItem) -> Figure:
     return figure
 
 
-def _panel(panel: Axes, rows: pd.DataFrame, recipes: dict[str, str], accuracy: float) -> None:
-    labels = list(recipes.values())
+def _panel(panel: Axes, rows: pd.DataFrame, recipes: Pairs, accuracy: float) -> None:
+    labels = [label for _, label in recipes]
     panel.axhline(accuracy, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
-    for recipe, label in recipes.items():
-        own = rows[(rows["recipe"] == recipe) & (rows["metric"] == "best_t_accuracy")]
-        style.curve(panel, own, "step", label, labels)
+    style.curves(panel, rows[rows["metric"] == "best_t_accuracy"], "step", recipes)
     bottom = panel.get_ylim()[0]
-    for recipe, label in recipes.items():
+    for recipe, label in recipes:
         own = rows[(rows["recipe"] == recipe) & (rows["metric"] == "steps_to_accuracy")]
         look = style.of(label, labels)
         # Hollow markers are transparent, because two recipes may need the same number of steps.
@@ -186,7 +174,7 @@ def _panel(panel: Axes, rows: pd.DataFrame, recipes: dict[str, str], accuracy: f
     panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     handles, _ = panel.get_legend_handles_labels()
-    texts = [f"{label}\n{_words(rows[rows['recipe'] == recipe], recipes)}" for recipe, label in recipes.items()]
+    texts = [f"{label}\n{_words(rows[rows['recipe'] == recipe], dict(recipes))}" for recipe, label in recipes]
     panel.legend(
         handles,
         texts,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from drl.config.drawings import ProbeItem
+from drl.config.drawings import Pairs, ProbeItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
@@ -43,12 +42,10 @@ AE, VAE, SimCLR and SimCLR-Gauss do not use the diffusion process: their lines a
 
 
 def table(frame: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
-    """Return the numbers of the figure: mean and deviation of the test accuracy for each dataset, recipe and t.
+    """Return mean and deviation of the test accuracy for each dataset, recipe and t.
 
-    Args:
-        frame: Probe metrics.
-        settings: If `trajectory` is true, rows with arm `chosen` (with the mean of the chosen t) and `concatenated`
-            (without t) follow the rows of the curves.
+    If the settings' `trajectory` is true, rows with arm `chosen` (with the mean of the chosen t) and `concatenated`
+    (without t) follow.
     """
     wanted = frame["labels"] == frame["dataset"].map(settings.budgets)
     rows = frame[wanted & (frame["metric"] == "test_accuracy")].fillna({"arm": ""})
@@ -78,25 +75,16 @@ def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
     """Draw one panel per dataset and one line per recipe, with a band of one deviation over pretraining seeds.
 
     If `table` kept probes of the whole trajectory, a strip to the right of each panel shows them.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets and recipes in the order of panels and lines.
     """
-    style.apply()
-    datasets, recipes = dict(settings.datasets), dict(settings.recipes)
-    labels = list(recipes.values())
+    recipes = settings.recipes
     with_strips = bool(numbers["arm"].isin(ARMS).any())
-    figure, panels, strips = _panels(len(datasets), len(recipes), with_strips)
-    for k, (panel, (dataset, title)) in enumerate(zip(panels, datasets.items(), strict=True)):
+    figure, panels, strips = _panels(len(settings.datasets), len(recipes), with_strips)
+    for k, (panel, (dataset, title)) in enumerate(zip(panels, settings.datasets, strict=True)):
         rows = numbers[numbers["dataset"] == dataset]
-        for recipe, label in recipes.items():
-            style.curve(panel, rows[(rows["recipe"] == recipe) & (rows["arm"] == "")], "t", label, labels)
-        panel.set_title(f"{title}, {settings.budgets[dataset]:,} labels")
-        panel.set_xlabel("Time $t$")
-        panel.set_xlim(-0.03, 1.03)
+        style.curves(panel, rows[rows["arm"] == ""], "t", recipes)
+        panel.set(title=f"{title}, {settings.budgets[dataset]:,} labels", xlabel="Time $t$", xlim=(-0.03, 1.03))
         if with_strips:
-            _marks(strips[k], rows[rows["arm"] != ""], recipes)
+            _marks(strips[k], rows, recipes)
     panels[0].set_ylabel("Test accuracy (%)")
     style.legend_below(figure, panels[0])
     return figure
@@ -108,20 +96,19 @@ def _panels(datasets: int, recipes: int, with_strips: bool) -> tuple[Figure, lis
     strip = max(0.75, 0.14 * recipes) if with_strips else 0.0
     size = ((style.PANEL_WIDTH + strip) * datasets + 0.4, style.PANEL_HEIGHT + 0.4)
     if not with_strips:
-        figure, axes = plt.subplots(1, datasets, figsize=size, squeeze=False)
+        figure, axes = style.panels(1, datasets, size)
         return figure, list(axes[0]), []
-    widths = [style.PANEL_WIDTH - 0.5, strip] * datasets
-    figure, axes = plt.subplots(1, 2 * datasets, figsize=size, squeeze=False, width_ratios=widths)
+    figure, axes = style.panels(1, 2 * datasets, size, width_ratios=[style.PANEL_WIDTH - 0.5, strip] * datasets)
     panels, strips = list(axes[0, ::2]), list(axes[0, 1::2])
     for panel, beside in zip(panels, strips, strict=True):
         beside.sharey(panel)
     return figure, panels, strips
 
 
-def _marks(strip: Axes, rows: pd.DataFrame, recipes: dict[str, str]) -> None:
+def _marks(strip: Axes, rows: pd.DataFrame, recipes: Pairs) -> None:
     """Draw a mark and an error bar for each recipe and arm, recipes side by side."""
-    labels = list(recipes.values())
-    for k, (recipe, label) in enumerate(recipes.items()):
+    labels = [label for _, label in recipes]
+    for k, (recipe, label) in enumerate(recipes):
         offset = 0.8 * ((k + 0.5) / len(recipes) - 0.5)
         for position, arm in enumerate(ARMS):
             own = rows[(rows["recipe"] == recipe) & (rows["arm"] == arm)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -26,17 +25,10 @@ def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
-    """Draw one row per dataset: the samples of each recipe, and their mean pairwise distance against the code's size.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets and recipes in the order of rows and columns.
-        files: The metrics files; the pictures beside them are shown.
-    """
-    style.apply()
+    """Draw one row per dataset: samples of each recipe, and their mean pairwise distance against the code's size."""
     datasets, recipes = settings.datasets, settings.recipes
-    shape = (len(datasets), len(recipes) + 1)
-    figure, axes = plt.subplots(*shape, figsize=(SIDE * shape[1] + 0.3, (SIDE + 0.3) * shape[0]), squeeze=False)
+    lines, columns = len(datasets), len(recipes) + 1
+    figure, axes = style.panels(lines, columns, (SIDE * columns + 0.3, (SIDE + 0.3) * lines))
     for row, (dataset, title) in zip(axes, datasets, strict=True):
         rows = numbers[numbers["dataset"] == dataset].pivot(index="recipe", columns="metric", values=["mean", "sd"])
         sizes, distances = rows["mean", "code_size"], rows["mean", "mean_pairwise_distance"]
@@ -45,13 +37,8 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
             panel.set_title(f"{title}, {sizes[recipe]:g}-d code")
         order = sizes.sort_values().index
         last = row[-1]
-        last.errorbar(
-            sizes[order],
-            distances[order],
-            yerr=rows["sd", "mean_pairwise_distance"][order],
-            marker="o",
-            color="#0072B2",
-        )
+        deviations = rows["sd", "mean_pairwise_distance"]
+        last.errorbar(sizes[order], distances[order], yerr=deviations[order], marker="o", color="#0072B2")
         last.set_xscale("log", base=2)
         last.set_xticks(list(sizes[order]), [f"{size:g}" for size in sizes[order]])
         last.set_ylim(0, 1.2 * float(distances.max()))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from drl.config.drawings import SilhouetteItem
 from drl.reporting import style
-from drl.reporting.aggregate import of_model, over_seeds
+from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 CAPTION = """
@@ -25,22 +24,15 @@ def table(frame: pd.DataFrame, settings: SilhouetteItem) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: SilhouetteItem) -> Figure:
-    """Draw one panel per dataset and one line per recipe, with a band of one deviation over runs.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets and recipes in the order of panels and lines.
-    """
-    style.apply()
-    datasets, labels = settings.datasets, [label for _, label in settings.recipes]
+    """Draw one panel per dataset and one line per recipe, with a band of one deviation over runs."""
+    datasets = settings.datasets
     size = (style.PANEL_WIDTH * len(datasets) + 0.3, style.PANEL_HEIGHT + 0.3)
-    figure, axes = plt.subplots(1, len(datasets), figsize=size, squeeze=False)
+    figure, axes = style.panels(1, len(datasets), size)
     for panel, (dataset, title) in zip(axes[0], datasets, strict=True):
-        for recipe, label in settings.recipes:
-            style.curve(panel, of_model(numbers, dataset, recipe), "t", label, labels)
+        style.curves(panel, numbers[numbers["dataset"] == dataset], "t", settings.recipes)
         panel.axhline(0, color="#999999", linewidth=0.7)
         panel.set(xlabel="the one $t$ of training", title=title, xlim=(-0.03, 1.03))
     axes[0, 0].set_ylabel("silhouette of the classes")
-    if len(labels) > 1:
+    if len(settings.recipes) > 1:
         style.legend_below(figure, axes[0, 0])
     return figure

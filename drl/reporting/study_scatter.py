@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,12 +53,7 @@ class Key(NamedTuple):
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """Return the t of the scatter plot, the silhouette there and the shown variance in percent, for each first seed.
-
-    Args:
-        frame: Metrics of drl code-view.
-        settings: Not used.
-    """
+    """Return the t of the scatter plot, the silhouette there and the shown variance in percent, for each first seed."""
     rows = []
     for (dataset, recipe), own in frame.groupby(["dataset", "recipe"], sort=False):
         first = own[own["seed"] == own["seed"].min()]
@@ -76,18 +70,12 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
 
     Up to ten classes differ in colour, up to thirty in colour and marker. Of more classes, the ten most frequent are
     coloured and all others are grey.
-
-    Args:
-        numbers: Result of `table`.
-        settings: One dataset, and its recipes in the order of panels.
-        files: The metrics files; the codes beside them are shown.
     """
-    style.apply()
     ((dataset, _),), recipes = settings.datasets, settings.recipes
     columns = min(COLUMNS, len(recipes))
     lines = math.ceil(len(recipes) / columns)
     size = (max(SIDE * columns + 0.2, LEAST_WIDTH), (SIDE + 0.6) * lines + 0.35)
-    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
+    figure, axes = style.panels(lines, columns, size)
     codes = {
         recipe: pd.read_csv(beside(files[dataset, recipe], ".codes.csv"), dtype={"class": str}, na_filter=False)
         for recipe, _ in recipes
@@ -106,11 +94,7 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
 
 
 def class_keys(classes: Sequence[str] | pd.Series[str]) -> dict[str, Key]:
-    """Return how each class is drawn; classes that are left out are grey.
-
-    Args:
-        classes: The class of each image.
-    """
+    """Return how each class is drawn, from the class of each image; classes that are left out are grey."""
     counts = pd.Series(list(classes)).value_counts()
     names = sorted(counts.index, key=_natural)
     if len(names) > len(COLOURS) * len(MARKERS):

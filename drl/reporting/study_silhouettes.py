@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -19,29 +18,16 @@ one standard deviation over pretraining seeds. Distances are Euclidean in the wh
 
 
 def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
-    """Return mean and deviation of the silhouette over seeds for each recipe and t.
-
-    Args:
-        frame: Metrics of drl code-view.
-        settings: Not used.
-    """
+    """Return mean and deviation of the silhouette over seeds for each recipe and t, of metrics of drl code-view."""
     return over_seeds(frame[frame["metric"] == "silhouette"], AXES)
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
-    """Draw one line per recipe, with a band of one deviation over pretraining seeds.
-
-    Args:
-        numbers: Result of `table`.
-        settings: One dataset, and its recipes in the order of lines.
-    """
-    style.apply()
-    ((_, title),), labels = settings.datasets, [label for _, label in settings.recipes]
-    figure, panel = plt.subplots(figsize=(style.PANEL_WIDTH + 0.9, style.PANEL_HEIGHT + 0.3))
-    for recipe, label in settings.recipes:
-        style.curve(panel, numbers[numbers["recipe"] == recipe], "t", label, labels)
+    """Draw one line per recipe of the one dataset, with a band of one deviation over pretraining seeds."""
+    ((_, title),) = settings.datasets
+    figure, ((panel,),) = style.panels(1, 1, (style.PANEL_WIDTH + 0.9, style.PANEL_HEIGHT + 0.3))
+    style.curves(panel, numbers, "t", settings.recipes)
     panel.axhline(0, color="#999999", linewidth=0.7)
-    panel.set(xlabel="Time $t$", ylabel="Silhouette of the classes", xlim=(-0.03, 1.03))
-    panel.set_title(title)
+    panel.set(xlabel="Time $t$", ylabel="Silhouette of the classes", title=title, xlim=(-0.03, 1.03))
     style.legend_below(figure, panel)
     return figure

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from drl.config.drawings import Pairs
 
 
 class Look(NamedTuple):
@@ -50,7 +54,7 @@ LEGEND_ROW = 0.17  # inches
 LEGEND_COLUMNS = 5
 
 
-def of(label: str, labels: list[str]) -> Look:
+def of(label: str, labels: Sequence[str]) -> Look:
     """Return the look of a legend name.
 
     Args:
@@ -88,7 +92,20 @@ def apply() -> None:
     }
 
 
-def curve(panel: Axes, rows: pd.DataFrame, x: str, label: str, labels: list[str]) -> None:
+def panels(rows: int, columns: int, size: tuple[float, float], **more: Any) -> tuple[Figure, np.ndarray]:
+    """Return a figure in this style and its panels [rows, columns].
+
+    Args:
+        rows: Rows of panels.
+        columns: Columns of panels.
+        size: Width and height in inches.
+        more: Options of `plt.subplots`, such as shared axes.
+    """
+    apply()
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, **more)
+
+
+def curve(panel: Axes, rows: pd.DataFrame, x: str, label: str, labels: Sequence[str], look: Look | None = None) -> None:
     """Draw a method's line, and a band of one deviation over pretraining seeds.
 
     Args:
@@ -97,11 +114,23 @@ def curve(panel: Axes, rows: pd.DataFrame, x: str, label: str, labels: list[str]
         x: Column for the horizontal axis.
         label: Legend name of the method.
         labels: All names in the figure.
+        look: How it is drawn, if not as its name says.
     """
-    rows, look = rows.sort_values(x), of(label, labels)
+    rows, look = rows.sort_values(x), look or of(label, labels)
     panel.plot(rows[x], rows["mean"], linestyle=look.dashes, label=label, **look.marker_options())
+    band(panel, rows, x, look.colour)
+
+
+def band(panel: Axes, rows: pd.DataFrame, x: str, colour: Any) -> None:
+    """Fill one deviation on both sides of the means of sorted rows."""
     low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
-    panel.fill_between(rows[x], low, high, color=look.colour, alpha=0.2, linewidth=0)
+    panel.fill_between(rows[x], low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def curves(panel: Axes, rows: pd.DataFrame, x: str, recipes: Pairs) -> None:
+    """Draw the line and band of each recipe, given by name and legend name."""
+    for recipe, label in recipes:
+        curve(panel, rows[rows["recipe"] == recipe], x, label, [label for _, label in recipes])
 
 
 def legend_shape(labels: list[str], width: float) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import product
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -28,16 +27,9 @@ def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
-    """Draw one panel per dataset and recipe, with one row per image and one column per code.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets and recipes in the order of panels.
-        files: The metrics files; the pictures beside them are shown.
-    """
-    style.apply()
+    """Draw one panel per dataset and recipe, with one row per image and one column per code."""
     pairs = list(product(settings.datasets, settings.recipes))
-    figure, axes = plt.subplots(1, len(pairs), figsize=(2.8 * len(pairs), 3.2), squeeze=False)
+    figure, axes = style.panels(1, len(pairs), (2.8 * len(pairs), 3.2))
     for panel, ((dataset, title), (recipe, label)) in zip(axes[0], pairs, strict=True):
         show(panel, beside(files[dataset, recipe], ".png"))
         rows = of_model(numbers, dataset, recipe).set_index("metric")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -39,29 +40,23 @@ def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
 
     A run is a pair of seed and split, as in Tables 1 to 5; n_seeds counts the runs.
 
-    Args:
-        frame: Rows of the study `fine_tune`.
-        settings: Datasets, each with its number of labels, and arms.
-
     Raises:
         UserError: If an arm lacks one of the two on a dataset, or has no single start.
     """
     for line in settings.arms:
         _start(line)
     run = frame.groupby(["seed", "split"], dropna=False).ngroup()
-    frame = frame.assign(seed=run)
+    frame = frame.assign(seed=run)[frame["metric"].isin(METRICS)]
     parts = []
-    for dataset in settings.dataset_names():
+    for dataset, arm in product(settings.dataset_names(), [arm.name for arm in settings.arms]):
         labels = settings.labels[dataset]
-        for arm in [arm.name for arm in settings.arms]:
-            rows = frame[(frame["dataset"] == dataset) & (frame["arm"] == arm) & (frame["labels"] == labels)]
-            rows = rows[rows["metric"].isin(METRICS)]
-            if lacking := [metric for metric in METRICS if metric not in set(rows["metric"])]:
-                raise UserError(
-                    f"t_trajectory: the metrics files have no {lacking[0]} of arm {arm!r} on {dataset} with {labels} "
-                    "labels; give all files of this figure, made with the current settings"
-                )
-            parts.append(rows)
+        rows = frame[(frame["dataset"] == dataset) & (frame["arm"] == arm) & (frame["labels"] == labels)]
+        if lacking := [metric for metric in METRICS if metric not in set(rows["metric"])]:
+            raise UserError(
+                f"t_trajectory: the metrics files have no {lacking[0]} of arm {arm!r} on {dataset} with {labels} "
+                "labels; give all files of this figure, made with the current settings"
+            )
+        parts.append(rows)
     return over_seeds(pd.concat(parts), AXES)
 
 
@@ -70,18 +65,13 @@ def draw(numbers: pd.DataFrame, settings: TrajectoryItem) -> Figure:
 
     Dashed lines show the same start under weight decay alone, without a gradient from data. The shaded range is where t
     ended in the paper. Bands are one deviation over runs.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets in the order of rows, each with its number of labels, and the arms.
     """
-    style.apply()
     datasets = settings.datasets
     columns = [decays for decays in TITLES if any(arm.weight_decay_on_t is decays for arm in settings.arms)]
     colours = start_colours([_start(arm) for arm in settings.arms])
     height = max(style.PANEL_HEIGHT * len(datasets), style.LEGEND_ROW * (len(colours) + 6)) + 0.3
     size = (style.PANEL_WIDTH * len(columns) + 1.3, height)
-    figure, axes = plt.subplots(len(datasets), len(columns), figsize=size, squeeze=False, sharex="row", sharey=True)
+    figure, axes = style.panels(len(datasets), len(columns), size, sharex="row", sharey=True)
     for row, (dataset, title) in zip(axes, datasets, strict=True):
         for panel, decays in zip(row, columns, strict=True):
             for arm in (arm for arm in settings.arms if arm.weight_decay_on_t is decays):
@@ -127,8 +117,7 @@ def _line(panel: Axes, rows: pd.DataFrame, colour: Any) -> None:
     panel.plot(decayed["epoch"], decayed["mean"], color=colour, linestyle=DASHES, linewidth=0.9, marker=marker)
     panel.plot(learned["epoch"], learned["mean"], color=colour, marker=marker)
     if (learned["n_seeds"] > 1).any():
-        low, high = learned["mean"] - learned["sd"], learned["mean"] + learned["sd"]
-        panel.fill_between(learned["epoch"], low, high, color=colour, alpha=0.2, linewidth=0)
+        style.band(panel, learned, "epoch", colour)
 
 
 def _legend(figure: Figure, colours: dict[float, Any]) -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
 from drl.config.drawings import ItemJob
-from drl.files import atomic
 from drl.jobs.job import Job
-from drl.jobs.lock import job_lock
-from drl.records.inputs import check_inputs
-from drl.records.run_card import write_card
-from drl.reporting.aggregate import read_all
+from drl.reporting.item import Writers, write_item
 from drl.reporting.markdown import markdown_row
 
 
@@ -52,30 +48,16 @@ def demo_remark(settings: ItemJob) -> str:
 
 
 def run(job: Job[ItemJob]) -> None:
-    """Write the item's CSV (one number per row), and Markdown, LaTeX and run card beside it.
+    """Write the item's CSV (one number per row), and Markdown, LaTeX and run card beside it, as `write_item` does."""
+    write_item(job, _written)
 
-    Args:
-        job: Its inputs `metrics` are the CSV files of the item's studies; its settings name the module that makes the
-            table, which takes them too.
 
-    Raises:
-        UserError: If a metrics file is missing, cut off, changed, or has no rows of this item.
-    """
-    started, settings = time.monotonic(), job.settings
-    item, metrics = str(job.about.get("item", job.study)), job.inputs["metrics"]
-    module = importlib.import_module(f"drl.reporting.{settings.drawn_by}")
-    inputs = check_inputs(metrics)
-    numbers = module.table(read_all(metrics), settings)
-    sheet: Sheet = module.sheet(numbers, settings)
-    files = [job.out, job.out.with_suffix(".md"), job.out.with_suffix(".tex")]
-    with job_lock(item, job.out):
-        with atomic(files[0]) as csv, atomic(files[1]) as markdown, atomic(files[2]) as latex:
-            numbers.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
-            markdown.write_text(sheet.markdown(), encoding="utf-8")
-            latex.write_text(sheet.latex(), encoding="utf-8")
-        seconds = round(time.monotonic() - started, 2)
-        about = {**job.about, "item": item}
-        write_card(job.study, files, settings.slice(), job.code_digest, inputs=inputs, **about, seconds=seconds)
+def _written(job: Job[ItemJob], module: ModuleType, numbers: pd.DataFrame, read: dict[Path, str]) -> Writers:
+    sheet: Sheet = module.sheet(numbers, job.settings)
+    return {
+        ".md": lambda path: path.write_text(sheet.markdown(), encoding="utf-8"),
+        ".tex": lambda path: path.write_text(sheet.latex(), encoding="utf-8"),
+    }
 
 
 _ESCAPES = {

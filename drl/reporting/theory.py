@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import string
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +14,7 @@ from drl.reporting.aggregate import over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "t", "metric"]
 BEST = "best_t"
-CONSTANT, UNCONDITIONAL = "#000000", "#E69F00"
+CONSTANT, UNCONDITIONAL = "#000000", style.Look("#E69F00", "o", "-")
 CAPTION = """
 A mixture of {{ components }} Gaussians in {{ dimensions }} dimensions, of {{ classes }} classes, whose score is known
 at every *t*. (a), (b) Denoising losses, weighted with sigma(*t*)² and half the sum over entries, beside the constant
@@ -39,10 +38,6 @@ def table(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
     Two metrics are added: `relative_excess`, the excess of a loss over the constant in percent of the constant, and
     `best_t`, the t chosen on validation. Rows with arm `best_t` have no t, because seeds choose different ones.
-
-    Args:
-        frame: Rows of drl.theory.study.
-        settings: Settings of `draw`.
     """
     best = frame["arm"] == BEST
     chosen = frame[best & (frame["metric"] == "test_accuracy")]
@@ -63,16 +58,9 @@ def _relative_excess(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
-    """Draw four panels over t: losses, losses relative to the constant, accuracy, reconstruction error.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Recipes with their legend names.
-    """
-    style.apply()
+    """Draw four panels over t: losses, losses relative to the constant, accuracy, reconstruction error."""
     names = dict(settings.recipes)
-    size = (2 * style.PANEL_WIDTH + 0.9, 2 * style.PANEL_HEIGHT + 0.4)
-    figure, axes = plt.subplots(2, 2, figsize=size, squeeze=False)
+    figure, axes = style.panels(2, 2, (2 * style.PANEL_WIDTH + 0.9, 2 * style.PANEL_HEIGHT + 0.4))
     _losses(axes[0, 0], numbers, names)
     _excess(axes[0, 1], numbers, names)
     _accuracy(axes[1, 0], numbers, names)
@@ -133,12 +121,7 @@ def _level(numbers: pd.DataFrame, metric: str) -> pd.Series:
 
 
 def _line(panel: Axes, rows: pd.DataFrame, recipe: str, names: dict[str, str]) -> None:
-    if recipe == "unconditional":
-        panel.plot(rows["t"], rows["mean"], "o-", color=UNCONDITIONAL, label=names[recipe])
-        low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
-        panel.fill_between(rows["t"], low, high, color=UNCONDITIONAL, alpha=0.2, linewidth=0)
-    else:
-        style.curve(panel, rows, "t", names[recipe], [])
+    style.curve(panel, rows, "t", names[recipe], [], UNCONDITIONAL if recipe == "unconditional" else None)
 
 
 def _flat(panel: Axes, numbers: pd.DataFrame, recipe: str, metric: str, names: dict[str, str]) -> None:
