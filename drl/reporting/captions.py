@@ -44,11 +44,7 @@ def fixed_caption(name: str) -> str:
 
 
 def caption(config: Config, item: str) -> str:
-    """Return an item's caption.
-
-    Args:
-        config: The configuration.
-        item: Name of the item.
+    """Return the caption of an item, given by name.
 
     Raises:
         jinja2.UndefinedError: If the template names something that there is not.
@@ -70,7 +66,8 @@ def facts(config: Config, item: str) -> dict[str, Any]:
         "arms": ", ".join(axes.arms),
         "seeds": _listed(config.item_seeds(item)),
     }
-    return common | FACTS.get(axes.study, _no_facts)(config, item)
+    special = FACTS.get(axes.study)
+    return common | (special(config, item) if special else {})
 
 
 def study_caption(config: Config, dataset: str, part: str) -> str:
@@ -108,10 +105,6 @@ def _joined(config: Config, module: str, head: str, made: Mapping[str, Any]) -> 
 
 def _listed(values: Iterable[int]) -> str:
     return ", ".join(map(str, values))
-
-
-def _no_facts(config: Config, item: str) -> dict[str, Any]:
-    return {}
 
 
 def _probe(config: Config, item: str) -> dict[str, Any]:

@@ -51,12 +51,7 @@ def table(frame: pd.DataFrame, settings: FidItem) -> pd.DataFrame:
 
 
 def sheet(numbers: pd.DataFrame, settings: FidItem) -> Sheet:
-    """Return a table with one row per t_init and columns for each prior.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Datasets, recipes, priors and t_init in order, and what the caption says.
-    """
+    """Return a table with one row per t_init and columns for each prior."""
     several = len(settings.datasets) * len(settings.recipes) > 1
     header = [*(["model"] if several else []), "t_init", "σ(t_init)", "steps saved"]
     header += [NAMES[prior] for prior in settings.priors]

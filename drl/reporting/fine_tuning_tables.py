@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from drl.config.drawings import BeyondRow, FineTuningItem, Reading
+from drl.config.drawings import FineTuningItem, Reading
 from drl.errors import UserError
 from drl.reporting.fine_tuning_paper import published
 from drl.reporting.fine_tuning_runs import (
@@ -61,10 +61,6 @@ alone (there 4,000) with weak augmentation.
 def table(frame: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
     """Return mean and deviation of the test accuracy of each arm in each setting, and of the paired differences.
 
-    Args:
-        frame: Rows of the study `fine_tune`.
-        settings: Which arms, datasets and numbers of labels, and how runs are read.
-
     Returns:
         scale, dataset, labels, arm, metric (`accuracy`, percent; `difference` to the arm without pretraining,
         percentage points), mean, sd (ddof 1; 0 for one run), n (runs: pairs of seed and split), epoch (outer epochs
@@ -88,17 +84,28 @@ def table(frame: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame:
 def sheet(numbers: pd.DataFrame, settings: FineTuningItem) -> Sheet:
     """Return the table in the paper's layout, with the published numbers in separate rows below ours.
 
-    Args:
-        numbers: Result of `table`.
-        settings: `layout` is `settings_down` (one row per setting, one column per arm) or `arms_down` (the other way
-            round); `difference` adds columns; each entry of `beyond` is a row below the table.
+    `layout` is `settings_down` (one row per setting, one column per arm) or `arms_down` (the other way round, always
+    without differences); `difference` adds columns; each entry of `beyond` is a row below the table.
 
     Raises:
         UserError: If there is no column for a row beyond the paper.
     """
     cells = _Cells(numbers, settings)
     down = settings.layout == "settings_down"
-    header, rows = _settings_down(cells, settings) if down else _arms_down(cells, settings)
+    header, lines = _settings_down(settings) if down else _arms_down(settings)
+    rows = []
+    for head, keys in lines:
+        rows.append([*head, *(cells.measured(*key) for key in keys)])
+        printed = [cells.published(*key) for key in keys]
+        if any(printed):
+            rows.append([f"{head[0]} (paper)", *head[1:], *printed])
+    titles, gains = dict(settings.datasets), len(_gain_header(settings))
+    columns = [arm.name for arm in settings.arms] if down else [_named(setting) for setting in settings_of(settings)]
+    for row in settings.beyond:
+        cell, name = beyond_cell(row), f"{row.label} (beyond the paper)"
+        head = [f"{titles.get(row.dataset, row.dataset)}, {name}", str(row.labels)] if down else [name]
+        place = row.in_place_of if down else _named(cell.setting)
+        rows.append([*head, *_placed(cells.measured("accuracy", cell), place, columns, settings), *[""] * gains])
     return Sheet(_caption(numbers, settings), header, rows)
 
 
@@ -109,68 +116,48 @@ class _Cells:
         self._rows = {(metric, cell): row for metric, cell, row in iterate(numbers)}
         self._baselines = [arm.name for arm in settings.arms if arm.baseline]
 
-    def accuracy(self, cell: Cell) -> str:
-        """Return mean and deviation; bold if an arm with pretraining beats all arms without in its setting."""
-        row = self._rows["accuracy", cell]
-        text = f"{row.mean:.2f}" if row.n == 1 else f"{row.mean:.2f} ± {row.sd:.2f}"
-        rivals = [Cell(arm, cell.setting) for arm in self._baselines]
+    def measured(self, metric: str, cell: Cell) -> str:
+        """Return mean and deviation; an accuracy is bold if it beats all arms without pretraining in its setting."""
+        row = self._rows[metric, cell]
+        text = _number(metric, row.mean) + ("" if row.n == 1 else f" ± {row.sd:.2f}")
+        rivals = [("accuracy", Cell(arm, cell.setting)) for arm in self._baselines]
         # A setting beyond the paper may not have been run without pretraining.
-        to_beat = [self._rows["accuracy", rival].mean for rival in rivals if ("accuracy", rival) in self._rows]
-        wins = to_beat and row.mean > max(to_beat) + TIE
+        to_beat = [self._rows[rival].mean for rival in rivals if rival in self._rows]
+        wins = metric == "accuracy" and to_beat and row.mean > max(to_beat) + TIE
         return f"**{text}**" if wins else text
-
-    def difference(self, cell: Cell) -> str:
-        """Return mean and deviation with a sign."""
-        row = self._rows["difference", cell]
-        return _signed(row.mean) if row.n == 1 else f"{_signed(row.mean)} ± {row.sd:.2f}"
 
     def published(self, metric: str, cell: Cell) -> str:
         """Return the paper's number; empty if it has none."""
         value = float(self._rows[metric, cell].published)
-        if math.isnan(value):
-            return ""
-        return _signed(value) if metric == "difference" else f"{value:.2f}"
+        return "" if math.isnan(value) else _number(metric, value)
 
 
-def _signed(value: float) -> str:
-    return f"{value:+z.2f}".replace("-", "−")
+def _number(metric: str, value: float) -> str:
+    """Return an accuracy, or a difference with its sign."""
+    return f"{value:+z.2f}".replace("-", "−") if metric == "difference" else f"{value:.2f}"
 
 
-def _settings_down(cells: _Cells, settings: FineTuningItem) -> tuple[list[str], list[list[str]]]:
-    arms = [arm.name for arm in settings.arms]
-    gains = list(pretrained(settings)) if settings.difference else []
+# The first cells of a row as text, and metric and cell of each of its numbers.
+Line = tuple[list[str], list[tuple[str, Cell]]]
+
+
+def _settings_down(settings: FineTuningItem) -> tuple[list[str], list[Line]]:
     titles = dict(settings.datasets)
     header = ["Dataset", "Labels", *(arm.label for arm in settings.arms), *_gain_header(settings)]
-    rows = []
-    for setting in settings_of(settings):
-        title, labels = titles[setting.dataset], str(setting.labels)
-        own = [cells.accuracy(Cell(arm, setting)) for arm in arms]
-        rows.append([title, labels, *own, *(cells.difference(Cell(arm, setting)) for arm in gains)])
-        printed = [cells.published("accuracy", Cell(arm, setting)) for arm in arms]
-        printed += [cells.published("difference", Cell(arm, setting)) for arm in gains]
-        if any(printed):
-            rows.append([f"{title} (paper)", labels, *printed])
-    for row in settings.beyond:
-        place = _placed(cells.accuracy(beyond_cell(row)), row.in_place_of, arms, settings)
-        title = titles.get(row.dataset, row.dataset)
-        rows.append([f"{title}, {_beyond(row)}", str(row.labels), *place, *[""] * len(gains)])
-    return header, rows
+    columns = [("accuracy", arm.name) for arm in settings.arms]
+    if settings.difference:
+        columns += [("difference", arm) for arm in pretrained(settings)]
+    lines = [
+        ([titles[place.dataset], str(place.labels)], [(metric, Cell(arm, place)) for metric, arm in columns])
+        for place in settings_of(settings)
+    ]
+    return header, lines
 
 
-def _arms_down(cells: _Cells, settings: FineTuningItem) -> tuple[list[str], list[list[str]]]:
+def _arms_down(settings: FineTuningItem) -> tuple[list[str], list[Line]]:
     places, titles = settings_of(settings), dict(settings.datasets)
     header = ["Pretraining", *(f"{titles[dataset]}, {labels} labels" for dataset, labels in places)]
-    rows = []
-    for arm in settings.arms:
-        rows.append([arm.label, *(cells.accuracy(Cell(arm.name, setting)) for setting in places)])
-        printed = [cells.published("accuracy", Cell(arm.name, setting)) for setting in places]
-        if any(printed):
-            rows.append([f"{arm.label} (paper)", *printed])
-    for row in settings.beyond:
-        cell = beyond_cell(row)
-        columns = [_named(setting) for setting in places]
-        rows.append([_beyond(row), *_placed(cells.accuracy(cell), _named(cell.setting), columns, settings)])
-    return header, rows
+    return header, [([arm.label], [("accuracy", Cell(arm.name, place)) for place in places]) for arm in settings.arms]
 
 
 def _named(setting: Setting) -> str:
@@ -185,10 +172,6 @@ def _placed(text: str, column: str, columns: list[str], settings: FineTuningItem
             "have; remove the row, or add the column"
         )
     return [text if other == column else "" for other in columns]
-
-
-def _beyond(row: BeyondRow) -> str:
-    return f"{row.label} (beyond the paper)"
 
 
 def _gain_header(settings: FineTuningItem) -> list[str]:

@@ -25,11 +25,8 @@ def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
 
     Columns: recipe, labels, n_seeds; chosen_t (mean over seeds), mean and sd of the test accuracy in percent at the t
     that was chosen on validation images for each seed's model; then the mean at each t, as t=0.1. Codes that do not
-    depend on t are read at only one t, and their accuracy is repeated for each t.
-
-    Args:
-        frame: Few-shot metrics, and probe metrics, whose arm `chosen` gives the chosen t.
-        settings: Recipes and numbers of labels in the order of rows, and every t.
+    depend on t are read at only one t, and their accuracy is repeated for each t. The arm `chosen` of probe metrics
+    gives the chosen t.
 
     Raises:
         UserError: If a recipe lacks rows.
@@ -70,12 +67,7 @@ def _nearest(times: Any, wanted: float) -> float:
 
 
 def sheet(numbers: pd.DataFrame, settings: FewShotItem) -> Sheet:
-    """Return one row per recipe and number of labels, with the accuracy at the chosen t and at each t.
-
-    Args:
-        numbers: Result of `table`.
-        settings: Its one dataset and the scale, for the caption.
-    """
+    """Return one row per recipe and number of labels, with the accuracy at the chosen t and at each t."""
     over_t = [column for column in map(str, numbers) if column.startswith("t=")]
     header = ["recipe", "labels", "chosen t", "at the chosen t", *over_t]
     rows = []
