@@ -49,7 +49,8 @@ def read_codes(
     title: str = "codes",
 ) -> CodeTable:
     """Call `extract_codes`, show its progress under a title, and return its result as a table."""
-    with Reporter(title, passes(len(indices), len(times), placement), unit="passes") as reporter:
+    passes = len(times) * -(-len(indices) // CHUNKS[placement.device.type])
+    with Reporter(title, passes, unit="passes") as reporter:
         codes = extract_codes(method, store, indices, times, placement, reporter.advance, noise_seed)
     rows = torch.full((len(store.labels),), -1)
     rows[indices] = torch.arange(len(indices))
@@ -120,8 +121,3 @@ def check_images(facts: ImageFacts, store: ImageStore) -> None:
             f"the model was trained on {wanted[0]} channels of {wanted[1]} pixels but dataset {store.name!r} has "
             f"{found[0]} channels of {found[1]} pixels; give the images that it was trained on"
         )
-
-
-def passes(images: int, times: int, placement: Placement) -> int:
-    """Return the number of times that `extract_codes` calls `advance`."""
-    return times * -(-images // CHUNKS[placement.device.type])

@@ -18,6 +18,7 @@ from torch import Tensor
 from drl.data.sources.image_folder import load_image
 from drl.errors import UserError
 from drl.evaluation.codes import CHUNKS
+from drl.evaluation.given_images import as_batch, files_in
 from drl.files import atomic
 from drl.jobs.device import Placement, network_channels, place
 from drl.jobs.job import Resources
@@ -53,7 +54,7 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     channels = network_channels(read_encoder(model)[0].recipe)
     placement = place(resources.device, resources.precision, "off", resources.threads, channels)
     method = load_encoder(model, placement.device)
-    paths = images_below(folder)
+    paths = files_in(folder, "**/*")
     table, digest = out.with_suffix(".csv"), hashlib.sha256()
     shape = (len(paths), *([len(times)] if len(times) > 1 else []), _code_size(method))
     with atomic(out) as codes, atomic(table) as names, Reporter("codes", len(paths)) as reporter:
@@ -85,24 +86,6 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     )
 
 
-def images_below(folder: Path) -> list[Path]:
-    """Return the files below a folder in the order of their paths, without hidden files and hidden folders.
-
-    Raises:
-        UserError: If it is not a folder, or holds no files.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is not a folder; give one with images")
-    paths = [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    if not paths:
-        raise UserError(f"{folder}: contains no images; add some")
-    return sorted(paths, key=lambda path: path.relative_to(folder).parts)
-
-
 def _batches(paths: Sequence[Path], method: Method, placement: Placement) -> Iterator[tuple[Tensor, bytes]]:
     """Yield uint8 images [B, C, H, W] on the device, and a digest of the bytes of their files."""
     facts, size = method.facts, CHUNKS[placement.device.type]
@@ -118,7 +101,7 @@ def _batches(paths: Sequence[Path], method: Method, placement: Placement) -> Ite
     with ThreadPoolExecutor(placement.threads) as pool:
         for start in range(0, len(paths), size):
             loaded = list(pool.map(load, paths[start : start + size]))
-            images = torch.from_numpy(np.stack([image for image, _ in loaded])).permute(0, 3, 1, 2).contiguous()
+            images = as_batch([image for image, _ in loaded])
             yield images.to(placement.device), b"".join(digest for _, digest in loaded)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -57,12 +56,11 @@ class Generation(Measurement[S]):
         with Reporter(title, sum(steps), before, unit="steps") as reporter:
             return draw(self.method, sampler, wanted, placement, z, uniform, lambda: reporter.advance(), journal, size)
 
-    def write(self, rows: Iterable[Mapping[str, Any]], more: Sequence[Path] = ()) -> None:
-        """Write as `Measurement.write` does; only then are the saved batches of an interrupted job given up."""
+    def kept(self) -> tuple[Path | None, float | None, float]:
+        """Return the folder of the saved batches, which are given up once the results are written, and so on."""
         minutes = self.job.resources.wall_clock_minutes
         until = None if minutes is None else self.started + 60 * minutes
-        # `seconds_saved` is asked before anything is drawn and saved anew.
-        self._write(rows, more, self._folder, until, seconds_saved(self._folder))
+        return self._folder, until, seconds_saved(self._folder)
 
     @cached_property
     def _folder(self) -> Path:

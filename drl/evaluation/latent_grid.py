@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,12 +30,7 @@ def run(job: Job[LatentGridJob]) -> None:
             from.
     """
     found = begin_generation(job)
-    found.write(_rows(found), [job.out.with_suffix(".png"), codes_file(job.out)])
-
-
-def codes_file(out: Path) -> Path:
-    """Return the path of the test images' codes, beside the numbers."""
-    return out.with_suffix(".codes.csv")
+    found.write(_rows(found), [job.out.with_suffix(".png"), job.out.with_suffix(".codes.csv")])
 
 
 def square(cells: int, extent: float) -> Tensor:
@@ -53,7 +47,9 @@ def _rows(found: Generation[LatentGridJob]) -> Iterator[dict[str, Any]]:
     if codes.shape[1] != 2:
         raise UserError(f"a scatter needs 2-d codes, but the model's have {codes.shape[1]} entries; give a 2-d recipe")
     labels = store.labels[store.test].cpu()
-    _write_codes(codes_file(out), codes, labels)
+    table = np.column_stack((codes.double().numpy(), labels.numpy()))
+    with atomic(out.with_suffix(".codes.csv")) as path:
+        np.savetxt(path, table, ("%.5g", "%.5g", "%d"), delimiter=",", header="z_1,z_2,label", comments="")
     cells = protocol.cells
     wanted = [Wanted(image_seed(found.seed, "latent grid", k), k) for k in range(cells**2)]
     samples = found.samples(settings.sampler, wanted, square(cells, protocol.extent))
@@ -61,9 +57,3 @@ def _rows(found: Generation[LatentGridJob]) -> Iterator[dict[str, Any]]:
     numbers = {"silhouette": silhouette(codes, labels), "ink_r2": ink_r2(codes, store.images[store.test])}
     for metric, value in numbers.items():
         yield {"metric": metric, "value": value, "n": len(labels)}
-
-
-def _write_codes(path: Path, codes: Tensor, labels: Tensor) -> None:
-    rows = np.column_stack((codes.double().numpy(), labels.numpy()))
-    with atomic(path) as temporary:
-        np.savetxt(temporary, rows, ("%.5g", "%.5g", "%d"), delimiter=",", header="z_1,z_2,label", comments="")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,12 +28,7 @@ def run(job: Job[LaterStartJob]) -> None:
         UserError: If model and images do not belong together, or the model has codes or cannot be sampled from.
     """
     found = begin_generation(job)
-    found.write(_rows(found), [samples_file(job.out)])
-
-
-def samples_file(out: Path) -> Path:
-    """Return the path of the samples, beside the numbers."""
-    return out.with_suffix(".safetensors")
+    found.write(_rows(found), [job.out.with_suffix(".safetensors")])
 
 
 def _rows(found: Generation[LaterStartJob]) -> Iterator[dict[str, Any]]:
@@ -49,7 +43,7 @@ def _rows(found: Generation[LaterStartJob]) -> Iterator[dict[str, Any]]:
     images = found.samples(sampler, wanted, None, protocol.uniform)
     by_cell = images.reshape(protocol.images, len(cells), *images.shape[1:]).transpose(0, 1)
     named = {sample_name(*cell): samples.contiguous() for cell, samples in zip(cells, by_cell, strict=True)}
-    with atomic(samples_file(found.job.out)) as temporary:
+    with atomic(found.job.out.with_suffix(".safetensors")) as temporary:
         save_file(named, str(temporary))
     grid, options = grid_of(found.method, sampler), options_of(sampler)
     for t in protocol.t_init:

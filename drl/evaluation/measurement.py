@@ -84,6 +84,10 @@ class Measurement(Generic[S]):
         """
         return self.seed if dae_input == "noisy" and self.header.recipe.method.kind == "dae" else None
 
+    def kept(self) -> tuple[Path | None, float | None, float]:
+        """Return where the job keeps a state, until when it waits for another process, and the seconds spent before."""
+        return None, None, 0.0
+
     def write(self, rows: Iterable[Mapping[str, Any]], more: Sequence[Path] = ()) -> None:
         """Make the rows, and write them and the run card, unless another process has just done so.
 
@@ -94,18 +98,9 @@ class Measurement(Generic[S]):
         Raises:
             UserError: One that making the rows raised, with the job's title before it.
         """
-        self._write(rows, more)
-
-    def _write(
-        self,
-        rows: Iterable[Mapping[str, Any]],
-        more: Sequence[Path],
-        state: Path | None = None,
-        until: float | None = None,
-        earlier_seconds: float = 0.0,
-    ) -> None:
-        """Write as `write` does; a job that keeps a state says where, and until when it waits for another process."""
         job, about = self.job, vars(self.header.about)
+        # Asked before the rows are made, which may save a state anew.
+        state, until, earlier_seconds = self.kept()
         owner = belongs_to("" if state is None else state.name, self.placement)
         work = Work(job.title, job.out, state, job.settings.slice(), job.code_digest, self.digests, owner, about)
         with sole_job(work, until) as done:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -20,23 +18,9 @@ def montage(images: Tensor, columns: int) -> Tensor:
     return tiles.permute(2, 0, 3, 1, 4).reshape(channels, n // columns * height, columns * width)
 
 
-def tiles(picture: Tensor, size: int) -> Tensor:
-    """Undo `montage` for square images of `size` pixels: [C, H, W] -> [N, C, size, size], row by row."""
-    channels, height, width = picture.shape
-    cut = picture.reshape(channels, height // size, size, width // size, size)
-    return cut.permute(1, 3, 0, 2, 4).reshape(-1, channels, size, size)
-
-
 def save_png(path: Path, picture: Tensor) -> None:
     """Write uint8 [C, H, W], C = 1 or 3, as PNG."""
     pixels = picture.permute(1, 2, 0).numpy()
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     with atomic(path) as temporary:
         image.save(temporary)
-
-
-def load_png(path: Path) -> Tensor:
-    """Read a picture that `save_png` wrote: uint8 [C, H, W]."""
-    with Image.open(path) as image:
-        pixels = np.array(image)
-    return torch.from_numpy(pixels if pixels.ndim == 3 else pixels[..., None]).permute(2, 0, 1)

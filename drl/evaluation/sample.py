@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from drl.config.sampling import SamplerSettings
 from drl.data.sources.image_folder import load_image
 from drl.diffusion.samplers.prior import Prior
 from drl.errors import UserError
+from drl.evaluation.given_images import as_batch, files_in
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, sampler_of, steps_by_batch
 from drl.files import sha256
@@ -107,10 +107,5 @@ def read_images(folder: Path, facts: ImageFacts) -> tuple[list[Path], Tensor]:
     Raises:
         UserError: If it is not a folder, contains no files, or one of them is not an image.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is not a folder; give one with images")
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    if not paths:
-        raise UserError(f"{folder}: contains no images; add some")
-    images = [load_image(path.read_bytes(), path, facts.image_size, facts.channels) for path in paths]
-    return paths, torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+    paths = files_in(folder)
+    return paths, as_batch([load_image(path.read_bytes(), path, facts.image_size, facts.channels) for path in paths])

@@ -5,9 +5,9 @@ The paper measures one slice E(x, t) at a time, and leaves open how to use the w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -17,13 +17,9 @@ from drl.evaluation.codes import CodeTable
 from drl.evaluation.measurement import without
 from drl.evaluation.mlp_probe import EvalSets, ProbeResult
 
-
-class Train(Protocol):
-    """A function that trains probes with the options and seeds of the ordinary probes."""
-
-    def __call__(self, title: str, labelled: tuple[Tensor, Tensor], evaluations: EvalSets) -> ProbeResult:
-        """Train on codes [T, N, D] with labels [N] and measure on the eval sets; progress is shown under the title."""
-        ...
+# Trains probes with the options and seeds of the ordinary ones: takes the title of its progress, codes [T, N, D] with
+# labels [N] to train on, and the eval sets to measure on.
+Train = Callable[[str, tuple[Tensor, Tensor], EvalSets], ProbeResult]
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def sheet(numbers: pd.DataFrame, settings: FineTuningItem) -> Sheet:
         printed = [cells.published(*key) for key in keys]
         if any(printed):
             rows.append([f"{head[0]} (paper)", *head[1:], *printed])
-    titles, gains = dict(settings.datasets), len(_gain_header(settings))
+    titles, gains = dict(settings.datasets), len(_gain_header(settings)) if down else 0
     columns = [arm.name for arm in settings.arms] if down else [_named(setting) for setting in settings_of(settings)]
     for row in settings.beyond:
         cell, name = beyond_cell(row), f"{row.label} (beyond the paper)"

@@ -14,12 +14,12 @@ from drl.diffusion.sde import perturb
 from drl.errors import UserError
 from drl.evaluation.code_swap import first_of_classes, run
 from drl.evaluation.codes import extract_codes
-from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.sampling import grid_of, image_seed, to_bytes
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
 from tests.evaluation.jobs import job_of
+from tests.evaluation.pictures import load_png, tiles
 
 SEED, T, N, TOLERANCE = 3, 0.5, 3, 1e-3
 # All that the solver needs of the grid.

@@ -12,7 +12,7 @@ from PIL import Image
 from drl.data.sources.image_folder import load_image
 from drl.errors import UserError
 from drl.evaluation import encode as module
-from drl.evaluation.encode import encode, images_below
+from drl.evaluation.encode import encode
 from drl.files import sha256
 from drl.models.model_file import load_model
 from drl.records.run_card import read_card
@@ -129,11 +129,3 @@ def test_codes_that_are_no_numbers_are_named(folder, model_file, tmp_path, monke
 
     monkeypatch.setattr(module, "_codes", broken)
     refused(model_file(), folder, "c.jpg: its code at t = 0.5 is not finite", tmp_path / "codes.npy")
-
-
-def test_order_is_that_of_paths_part_by_part(tmp_path):
-    for name in ("b/a.png", "b.png", "a/z.png", "a b/c.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path)]
-    assert found == ["a/z.png", "a b/c.png", "b/a.png", "b.png"]

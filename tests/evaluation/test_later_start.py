@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from drl.config.sampling import SamplerSettings
 from drl.errors import UserError
-from drl.evaluation.later_start import run, samples_file
+from drl.evaluation.later_start import run
 from drl.evaluation.sample_sets import sample_name
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.jobs.device import place
@@ -39,7 +39,7 @@ def done(model_file, stripes, tmp_path):
 
 @pytest.fixture
 def samples(done):
-    return load_file(samples_file(done))
+    return load_file(done.with_suffix(".safetensors"))
 
 
 def test_names_tell_repeat_prior_and_t_init(samples):
@@ -72,9 +72,8 @@ def test_what_is_saved_in_closed_form(model_file, stripes, tmp_path, whole, corr
     out, model = tmp_path / "later.csv", model_file("unconditional")
     chosen = settings(corrector, repeats=1, images=4)
     run(job_of("later_start", chosen, out, model=model, images=stripes))
-    rows = whole(
-        out, "later_start", "unconditional", [samples_file(out)], [model, stripes, stripes.parent / "files.csv"], chosen
-    )
+    samples, inputs = out.with_suffix(".safetensors"), [model, stripes, stripes.parent / "files.csv"]
+    rows = whole(out, "later_start", "unconditional", [samples], inputs, chosen)
     expected = []
     for t in T_INIT:
         skipped = math.floor((1 - t) * STEPS + 1e-9)
@@ -97,6 +96,6 @@ def test_uniform_pixels_can_be_one_a_channel(model_file, stripes, tmp_path):
     for uniform in ("per_pixel", "per_image_channel"):
         out = tmp_path / uniform / "later.csv"
         run(job_of("later_start", settings(uniform=uniform), out, model=model_file("unconditional"), images=stripes))
-        found.append(load_file(samples_file(out)))
+        found.append(load_file(out.with_suffix(".safetensors")))
     for name in found[0]:
         assert torch.equal(found[0][name], found[1][name]) == (name.split("/")[1] == "gaussian")

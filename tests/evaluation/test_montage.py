@@ -2,7 +2,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drl.evaluation.montage import load_png, montage, save_png, tiles
+from drl.evaluation.montage import montage, save_png
+from tests.evaluation.pictures import load_png, tiles
 
 
 @given(rows=st.integers(1, 4), columns=st.integers(1, 4), channels=st.sampled_from([1, 3]), seed=st.integers(0, 99))

@@ -6,13 +6,13 @@ from drl.config.sampling import SamplerSettings
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import extract_codes
-from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.one_code import run
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from tests import tiny
 from tests.evaluation.jobs import job_of
+from tests.evaluation.pictures import load_png, tiles
 
 SEED, T, COLUMNS = 3, 0.3, 3
 SAMPLER = SamplerSettings(steps=6)

@@ -13,7 +13,6 @@ from PIL import Image
 from drl.config.sampling import SamplerSettings
 from drl.errors import UserError
 from drl.evaluation import sampling
-from drl.evaluation.montage import load_png, tiles
 from drl.evaluation.sample import SampleOptions, read_images, sample
 from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.files import sha256
@@ -22,6 +21,7 @@ from drl.models.model_file import load_model
 from drl.records.run_card import read_card
 from tests import tiny
 from tests.evaluation.jobs import ALONE
+from tests.evaluation.pictures import load_png, tiles
 
 T, T_INIT, COLUMNS, SEED = 0.3, 0.8, 3, 11
 SAMPLER = SamplerSettings(steps=6)
