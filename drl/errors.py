@@ -1,4 +1,4 @@
-"""Errors that a user can mend: one line that says what was wrong, where, and what to do."""
+"""Errors that a user can fix: one line that says what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ class UserError(Exception):
 
 
 class Unfinished(Exception):
-    """A job stopped at its wall-clock budget or on request; its state is saved and the same command goes on."""
+    """A job stopped at its wall-clock budget or on request. Its state is saved, and the same command continues it."""
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
-    """Say which valid name a mistyped one probably means, for the end of an error line.
+    """Suggest the valid name that a mistyped one probably means, for the end of an error line.
 
     Args:
         word: What was given.
         valid: The names that would have been accepted.
 
     Returns:
-        `did you mean 'x'?` where a name is close, else `valid: a, b, c`.
+        `did you mean 'x'?` if a name is similar, else `valid: a, b, c`.
     """
     names = sorted(valid)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)

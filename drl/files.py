@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the whole new one, never a part."""
+"""Write files so that a reader sees the whole old file or the whole new one, never a part."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from typing import Any
 
 from drl.errors import UserError
 
-# What libraries of other languages leave of the system's errors is their text.
+# Libraries written in other languages pass on only the text of a system error, not its number.
 FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up"}
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path of the same name; move it to `path` if the block ends well, remove it if not.
+    """Yield a temporary path with the same file name. Move it to `path` if the block succeeds, else remove it.
 
-    It lies in a hidden folder beside `path`, so that whatever a library leaves there goes with it. What a process that
-    was killed on this machine has left is removed when the file is next written.
+    The temporary file is in a hidden folder next to `path`, so that files which a library leaves there are removed too.
+    If a process on this machine was killed, its leftovers are removed when the file is next written.
 
     Raises:
-        UserError: If the disk is full; then nothing is left behind and an old file stays as it was.
-        OSError: If the folder cannot be made or written to.
+        UserError: If the disk is full. Then nothing is left behind, and an old file stays as it was.
+        OSError: If the folder cannot be created or written to.
     """
     path = Path(path)
     folder = None
@@ -41,7 +41,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
             tempfile.mkdtemp(prefix=f".{path.name}.{_here()}-{os.getpid()}-", suffix=".part", dir=path.parent)
         )
         temporary = folder / path.name
-        # So that it is there, with the group's rights that umask leaves, whoever writes it.
+        # Create the file now, so that its permissions follow umask, whichever library writes it.
         temporary.touch()
         mode = temporary.stat().st_mode & 0o777
         yield temporary
@@ -62,7 +62,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def _full(error: Exception) -> str | None:
-    """Say that the disk is full, if that is what went wrong."""
+    """Return a text saying that the disk or quota is full, or None if the error has another cause."""
     for number, trouble in FULL.items():
         if getattr(error, "errno", None) == number or f"(os error {number})" in str(error):
             return trouble
@@ -74,7 +74,7 @@ def _here() -> str:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what dead processes of this machine left of the same file."""
+    """Remove temporary folders of the same file that dead processes on this machine left."""
     start = f".{path.name}.{_here()}-"
     for folder in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         owner = folder.name.removeprefix(start).partition("-")[0]
@@ -99,10 +99,10 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return the files in a folder and its folders, sorted, but hidden ones and those in hidden folders.
+    """Return the files in a folder and its subfolders, sorted, without hidden files and hidden folders.
 
-    Those are of unfinished work: states, and what is just being written. They come and go while a job runs, which
-    Path.rglob does not bear.
+    Hidden files belong to unfinished work: states, and files being written. They appear and disappear while a job runs,
+    which breaks Path.rglob.
     """
     found = []
     for place, folders, names in os.walk(folder):
@@ -123,5 +123,5 @@ def canonical_json(value: Any) -> str:
 
 
 def fingerprint(*parts: Any) -> str:
-    """Return 20 hexadecimal digits that stand for plain values: settings, digests, seeds."""
+    """Return 20 hexadecimal digits that identify plain values: settings, digests, seeds."""
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:20]

@@ -1,4 +1,4 @@
-"""What a training or evaluation step receives."""
+"""The input of a training or evaluation step."""
 
 from __future__ import annotations
 

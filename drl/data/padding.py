@@ -1,4 +1,4 @@
-"""Padding of LaplaceNet's random crop. Pure Python, because the configuration uses it too."""
+"""Padding of LaplaceNet's random crop. It does not import torch, because the configuration uses it too."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _LUMA = (0.299, 0.587, 0.114)
 def run(job: Job[PrepareJob]) -> None:
     """Write the prepared images of a dataset, the table of their files and the run card.
 
-    Where the original files lie is no part of the settings: `job.resources.origin` says it.
+    The location of the original files is not a setting of the job; it is in `job.resources.origin`.
 
     Raises:
         UserError: As `prepare`.
@@ -91,8 +91,8 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
         "channels": settings.channels,
     }
     out = Path(out)
-    # The file entered last is moved into place first: the table, whose checksum is stored with the images. There is
-    # only one metadata key, because safetensors would write several in random order.
+    # The inner context ends first, so the table is moved into place before the images, which store its checksum.
+    # There is only one metadata key, because safetensors would write several in random order.
     with atomic(out) as file, atomic(out.parent / FILES_CSV) as table:
         _write_table(table, raw, set(tensors["val"].tolist()))
         facts["files_sha256"] = sha256(table)
@@ -131,7 +131,7 @@ def _tensors(settings: DatasetSettings, raw: Raw) -> dict[str, Tensor]:
 
 def _fit(source: LabelledImages, out: Tensor) -> None:
     for start in range(0, len(source), _CHUNK):
-        # Copy, because torch warns about read-only arrays, such as those over a file's bytes.
+        # Copy, because torch warns about read-only arrays, such as views of a file's bytes.
         chunk = torch.from_numpy(np.array(source.images[start : start + _CHUNK])).permute(0, 3, 1, 2)
         out[start : start + _CHUNK] = fit_images(chunk, out.shape[1], out.shape[2])
 

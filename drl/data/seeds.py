@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Stream(IntEnum):
-    """What random numbers are used for. One seed gives an independent stream for each purpose."""
+    """The purpose of random numbers. One seed gives an independent stream for each purpose."""
 
     LABELS = 1
     SPLIT = 2

@@ -148,8 +148,8 @@ def read_label_list(
         Sorted indices [n], and the class of each image according to the list.
 
     Raises:
-        UserError: If the list is missing or empty, or a line is malformed, names an unknown file or class, or a file
-            that was named before; the message says which line.
+        UserError: If the list is missing or empty, or a line is malformed, names an unknown file or class, or repeats
+            a file; the message says which line.
     """
     path = Path(path)
     try:
@@ -183,7 +183,7 @@ def _parse_line(line: str, by_name: Mapping[str, int], where: str) -> tuple[str,
             return fields[0], by_name[fields[1]]
     if len(line.split()) < 2:
         raise UserError(f"{where}: {line!r} is not 'file class': fix the line")
-    raise UserError(f"{where}: {line.split()[-1]!r} is no class of the data set: check the list")
+    raise UserError(f"{where}: {line.split()[-1]!r} is not a class of the data set: check the list")
 
 
 def label_subset(

@@ -22,7 +22,7 @@ from drl.files import sha256
 Pixels = Literal["standardised", "unit", "symmetric"]
 
 TENSORS = ("images", "labels", "train", "val", "test")
-"""What a file of prepared images holds, in the order in which it is hashed."""
+"""The tensors in a file of prepared images, in the order in which they are hashed."""
 
 FILES_CSV = "files.csv"
 
@@ -135,7 +135,7 @@ def content_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 
 def scale_pixels(images: Tensor, pixels: Pixels, mean: Tensor, std: Tensor) -> Tensor:
-    """Scale bytes as a recipe asks: standardised (x/255 - mean)/std, unit x/255, symmetric 2x/255 - 1.
+    """Scale bytes as a recipe says: standardised (x/255 - mean)/std, unit x/255, symmetric 2x/255 - 1.
 
     The authors' code uses standardised pixels for its 128-d models, and unit and symmetric ones for its JAX models.
 

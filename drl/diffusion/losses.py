@@ -13,7 +13,7 @@ Reduction = Literal["half_sum", "sum", "mean"]
 
 
 def reduce_entries(losses: Tensor, reduction: Reduction) -> Tensor:
-    """Reduce [B, ...] to [B]: half the sum over an image's entries, the sum, or the mean (authors' code has all)."""
+    """Reduce [B, ...] to [B]: half the sum over an image's entries, the sum, or the mean (all in authors' code)."""
     flat = losses.flatten(1)
     if reduction == "mean":
         return flat.mean(1)

@@ -35,7 +35,7 @@ class VE:
         return self.sigma_min * torch.exp(t * math.log(self.sigma_max / self.sigma_min))
 
     def effective_sigma(self, t: Tensor) -> Tensor:
-        """Noise over signal, std(t) / m(t): what EDM calls sigma."""
+        """Noise over signal, std(t) / m(t), which EDM calls sigma."""
         return self.std(t)
 
     def drift(self, x: Tensor, t: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class VP:
         return torch.sqrt(-torch.expm1(2 * self._log_mean(t)))
 
     def effective_sigma(self, t: Tensor) -> Tensor:
-        """Noise over signal, std(t) / m(t): what EDM calls sigma."""
+        """Noise over signal, std(t) / m(t), which EDM calls sigma."""
         return torch.sqrt(torch.expm1(-2 * self._log_mean(t)))
 
     def drift(self, x: Tensor, t: Tensor) -> Tensor:

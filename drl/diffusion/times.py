@@ -1,4 +1,4 @@
-"""How t is drawn in training (paper section 3.3 and App. H)."""
+"""Draw t for training (paper section 3.3 and App. H)."""
 
 from __future__ import annotations
 

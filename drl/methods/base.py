@@ -1,4 +1,4 @@
-"""What every method offers: a loss for training, codes, and where there is one, a score."""
+"""The base class of methods: a loss for training, codes and, in some methods, a score."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ M = TypeVar("M", bound=MethodBase)
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a network must know of the images it is built for."""
+    """The facts about images that a network is built from."""
 
     channels: int
     image_size: int
@@ -31,13 +31,13 @@ class ImageFacts:
 class Method(nn.Module, ABC):
     """Base of the methods.
 
-    Its parts are modules called `encoder`, `score_network` and, where it reconstructs, `decoder`.
+    Its parts are modules called `encoder`, `score_network` and, if it reconstructs images, `decoder`.
 
     Attributes:
         recipe: The resolved recipe.
         facts: Size of the images.
         encoder: None in an unconditional model.
-        sde: The perturbation kernel; methods whose images are never noisy draw t by it.
+        sde: The perturbation kernel. Methods whose images are never noisy use it only to draw t.
     """
 
     encoder: nn.Module | None
@@ -46,13 +46,13 @@ class Method(nn.Module, ABC):
     pixel_std: Tensor
 
     def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
-        """Keep what all methods need.
+        """Store what all methods need.
 
         Args:
             recipe: A resolved recipe.
             facts: Size of the images.
             mean: Channel means [1, C, 1, 1] of pixels in [0, 1].
-            std: Channel deviations, likewise.
+            std: Channel standard deviations, like `mean`.
         """
         super().__init__()
         self.recipe = recipe
@@ -85,11 +85,11 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the scalar to minimise and its parts, batch means, by name.
+        """Return the loss to minimise, and its parts by name (means over the batch).
 
         Args:
             batch: uint8 images [B, C, H, W]; unsupervised methods never read its labels.
-            generator: Source of t, noise and codes' noise, on the images' device.
+            generator: Source of t, of the images' noise and of the codes' noise, on the images' device.
         """
 
     def scale(self, images: Tensor) -> Tensor:
@@ -97,11 +97,11 @@ class Method(nn.Module, ABC):
         return scale_pixels(images, self.recipe.pixels, self.pixel_mean, self.pixel_std)
 
     def seen(self, x: Tensor) -> Tensor:
-        """Scaled pixels -> what networks are given: 2x - 1 where the recipe centres inputs."""
+        """Scaled pixels -> input of the networks: 2x - 1 if the recipe centres inputs, else unchanged."""
         return 2 * x - 1 if self.recipe.centre_inputs else x
 
     def compile_parts(self) -> None:
-        """Replace what training calls most by a compiled version; the base class leaves all as it is."""
+        """Compile the functions that training calls most; the base class compiles nothing."""
 
     @abstractmethod
     def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -110,7 +110,7 @@ class Method(nn.Module, ABC):
         Args:
             images: uint8 [B, C, H, W].
             t: [B] in [0, 1].
-            generator: For methods whose code or input is random: VDRL and VAE then sample their code, DAE encodes x_t.
+            generator: Used by methods whose code or input is random: VDRL and VAE sample their code, DAE encodes x_t.
                 None gives the mean code of x_0.
         """
 
@@ -126,5 +126,5 @@ class Denoiser(Method):
             x_0: Scaled images [B, C, H, W].
             t: [B].
             z: Codes [B, D].
-            noise: What perturbs x_0, its shape.
+            noise: The noise that perturbs x_0, with its shape.
         """

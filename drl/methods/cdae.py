@@ -1,4 +1,4 @@
-"""CDAE: the conditional network predicts x_0 in place of the score (paper App. F; authors' JAX code, `predictx0`)."""
+"""CDAE: the conditional network predicts x_0 instead of the score (paper App. F; authors' JAX code, `predictx0`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drl.methods.conditional import ConditionalScoreMatching
 
 
 class Objective(DeterministicCode, ConditionalScoreMatching):
-    """|| D(x_t, t, z) - x_0 ||^2 + lambda |z|_1, every t weighted alike."""
+    """|| D(x_t, t, z) - x_0 ||^2 + lambda |z|_1, with the same weight for every t."""
 
     def prediction(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
         """Return D(x_t, t, z) [B, C, H, W], the estimate of x_0."""
@@ -19,7 +19,7 @@ class Objective(DeterministicCode, ConditionalScoreMatching):
         return output / per_image(self.sde.std(t), x_t) if self.scale_by_sigma else output
 
     def score(self, x_t: Tensor, t: Tensor, z: Tensor | None) -> Tensor:
-        """Return the score that the prediction stands for, (m(t) D - x_t) / std(t)^2 [B, C, H, W]."""
+        """Return the score that follows from the prediction, (m(t) D - x_t) / std(t)^2 [B, C, H, W]."""
         mean = per_image(self.sde.mean_factor(t), x_t) * self.prediction(x_t, t, z)
         return (mean - x_t) / per_image(self.sde.std(t), x_t) ** 2
 

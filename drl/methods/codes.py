@@ -1,4 +1,4 @@
-"""From scaled images to codes: what the methods with a regularised encoder have in common."""
+"""Common code of the methods with a regularised encoder: from scaled images to codes."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Coder(Method):
         Args:
             x: Scaled images [B, C, H, W].
             t: [B].
-            noise: The code's noise [B, D]; None takes the mean code.
+            noise: The code's noise [B, D]; None gives the mean code.
         """
 
     def code_noise(self, n: int, generator: torch.Generator) -> Tensor | None:
-        """Draw the noise of n codes; None where codes are deterministic."""
+        """Draw the noise of n codes; None if codes are deterministic."""
         if not self.probabilistic:
             return None
         return torch.randn(n, self.encoder.code_size, generator=generator, device=generator.device)
 
     def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return codes [B, D] of uint8 images; without a generator a Gaussian code's mean."""
+        """Return codes [B, D] of uint8 images; Gaussian codes are means if there is no generator."""
         noise = None if generator is None else self.code_noise(len(t), generator)
         return self.code(self.scale(images), t, noise)[0]
 
@@ -52,7 +52,7 @@ class DeterministicCode(Coder):
     """A code z = E(x, t) with an L1 penalty. A WideResNet's code is its pooled features, so no entry is negative."""
 
     def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
-        """Keep the penalty's weight, 0 in a method without it; arguments as in Method."""
+        """Store the penalty's weight, 0 in a method without a penalty; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
         self.l1_weight = recipe.method.l1_weight if isinstance(recipe.method, DeterministicCodeSettings) else 0.0
 
@@ -69,12 +69,12 @@ class GaussianCode(Coder):
     probabilistic = True
 
     def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
-        """Keep the penalty's weight; arguments as in Method."""
+        """Store the penalty's weight; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
         self.kl_weight = self.settings(GaussianCodeSettings).kl_weight
 
     def code(self, x: Tensor, t: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return a sample of z (the mean without noise) and lambda KL."""
+        """Return a sample of z (its mean if `noise` is None) and lambda KL."""
         mean, log_variance = self.encoder.latent(self.seen(x), t)
         assert log_variance is not None  # the encoder was built probabilistic
         mean, log_variance = mean.float(), log_variance.float()

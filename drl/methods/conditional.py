@@ -1,4 +1,4 @@
-"""What DRL, VDRL and CDAE share: an encoder whose code conditions a score network (paper section 2)."""
+"""Common base of DRL, VDRL and CDAE: an encoder whose code conditions a score network (paper section 2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from drl.models.build import build_score_network
 
 
 class ConditionalScoreMatching(Coder, ScoreMatching):
-    """Conditional denoising score matching (paper Eq. 7); a method adds its code and its penalty (Eq. 8)."""
+    """Conditional denoising score matching (paper Eq. 7); each method adds its code and its penalty (Eq. 8)."""
 
     def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
         """Build encoder and score network; arguments as in Method."""
@@ -47,7 +47,7 @@ class ConditionalScoreMatching(Coder, ScoreMatching):
         permutation: Tensor | None,
         code_noise: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the two parts of Eq. 8 for given random numbers: all of the arithmetic, and what is compiled."""
+        """Return the two parts of Eq. 8 for given random numbers. All the arithmetic is here, so this is compiled."""
         x_0 = self.scale(images)
         if lam is None or permutation is None:
             z, penalty = self.code(x_0, t, code_noise)

@@ -1,4 +1,4 @@
-"""What SimCLR and SimCLR-Gauss share: NT-Xent on two views of each image (Chen et al. 2020)."""
+"""Common base of SimCLR and SimCLR-Gauss: NT-Xent on two views of each image (Chen et al. 2020)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from drl.models.encoder import Encoder
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Normalised temperature-scaled cross-entropy (Chen et al. 2020, Eq. 1), in float32 also inside autocast.
 
-    For each of the 2B views, the cross-entropy of telling the image's other view from the 2B - 2 views of other images
-    by cosine similarity / temperature.
+    For each of the 2B views, this is the cross-entropy of recognising the image's other view among it and the 2B - 2
+    views of other images, with cosine similarity / temperature as logits.
 
     Args:
         a: First views [B, P].
@@ -41,11 +41,11 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 
 
 def projection_head(code_size: int, widths: Sequence[int]) -> nn.Sequential:
-    """Return the MLP between code and loss, a ReLU after every layer but the last (Chen et al. 2020, section 4.2).
+    """Return the MLP between code and loss, with a ReLU after all layers except the last (Chen et al. 2020, section 4.2).
 
     Args:
         code_size: Entries of a code.
-        widths: Of the layers, at least one.
+        widths: Widths of the layers, at least one.
     """
     layers: list[nn.Module] = []
     for before, after in pairwise((code_size, *widths)):
@@ -54,10 +54,10 @@ def projection_head(code_size: int, widths: Sequence[int]) -> nn.Sequential:
 
 
 class Contrastive(Method):
-    """NT-Xent of projected codes; a method adds its views.
+    """NT-Xent of projected codes; each method adds its views.
 
     Attributes:
-        projection: The head, which serves the loss only and is in no model file.
+        projection: The head. Only the loss uses it, and model files do not contain it.
     """
 
     encoder: Encoder
@@ -76,33 +76,33 @@ class Contrastive(Method):
 
         Args:
             images: uint8 [B, C, H, W].
-            generator: On their device.
+            generator: Source of randomness, on the images' device.
 
         Returns:
             float32 [2B, C, H, W], all first views, then all second views.
         """
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return NT-Xent averaged over the batch; the other part is the mean cosine between an image's two views."""
-        # Each view has a t of its own: if an image's two views shared theirs, the encoder, which is told t, could pair
-        # them by it without looking at them.
+        """Return NT-Xent averaged over the batch, and with it the mean cosine between an image's two views."""
+        # Each view has its own t. If an image's two views had the same t, the encoder, which gets t as input, could
+        # pair them by t alone.
         t = self.times(2 * len(batch.images), generator)
         contrastive, alignment = self._objective(self.views(batch.images, generator), t)
         return contrastive, {"contrastive": contrastive.detach(), "alignment": alignment}
 
     def _objective(self, views: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return NT-Xent and the mean cosine for given views [2B, C, H, W] and their times [2B]: what is compiled."""
-        # Both views go through the encoder at once, so that batch normalisation cannot tell first from second.
+        """Return NT-Xent and the mean cosine for given views [2B, C, H, W] and times [2B]; this is compiled."""
+        # Both views go through the encoder at once, so that batch normalisation treats first and second views alike.
         a, b = self.projection(self.code(views, t)).float().chunk(2)
         contrastive = nt_xent(a, b, self.temperature).mean()
         return contrastive, F.cosine_similarity(a.detach(), b.detach()).mean()
 
     def compile_parts(self) -> None:
-        """Compile encoder, head and loss; the augmentations, whose work depends on what was drawn, stay eager."""
+        """Compile encoder, head and loss; the augmentations depend on the random draws and stay eager."""
         self._objective = torch.compile(self._objective)  # type: ignore[method-assign]
 
     def times(self, n: int, generator: torch.Generator) -> Tensor:
-        """Return the t [n] at which the encoder is asked for n views."""
+        """Return the t [n] at which the encoder encodes n views."""
         if self.t == "random":
             return sample_times(self.recipe.times, self.sde, n, generator)
         return torch.full((n,), self.t, device=generator.device)
@@ -112,5 +112,5 @@ class Contrastive(Method):
         return self.encoder.latent(self.seen(x), t)[0].float()
 
     def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return codes [B, D] of uint8 images as they are, before the head; nothing is random."""
+        """Return codes [B, D], before the head, of uint8 images without augmentation; nothing is random."""
         return self.code(self.scale(images), t)

@@ -1,4 +1,4 @@
-"""`drl describe`: what a recipe resolves to, where its values were set, and how large it is."""
+"""`drl describe`: a recipe's resolved values, where each was set, and the size of its networks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe, o
         dataset: The dataset's name.
         images: Its settings.
         recipe: The resolved recipe.
-        origins: Where its settings come from, by keys with dots; those that are not there are defaults.
+        origins: Where its settings come from, by keys with dots; settings that are missing here are defaults.
     """
     facts = ImageFacts(images.channels, images.image_size, images.classes)
     neutral = torch.ones(1, images.channels, 1, 1)
@@ -52,9 +52,9 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe, o
 
 
 def settings_lines(recipe: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
-    """Return a line for each setting: its key, its value, and the file and the section that set it.
+    """Return one line per setting: its key, its value, and the file and section that set it.
 
-    A section is the recipe, or its `for_dataset` section: the key in the line is the rest of the key in the file.
+    The section is the recipe or its `for_dataset` section. The key in the line continues the section's key.
 
     Args:
         recipe: The resolved recipe.
@@ -64,7 +64,7 @@ def settings_lines(recipe: dict[str, Any], origins: Mapping[str, str]) -> list[s
     for key, value in flat(recipe).items():
         rows.append((key, _as_yaml(value), origins.get(key, "default").removesuffix(f".{key}")))
     keys, values = (max(len(row[column]) for row in rows) for column in (0, 1))
-    # A path of a model file does not move the other lines.
+    # A long value, such as the path of a model file, does not widen the column.
     return [f"{key:<{keys}}  {value:<{min(values, WIDEST_VALUE)}}  {origin}" for key, value, origin in rows]
 
 
@@ -108,7 +108,7 @@ def operations(method: Method, facts: ImageFacts) -> tuple[int, int]:
 
 
 def activations(method: Method, facts: ImageFacts) -> int:
-    """Return bytes per image that autograd keeps for the backward pass, weights left out."""
+    """Return bytes per image that autograd keeps for the backward pass, without the weights."""
     weights = {parameter.data_ptr() for parameter in method.parameters()}
     kept: dict[int, int] = {}
 

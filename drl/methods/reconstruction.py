@@ -1,4 +1,4 @@
-"""What AE, VAE and DAE share: a decoder that makes the image from its code."""
+"""Common base of AE, VAE and DAE: a decoder that reconstructs the image from its code."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from drl.models.build import build_decoder
 class Reconstruction(Coder):
     """Reconstruction loss + the code's penalty.
 
-    Encoder and decoder are told a random t although an autoencoder's image is never noisy (authors' code, which trains
-    them inside the score network's loop); so its probe curve is flat over t by construction.
+    Encoder and decoder get a random t as input although an autoencoder's image is never noisy. (The authors' code
+    trains them inside the score network's loop.) So the probe curve is flat over t by construction.
     """
 
     def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
@@ -33,11 +33,11 @@ class Reconstruction(Coder):
         self.gives_logits = recipe.decoder is not None and recipe.decoder.output == "sigmoid"
 
     def corrupt(self, x_0: Tensor, t: Tensor, noise: Tensor | None) -> Tensor:
-        """Return what the encoder sees of scaled images [B, C, H, W]; here the images themselves."""
+        """Return the encoder's input for scaled images [B, C, H, W]; here the unchanged images."""
         return x_0
 
     def input_noise(self, images: Tensor, generator: torch.Generator) -> Tensor | None:
-        """Draw what `corrupt` needs for these images; here nothing."""
+        """Draw the noise that `corrupt` needs for these images; here none."""
         return None
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -56,7 +56,7 @@ class Reconstruction(Coder):
     def _objective(
         self, images: Tensor, t: Tensor, fractions: Tensor | None, noise: Tensor | None, code_noise: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return the two parts of the loss for given random numbers: all of the arithmetic, and what is compiled."""
+        """Return the two parts of the loss for given random numbers. All arithmetic is here, so this is compiled."""
         unit = images.float() / 255 if fractions is None else (images + fractions) / 256
         x_0 = from_unit(unit, self.recipe.pixels, self.pixel_mean, self.pixel_std)
         z, penalty = self.code(self.corrupt(x_0, t, noise), t, code_noise)
@@ -67,7 +67,7 @@ class Reconstruction(Coder):
         """Return each image's loss [B].
 
         Args:
-            output: What the decoder gave [B, C, H, W]: logits for `bce` and where its output is `sigmoid`.
+            output: Output of the decoder [B, C, H, W]: logits if the loss is `bce` or its `output` is `sigmoid`.
             x_0: Scaled images.
             unit: The same images in [0, 1].
         """
@@ -77,7 +77,7 @@ class Reconstruction(Coder):
         return reduce_entries((self.image(output) - x_0) ** 2, reduction)
 
     def image(self, output: Tensor) -> Tensor:
-        """Turn the decoder's output into scaled pixels where `recon` is l2."""
+        """Turn the decoder's output into scaled pixels, if `recon` is l2."""
         return torch.sigmoid(output) if self.gives_logits else output
 
     def compile_parts(self) -> None:

@@ -1,4 +1,4 @@
-"""Denoising score matching, with a code or without (paper section 2, Eqs. 5 and 7)."""
+"""Denoising score matching, with or without a code (paper section 2, Eqs. 5 and 7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ScoreMatching(Denoiser):
     score_network: nn.Module
 
     def __init__(self, recipe: Recipe, facts: ImageFacts, mean: Tensor, std: Tensor) -> None:
-        """Keep how the network's output is scaled; arguments as in Method."""
+        """Store how the network's output is scaled; arguments as in Method."""
         super().__init__(recipe, facts, mean, std)
         assert recipe.score is not None  # a recipe of such a method has one
         self.scale_by_sigma = recipe.score.scale_by_sigma

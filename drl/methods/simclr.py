@@ -1,4 +1,4 @@
-"""SimCLR: codes that augmented copies of an image share (Chen et al. 2020)."""
+"""SimCLR: augmented copies of an image get similar codes (Chen et al. 2020)."""
 
 from __future__ import annotations
 

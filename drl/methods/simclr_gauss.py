@@ -11,7 +11,7 @@ from drl.config.methods import SimCLRGaussSettings
 from drl.diffusion.sde import per_image
 from drl.methods.contrastive import Contrastive
 
-# The paper's VE noise levels, log-uniform, as far as the image is not lost.
+# The paper's VE noise levels, log-uniform, up to the level at which the image is still visible.
 STD_RANGE = (0.01, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Supervised: the encoder learns the classes; its codes measure samples where Inception's are not at hand (FID)."""
+"""Supervised: the encoder learns the classes. FID uses its codes where Inception is not available."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Objective(Method):
     """Cross-entropy of a linear layer on z = E(x_0, t) at one t.
 
     Attributes:
-        head: The layer, which serves the loss only and is in no model file.
+        head: The layer. Only the loss uses it, and model files do not contain it.
     """
 
     encoder: Encoder
@@ -29,7 +29,7 @@ class Objective(Method):
         self.head = nn.Linear(self.encoder.code_size, facts.classes)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the cross-entropy averaged over the batch; the other part is the share told right."""
+        """Return the cross-entropy averaged over the batch, and with it the share of images classified correctly."""
         return self._objective(batch.images, batch.labels)
 
     def _objective(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -43,5 +43,5 @@ class Objective(Method):
         self._objective = torch.compile(self._objective)  # type: ignore[method-assign]
 
     def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return codes [B, D] of uint8 images; t is not looked at: the encoder is always asked at t = 0."""
+        """Return codes [B, D] of uint8 images; `t` is ignored: the encoder is always used at t = 0."""
         return self.encoder.latent(self.seen(self.scale(images)), torch.zeros_like(t))[0].float()

@@ -31,7 +31,7 @@ class Objective(ScoreMatching):
         return denoising, {"denoising": denoising.detach()}
 
     def _objective(self, images: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Return the mean loss for given random numbers: all of the arithmetic, and what is compiled."""
+        """Return the mean loss for given random numbers. All the arithmetic is here, so this is compiled."""
         return self.denoising_loss(self.scale(images), t, None, noise).mean()
 
     def compile_parts(self) -> None:
@@ -39,5 +39,5 @@ class Objective(ScoreMatching):
         self._objective = torch.compile(self._objective)  # type: ignore[method-assign]
 
     def encode(self, images: Tensor, t: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Refuse: there is no encoder."""
+        """Raise UserError, because there is no encoder."""
         raise UserError("an unconditional model has no codes; give a model with an encoder")

@@ -143,7 +143,7 @@ def test_label_list_with_blanks_in_a_file_name(tmp_path: Path) -> None:
         ("0_cat.png cat\n9_cat.png cat\n", "line 2: no training image is called '9_cat.png'"),
         ("0_cat.png cat\n1_dog.png dog\n0_cat.png cat\n", "line 3: '0_cat.png' is listed twice"),
         ("0_cat.png\n", "line 1: '0_cat.png' is not 'file class'"),
-        ("0_cat.png lion\n", "line 1: 'lion' is no class"),
+        ("0_cat.png lion\n", "line 1: 'lion' is not a class"),
         ("\n", "is empty"),
     ],
 )

@@ -16,7 +16,7 @@ BRIGHTNESS, CONTRAST, SATURATION = range(3)
 
 @dataclass(frozen=True)
 class Jitter:
-    """What torchvision's ColorJitter under RandomApply draws, for each of n images.
+    """The random choices of torchvision's ColorJitter inside RandomApply, for n images.
 
     Attributes:
         on: bool [n], which images are changed.
@@ -104,7 +104,7 @@ def blend(x: Tensor, operation: Tensor, factor: Tensor) -> None:
 def shift_hue(x: Tensor, turns: Tensor) -> None:
     """Rotate the colour circle in place, keeping each pixel's largest and smallest channel (value, saturation in HSV).
 
-    This avoids the case distinctions that take most of the time of the usual conversion. With smallest channel 0 and
+    The usual conversion spends most of its time on case distinctions; this one has none. With smallest channel 0 and
     largest 1, a colour is 1 - r + g + b sixths of a turn from red, towards green where g > b and towards blue
     otherwise. A pixel's red is 1 up to one sixth from red, 0 from two sixths on, and linear between.
 
@@ -128,7 +128,7 @@ def shift_hue(x: Tensor, turns: Tensor) -> None:
 
 
 def to_grey(x: Tensor) -> Tensor:
-    """Return the luma [B, H, W] of images [B, C, H, W]; with one channel, that channel."""
+    """Return the luma [B, H, W] of images [B, C, H, W]; grey images return their one channel."""
     if x.shape[1] == 1:
         return x[:, 0].clone()
     red, green, blue = x.unbind(1)

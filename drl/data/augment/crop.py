@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Views:
-    """The part that is kept of each of n padded images.
+    """The part of each of n padded images that is kept.
 
     Attributes:
         flipped: bool [n], whether the image is mirrored left to right before the padding.

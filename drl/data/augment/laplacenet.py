@@ -1,7 +1,7 @@
 """LaplaceNet's augmentation: mirror, reflect-padded crop, RandAugment, Cutout (authors' code, config/augmentations.py).
 
-All choices are drawn separately for each image. They are drawn on the host, which then never waits for the device: it
-knows which images share an operation before anything is computed.
+All choices are drawn separately for each image. They are drawn on the host, so the host knows
+which images share an operation before anything is computed, and never waits for the device.
 """
 
 from __future__ import annotations

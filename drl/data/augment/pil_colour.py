@@ -15,7 +15,7 @@ LUMA_WEIGHTS = (19595, 38470, 7471)
 
 
 def luma(images: Tensor) -> Tensor:
-    """Return the grey image, int32 [B, H, W] in 0..255, as PIL's mode "L"; with one channel, that channel."""
+    """Return the grey image, int32 [B, H, W] in 0..255, as PIL's mode "L"; grey images return their one channel."""
     if images.shape[1] == 1:
         return images[:, 0].int()
     red, green, blue = images.int().unbind(1)

@@ -41,7 +41,7 @@ class Movement(Operation):
     coefficients: Callable[[Tensor, int, int], Tensor]
 
 
-# Identity comes first, where it is skipped; movements come last, where all share one gather.
+# Identity is first, because it is skipped; movements are last, because they share one gather.
 COLOURS = (
     ColourOperation("Identity", 0, 1, lambda images, _: images),
     ColourOperation("AutoContrast", 0, 1, lambda images, _: pil_colour.autocontrast(images)),
@@ -105,7 +105,7 @@ def change(images: Tensor, operations: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def _recolour(images: Tensor, magnitudes: Tensor, counts: list[int]) -> None:
-    """Apply the colour operations in place to images sorted by operation; identity costs nothing."""
+    """Apply the colour operations in place to images sorted by operation; identity is skipped."""
     start = counts[0]
     for operation, count in zip(COLOURS[1:], counts[1 : len(COLOURS)], strict=True):
         part = slice(start, start + count)

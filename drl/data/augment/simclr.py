@@ -100,7 +100,7 @@ class SimCLRAugmentation:
 
     @classmethod
     def from_settings(cls, settings: SimCLRSettings, channels: int, size: int) -> SimCLRAugmentation:
-        """Build it from a recipe's `method` section; the settings of the loss are left aside."""
+        """Build it from a recipe's `method` section; the settings of the loss are ignored."""
         return cls(
             channels,
             size,

@@ -1,4 +1,4 @@
-"""What every source returns: images as in the original files, not yet resized or normalised."""
+"""The result of reading a source: images as in the original files, not yet resized or normalised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the module that reads a source, importing only that one."""
+"""Find the module that reads a source, and import only that one."""
 
 from __future__ import annotations
 

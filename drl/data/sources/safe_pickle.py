@@ -1,7 +1,7 @@
-"""Reads a pickle that holds only plain values and numpy arrays, and runs nothing else.
+"""Read pickles of plain values and numpy arrays without running any code that they contain.
 
-CIFAR's original files are pickles, and a pickle can run any code when it is loaded. Here only what those files need is
-admitted: dictionaries, lists, text, numbers and numpy arrays.
+CIFAR's original files are pickles, and a pickle can run any code when it is loaded. Here only the types
+that those files need are allowed: dictionaries, lists, text, numbers and numpy arrays.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Unpickler(pickle.Unpickler):
         try:
             return _ADMITTED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not admitted") from None
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not allowed") from None
 
 
 def loads(data: bytes) -> Any:
@@ -42,6 +42,6 @@ def loads(data: bytes) -> Any:
         return _Unpickler(io.BytesIO(data), encoding="latin1").load()
     except pickle.UnpicklingError:
         raise
-    # A damaged pickle can make the machine, or the numpy calls that it is allowed, fail in any way.
+    # A damaged pickle can make the unpickler, or the allowed numpy calls, fail with any error.
     except Exception as error:
         raise pickle.UnpicklingError(f"it is damaged: {error}") from error

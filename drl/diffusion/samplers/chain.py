@@ -19,7 +19,7 @@ PREDICTORS = {"reverse_diffusion": reverse_diffusion, "euler_maruyama": euler_ma
 
 @dataclass(frozen=True)
 class ChainOptions:
-    """Which steps a chain makes.
+    """The kinds of steps in a chain, and their settings.
 
     Attributes:
         predictor: Name of a step in drl.diffusion.samplers.steps.
@@ -99,7 +99,7 @@ def run_chain(
         noise.restore(resume.noise)
     for step in range(begin, grid.steps):
         # Between two blocks of noise, the generators' states describe the noise completely. A resumed run makes a step
-        # before it offers a state again: otherwise a job that stops at every state would make no progress.
+        # before it offers a state again. Otherwise a job that stops at every state would make no progress.
         if step % STEPS_AT_ONCE == 0 and step > begin:
             keep(lambda step=step: ChainState(step, x.clone(), mean.clone(), noise.state()))  # type: ignore[misc]
         count = sum(begin <= step for begin in first)

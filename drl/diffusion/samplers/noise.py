@@ -1,4 +1,4 @@
-"""Noise that belongs to an image: a sample does not depend on its batch or on how many devices share the work."""
+"""Separate noise for each image, so that a sample does not depend on its batch or on the number of devices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-# Noise for this many steps is drawn at once, so that Python seldom loops over images. Changing the number changes the
+# Noise for this many steps is drawn at once, so that Python rarely loops over images. Changing the number changes the
 # noise of a seed, because torch fills one large tensor in a different order than several small ones.
 STEPS_AT_ONCE = 16
 

@@ -23,11 +23,11 @@ def solve_ode(
 ) -> tuple[Tensor, int]:
     """Integrate dx/dt = f(x, t) - g(t)^2 s(x, t, z) / 2 from t_init to epsilon.
 
-    The solver chooses its steps for the whole batch, so an image depends on its batch, within the tolerance.
+    The solver chooses its steps for the whole batch, so within the tolerance an image depends on its batch.
 
     Args:
         score: s(x_t, t, z).
-        grid: The SDE, and epsilon, where the integration ends.
+        grid: Gives the SDE and epsilon, the t at which the integration ends.
         start: x at t_init [B, C, H, W].
         t_init: In (epsilon, 1].
         z: Codes [B, D], or None.
@@ -47,7 +47,7 @@ def solve_ode(
         times = torch.full((len(x),), t, device=x.device)
         one = times[:1]
         value = sde.drift(x, one) - 0.5 * sde.diffusion(one) ** 2 * score(x, times, z)
-        # Otherwise the solver would halve its step for ever.
+        # Otherwise the solver would halve its step forever.
         if not bool(value.isfinite().all()):
             raise UserError(f"the score is not finite at t = {t:.3g}; train the model longer")
         return value.double().cpu().numpy().ravel()

@@ -1,4 +1,4 @@
-"""Where a chain begins: x at t_init (paper App. I)."""
+"""The start of a chain: x at t_init (paper App. I)."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class _Calls:
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_nothing_else_is_called(function: Any, protocol: int) -> None:
     data = pickle.dumps(_Calls(function, "1"), protocol=protocol)
-    with pytest.raises(pickle.UnpicklingError, match="which is not admitted"):
+    with pytest.raises(pickle.UnpicklingError, match="which is not allowed"):
         safe_pickle.loads(data)
 
 
