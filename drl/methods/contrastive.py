@@ -41,7 +41,7 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
 
 
 def projection_head(code_size: int, widths: Sequence[int]) -> nn.Sequential:
-    """Return the MLP between code and loss, with a ReLU after all layers except the last (Chen et al. 2020, section 4.2).
+    """Return the MLP between code and loss, with a ReLU after all layers but the last (Chen et al. 2020, section 4.2).
 
     Args:
         code_size: Entries of a code.
