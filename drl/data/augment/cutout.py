@@ -19,7 +19,8 @@ def draw_squares(n: int, height: int, width: int, generator: torch.Generator) ->
 
     The side is uniform in (0, 0.5) of the width. The centre is uniform in the image (in LaplaceNet's code, by mistake,
     in (1, w]). As in that code, the upper left corner is clipped at 0 before the side is added, so a square at the
-    upper or left border keeps its full side. Both end pixels are painted, so a side of v pixels covers floor(v) + 1 of them.
+    upper or left border keeps its full side. Both end pixels are painted, so a side of v pixels covers floor(v) + 1 of
+    them.
 
     Args:
         n: Number of images.
