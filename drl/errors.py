@@ -29,3 +29,9 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"valid: {', '.join(names)}" if names else "there are none"
+
+
+def shown(value: object, most: int = 60) -> str:
+    """Return something that a file holds as one short line without control characters, to quote in a message."""
+    text = repr(value if len(str(value)) <= most else f"{str(value)[:most]}…")
+    return text.encode("ascii" if not text.isprintable() else "utf-8", "backslashreplace").decode("utf-8")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from drl.errors import UserError
 from drl.files import atomic
 from drl.methods.base import Method
 from drl.models.model_file import PARTS, ModelHeader, encoder_weights
+from drl.models.weights_file import open_weights
 
 # The header's key. A model's is another one, so that an encoder is not taken for a whole model.
 KEY = "encoder"
@@ -40,10 +40,7 @@ def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Method
     for module in PARTS:
         if module != "encoder" and hasattr(method, module):
             setattr(method, module, None)
-    try:
-        method.trained_encoder().load_state_dict(weights)
-    except RuntimeError as error:
-        raise UserError(f"{path}: its encoder does not fit its recipe; export or pretrain it again") from error
+    method.trained_encoder().load_state_dict(weights)
     return method.to(device).eval().requires_grad_(False)
 
 
@@ -53,17 +50,14 @@ def read_encoder(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     Raises:
         UserError: If the file is missing, damaged, or of no model of this project.
     """
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            said = (file.metadata() or {}).get(KEY)
-            if said is not None:
-                return ModelHeader.parse(said, path), {name: file.get_tensor(name) for name in list(file.keys())}
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such model; give a model.safetensors of drl pretrain") from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: is damaged, or no model ({error}); give a model.safetensors of drl pretrain"
-        ) from error
+    missing = "there is no such model; give a model.safetensors of drl pretrain"
+    with open_weights(path, missing, "give a model.safetensors of drl pretrain") as file:
+        said = file.said(KEY)
+        if said is not None:
+            found = ModelHeader.parse(said, path)
+            if found.recipe.encoder is None:
+                return found, {}
+            return found, file.read("", found.skeleton(path).trained_encoder().state_dict())
     return encoder_weights(path)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from drl.config.methods import SupervisedSettings
 from drl.errors import UserError
 from drl.methods.describe import parameters
-from drl.models.model_file import About, ModelHeader, header
+from drl.models.model_file import About, ModelHeader, check_model
 from drl.records.metrics import read_metrics
 
 
@@ -52,10 +52,10 @@ class ModelFacts:
             metrics: Its probe metrics; none: those at their place in the model's results, if any.
 
         Raises:
-            UserError: If the file is no model, or metrics are of another model.
+            UserError: If the file is no whole model, or metrics are of another model.
         """
-        found = header(model)
-        about, method, results = found.about, found.build(), _results_of(model)
+        found, method = check_model(model)
+        about, results = found.about, _results_of(model)
         usual = results / "metrics" / "probe" / about.dataset / about.recipe / f"seed{about.seed}.csv"
         rows = _probes(metrics or ([usual] if usual.is_file() else []), about, needed=bool(metrics))
         encoder = method.encoder

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from drl.config.recipes import Recipe
-from drl.errors import UserError
+from drl.errors import UserError, shown
 from drl.files import atomic
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
+from drl.models.weights_file import SaidAbout, SaidImages, WeightsFile, open_weights, parse_header
 
+NO_MODEL = "is not a model of this project; give a model.safetensors of drl pretrain"
+MISSING, DAMAGED = "there is no such model; run drl pretrain first", "remove it and run drl pretrain again"
 # Module of a method -> prefix in the file.
 PARTS = {"encoder": "encoder", "score_network": "score", "decoder": "decoder"}
 
@@ -36,6 +40,13 @@ class About:
     def of(cls, cells: Mapping[str, str | int]) -> Self:
         """Take the four out of the cells of a job."""
         return cls(str(cells["scale"]), str(cells["dataset"]), str(cells["recipe"]), int(cells["seed"]))
+
+
+class _Said(SaidImages):
+    """A header as it stands in the file."""
+
+    about: SaidAbout
+    recipe: Recipe
 
 
 @dataclass(frozen=True)
@@ -63,29 +74,40 @@ class ModelHeader:
         return cls(about, method.recipe, method.facts, mean, std)
 
     @classmethod
-    def parse(cls, text: str, path: Path) -> Self:
+    def parse(cls, text: str | None, path: Path) -> Self:
         """Read what `json` gave.
 
         Raises:
             UserError: If it is something else; names the path.
         """
-        try:
-            found = json.loads(text)
-            about, recipe = About(**found["about"]), Recipe.model_validate(found["recipe"])
-            return cls(about, recipe, ImageFacts(**found["facts"]), tuple(found["mean"]), tuple(found["std"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{path}: is not a model of this project; give a model.safetensors of drl pretrain"
-            ) from error
+        said = parse_header(_Said, text, path, NO_MODEL)
+        return cls(About(**said.about.slice()), said.recipe, said.facts.facts(), said.mean, said.std)
 
     def json(self) -> str:
         """Return the header as it stands in the file."""
         plain = {"recipe": self.recipe.slice(), "about": vars(self.about), "facts": vars(self.facts)}
         return json.dumps(plain | {"mean": self.mean, "std": self.std}, sort_keys=True)
 
+    def skeleton(self, path: Path) -> Method:
+        """Return the method without memory for its weights, on torch's device `meta`: names and shapes alone.
+
+        Args:
+            path: The file, for messages.
+
+        Raises:
+            UserError: If the recipe makes no network.
+        """
+        try:
+            with torch.device("meta"):
+                return self.build()
+        except (RuntimeError, ValueError, ArithmeticError, AssertionError) as error:
+            raise UserError(f"{path}: no network can be made of its recipe; pretrain it again") from error
+
     def build(self) -> Method:
         """Return the method with fresh weights; the default generator stays as it was."""
-        mean, std = (torch.tensor(v, dtype=torch.float32).reshape(1, -1, 1, 1) for v in (self.mean, self.std))
+        mean, std = (
+            torch.tensor(v, dtype=torch.float32, device="cpu").reshape(1, -1, 1, 1) for v in (self.mean, self.std)
+        )
         with torch.random.fork_rng(devices=[]):
             return build_method(self.recipe, self.facts, mean, std)
 
@@ -139,19 +161,21 @@ def start_from(path: str | Path, method: Method) -> dict[str, Tensor]:
         UserError: As `load_model`, and if the model's networks or images are not the method's.
     """
     path = Path(path)
-    found, tensors = _read(path)
-    for key in ("channels", "image_size"):
-        theirs, ours = (getattr(facts, key) for facts in (found.facts, method.facts))
-        if theirs != ours:
-            raise UserError(
-                f"{path}: is a model of images of {key} {theirs}, not {ours}; start from a model of the same images"
-            )
     averages: dict[str, Tensor] = {}
-    for module, prefix in PARTS.items():
-        part = getattr(method, module, None)
-        if isinstance(part, nn.Module):
-            _fill(path, part, f"{prefix}.", tensors)
-            averages |= {f"{module}.{name}": tensors[f"{prefix}_ema.{name}"] for name, _ in part.named_parameters()}
+    with _opened(path) as (file, found):
+        for key in ("channels", "image_size"):
+            theirs, ours = (getattr(facts, key) for facts in (found.facts, method.facts))
+            if theirs != ours:
+                raise UserError(
+                    f"{path}: is a model of images of {key} {theirs}, not {ours}; start from a model of the same images"
+                )
+        for module, prefix in PARTS.items():
+            part = getattr(method, module, None)
+            if isinstance(part, nn.Module):
+                wanted = part.state_dict()
+                part.load_state_dict(file.read(f"{prefix}.", wanted))
+                averaged = file.read(f"{prefix}_ema.", wanted)
+                averages |= {f"{module}.{name}": averaged[name] for name, _ in part.named_parameters()}
     return averages
 
 
@@ -164,11 +188,23 @@ def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iter
         UserError: As `load_model`.
     """
     path = Path(path)
-    found, tensors = _read(path)
-    method = found.build().to(device).eval().requires_grad_(False)
-    for step in sorted({int(name.partition("/")[0]) for name in tensors}):
-        _fill(path, method.trained_encoder(), f"{step}/", tensors)
-        yield step, method
+    with _opened(path) as (file, found):
+        wanted = found.skeleton(path).trained_encoder().state_dict()
+        steps = _steps(file)
+        for step in steps:
+            file.check(f"{step}/", wanted)
+        method = found.build().to(device).eval().requires_grad_(False)
+        for step in steps:
+            method.trained_encoder().load_state_dict(file.read(f"{step}/", wanted))
+            yield step, method
+
+
+def _steps(file: WeightsFile) -> list[int]:
+    words = {name.partition("/")[0] for name in file.names}
+    for word in words:
+        if not re.fullmatch("0|[1-9][0-9]{0,17}", word, re.ASCII):
+            raise UserError(f"{file.path}: {shown(word)} is not a step; give a snapshots.safetensors of drl pretrain")
+    return sorted(map(int, words))
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], method: Method, about: About) -> None:
@@ -193,15 +229,35 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
         UserError: If the file is missing, damaged, or its names and shapes are not those of its own recipe.
     """
     path = Path(path)
-    found, tensors = _read(path)
-    method = found.build()
-    for module, prefix in PARTS.items():
-        part = getattr(method, module, None)
-        choice = weights or (found.recipe.codes_from if module == "encoder" else "ema")
-        suffix = "_ema" if choice == "ema" else ""
-        if isinstance(part, nn.Module):
-            _fill(path, part, f"{prefix}{suffix}.", tensors)
+    with _opened(path) as (file, found):
+        empty, fitting = found.skeleton(path), {}
+        for module, prefix in PARTS.items():
+            part = getattr(empty, module, None)
+            choice = weights or (found.recipe.codes_from if module == "encoder" else "ema")
+            suffix = "_ema" if choice == "ema" else ""
+            if isinstance(part, nn.Module):
+                fitting[module] = file.read(f"{prefix}{suffix}.", part.state_dict())
+        method = found.build()
+        for module, tensors in fitting.items():
+            getattr(method, module).load_state_dict(tensors)
     return method.to(device).eval().requires_grad_(False)
+
+
+def check_model(path: str | Path) -> tuple[ModelHeader, Method]:
+    """Return a model's header, and its method without memory for weights, for what can be said without them.
+
+    Raises:
+        UserError: As `load_model`, of raw and averaged weights.
+    """
+    path = Path(path)
+    with _opened(path) as (file, found):
+        method = found.skeleton(path)
+        for module, prefix in PARTS.items():
+            part = getattr(method, module, None)
+            if isinstance(part, nn.Module):
+                for suffix in ("", "_ema"):
+                    file.read(f"{prefix}{suffix}.", part.state_dict())
+    return found, method
 
 
 def encoder_weights(path: str | Path) -> tuple[ModelHeader, dict[str, Tensor]]:
@@ -210,37 +266,25 @@ def encoder_weights(path: str | Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     Raises:
         UserError: As `load_model`.
     """
-    found, tensors = _read(Path(path))
-    prefix = "encoder_ema." if found.recipe.codes_from == "ema" else "encoder."
-    return found, {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    path = Path(path)
+    with _opened(path) as (file, found):
+        if found.recipe.encoder is None:
+            return found, {}
+        prefix = "encoder_ema." if found.recipe.codes_from == "ema" else "encoder."
+        return found, file.read(prefix, found.skeleton(path).trained_encoder().state_dict())
 
 
 def header(path: str | Path) -> ModelHeader:
     """Return a model's header without reading its weights.
 
     Raises:
-        UserError: As `load_model`.
+        UserError: As `load_model`, but for what is wrong with weights.
     """
-    return _read(Path(path), names_only=True)[0]
+    with _opened(Path(path)) as (_, found):
+        return found
 
 
-def _read(path: Path, names_only: bool = False) -> tuple[ModelHeader, dict[str, Tensor]]:
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            names: Sequence[str] = [] if names_only else list(file.keys())
-            said = (file.metadata() or {}).get("model", "{}")
-            tensors = {name: file.get_tensor(name) for name in names}
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such model; run drl pretrain first") from error
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: is damaged ({error}); remove it and run drl pretrain again") from error
-    return ModelHeader.parse(said, path), tensors
-
-
-def _fill(path: Path, part: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
-    found = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    wanted = part.state_dict()
-    for name in sorted(set(found) | set(wanted)):
-        if name not in found or name not in wanted or found[name].shape != wanted[name].shape:
-            raise UserError(f"{path}: {prefix}{name} does not fit the network of its recipe; pretrain it again")
-    part.load_state_dict(found)
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[WeightsFile, ModelHeader]]:
+    with open_weights(path, MISSING, DAMAGED) as file:
+        yield file, ModelHeader.parse(file.said("model"), path)

@@ -1,13 +1,15 @@
-"""The one shape of every measurement: a long CSV, one number a row."""
+"""The one shape of every measurement: a long CSV, one number a row. And how any CSV of ours is read back."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drl.errors import UserError
+from drl.errors import UserError, shown
 from drl.files import atomic
 
 COLUMNS = (
@@ -27,6 +29,10 @@ COLUMNS = (
     "value",
     "n",
 )
+WHOLE_NUMBERS = ("seed", "split", "probe_seed", "labels", "epoch", "step", "n")
+AGAIN = "remove it and run the job that makes it"
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -35,25 +41,89 @@ def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     Args:
         path: The CSV file.
         rows: Keys among COLUMNS; accuracies in percent.
+
+    Raises:
+        UserError: If a number is not finite: it came from something that diverged. Nothing is written then.
     """
+    made = list(rows)
+    for row in made:
+        for name in ("value", "t"):
+            empty = name == "t" and row.get(name) in (None, "")
+            if name in row and not empty and not _finite(row[name]):
+                where = f" at t = {row['t']}" if name == "value" and "t" in row else ""
+                raise UserError(
+                    f"{path}: {row.get('metric', 'a number')}{where} is {row[name]}, not a finite number, so nothing "
+                    "is written; what it was computed from has diverged: lower the learning rate, or set "
+                    "run.precision to fp32"
+                )
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="raise", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(made)
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Read a metrics CSV as text cells.
+    """Read a metrics CSV as text cells; those of numbers are finite numbers or, but for `value`, empty.
 
     Raises:
-        UserError: If the file is missing, cut off or of another shape.
+        UserError: If the file is missing, cut off, of another shape, or holds something else in place of a number.
+    """
+    rows = read_csv(path, COLUMNS, f"is not a whole metrics file; {AGAIN}")
+    for line, row in enumerate(rows, 2):
+        if tuple(row) != COLUMNS:
+            raise UserError(f"{path}: is not a whole metrics file (it has other columns); {AGAIN}")
+        wrong = [name for name in WHOLE_NUMBERS if row[name] and not _WHOLE.fullmatch(row[name])]
+        wrong += [name for name in ("t", "value") if (row[name] or name == "value") and not _finite(row[name])]
+        if wrong:
+            raise UserError(f"{path}: row {line} has {shown(row[wrong[0]])} as {wrong[0]}, not a number; {AGAIN}")
+    return rows
+
+
+def read_csv(
+    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] = (), allow_empty: bool = True
+) -> list[dict[str, str]]:
+    """Read a CSV as text cells.
+
+    Args:
+        path: The file: UTF-8, with commas and a header.
+        columns: The columns that it must have.
+        remedy: What is wrong with another file, and what to do; after the path in messages.
+        numbers: The columns whose cells must be finite numbers.
+        allow_empty: Whether those cells may be empty.
+
+    Raises:
+        UserError: If it is missing or something else.
     """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, strict=True)
             rows = list(reader)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); run the job that makes it") from error
-    if tuple(reader.fieldnames or ()) != COLUMNS or any(None in row or None in row.values() for row in rows):
-        raise UserError(f"{path}: is not a whole metrics file; remove it and run the job that makes it")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: {remedy} (it is not text in UTF-8)") from error
+    except csv.Error as error:
+        raise UserError(f"{path}: {remedy} ({error})") from error
+    header = list(reader.fieldnames or ())
+    if not header:
+        raise UserError(f"{path}: {remedy} (it is empty)")
+    if lacking := [name for name in columns if name not in header]:
+        apart = "; its cells stand apart by semicolons, not commas" if len(header) == 1 and ";" in header[0] else ""
+        raise UserError(f"{path}: {remedy} (it has no column {lacking[0]}{apart})")
+    if len(set(header)) != len(header) or any(None in row or None in row.values() for row in rows):
+        raise UserError(f"{path}: {remedy} (a row has too few or too many cells)")
+    for line, row in enumerate(rows, 2):
+        for name in numbers:
+            if (row[name] or not allow_empty) and not _finite(row[name]):
+                raise UserError(f"{path}: {remedy} (row {line} has {shown(row[name])} as {name}, not a number)")
     return rows
+
+
+def _finite(value: Any) -> bool:
+    """Whether a cell is a finite number, or text that pandas and Python both read as one."""
+    if isinstance(value, str) and not re.fullmatch(r"[-+0-9.eE]{1,40}", value, re.ASCII):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False

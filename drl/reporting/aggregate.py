@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from drl.errors import UserError
-from drl.records.metrics import COLUMNS, read_metrics
+from drl.records.metrics import COLUMNS, read_csv, read_metrics
 
 NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
 
@@ -25,6 +26,29 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in NUMBERS:
         frame[column] = pd.to_numeric(frame[column].replace("", None))
+    return frame
+
+
+def read_frame(
+    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] = (), **how: Any
+) -> pd.DataFrame:
+    """Read a CSV of ours that is no metrics file.
+
+    Args:
+        path: The file.
+        columns: The columns that it must have.
+        remedy: What is wrong with another file, and what to do.
+        numbers: Those of them whose cells are finite numbers or empty.
+        how: For pandas.read_csv.
+
+    Raises:
+        UserError: If it is missing, damaged or something else.
+    """
+    read_csv(path, columns, remedy, numbers)
+    try:
+        frame: pd.DataFrame = pd.read_csv(path, encoding="utf-8", **how)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {remedy} ({error})") from error
     return frame
 
 

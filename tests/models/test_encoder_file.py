@@ -68,8 +68,8 @@ def test_mistakes_are_one_line(tmp_path):
     save_encoder(tmp_path / "other.safetensors", about, dict(list(weights.items())[1:]))
     for name, said in (
         ("none.safetensors", "there is no such model"),
-        ("cut.safetensors", "is damaged, or no model"),
-        ("other.safetensors", "its encoder does not fit its recipe"),
+        ("cut.safetensors", "is damaged"),
+        ("other.safetensors", "does not fit the network of its recipe"),
     ):
         with pytest.raises(UserError, match=said) as caught:
             load_encoder(tmp_path / name)

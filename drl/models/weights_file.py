@@ -1,0 +1,176 @@
+"""A safetensors file with weights, of which nothing is believed: a header is parsed and tensors must fit before use.
+
+A file may come from elsewhere, so it may be damaged or forged. Its header says which network to build, and a forged one
+could ask for any amount of memory. So a network is first built without memory (on torch's device `meta`), and only if
+the file holds exactly its tensors is it built for use: a network is never larger than the file that describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import torch
+from pydantic import Field, ValidationError, model_validator
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from drl.config.base import Settings
+from drl.errors import UserError, shown
+from drl.methods.base import ImageFacts
+
+DTYPES = {
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+    "I64": torch.int64,
+    "U8": torch.uint8,
+}
+Statistic = Annotated[float, Field(ge=-1e6, le=1e6)]
+Statistics = Annotated[tuple[Statistic, ...], Field(min_length=1, max_length=16)]
+# A part of a path: no separators, no control characters, and more than dots.
+Name = Annotated[
+    str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]*[^/\\\x00-\x1f\x7f.][^/\\\x00-\x1f\x7f]*$")
+]
+H = TypeVar("H", bound=Settings)
+
+
+class SaidFacts(Settings):
+    """Size of the images, as a header says it."""
+
+    channels: int = Field(ge=1, le=16)
+    image_size: int = Field(ge=1, le=4096)
+    classes: int = Field(ge=1, le=1_000_000)
+
+    def facts(self) -> ImageFacts:
+        """Return them as networks take them."""
+        return ImageFacts(self.channels, self.image_size, self.classes)
+
+
+class SaidAbout(Settings):
+    """Which model it is, as a header says it."""
+
+    scale: Name
+    dataset: Name
+    recipe: Name
+    seed: int = Field(ge=0, lt=2**63)
+
+
+class SaidImages(Settings):
+    """What all headers of weights say of the images: size, and mean and deviation of each channel."""
+
+    facts: SaidFacts
+    mean: Statistics
+    std: Statistics
+
+    @model_validator(mode="after")
+    def _one_for_each_channel(self) -> SaidImages:
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) != self.facts.channels:
+                raise ValueError(f"{name} must have {self.facts.channels} numbers, one for each channel")
+        if min(self.std) <= 0:
+            raise ValueError("std must be above 0")
+        return self
+
+
+def parse_header(kind: type[H], text: str | None, path: Path, remedy: str) -> H:
+    """Parse the JSON text of a header.
+
+    Args:
+        kind: What it must be.
+        text: What stands in the file; None: nothing.
+        path: For messages.
+        remedy: What is wrong with another text, and what to do.
+
+    Raises:
+        UserError: If it is something else: the first complaint.
+    """
+    if text is None:
+        raise UserError(f"{path}: {remedy}")
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(f"{path}: {remedy} ({complaint(error)})") from error
+
+
+def complaint(error: ValidationError) -> str:
+    """Return pydantic's first complaint, short and without control characters."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return shown(f"{where}: {first['msg']}" if where else first["msg"], 160)[1:-1]
+
+
+class WeightsFile:
+    """An open safetensors file.
+
+    Attributes:
+        path: Where it is.
+        names: Names of its tensors.
+    """
+
+    def __init__(self, path: Path, file: Any) -> None:
+        """Wrap what safe_open gave."""
+        self.path, self._file = path, file
+        self.names: tuple[str, ...] = tuple(file.keys())
+
+    def said(self, key: str) -> str | None:
+        """Return an entry of the header; None: there is none."""
+        text: str | None = (self._file.metadata() or {}).get(key)
+        return text
+
+    def check(self, prefix: str, wanted: Mapping[str, Tensor]) -> None:
+        """Compare the names that begin with a prefix, their shapes and types with those of a network, reading nothing.
+
+        Raises:
+            UserError: If one is missing, surplus or different.
+        """
+        found = {name.removeprefix(prefix) for name in self.names if name.startswith(prefix)}
+        for name in sorted(found | set(wanted)):
+            if name in found and name in wanted:
+                part = self._file.get_slice(prefix + name)
+                same_type = DTYPES.get(str(part.get_dtype())) == wanted[name].dtype
+                if same_type and tuple(part.get_shape()) == tuple(wanted[name].shape):
+                    continue
+            called = shown(prefix + name, 100)[1:-1]
+            raise UserError(f"{self.path}: {called} does not fit the network of its recipe; pretrain it again")
+
+    def read(self, prefix: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the tensors whose names begin with a prefix, without it.
+
+        Args:
+            prefix: `encoder.`, …
+            wanted: A network's state dict, which they must fit; its own values do not matter.
+
+        Raises:
+            UserError: As `check`, and if a number is not finite.
+        """
+        self.check(prefix, wanted)
+        tensors = {name: self._file.get_tensor(prefix + name) for name in wanted}
+        for name, value in tensors.items():
+            if not bool(value.isfinite().all()):
+                raise UserError(f"{self.path}: {prefix}{name} holds numbers that are not finite; pretrain it again")
+        return tensors
+
+
+@contextmanager
+def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile]:
+    """Open a file of weights.
+
+    Args:
+        path: The file.
+        missing: What to say and do where there is none.
+        damaged: What to do about a damaged one.
+
+    Raises:
+        UserError: If it is missing or damaged.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            yield WeightsFile(path, file)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: {missing}") from error
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: is damaged ({shown(str(error), 160)[1:-1]}); {damaged}") from error
