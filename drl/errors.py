@@ -32,6 +32,12 @@ def nearest(word: str, valid: Iterable[str]) -> str:
 
 
 def shown(value: object, most: int = 60) -> str:
-    """Return something that a file holds as one short line without control characters, to quote in a message."""
-    text = repr(value if len(str(value)) <= most else f"{str(value)[:most]}…")
-    return text.encode("ascii" if not text.isprintable() else "utf-8", "backslashreplace").decode("utf-8")
+    """Return something that a file holds in quotes, as one short line without control characters."""
+    return f"'{clean(value, most)}'"
+
+
+def clean(value: object, most: int = 60) -> str:
+    """Return it as `shown` does, without the quotes."""
+    text = str(value)
+    text = text if len(text) <= most else f"{text[:most]}…"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

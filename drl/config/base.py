@@ -28,6 +28,7 @@ def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 T = TypeVar("T")
 Count = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer: no forged header may ask for more
 Positive = Annotated[float, Field(gt=0)]
 Distinct = Annotated[tuple[T, ...], AfterValidator(unique)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(unique)]

@@ -26,7 +26,7 @@ class ItemJob(WithoutAbsent):
     LOOKS: ClassVar[frozenset[str]] = frozenset({"drawn_by", "scale", "published"})
 
     study: str
-    drawn_by: str = ""
+    drawn_by: str = Field(default="", pattern="^[a-z0-9_]*$", max_length=64)  # a module of drl.reporting
     scale: str = ""
     datasets: Pairs
     recipes: Pairs = ()

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Count, Positive, Settings
+from drl.config.base import Positive, Settings, Width
 from drl.config.diffusion import Time
 
 Network = Literal["score", "decoder"]
@@ -142,8 +142,11 @@ class ContrastiveSettings(MethodBase):
     """What the contrastive methods have in common (Chen et al. 2020)."""
 
     temperature: Positive = Field(0.5, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
-    projection: tuple[Count, ...] = Field(
-        (128, 128), min_length=1, description="Widths of the projection head after the code. Ours: 128, 128."
+    projection: tuple[Width, ...] = Field(
+        (128, 128),
+        min_length=1,
+        max_length=16,
+        description="Widths of the projection head after the code. Ours: 128, 128.",
     )
     t: Time | Literal["random"] = Field(
         "random",

@@ -6,16 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Count, Positive, Settings
+from drl.config.base import Count, Positive, Settings, Width
 
 
 class WideResNetSettings(Settings):
     """WRN-depth-width with time (authors' code, models/wrn.py). Its code has 64 x width entries."""
 
     kind: Literal["wide_resnet"] = "wide_resnet"
-    depth: int = Field(28, ge=10, description="6 n + 4 layers, n blocks a stage. Paper App. F: 28.")
-    width: Count = Field(2, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
-    nf: Count = Field(16, description="Fourier frequencies of the time embedding. Authors' code: 16.")
+    depth: int = Field(28, ge=10, le=1000, description="6 n + 4 layers, n blocks a stage. Paper App. F: 28.")
+    width: Count = Field(2, le=1024, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
+    nf: Width = Field(16, description="Fourier frequencies of the time embedding. Authors' code: 16.")
     fourier_scale: Positive = Field(16.0, description="Their standard deviation. Authors' code: 16.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Inside the blocks. Authors' code: 0.")
 
@@ -34,13 +34,18 @@ class WideResNetSettings(Settings):
 class UNet(Settings):
     """Sizes that the networks made of U-Net parts share (Song et al. 2021, App. C.1)."""
 
-    nf: int = Field(16, ge=4, description="Channels at full resolution. Authors' code: 16.")
-    channel_multipliers: tuple[Count, ...] = Field(
-        (1, 2, 2, 2), min_length=1, description="Channels of each level over nf. Authors' code: 1, 2, 2, 2."
+    nf: int = Field(16, ge=4, le=65536, description="Channels at full resolution. Authors' code: 16.")
+    channel_multipliers: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(
+        (1, 2, 2, 2),
+        min_length=1,
+        max_length=10,
+        description="Channels of each level over nf. Authors' code: 1, 2, 2, 2.",
     )
-    blocks: Count = Field(2, description="Residual blocks a level. Authors' code: 2.")
+    blocks: Count = Field(2, le=50, description="Residual blocks a level. Authors' code: 2.")
     attention_resolutions: tuple[int, ...] = Field(
-        (16,), description="Levels with self-attention, by resolution in pixels; the middle always has it."
+        (16,),
+        max_length=32,
+        description="Levels with self-attention, by resolution in pixels; the middle always has it.",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Authors' code: 0.1.")
 
@@ -87,7 +92,7 @@ class UNetEncoderSettings(UNet):
     """The way down of a U-Net and three dense layers (paper App. D; authors' JAX code)."""
 
     kind: Literal["unet"] = "unet"
-    code_size: Count = Field(2, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
+    code_size: Width = Field(2, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
     head: Literal["narrow", "wide"] = Field(
         "narrow", description="Before the dense layers. narrow: MNIST models; wide: CIFAR-10 models."
     )
@@ -104,7 +109,7 @@ class ConvEncoderSettings(Settings):
     """Four strided convolutions and three dense layers: the authors' stand-alone autoencoders (Fig. 8)."""
 
     kind: Literal["convolutional"] = "convolutional"
-    code_size: Count = Field(8, description="Entries of z. Paper Fig. 8: 8.")
+    code_size: Width = Field(8, description="Entries of z. Paper Fig. 8: 8.")
 
 
 class UNetDecoderSettings(UNet):

@@ -36,7 +36,7 @@ class Statistics:
 
         Raises:
             UserError: If there are not more images than features. The covariance would not have full rank, which would
-                distort the distance.
+                distort the distance. Or if a feature is not finite.
         """
         n, d = features.shape
         if n <= d:
@@ -44,6 +44,8 @@ class Statistics:
                 f"FID: {n} images are too few to determine the covariance of {d} features; use more than {d} images"
             )
         features = features.double()
+        if not bool(features.isfinite().all()):
+            raise UserError("FID: the extractor's features are not finite numbers; give another extractor")
         return cls(features.mean(0), torch.cov(features.T), n)
 
 

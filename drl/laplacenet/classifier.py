@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
-from drl.config.base import Settings
 from drl.config.jobs import ClassifierSettings
 from drl.data.store import ImageStore, scale_pixels
 from drl.errors import UserError
@@ -20,6 +20,7 @@ from drl.files import atomic
 from drl.methods.base import ImageFacts
 from drl.models.build import build_encoder
 from drl.models.model_file import About, encoder_weights
+from drl.models.weights_file import SaidImages, open_weights, parse_header
 from drl.models.wide_resnet import WideResNet
 from drl.training.seeds import stream_seed
 
@@ -27,9 +28,18 @@ from drl.training.seeds import stream_seed
 # layer that computes VDRL's code from the features does not exist in the classifier.
 FRESH = ("classifier.", "param_t")
 LEFT_OUT = ("linear_latent.",)
+NO_CLASSIFIER = "give a file that drl fine-tune wrote"
 
 
-class ClassifierHeader(Settings):
+class _Said(SaidImages):
+    """A header as it stands in the file."""
+
+    network: ClassifierSettings
+    names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
+
+
+@dataclass(frozen=True)
+class ClassifierHeader:
     """Header of a classifier's file: all that is needed to use its weights.
 
     Attributes:
@@ -45,6 +55,11 @@ class ClassifierHeader(Settings):
     names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def json(self) -> str:
+        """Return the header as it stands in the file."""
+        plain = {**vars(self), "network": self.network.slice(), "facts": vars(self.facts)}
+        return json.dumps(plain, sort_keys=True)
 
 
 def build(settings: ClassifierSettings, facts: ImageFacts, seed: int) -> WideResNet:
@@ -137,7 +152,7 @@ def save_classifier(path: Path, network: WideResNet, settings: ClassifierSetting
     tensors = {name: value.detach().contiguous().cpu() for name, value in network.state_dict().items()}
     # Only one key, because safetensors writes several in random order, and equal classifiers should give equal files.
     with atomic(path) as temporary:
-        save_file(tensors, str(temporary), metadata={"classifier": json.dumps(header.slice(), sort_keys=True)})
+        save_file(tensors, str(temporary), metadata={"classifier": header.json()})
 
 
 def load_classifier(path: str | Path) -> tuple[WideResNet, ClassifierHeader]:
@@ -147,15 +162,15 @@ def load_classifier(path: str | Path) -> tuple[WideResNet, ClassifierHeader]:
         UserError: If the file is missing, damaged or not a classifier.
     """
     path = Path(path)
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header = ClassifierHeader.model_validate_json((file.metadata() or {})["classifier"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise UserError(
-            f"{path}: is not an intact classifier ({error}); give a file that drl fine-tune wrote"
-        ) from error
-    with torch.random.fork_rng(devices=[]):
-        network = build(header.network, header.facts, 0)
+    with open_weights(path, "there is no such classifier", NO_CLASSIFIER) as file:
+        said = parse_header(_Said, file.said("classifier"), path, f"is not an intact classifier; {NO_CLASSIFIER}")
+        if len(said.names) != said.facts.classes:
+            raise UserError(f"{path}: names {len(said.names)} of {said.facts.classes} classes; {NO_CLASSIFIER}")
+        header = ClassifierHeader(said.network, said.facts.facts(), said.names, said.mean, said.std)
+        with torch.random.fork_rng(devices=[]):
+            with torch.device("meta"):
+                wanted = build(header.network, header.facts, 0).state_dict()
+            tensors = file.read("", wanted)
+            network = build(header.network, header.facts, 0)
     network.load_state_dict(tensors)
     return network.eval(), header

@@ -238,8 +238,8 @@ class FineTuner:
             UserError: If so; it names the epoch.
         """
         value = float(self.loss_sum) if loss is None else loss
-        # A finite loss can have an infinite gradient, which makes the weights useless as well.
-        whole = torch.stack([part.isfinite().all() for part in self.network.parameters()]).all()
+        # A finite loss can have an infinite gradient, which makes the weights, or batch statistics, useless as well.
+        whole = torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all()
         if not (math.isfinite(value) and bool(whole)):
             raise UserError(
                 f"the loss or a weight was not finite in epoch {self.epoch + 1} of {self.epochs}; "

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from drl.config.recipes import Recipe
-from drl.errors import UserError
+from drl.errors import UserError, shown
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.models.model_file import About, save_model
@@ -52,6 +52,11 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
     method = build_method(recipe, facts, 0 * neutral, neutral)
     network = method.score_network
     assert isinstance(network, NCSNpp)
+    step = loaded.get("step", 0)
+    if isinstance(step, torch.Tensor) and step.numel() == 1 and not step.is_complex():
+        step = step.item()
+    if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step < 2**63:
+        raise UserError(f"{checkpoint}: says {shown(step)} as its step; give a checkpoint of score_sde_pytorch")
     averages = load_song(network, loaded, str(checkpoint))
     save_model(out, method, _by_our_names(method, network, averages), about)
     write_card(
@@ -61,7 +66,7 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
         "",
         inputs=[checkpoint],
         **vars(about),
-        step=int(loaded.get("step", 0)),
+        step=int(step),
         seconds=round(time.monotonic() - started, 2),
     )
 

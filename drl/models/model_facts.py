@@ -66,9 +66,7 @@ class ModelFacts:
             parameters(method),
             _card(Path(f"{model}.json"), vars(about)),
             _card(results / "data" / about.dataset / "images.safetensors.json", {"dataset": about.dataset}),
-            _accuracy(rows),
-            _chosen(rows),
-            _usage(model.parent / "code_usage.csv", about),
+            *_measured(rows, model.parent / "code_usage.csv", about),
         )
 
 
@@ -103,6 +101,23 @@ def _probes(paths: Sequence[Path], about: About, needed: bool) -> list[dict[str,
             )
         rows += own
     return rows
+
+
+def _measured(
+    rows: Sequence[Mapping[str, str]], usage: Path, about: About
+) -> tuple[dict[int, dict[float, float]], float | None, dict[float, float]]:
+    """Return accuracies, the chosen t and code usage.
+
+    Raises:
+        UserError: If rows lack what they must have.
+    """
+    try:
+        return _accuracy(rows), _chosen(rows), _usage(usage, about)
+    except (KeyError, ValueError, ArithmeticError) as error:
+        raise UserError(
+            f"the metrics of {about.recipe} on {about.dataset}, seed {about.seed}, or {usage} are not as drl wrote "
+            "them; remove them and run the jobs that make them"
+        ) from error
 
 
 def _accuracy(rows: Sequence[Mapping[str, str]]) -> dict[int, dict[float, float]]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from drl.errors import UserError
+from drl.errors import UserError, clean, shown
 from drl.models.layers import AttentionBlock, ResBlock
 from drl.models.ncsnpp import NCSNpp
 
@@ -58,8 +58,11 @@ def load_song(network: NCSNpp, checkpoint: Mapping[str, Any], where: str) -> lis
     """
     model = checkpoint.get("model")
     ema = checkpoint.get("ema")
-    if not isinstance(model, Mapping) or not isinstance(ema, Mapping) or "shadow_params" not in ema:
+    shadow = ema.get("shadow_params") if isinstance(ema, Mapping) else None
+    if not isinstance(model, Mapping) or not isinstance(shadow, (list, tuple)):
         raise UserError(f"{where}: holds no `model` and `ema.shadow_params`; give a checkpoint of score_sde_pytorch")
+    if odd := [name for name in model if not isinstance(name, str)]:
+        raise UserError(f"{where}: holds a tensor named {shown(odd[0])}; give a checkpoint of score_sde_pytorch")
     # `sigmas` is the discrete noise schedule, which continuous models do not use.
     theirs = {name.removeprefix("module."): value for name, value in model.items()}
     theirs.pop("sigmas", None)
@@ -71,17 +74,13 @@ def load_song(network: NCSNpp, checkpoint: Mapping[str, Any], where: str) -> lis
             )
         if name not in ours:
             raise UserError(
-                f"{where}: holds {name}, which the recipe's network lacks; give the recipe it was trained with"
+                f"{where}: holds {clean(name)}, which the recipe's network lacks; give the recipe it was trained with"
             )
-        if theirs[name].shape != ours[name].shape:
-            raise UserError(
-                f"{where}: {name} has shape {tuple(theirs[name].shape)}, in the recipe's network "
-                f"{tuple(ours[name].shape)}; {REMEDY}"
-            )
+        _check_fits(theirs[name], ours[name], f"{where}: {name}")
     with torch.no_grad():
         for name, tensor in ours.items():
             tensor.copy_(theirs[name])
-    return _averages(ours, ema["shadow_params"], where)
+    return _averages(ours, shadow, where)
 
 
 def learnt_names(tensors: Mapping[str, Tensor]) -> list[str]:
@@ -89,15 +88,26 @@ def learnt_names(tensors: Mapping[str, Tensor]) -> list[str]:
     return [name for name in tensors if not name.endswith(".W") or ".NIN_" in name]
 
 
-def _averages(ours: Mapping[str, Tensor], shadow: Sequence[Tensor], where: str) -> list[Tensor]:
+def _check_fits(value: Any, ours: Tensor, called: str) -> None:
+    """Check that a value is real numbers, all finite, in the shape of our tensor."""
+    if not isinstance(value, Tensor):
+        raise UserError(f"{called} is no tensor; give a checkpoint of score_sde_pytorch")
+    if value.shape != ours.shape:
+        raise UserError(
+            f"{called} has shape {tuple(value.shape)}, in the recipe's network {tuple(ours.shape)}; {REMEDY}"
+        )
+    if not value.is_floating_point() or value.layout is not torch.strided or value.device.type != "cpu":
+        raise UserError(f"{called} holds {value.dtype}, not plain real numbers; give a checkpoint of score_sde_pytorch")
+    if not bool(value.double().isfinite().all()):
+        raise UserError(f"{called} holds numbers that are not finite: its training diverged; give another checkpoint")
+
+
+def _averages(ours: Mapping[str, Tensor], shadow: Sequence[Any], where: str) -> list[Tensor]:
     learnt = learnt_names(ours)
     if len(shadow) != len(learnt):
         raise UserError(f"{where}: ema.shadow_params holds {len(shadow)} tensors, but the network learns {len(learnt)}")
     for name, value in zip(learnt, shadow, strict=True):
-        if value.shape != ours[name].shape:
-            raise UserError(
-                f"{where}: in ema.shadow_params {tuple(value.shape)} stands where {name} has {tuple(ours[name].shape)}"
-            )
+        _check_fits(value, ours[name], f"{where}: ema.shadow_params of {name}")
     return list(shadow)
 
 

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from drl.config.base import Settings
-from drl.errors import UserError, shown
+from drl.errors import UserError, clean
 from drl.methods.base import ImageFacts
 
 DTYPES = {
@@ -100,7 +100,7 @@ def complaint(error: ValidationError) -> str:
     """Return pydantic's first complaint, short and without control characters."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
-    return shown(f"{where}: {first['msg']}" if where else first["msg"], 160)[1:-1]
+    return clean(f"{where}: {first['msg']}" if where else first["msg"], 160)
 
 
 class WeightsFile:
@@ -134,7 +134,7 @@ class WeightsFile:
                 same_type = DTYPES.get(str(part.get_dtype())) == wanted[name].dtype
                 if same_type and tuple(part.get_shape()) == tuple(wanted[name].shape):
                     continue
-            called = shown(prefix + name, 100)[1:-1]
+            called = clean(prefix + name, 100)
             raise UserError(f"{self.path}: {called} does not fit the network of its recipe; pretrain it again")
 
     def read(self, prefix: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -173,4 +173,4 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
     except FileNotFoundError as error:
         raise UserError(f"{path}: {missing}") from error
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: is damaged ({shown(str(error), 160)[1:-1]}); {damaged}") from error
+        raise UserError(f"{path}: is damaged ({clean(error, 160)}); {damaged}") from error

@@ -16,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from drl.errors import UserError
 from drl.theory.mixture import Mixture
 
 LabelledSample = tuple[Tensor, NDArray[np.int64]]
@@ -60,12 +61,18 @@ class Probes:
 
         Args:
             encode: Function from x_0 [n, d] to codes [n, c], float32.
+
+        Raises:
+            UserError: If a code is not finite.
         """
         scaler = StandardScaler()
-        train = scaler.fit_transform(encode(self.train[0].float()).double().numpy())
-        validation, test = (
-            scaler.transform(encode(part[0].float()).double().numpy()) for part in (self.validation, self.test)
+        train, validation, test = (
+            encode(part[0].float()).double().numpy() for part in (self.train, self.validation, self.test)
         )
+        if not all(np.isfinite(codes).all() for codes in (train, validation, test)):
+            raise UserError("theory: codes are not finite numbers; lower studies.theory.optimiser.learning_rate")
+        train = scaler.fit_transform(train)
+        validation, test = scaler.transform(validation), scaler.transform(test)
         classes = KNeighborsClassifier(self.neighbours).fit(train, self.train[1])
         images = KNeighborsRegressor(self.neighbours).fit(train, self.train[0].numpy())
         errors = ((images.predict(test) - self.test[0].numpy()) ** 2).sum(1)

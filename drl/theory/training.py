@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from drl.config.recipes import OptimiserSettings
 from drl.config.theory import TheorySettings
 from drl.diffusion.sde import SDE
+from drl.errors import UserError
 from drl.jobs.progress import Reporter
 from drl.theory.mixture import Mixture
 from drl.theory.models import Autoencoder, ConditionalScoreModel, MixtureModel, ScoreModel
@@ -37,7 +40,7 @@ class TheoryTraining:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(seed, f"theory, weights of {recipe}"))
             self.model = MODELS[recipe](settings, sde, mixture.dimensions)
-        self.mixture, self.batch_size, self.step = mixture, settings.batch_size, 0
+        self.recipe, self.mixture, self.batch_size, self.step = recipe, mixture, settings.batch_size, 0
         self.samples = generator(seed, f"theory, samples of {recipe}")
         self.noise = generator(seed, f"theory, noise of {recipe}")
         optimiser = OptimiserSettings(
@@ -52,13 +55,34 @@ class TheoryTraining:
         self.optimiser = WarmedAdam(self.model.parameters(), optimiser, settings.steps)
 
     def advance(self) -> float:
-        """Do one training step and return its loss."""
+        """Do one training step and return its loss.
+
+        Raises:
+            UserError: If the loss or its gradient is not finite.
+        """
         x_0, _ = self.mixture.sample(self.batch_size, self.samples)
         loss = self.model.objective(x_0.float(), self.noise)
         loss.backward()
-        self.optimiser.step(self.step)
+        norm = self.optimiser.step(self.step)
         self.step += 1
+        if not math.isfinite(float(loss.detach() + norm)):
+            self._diverged()
         return float(loss.detach())
+
+    def check(self) -> None:
+        """Stop if a weight is not finite.
+
+        Raises:
+            UserError: If so.
+        """
+        if not all(bool(value.isfinite().all()) for value in self.model.state_dict().values()):
+            self._diverged()
+
+    def _diverged(self) -> None:
+        raise UserError(
+            f"theory: the loss, its gradient or a weight of {self.recipe} was not finite at step {self.step}; "
+            "lower studies.theory.optimiser.learning_rate"
+        )
 
 
 def trained(recipe: str, mixture: Mixture, sde: SDE, settings: TheorySettings, seed: int) -> MixtureModel:
@@ -68,4 +92,5 @@ def trained(recipe: str, mixture: Mixture, sde: SDE, settings: TheorySettings, s
         for _ in range(settings.steps):
             loss = training.advance()
             reporter.advance(f"loss {loss:.4f}" if reporter.due() else "")
+    training.check()
     return training.model.eval().requires_grad_(False)

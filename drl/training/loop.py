@@ -124,7 +124,7 @@ class Training:
             self.keep_snapshot()
         every = max(1, self.total // LOG_ROWS)
         if self.step % every == 0 or self.step == self.total:
-            self.check()
+            self._check_loss()
             count = self.step % every or every
             # Not in the order of the loss's parts: a saved state gives them back in another one.
             for name in sorted(self.sums):
@@ -140,11 +140,25 @@ class Training:
                 print(f"step {self.step}: the code is worth {worth}", file=sys.stderr, flush=True)
 
     def check(self) -> None:
-        """Stop if a loss was not finite.
+        """Stop if a loss was not finite, or a weight or an average is not.
 
         Raises:
-            UserError: Names the first such step.
+            UserError: Names the first such step, or a tensor.
         """
+        self._check_loss()
+        named = dict(self.method.state_dict())
+        parameters = (name for name, _ in self.method.named_parameters())
+        named |= {f"the average of {name}": value for name, value in zip(parameters, self.average.shadow, strict=True)}
+        # One answer for all: reading it makes a GPU wait.
+        if bool(torch.stack([value.isfinite().all() for value in named.values()]).all()):
+            return
+        bad = next(name for name, value in named.items() if not bool(value.isfinite().all()))
+        raise UserError(
+            f"{bad} was not finite after step {self.step} of {self.total}; lower the recipe's "
+            "optimiser.learning_rate or set run.precision to fp32, and run again"
+        )
+
+    def _check_loss(self) -> None:
         bad = int(self.bad_step)
         if bad >= 0:
             raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from drl.config.base import Settings
-from drl.errors import Unfinished, UserError
+from drl.errors import Unfinished, UserError, clean
 from drl.files import fingerprint
 from drl.jobs.completion import Work, sole_job
 from drl.jobs.device import Placement, memory_used
@@ -160,8 +162,7 @@ def train(
     saved, earlier, minutes = time.monotonic(), 0.0, resources.wall_clock_minutes
     found = load_state(state, owner)
     if found is not None:
-        earlier = found[1].pop("seconds")
-        training.load(*found)
+        earlier = _take_back(training, state, *found)
         print(f"{title}: goes on from step {training.step} of {training.total}", file=sys.stderr, flush=True)
 
     def save() -> None:
@@ -185,6 +186,27 @@ def train(
                 saved = now
     training.check()
     return Ran(reporter.rate, earlier)
+
+
+def _take_back(training: Resumable, path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> float:
+    """Load a state whose checksum is right, and return how many seconds were spent on it.
+
+    Raises:
+        UserError: If it is not one that such a training saved.
+    """
+    try:
+        earlier = facts.pop("seconds")
+        training.load(tensors, facts)
+        whole = math.isfinite(earlier) and type(training.step) is int and 0 <= training.step <= training.total
+    except torch.OutOfMemoryError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, UserError) as error:
+        raise UserError(
+            f"{path}: is no state of this training ({clean(error, 160)}); remove {path.parent} to start again"
+        ) from error
+    if not whole:
+        raise UserError(f"{path}: says a wrong step or time; remove {path.parent} to start again")
+    return float(earlier)
 
 
 @contextmanager

@@ -15,14 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from drl.errors import UserError
+from drl.errors import UserError, clean
 from drl.files import atomic, canonical_json
 from drl.jobs.device import Placement
 from drl.records.run_card import versions
+
+
+class _Header(BaseModel):
+    """What the header says; `facts` are the training's own, `belongs_to` is compared as a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    facts: dict[str, Any]
+    belongs_to: dict[str, Any]
+    checksum: str
 
 
 class _Damaged(Exception):
@@ -88,29 +99,30 @@ def facts_of(path: Path) -> dict[str, Any]:
     """Return the plain values of a state without reading its tensors; none where it is damaged."""
     try:
         with safe_open(str(path), framework="pt") as file:
-            return dict(json.loads((file.metadata() or {})["state"])["facts"])
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+            return _Header.model_validate_json((file.metadata() or {})["state"]).facts
+    except (SafetensorError, OSError, KeyError, ValueError):
         return {}
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {})["state"])
+            header = _Header.model_validate_json((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        facts, found, checksum = header["facts"], header["belongs_to"], header["checksum"]
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise _Damaged(str(error)) from error
-    if checksum != _checksum(tensors, {"facts": facts, "belongs_to": found}):
+        checksum = _checksum(tensors, {"facts": header.facts, "belongs_to": header.belongs_to})
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise _Damaged(clean(error, 160)) from error
+    if header.checksum != checksum:
         raise _Damaged("its checksum is wrong")
-    return tensors, facts, found
+    return tensors, header.facts, header.belongs_to
 
 
 def _check_owner(path: Path, wanted: dict[str, Any], found: dict[str, Any]) -> None:
     for key in sorted(set(wanted) | set(found)):
         if wanted.get(key) != found.get(key):
+            saved, here = (clean(repr(of.get(key)), 100) for of in (found, wanted))
             raise UserError(
-                f"{path}: the state was saved with {key} {found.get(key)!r} but this run has {wanted.get(key)!r}; "
+                f"{path}: the state was saved with {clean(key)} {saved} but this run has {here}; "
                 f"run it as before, or remove {path.parent} to start again"
             )
 

@@ -108,7 +108,7 @@ def test_a_saved_classifier_gives_the_same_logits(tmp_path):
     assert torch.equal(found.logits(x), network.eval().logits(x))
     assert header.names == tuple(store.classes)
     (tmp_path / "c.safetensors").write_bytes(b"no")
-    with pytest.raises(UserError, match="is not an intact classifier"):
+    with pytest.raises(UserError, match="is damaged"):
         load_classifier(tmp_path / "c.safetensors")
 
 

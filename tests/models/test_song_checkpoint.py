@@ -148,7 +148,7 @@ def _swapped(model, shadow):
         (_surplus, "holds all_modules.99.weight"),
         (_shape, "all_modules.3.bias has shape (9,), in the recipe's network (8,)"),
         (_short, "tensors, but the network learns"),
-        (_swapped, "stands where all_modules.1.weight has (32, 16)"),
+        (_swapped, "in the recipe's network (32, 16)"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_named(tmp_path, change, message):
