@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class UserError(Exception):
@@ -41,3 +45,10 @@ def clean(value: object, most: int = 60) -> str:
     text = str(value)
     text = text if len(text) <= most else f"{text[:most]}…"
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def complaint(error: ValidationError) -> str:
+    """Return pydantic's first complaint, short and without control characters."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return clean(f"{where}: {first['msg']}" if where else first["msg"], 160)

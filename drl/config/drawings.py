@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drl.config.base import Select, Settings, WithoutAbsent
 from drl.config.fine_tuning import Beyond, Logit
@@ -195,8 +195,13 @@ class ClaimsJob(Settings):
     """
 
     scale: str
-    confidence: float
+    confidence: float = Field(gt=0, lt=1)
     items: dict[str, dict[str, Any]]
+
+    @model_validator(mode="after")
+    def _items_are_whole(self) -> ClaimsJob:
+        self.parsed()
+        return self
 
     def parsed(self) -> dict[str, ItemJob]:
         """Return the items' settings, each as the class of its study."""

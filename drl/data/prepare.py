@@ -20,7 +20,7 @@ from drl.config.jobs import PrepareJob
 from drl.data.sources.raw import LabelledImages, Raw
 from drl.data.sources.registry import read_source
 from drl.data.splits import validation_split
-from drl.data.store import FILES_CSV, content_sha256
+from drl.data.store import FILES_CSV, content_sha256, facts_sha256
 from drl.errors import UserError
 from drl.files import atomic, sha256
 from drl.jobs.job import Job
@@ -67,8 +67,8 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
 
     Returns:
         The facts, also stored in the file: name, classes, mean, std (lists, of training pixels in [0, 1]), origin,
-        sha256 (of the content, not of the file), files_sha256 (of files.csv), n_train (validation included), n_val,
-        n_test, image_size, channels.
+        sha256 (of the content, not of the file), files_sha256 (of files.csv), facts_sha256 (of all others),
+        n_train (validation included), n_val, n_test, image_size, channels.
 
     Raises:
         UserError: If original files are missing or damaged, or do not match the settings. Nothing is written then.
@@ -96,6 +96,7 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
     with atomic(out) as file, atomic(out.parent / FILES_CSV) as table:
         _write_table(table, raw, set(tensors["val"].tolist()))
         facts["files_sha256"] = sha256(table)
+        facts["facts_sha256"] = facts_sha256(facts)
         save_file(tensors, file, metadata={"facts": json.dumps(facts, sort_keys=True)})
     return facts
 

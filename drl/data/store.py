@@ -8,16 +8,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from drl.config.base import Settings
 from drl.data.batch import Batch
-from drl.errors import UserError
-from drl.files import sha256
+from drl.errors import UserError, clean, complaint
+from drl.files import canonical_json, sha256
 
 Pixels = Literal["standardised", "unit", "symmetric"]
 
@@ -25,6 +27,51 @@ TENSORS = ("images", "labels", "train", "val", "test")
 """The tensors in a file of prepared images, in the order in which they are hashed."""
 
 FILES_CSV = "files.csv"
+
+
+class StoredFacts(Settings):
+    """The header of a file of prepared images: what `drl.data.prepare.prepare` returned.
+
+    Files of earlier versions have no `facts_sha256`; they are read, because the bounds here hold for them too.
+    """
+
+    name: str = Field(min_length=1, max_length=255)
+    classes: tuple[str, ...] = Field(min_length=1, max_length=1_000_000)
+    mean: tuple[Annotated[float, Field(ge=-1e6, le=1e6)], ...] = Field(min_length=1, max_length=16)
+    std: tuple[Annotated[float, Field(ge=1e-9, le=1e6)], ...] = Field(min_length=1, max_length=16)
+    origin: str
+    sha256: str
+    files_sha256: str
+    facts_sha256: str | None = None
+    n_train: int
+    n_val: int
+    n_test: int
+    image_size: int
+    channels: int
+
+    def check(self, tensors: Mapping[str, Tensor]) -> None:
+        """Compare what is said of the images with them.
+
+        Raises:
+            ValueError: If a shape, a type, an index or a number does not fit.
+        """
+        images, labels = tensors["images"], tensors["labels"]
+        shape = (self.n_train + self.n_test, self.channels, self.image_size, self.image_size)
+        if images.dtype != torch.uint8 or tuple(images.shape) != shape:
+            raise ValueError(f"images are {images.dtype} {tuple(images.shape)}, not uint8 {shape}")
+        if {len(self.mean), len(self.std)} != {self.channels}:
+            raise ValueError(f"mean and std must have {self.channels} numbers, one for each channel")
+        wanted = {"labels": len(images), "train": self.n_train, "val": self.n_val, "test": self.n_test}
+        limits = {"labels": len(self.classes)}
+        for name, length in wanted.items():
+            found = tensors[name]
+            if found.dtype != torch.int64 or tuple(found.shape) != (length,):
+                raise ValueError(f"{name} is {found.dtype} {tuple(found.shape)}, not int64 {(length,)}")
+            if length and not 0 <= int(found.min()) <= int(found.max()) < limits.get(name, len(labels)):
+                raise ValueError(f"{name} has numbers that stand for nothing")
+        used = torch.cat([tensors["train"], tensors["test"]])
+        if len(used.unique()) != len(used) or not bool(torch.isin(tensors["val"], tensors["train"]).all()):
+            raise ValueError("training, validation and test images are mixed up")
 
 
 @dataclass(frozen=True)
@@ -71,29 +118,37 @@ class ImageStore:
         path = Path(path)
         try:
             with safe_open(path, framework="pt") as opened:
-                facts = json.loads((opened.metadata() or {})["facts"])
+                text = (opened.metadata() or {})["facts"]
+                # Of the tensors' sizes, safetensors has made sure; of what is said of them, nobody.
+                said, facts = StoredFacts.model_validate_json(text), json.loads(text)
+            if said.facts_sha256 not in (None, facts_sha256(facts)):
+                raise ValueError("what it says of its images is not as it was written")
             tensors = load_file(path)
-            whole = facts["sha256"] == content_sha256(tensors)
+            whole = said.sha256 == content_sha256(tensors)
+            if whole:
+                said.check(tensors)
         except FileNotFoundError as error:
             raise UserError(f"{path} does not exist: run `drl prepare`") from error
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except (SafetensorError, OSError, LookupError, ValueError, TypeError, RecursionError) as error:
+            reason = (
+                complaint(error) if isinstance(error, ValidationError) else clean(error or type(error).__name__, 160)
+            )
             raise UserError(
                 f"{path} is truncated or not a file of prepared images ({reason}): rerun `drl prepare`"
             ) from error
         if not whole:
             raise UserError(f"{path} is damaged (its content does not match its checksum): rerun `drl prepare`")
         return cls(
-            name=facts["name"],
+            name=said.name,
             path=path,
             images=tensors["images"].to(device),
             labels=tensors["labels"].to(device),
             train=tensors["train"],
             val=tensors["val"],
             test=tensors["test"],
-            mean=torch.tensor(facts["mean"], dtype=torch.float32, device=device).view(1, -1, 1, 1),
-            std=torch.tensor(facts["std"], dtype=torch.float32, device=device).view(1, -1, 1, 1),
-            classes=tuple(facts["classes"]),
+            mean=torch.tensor(said.mean, dtype=torch.float32, device=device).view(1, -1, 1, 1),
+            std=torch.tensor(said.std, dtype=torch.float32, device=device).view(1, -1, 1, 1),
+            classes=said.classes,
             facts=facts,
         )
 
@@ -118,6 +173,12 @@ class ImageStore:
         if sha256(path) != self.facts["files_sha256"]:
             raise UserError(f"{path} is not the list that was made with {self.path}: rerun `drl prepare`")
         return files
+
+
+def facts_sha256(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a file of prepared images says of them, but for this number itself."""
+    said = {key: value for key, value in facts.items() if key != "facts_sha256"}
+    return hashlib.sha256(canonical_json(said).encode()).hexdigest()
 
 
 def content_sha256(tensors: Mapping[str, Tensor]) -> str:

@@ -247,7 +247,8 @@ def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
         labels: int64 [M].
 
     Returns:
-        float64 [T, S], in percent, on the device of the codes.
+        float64 [T, S], in percent, on the device of the codes; NaN for a probe that gives an output that is not finite,
+        of which argmax would still make a class.
     """
     sets, count, _ = codes.shape
     probes, hidden, features = weights.hidden.shape
@@ -255,6 +256,7 @@ def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
     budget = _CPU_CHUNK_BYTES if codes.device.type == "cpu" else _GPU_CHUNK_BYTES
     rows = max(budget // (seeds * hidden * codes.element_size()), 1)
     correct = torch.zeros(sets, seeds, dtype=torch.int64, device=codes.device)
+    finite = torch.ones(sets, seeds, dtype=torch.bool, device=codes.device)
     for t in range(sets):
         part = slice(t * seeds, (t + 1) * seeds)
         # All seeds have the same input, so their first layers are one matrix.
@@ -263,5 +265,6 @@ def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
             block = torch.addmm(bias, codes[t, first : first + rows], matrix).relu_()
             activations = block.view(-1, seeds, hidden).transpose(0, 1)
             logits = torch.baddbmm(weights.output_bias[part].unsqueeze(1), activations, weights.output[part].mT)
+            finite[t] &= logits.sum((1, 2)).isfinite()
             correct[t] += (logits.argmax(2) == labels[first : first + rows]).sum(1)
-    return correct.double() * (100 / count)
+    return (correct.double() * (100 / count)).masked_fill_(~finite, float("nan"))

@@ -76,7 +76,8 @@ def train_probes(
         The accuracies.
 
     Raises:
-        UserError: Shapes that do not fit, codes not finite, labels out of range, no eval set, or no "val" where needed.
+        UserError: Shapes that do not fit, codes not finite, labels out of range, no eval set, no "val" where needed, or
+            a probe that diverged, at every learning rate of a sweep.
     """
     if protocol.uses_validation and "val" not in eval_sets:
         raise UserError(
@@ -90,7 +91,7 @@ def train_probes(
     products = torch.bfloat16 if precision == "bf16" else None
     rates = protocol.learning_rates or (protocol.learning_rate,)
     results = [_train(train, evals, classes, protocol, rate, products, on_epoch) for rate in rates]
-    return results[0] if len(results) == 1 else _best_rate(results)
+    return _finite(results[0] if len(results) == 1 else _best_rate(results), protocol)
 
 
 def train_in_view(
@@ -156,7 +157,8 @@ def _keep(chosen: Weights, present: Weights, better: Tensor) -> None:
 
 def _best_rate(results: list[ProbeResult]) -> ProbeResult:
     """Choose for each t the first result with the best validation accuracy, averaged over seeds."""
-    means = torch.stack([result.accuracy["val"].mean(0) for result in results])
+    # A rate at which a probe diverged is chosen last; -1 is below every accuracy.
+    means = torch.stack([result.accuracy["val"].mean(0) for result in results]).nan_to_num(nan=-1)
     # argmax does not specify which of several equal values it returns, so the index of the first true is used.
     choice = (means == means.max(0).values).int().cumsum(0).eq(0).sum(0)
     times = torch.arange(means.shape[1])
@@ -170,6 +172,20 @@ def _best_rate(results: list[ProbeResult]) -> ProbeResult:
         pick(torch.stack([result.epoch for result in results])),
         torch.stack([result.learning_rate for result in results])[choice, times],
     )
+
+
+def _finite(result: ProbeResult, protocol: ProbeTraining) -> ProbeResult:
+    """Return a result if all of its accuracies are of probes whose outputs are finite numbers."""
+    for name, reached in result.accuracy.items():
+        bad = (~reached.isfinite()).nonzero()
+        if len(bad):
+            row, column = bad[0].tolist()
+            raise UserError(
+                f"probe: the probe of seed {protocol.seeds[row]} at t index {column} diverged at learning rate "
+                f"{float(result.learning_rate[column]):g}, so its {name} accuracy means nothing; lower the study's "
+                "learning_rate or learning_rates"
+            )
+    return result
 
 
 def _prepare(

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from drl.config.base import Settings
-from drl.errors import UserError, clean
+from drl.errors import UserError, clean, complaint
 from drl.methods.base import ImageFacts
 
 DTYPES = {
@@ -94,13 +94,6 @@ def parse_header(kind: type[H], text: str | None, path: Path, remedy: str) -> H:
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise UserError(f"{path}: {remedy} ({complaint(error)})") from error
-
-
-def complaint(error: ValidationError) -> str:
-    """Return pydantic's first complaint, short and without control characters."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return clean(f"{where}: {first['msg']}" if where else first["msg"], 160)
 
 
 class WeightsFile:

@@ -20,7 +20,7 @@ from drl.reporting.pictures import beside, first_seeds
 
 def run(job: Job[ItemJob]) -> None:
     """Write the item's SVG, and PNG, CSV and run card beside it, as `write_item` does."""
-    write_item(job, _drawn)
+    write_item(job, "draw", _drawn)
 
 
 def _drawn(job: Job[ItemJob], module: ModuleType, numbers: pd.DataFrame, read: dict[Path, str]) -> Writers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
+from drl.reporting.drawer import drawer, needing
 
 Writers = Mapping[str, Callable[[Path], object]]
 
@@ -28,13 +28,16 @@ def name_of(job: Job[ItemJob]) -> str:
 
 
 def write_item(
-    job: Job[ItemJob], make: Callable[[Job[ItemJob], ModuleType, pd.DataFrame, dict[Path, str]], Writers]
+    job: Job[ItemJob],
+    function: str,
+    make: Callable[[Job[ItemJob], ModuleType, pd.DataFrame, dict[Path, str]], Writers],
 ) -> None:
     """Write the item's numbers as CSV, its other files, and the run card.
 
     Args:
         job: Its inputs `metrics` are the CSV files of the item's studies; its settings name the module that draws it,
             which takes them too.
+        function: What that module must have besides `table`: `draw` or `sheet`.
         make: Takes the job, that module, the numbers, and the digests of the files that were read, to which it adds
             its own. It returns for each suffix but .csv a function that writes that file.
 
@@ -42,10 +45,12 @@ def write_item(
         UserError: If a metrics file is missing, cut off, changed, or has no rows of this item.
     """
     started, settings, metrics = time.monotonic(), job.settings, job.inputs["metrics"]
-    module = importlib.import_module(f"drl.reporting.{settings.drawn_by}")
+    module = drawer(settings, function)
     read = check_inputs(metrics)
-    numbers = module.table(read_all(metrics), settings)
-    writers = dict(make(job, module, numbers, read))
+    frame = read_all(metrics)
+    with needing(name_of(job)):
+        numbers = module.table(frame, settings)
+        writers = dict(make(job, module, numbers, read))
     writers[".csv"] = lambda path: numbers.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
     outputs = list(dict.fromkeys([job.out, *map(job.out.with_suffix, writers)]))
     with job_lock(name_of(job), job.out):

@@ -21,7 +21,7 @@ def first_seeds(metrics: Iterable[Path]) -> dict[tuple[str, str], Path]:
     found: dict[tuple[str, str], tuple[int, Path]] = {}
     for path in metrics:
         for row in read_metrics(path)[:1]:
-            key, entry = (row["dataset"], row["recipe"]), (int(row["seed"]), path)
+            key, entry = (row["dataset"], row["recipe"]), (int(row["seed"] or 0), path)
             found[key] = min(found.get(key, entry), entry)
     return {key: path for key, (_, path) in found.items()}
 
@@ -40,8 +40,12 @@ def beside(metrics: Path, suffix: str) -> Path:
 
 def show(panel: Axes, path: Path) -> None:
     """Show a PNG pixel by pixel, without axes."""
-    with Image.open(path) as image:
-        show_pixels(panel, np.asarray(image))
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            pixels = np.asarray(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: is no whole PNG; remove it and run the job that makes it") from error
+    show_pixels(panel, pixels)
 
 
 def show_pixels(panel: Axes, pixels: np.ndarray) -> None:

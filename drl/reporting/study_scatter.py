@@ -15,9 +15,11 @@ from matplotlib.lines import Line2D
 from drl.config.drawings import ItemJob
 from drl.pipeline.own_study import shown
 from drl.reporting import style
+from drl.reporting.aggregate import read_frame
 from drl.reporting.pictures import Files, beside
 
 PICTURES = (".codes.csv",)
+CODES, NO_CODES = ("z_1", "z_2", "class"), "is not a file of codes; remove it and run the job that makes it"
 SIDE = 2.4  # inches
 COLUMNS = 3
 LEAST_WIDTH = 4.6  # inches, for the legend
@@ -77,7 +79,14 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
     size = (max(SIDE * columns + 0.2, LEAST_WIDTH), (SIDE + 0.6) * lines + 0.35)
     figure, axes = style.panels(lines, columns, size)
     codes = {
-        recipe: pd.read_csv(beside(files[dataset, recipe], ".codes.csv"), dtype={"class": str}, na_filter=False)
+        recipe: read_frame(
+            beside(files[dataset, recipe], ".codes.csv"),
+            CODES,
+            NO_CODES,
+            CODES[:2],
+            dtype={"class": str},
+            na_filter=False,
+        )
         for recipe, _ in recipes
     }
     keys = class_keys(next(iter(codes.values()))["class"])

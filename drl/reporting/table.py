@@ -49,7 +49,7 @@ def demo_remark(settings: ItemJob) -> str:
 
 def run(job: Job[ItemJob]) -> None:
     """Write the item's CSV (one number per row), and Markdown, LaTeX and run card beside it, as `write_item` does."""
-    write_item(job, _written)
+    write_item(job, "sheet", _written)
 
 
 def _written(job: Job[ItemJob], module: ModuleType, numbers: pd.DataFrame, read: dict[Path, str]) -> Writers:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,11 +20,14 @@ from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
+from drl.reporting.aggregate import read_frame
+from drl.reporting.drawer import needing
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS, DIFFERENCES
 from drl.reporting.paper_values import PRIORS, paper_values
 from drl.verdict.comparison_page import AGREES, CLOSED_FORM, DIFFERS, NOT_COMPARABLE, NOT_RUN, counted
 from drl.verdict.of_paper import NAMES
 
+NO_TABLE = "is not the CSV of a table; remove it and run drl table"
 TABLES = (1, 2, 3, 4, 5, 6)
 OWN_NAMES = {
     "accuracy_pct": "accuracy",
@@ -66,13 +70,24 @@ def run(job: Job[CompareJob]) -> str:
             raise UserError(f"compare: {path} is not named after a table of the paper; give table_1.csv to table_6.csv")
     there = [path for path in tables if path.is_file()]
     inputs = check_inputs(there)
-    frame = comparison({path.stem: pd.read_csv(path) for path in there}, job.settings)
+    frame = _compared({path.stem: _table(path) for path in there}, job.settings)
     with job_lock(job.study, job.out):
         with atomic(job.out) as csv:
             frame.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")
         seconds = round(time.monotonic() - started, 2)
         write_card(job.study, [job.out], job.settings.slice(), job.code_digest, inputs=inputs, seconds=seconds)
     return f"{job.out}: {counted(frame)}"
+
+
+def _table(path: Path) -> pd.DataFrame:
+    keys = ("arm", "t") if path.stem == "table_6" else ("arm", "labels")
+    numbers = ("mean", "sd", *keys[1:])
+    return read_frame(path, ("dataset", "metric", *keys[:1], *numbers), NO_TABLE, numbers)
+
+
+def _compared(tables: Mapping[str, pd.DataFrame], settings: CompareJob) -> pd.DataFrame:
+    with needing("compare", "the tables"):
+        return comparison(tables, settings)
 
 
 def comparison(tables: Mapping[str, pd.DataFrame], settings: CompareJob) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 from drl.reporting.aggregate import read_all
+from drl.reporting.drawer import needing
 from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.evidence import Evidence
@@ -54,8 +55,10 @@ def run(job: Job[ClaimsJob]) -> str:
     if folder is None:
         cells = _from_metrics(there, scale, items)
     else:
-        cells = {item: from_item(path, item, items[item], scale) for item, path in files.items() if path.is_file()}
-    frame = ledger(Evidence(scale, items, cells), confidence)
+        with needing("claims", f"the CSV files in {folder}"):
+            cells = {item: from_item(path, item, items[item], scale) for item, path in files.items() if path.is_file()}
+    with needing("claims"):
+        frame = ledger(Evidence(scale, items, cells), confidence)
     outputs = [job.out, job.out.with_suffix(".md")]
     with job_lock(job.study, job.out):
         with atomic(outputs[0]) as csv, atomic(outputs[1]) as page:
@@ -74,7 +77,8 @@ def _from_metrics(paths: Sequence[Path], scale: str, items: Mapping[str, ItemJob
     found = {}
     for item, known in items.items():
         try:
-            found[item] = from_metrics(frame, known)
+            with needing(item):
+                found[item] = from_metrics(frame, known)
         except UserError as error:
             # Incomplete runs of one item must not leave all other claims undecided.
             print(f"claims: {item} is left out: {error}", file=sys.stderr)

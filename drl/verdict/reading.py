@@ -19,7 +19,9 @@ from drl.config.drawings import (
     TrajectoryItem,
 )
 from drl.errors import UserError
+from drl.records.metrics import read_csv
 from drl.reporting import few_shot_curves, probe_curves
+from drl.reporting.aggregate import read_frame
 from drl.reporting.fine_tuning_runs import read_runs
 from drl.verdict.estimates import ALONE
 from drl.verdict.evidence import AXES, COLUMNS
@@ -50,13 +52,11 @@ def from_item(path: Path, item: str, settings: ItemJob, scale: str) -> pd.DataFr
     Raises:
         UserError: If it is not such a file, or has another scale.
     """
-    try:
-        numbers = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as the numbers of {item} ({error}); make it again") from error
+    numbers = read_frame(path, (), f"cannot be read as the numbers of {item}; make it again")
     counts = "n" if "n" in numbers else "n_seeds"
     if lacking := {"dataset", "metric", "mean", "sd", counts} - set(numbers):
         raise UserError(f"{path}: has no column {min(lacking)!r}; give the unchanged CSV of {item}")
+    read_csv(path, ("mean",), f"cannot be read as the numbers of {item}; make it again", ("mean", "sd", counts))
     if other := sorted(set(numbers.get("scale", pd.Series(dtype=str)).dropna()) - {scale}):
         raise UserError(f"{path}: has scale {other[0]}, not {scale}; give --scale {other[0]}")
     if isinstance(settings, TrajectoryItem):

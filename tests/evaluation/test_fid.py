@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from drl.config.sampling import SamplerSettings
-from drl.data.store import ImageStore, content_sha256
+from drl.data.store import ImageStore, content_sha256, facts_sha256
 from drl.errors import UserError
 from drl.evaluation import fid as module
 from drl.evaluation import later_start
@@ -85,6 +85,7 @@ def changed_images(images, out, part):
     tensors = load_file(images)
     tensors["images"][tensors[part][0]] = 255 - tensors["images"][tensors[part][0]]
     facts["sha256"] = content_sha256(tensors)
+    facts["facts_sha256"] = facts_sha256(facts)
     out.parent.mkdir(parents=True)
     save_file(tensors, out, metadata={"facts": json.dumps(facts)})
     return out

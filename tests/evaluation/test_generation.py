@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from drl.config.sampling import SamplerSettings
-from drl.data.store import content_sha256
+from drl.data.store import content_sha256, facts_sha256
 from drl.errors import Unfinished, UserError
 from drl.evaluation import code_swap, latent_grid, later_start, one_code, sampling
 from drl.models.model_file import header
@@ -197,6 +197,7 @@ def other_first_test_image(images, out):
     first = tensors["test"][0]
     tensors["images"][first] = 255 - tensors["images"][first]
     facts["sha256"] = content_sha256(tensors)
+    facts["facts_sha256"] = facts_sha256(facts)
     out.parent.mkdir()
     save_file(tensors, out, metadata={"facts": json.dumps(facts)})
     (out.parent / "files.csv").write_bytes((images.parent / "files.csv").read_bytes())
