@@ -97,14 +97,13 @@ def read_csv(
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             reader = csv.DictReader(stream, strict=True)
-            rows = list(reader)
+            rows, header = list(reader), list(reader.fieldnames or ())
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); run the job that makes it") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: {remedy} (it is not text in UTF-8)") from error
     except csv.Error as error:
         raise UserError(f"{path}: {remedy} ({error})") from error
-    header = list(reader.fieldnames or ())
     if not header:
         raise UserError(f"{path}: {remedy} (it is empty)")
     if lacking := [name for name in columns if name not in header]:

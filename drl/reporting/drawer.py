@@ -46,6 +46,6 @@ def needing(item: str, files: str = "the metrics files") -> Iterator[None]:
         yield
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, StopIteration) as error:
         raise UserError(
-            f"{item}: {files} do not hold what it needs ({type(error).__name__}: {clean(error, 100)}); give all files of "
-            "this item, made with the present settings"
+            f"{item}: {files} do not hold what it needs ({type(error).__name__}: {clean(error, 100)}); "
+            "give all files of this item, made with the present settings"
         ) from error
