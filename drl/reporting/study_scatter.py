@@ -79,15 +79,8 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
     size = (max(SIDE * columns + 0.2, LEAST_WIDTH), (SIDE + 0.6) * lines + 0.35)
     figure, axes = style.panels(lines, columns, size)
     codes = {
-        recipe: read_frame(
-            beside(files[dataset, recipe], ".codes.csv"),
-            CODES,
-            NO_CODES,
-            CODES[:2],
-            dtype={"class": str},
-            na_filter=False,
-        )
-        for recipe, _ in recipes
+        recipe: read_frame(path, CODES, NO_CODES, CODES[:2], dtype={"class": str}, na_filter=False)
+        for recipe, path in ((recipe, beside(files[dataset, recipe], ".codes.csv")) for recipe, _ in recipes)
     }
     keys = class_keys(next(iter(codes.values()))["class"])
     about = numbers.set_index("recipe")

@@ -38,9 +38,17 @@ def forged(images, facts, tensors):
     return path
 
 
+def opened(path):
+    """Return what is said against a file, or the images in it."""
+    try:
+        return "", ImageStore.open(path)
+    except UserError as error:
+        return str(error), None
+
+
 def test_a_changed_header_is_noticed_and_one_without_a_checksum_is_read(images):
     _, facts, tensors = images
-    with pytest.raises(UserError, match="is not as it was written.*rerun `drl prepare`"):
+    with pytest.raises(UserError, match=r"is not as it was written.*rerun `drl prepare`"):
         ImageStore.open(forged(images, facts | {"mean": [0.4]}, tensors))
     old = {key: value for key, value in facts.items() if key != "facts_sha256"}
     assert ImageStore.open(forged(images, old, tensors)).name == "digits"
@@ -61,11 +69,10 @@ def test_odd_facts(images, key, value, signed):
     said = facts | {sorted(facts)[key % len(facts)]: value}
     if signed:
         said["facts_sha256"] = facts_sha256(said)
-    try:
-        store = ImageStore.open(forged(images, said, tensors))
-    except UserError as error:
-        assert "\n" not in str(error)
-        assert "rerun `drl prepare`" in str(error)
+    refused, store = opened(forged(images, said, tensors))
+    if store is None:
+        assert "\n" not in refused
+        assert "rerun `drl prepare`" in refused
     else:
         assert bool((store.std > 0).all())
         assert store.mean.shape == store.std.shape == (1, 1, 1, 1)
