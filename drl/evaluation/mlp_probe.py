@@ -144,7 +144,12 @@ def _train(
             best_epoch.masked_fill_(better, epoch)
             _keep(chosen, model.weights, better)
         on_epoch()
-    reached_on = {name: accuracy(chosen, *pair).T.contiguous().cpu() for name, pair in evals.items()}
+    # Where no epoch was finite, the chosen weights are still the untrained ones.
+    never = (best < 0) & (protocol.select == "best_val")
+    reached_on = {
+        name: accuracy(chosen, *pair).masked_fill_(never, float("nan")).T.contiguous().cpu()
+        for name, pair in evals.items()
+    }
     rate = torch.full((codes.shape[0],), learning_rate, dtype=torch.float64)
     return ProbeResult(reached_on, best_epoch.T.contiguous().cpu(), rate)
 

@@ -56,3 +56,11 @@ def test_features_that_are_always_zero_are_no_trouble():
 def test_too_few_images_are_refused():
     with pytest.raises(UserError, match=r"6 images are too few .* 6 features; use more than 6 images"):
         Statistics.of(features(0, n=6))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_refused(value):
+    features = torch.zeros(5, 2)
+    features[1, 1] = value
+    with pytest.raises(UserError, match="not finite"):
+        Statistics.of(features)

@@ -307,3 +307,19 @@ def test_seeds_differ_in_weights_order_and_masks() -> None:
         draws.append((weights.hidden, order, bits))
     for one, other in zip(*draws, strict=True):
         assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("select", ["last", "best_val"])
+def test_a_probe_that_diverged_is_an_error_and_not_the_first_class(select: str) -> None:
+    codes, labels = blobs(0, 60, [0.5, 0.5])
+    evaluations = {"val": (codes, labels), "test": (codes, labels)}
+    protocol = changed(SMALL, learning_rate=1e30, learning_rates=(), select=select)
+    with pytest.raises(UserError, match=r"diverged at learning rate 1e\+30"):
+        train_probes(codes, labels, evaluations, 3, protocol)
+
+
+def test_a_sweep_leaves_out_a_rate_at_which_probes_diverge() -> None:
+    codes, labels = blobs(0, 60, [0.5, 0.5])
+    evaluations = {"val": (codes, labels), "test": (codes, labels)}
+    found = train_probes(codes, labels, evaluations, 3, changed(SMALL, learning_rates=(1e30, 1e-3)))
+    assert found.learning_rate.tolist() == [1e-3, 1e-3]

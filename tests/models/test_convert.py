@@ -130,3 +130,34 @@ def test_code_in_a_checkpoint_does_not_run(trained, tmp_path):
     # The file would have run it.
     torch.load(tmp_path / "checkpoint.pth", weights_only=False)["optimizer"].close()
     assert (tmp_path / "ran").exists()
+
+
+def _everywhere(content, value):
+    for name in content["model"]:
+        content["model"][name] = torch.full_like(content["model"][name], value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: _everywhere(c, float("nan")), "not finite"),
+        (lambda c: c["ema"]["shadow_params"][0].fill_(float("inf")), "not finite"),
+        (lambda c: c["model"].update({k: v.to(torch.complex64) for k, v in c["model"].items()}), "real numbers"),
+        (lambda c: c["model"].update({k: v.long() for k, v in c["model"].items()}), "real numbers"),
+        (lambda c: c["model"].update({k: v.to_sparse() for k, v in c["model"].items()}), "real numbers"),
+        (lambda c: c["model"].update({5: torch.zeros(1)}), "named '5'"),
+        (lambda c: c["model"].update(dict.fromkeys(c["model"], "text")), "is no tensor"),
+        (lambda c: c["ema"].update(shadow_params=5), "holds no `model`"),
+        (lambda c: c["ema"].update(shadow_params=[None] * len(c["ema"]["shadow_params"])), "is no tensor"),
+        (lambda c: c.update(step="many"), "as its step"),
+        (lambda c: c.update(step=float("nan")), "as its step"),
+        (lambda c: c.update(step=torch.ones(2)), "as its step"),
+    ],
+)
+def test_odd_keys_and_values_are_one_line_and_nothing_is_written(trained, tmp_path, change, said):
+    content = contents(*trained)
+    change(content)
+    with pytest.raises(UserError, match=said) as caught:
+        run(tmp_path / "checkpoint.pth", content)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "model.safetensors").exists()

@@ -178,3 +178,12 @@ def test_the_configuration_says_so_in_one_line(change, words):
         resolve("demo", sets=[change])
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("warmup", [0, 59])
+def test_a_training_that_diverges_is_one_line(tmp_path, warmup):
+    chosen = settings(optimiser={"learning_rate": 1e38, "warmup_steps": warmup})
+    job = Job("theory", {"scale": "test", "seed": 3}, TheoryJob(theory=chosen), "code", {}, tmp_path / "t.csv")
+    with pytest.raises(UserError, match=r"theory: .* lower studies\.theory\.optimiser\.learning_rate"):
+        study.run(job)
+    assert not (tmp_path / "t.csv").exists()

@@ -345,3 +345,11 @@ def test_training_learns(stripes, tmp_path):
     # At first the network is silent, so the loss is half the number of pixels.
     assert losses[0] == pytest.approx(tiny.SIZE**2 / 2, rel=0.15)
     assert sum(losses[-20:]) / 20 < 0.8 * losses[0]
+
+
+def test_a_weight_that_overflows_at_the_last_step_is_not_saved(stripes, tmp_path):
+    # Loss and gradient of the only step are finite; what the step makes of the weights is not.
+    changes = {"iterations": 1, "optimiser": {"learning_rate": 3e38, "warmup_steps": 0}}
+    with pytest.raises(UserError, match="not finite after step 1"):
+        run(tiny.training(stripes, tmp_path / "model.safetensors", **changes))
+    assert not (tmp_path / "model.safetensors").exists()
