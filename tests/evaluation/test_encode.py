@@ -94,7 +94,7 @@ def test_mistakes_are_one_line_and_leave_nothing(folder, model_file, tmp_path):
     refused(model_file(), folder, "codes.npz: codes are written as .npy", tmp_path / "codes.npz")
     refused(model_file("unconditional"), folder, "is unconditional, so images have no codes", out)
     refused(tmp_path / "none.safetensors", folder, "there is no such model", out)
-    refused(folder / "a.png", folder, "a.png: is damaged, or no model", out)
+    refused(folder / "a.png", folder, "a.png: is damaged", out)
     refused(model_file(), folder / "none", "is not a folder; give one with images", out)
     (tmp_path / "empty").mkdir()
     refused(model_file(), tmp_path / "empty", "contains no images; add some", out)

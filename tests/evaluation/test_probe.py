@@ -201,9 +201,8 @@ def test_a_job_on_a_model_that_gives_nan_is_refused(model, stripes, tmp_path):
             value.fill_(float("nan"))
     save_file(weights, tmp_path / "model.safetensors", metadata)
     line = refusal(tmp_path / "model.safetensors", stripes, tmp_path / "p.csv")
-    assert (
-        line == "probe vdrl on stripes, seed 3: the model's codes at t = 0.0 are not finite numbers; pretrain it again"
-    )
+    assert line.startswith("probe vdrl on stripes, seed 3: ")
+    assert line.endswith("holds numbers that are not finite; pretrain it again")
 
 
 class NoisyCode(nn.Module):
