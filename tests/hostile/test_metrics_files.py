@@ -89,7 +89,7 @@ def test_other_bytes(tmp_path_factory, data):
     holds(3, table)
 
 
-@settings(derandomize=True, deadline=None, max_examples=examples(25))
+@settings(derandomize=True, deadline=None, max_examples=examples(20))
 @given(data=st.data())
 def test_well_formed_rows_of_anything(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("rows")
@@ -108,8 +108,7 @@ def test_well_formed_rows_of_anything(tmp_path_factory, data):
     )
     path = folder / "m.csv"
     write_metrics(path, [ROW | data.draw(change) for _ in range(data.draw(st.integers(0, 6)))])
-    for which in range(3):
-        holds(which, path)
+    holds(data.draw(st.integers(0, 2)), path)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
