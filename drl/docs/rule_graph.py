@@ -72,7 +72,7 @@ def _lines(items: Iterable[str]) -> list[str]:
     numbers: dict[str, list[str]] = {}
     for item in sorted(items, key=list(ITEMS).index):
         kind, _, number = item.partition("_")
-        kind, number = (kind, number) if number.isdigit() else (item, "")
+        kind, number = (kind, number) if number.isdecimal() else (item, "")
         numbers.setdefault(kind, []).append(number)
     return [
         f"{title(kind)}{'s' if len(known) > 1 else ''} {', '.join(known)}".strip() for kind, known in numbers.items()

@@ -46,6 +46,6 @@ def max_minutes() -> float:
     given = os.environ.get("DRL_MAX_MINUTES")
     if not given:
         return math.inf
-    if not given.isdigit() or int(given) == 0:
+    if not given.isdecimal() or int(given) == 0:
         raise UserError(f"DRL_MAX_MINUTES is {given!r}; give the minutes that a job may ask for, such as 720")
     return int(given)

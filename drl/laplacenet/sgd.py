@@ -69,7 +69,7 @@ class NesterovSGD:
         with torch.no_grad():
             self.lone_logit.copy_(tensors["lone_logit"])
         for name, value in tensors.items():
-            if name.isdigit():
+            if name.isdecimal():
                 parameter = self.parameters[int(name)]
                 # The fused step uses memory order, so momentum must have the memory layout of its weight.
                 buffer = torch.empty_like(parameter).detach().copy_(value)

@@ -47,7 +47,7 @@ def study_of(config: Config, item: str) -> Study:
 
 def item_name(kind: str, word: str) -> str:
     """Return an item's full name: `4` and `figure_4` are the same figure."""
-    return f"{kind}_{word}" if word.isdigit() else word
+    return f"{kind}_{word}" if word.isdecimal() else word
 
 
 def items_of_kind(config: Config, kind: str | None = None) -> tuple[str, ...]:

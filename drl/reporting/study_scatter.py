@@ -107,7 +107,7 @@ def class_keys(classes: Sequence[str] | pd.Series[str]) -> dict[str, Key]:
 
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a sort key that puts class 2 before class 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", name)]
+    return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in re.findall(r"[0-9]+|[^0-9]+", name)]
 
 
 def _scatter(panel: Axes, codes: pd.DataFrame, keys: dict[str, Key]) -> None:
