@@ -82,6 +82,7 @@ class Invocation:
             wall_clock_minutes=budget(run.wall_clock_minutes),
             sampling_batch=run.sampling_batch,
             inception_weights=run.inception_weights,
+            image_pixels=run.image_pixels,
             origin=Origin() if dataset is None else self._origin(dataset),
         )
 

@@ -20,6 +20,8 @@ READERS: dict[str, str] = {
     "cifar100": "cifar",
     "image_folder": "image_folder",
 }
+MOST_PIXELS = 100_000_000
+"""Of an image in a folder, unless `run.image_pixels` says otherwise."""
 
 
 class ImageSettings(Settings):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from drl.config.base import Positive, Settings, unique
-from drl.config.datasets import DatasetSettings
+from drl.config.datasets import MOST_PIXELS, DatasetSettings
 from drl.config.fine_tuning import ArmSettings, Beyond
 from drl.config.items import ItemSettings, known_items
 from drl.config.studies import Seed, Studies
@@ -20,7 +20,7 @@ SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
 
 def _count_to_seeds(value: Any) -> Any:
     """Read a single number n, as `--config seeds=n` gives it, as the seeds 0 .. n-1."""
-    if isinstance(value, str) and value.strip().isdigit():
+    if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
     return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -51,6 +51,12 @@ class RunSettings(Settings):
     )
     inception_weights: str | None = Field(
         None, description="A file of Inception's weights for FID, instead of the download."
+    )
+    image_pixels: int = Field(
+        MOST_PIXELS,
+        gt=0,
+        description="Pixels that an image in a folder of your own may have; larger ones are refused before they are "
+        "decoded, which takes up to ten bytes a pixel of memory.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from drl.config.datasets import DatasetSettings
+from drl.config.datasets import MOST_PIXELS, DatasetSettings
 from drl.config.jobs import PrepareJob
 from drl.data.sources.raw import LabelledImages, Raw
 from drl.data.sources.registry import read_source
@@ -42,7 +43,7 @@ def run(job: Job[PrepareJob]) -> None:
     values = job.settings.dataset.model_dump() | {"title": name, "download": origin.download}
     if origin.folder is not None:
         values["folder"] = origin.folder
-    facts = prepare(name, DatasetSettings.model_validate(values), job.out)
+    facts = prepare(name, DatasetSettings.model_validate(values), job.out, job.resources.image_pixels)
     write_card(
         job.study,
         [job.out, job.out.parent / FILES_CSV],
@@ -54,7 +55,7 @@ def run(job: Job[PrepareJob]) -> None:
     )
 
 
-def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
+def prepare(name: str, settings: DatasetSettings, out: Path, most_pixels: int = MOST_PIXELS) -> dict[str, Any]:
     """Read a data set, convert its size and channels, mark validation images, measure the pixels, and write it.
 
     Equal settings, original files and library versions give equal bytes.
@@ -64,19 +65,21 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
         settings: Which data set it is, and how many images it must have.
         out: Path of `images.safetensors`. `files.csv` (index, split, file, class) is written beside it; its `val` rows
             are training images too.
+        most_pixels: Pixels that an image of a folder may have.
 
     Returns:
         The facts, also stored in the file: name, classes, mean, std (lists, of training pixels in [0, 1]), origin,
         sha256 (of the content, not of the file), files_sha256 (of files.csv), facts_sha256 (of all others),
-        n_train (validation included), n_val, n_test, image_size, channels.
+        n_train (validation included), n_val, n_test, image_size, channels; constant_channels (their numbers, from 0)
+        where a channel has one value in all training pixels, and is scaled with deviation 1.
 
     Raises:
         UserError: If original files are missing or damaged, or do not match the settings. Nothing is written then.
     """
-    raw = read_source(settings)
+    raw = read_source(settings, most_pixels)
     _check(name, settings, raw)
     tensors = _tensors(settings, raw)
-    mean, std = _statistics(name, settings, tensors["images"][: settings.train])
+    mean, std, constant = _statistics(name, settings, tensors["images"][: settings.train])
     facts: dict[str, Any] = {
         "name": name,
         "classes": list(raw.classes),
@@ -90,6 +93,8 @@ def prepare(name: str, settings: DatasetSettings, out: Path) -> dict[str, Any]:
         "image_size": settings.image_size,
         "channels": settings.channels,
     }
+    if constant:
+        facts["constant_channels"] = constant
     out = Path(out)
     # The inner context ends first, so the table is moved into place before the images, which store its checksum.
     # There is only one metadata key, because safetensors would write several in random order.
@@ -159,17 +164,35 @@ def fit_images(images: Tensor, channels: int, size: int) -> Tensor:
     return values.round_().clamp_(0, 255).to(torch.uint8).expand(-1, channels, -1, -1)
 
 
-def _statistics(name: str, settings: DatasetSettings, train: Tensor) -> tuple[list[float], list[float]]:
+def _statistics(name: str, settings: DatasetSettings, train: Tensor) -> tuple[list[float], list[float], list[int]]:
+    """Return mean and deviation of each channel, and the channels that have one value only.
+
+    Raises:
+        UserError: If all channels do.
+    """
     if settings.mean is not None and settings.std is not None:
-        return list(settings.mean), list(settings.std)
+        return list(settings.mean), list(settings.std), []
     mean, std = [], []
     for channel in range(train.shape[1]):
         centre, spread = _channel_statistics(train[:, channel].numpy())
         mean.append(centre)
         std.append(spread)
-    if min(std) == 0:
-        raise UserError(f"dataset {name!r}: all training pixels of a channel are equal: check the source's images")
-    return mean, std
+    constant = [channel for channel, spread in enumerate(std) if spread == 0]
+    if len(constant) == len(std):
+        raise UserError(
+            f"dataset {name!r}: all training images are of one and the same colour, which teaches nothing: "
+            f"check the files of {settings.folder or settings.source}"
+        )
+    # Pictures of two stains have one such channel. Standardised, it is 0 everywhere.
+    for channel in constant:
+        colour = ("red", "green", "blue")[channel]
+        print(
+            f"drl: dataset {name!r}: the {colour} channel has the value {round(255 * mean[channel])} in all training "
+            "images; it is scaled with deviation 1",
+            file=sys.stderr,
+            flush=True,
+        )
+    return mean, [spread or 1.0 for spread in std], constant
 
 
 def _channel_statistics(pixels: NDArray[np.uint8]) -> tuple[float, float]:

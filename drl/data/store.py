@@ -48,6 +48,7 @@ class StoredFacts(Settings):
     n_test: int
     image_size: int
     channels: int
+    constant_channels: tuple[int, ...] = ()
 
     def check(self, tensors: Mapping[str, Tensor]) -> None:
         """Compare what is said of the images with them.

@@ -15,7 +15,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from drl.data.sources.image_folder import load_image
+from drl.data.sources.image_file import read_image
 from drl.errors import UserError
 from drl.evaluation.codes import CHUNKS
 from drl.evaluation.given_images import as_batch, files_in
@@ -37,7 +37,7 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
 
     Args:
         model: A model.safetensors with an encoder, or an exported encoder.
-        folder: Images in any format that Pillow reads, of any size, also in folders within it; hidden files are
+        folder: Images in the formats of `image_file`, of any size, also in folders within it; hidden files are
             skipped. Rows are in the order of their paths.
         times: Values of t in [0, 1].
         out: float32 [n, d]; of several t [n, t, d].
@@ -54,13 +54,13 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     channels = network_channels(read_encoder(model)[0].recipe)
     placement = place(resources.device, resources.precision, "off", resources.threads, channels)
     method = load_encoder(model, placement.device)
-    paths = files_in(folder, "**/*")
+    paths = files_in(folder, resources.image_pixels, nested=True)
     table, digest = out.with_suffix(".csv"), hashlib.sha256()
     shape = (len(paths), *([len(times)] if len(times) > 1 else []), _code_size(method))
     with atomic(out) as codes, atomic(table) as names, Reporter("codes", len(paths)) as reporter:
         array = open_memmap(codes, mode="w+", dtype=np.float32, shape=shape)
         done = 0
-        for images, read in _batches(paths, method, placement):
+        for images, read in _batches(paths, method, placement, resources.image_pixels):
             rows = _codes(method, images, times, placement).cpu().numpy()
             _check_finite(rows, paths[done : done + len(rows)], times)
             array[done : done + len(rows)] = rows if len(times) > 1 else rows[:, 0]
@@ -86,16 +86,15 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     )
 
 
-def _batches(paths: Sequence[Path], method: Method, placement: Placement) -> Iterator[tuple[Tensor, bytes]]:
+def _batches(
+    paths: Sequence[Path], method: Method, placement: Placement, most_pixels: int
+) -> Iterator[tuple[Tensor, bytes]]:
     """Yield uint8 images [B, C, H, W] on the device, and a digest of the bytes of their files."""
     facts, size = method.facts, CHUNKS[placement.device.type]
 
     def load(path: Path) -> tuple[NDArray[np.uint8], bytes]:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}); fix or remove it") from error
-        return load_image(data, path, facts.image_size, facts.channels), hashlib.sha256(data).digest()
+        image, data = read_image(path, facts.image_size, facts.channels, most_pixels)
+        return image, hashlib.sha256(data).digest()
 
     # Decoding releases the interpreter lock.
     with ThreadPoolExecutor(placement.threads) as pool:

@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from drl.config.datasets import MOST_PIXELS
 from drl.config.sampling import SamplerSettings
-from drl.data.sources.image_folder import load_image
+from drl.data.sources.image_file import read_image
 from drl.diffusion.samplers.prior import Prior
 from drl.errors import UserError
 from drl.evaluation.given_images import as_batch, files_in
@@ -53,7 +54,7 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
 
     Args:
         model: Model file with an encoder and a score network.
-        folder: Images in any format that Pillow reads, of any size; they are resized and cropped as a dataset's are.
+        folder: Images in the formats of `image_file`, of any size; they are resized and cropped as a dataset's are.
         out: The PNG.
         options: Which samples.
         resources: Device, precision, compiler, threads, and how many images are sampled at once.
@@ -73,7 +74,7 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
     method = sampler_of(load_model(model, placement.device))
     if method.encoder is None:
         raise UserError(f"{model}: is unconditional, so images have no codes; give a drl or vdrl model")
-    paths, images = read_images(folder, found.facts)
+    paths, images = read_images(folder, found.facts, resources.image_pixels)
     with torch.inference_mode(), placement.autocast():
         t = torch.full((len(images),), options.t, device=placement.device)
         codes = method.encode(images.to(placement.device), t).float()
@@ -101,11 +102,12 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
     )
 
 
-def read_images(folder: Path, facts: ImageFacts) -> tuple[list[Path], Tensor]:
+def read_images(folder: Path, facts: ImageFacts, most_pixels: int = MOST_PIXELS) -> tuple[list[Path], Tensor]:
     """Return the images of a folder, sorted by name and resized for the model: paths and uint8 [N, C, H, W].
 
     Raises:
-        UserError: If it is not a folder, contains no files, or one of them is not an image.
+        UserError: If it is not a folder, contains no files, or one of them is no image, too large, or has a
+            name that is not UTF-8.
     """
-    paths = files_in(folder)
-    return paths, as_batch([load_image(path.read_bytes(), path, facts.image_size, facts.channels) for path in paths])
+    paths = files_in(folder, most_pixels)
+    return paths, as_batch([read_image(path, facts.image_size, facts.channels, most_pixels)[0] for path in paths])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from drl.config.base import Settings
+from drl.config.datasets import MOST_PIXELS
 from drl.errors import UserError
 
 S = TypeVar("S", bound=Settings, covariant=True)
@@ -34,6 +35,7 @@ class Resources:
         wall_clock_minutes: When a job that keeps a state saves and stops; None: never.
         sampling_batch: Images that are sampled at once; None: drl.evaluation.sampling's choice.
         inception_weights: A file of Inception's weights, in place of the download.
+        image_pixels: Pixels that an image in a folder may have.
         origin: Where the original files of a dataset lie, for `drl prepare`.
     """
 
@@ -45,6 +47,7 @@ class Resources:
     wall_clock_minutes: float | None = None
     sampling_batch: int | None = None
     inception_weights: str | None = None
+    image_pixels: int = MOST_PIXELS
     origin: Origin = Origin()
 
 

@@ -63,7 +63,7 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
 
     path = Path(folder).expanduser()
     # Beside what sources download (drl.data.sources.download).
-    facts = read_folder(path, Path(os.environ.get("DRL_DATA") or "~/.cache/drl").expanduser())
+    facts = read_folder(path, Path(os.environ.get("DRL_DATA") or "~/.cache/drl").expanduser(), config.run.image_pixels)
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
     name = dataset_name(folder)
     settings = DatasetSettings(

@@ -92,7 +92,7 @@ def _raw(train: int, test: int, value: int | None = None) -> Raw:
 
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_counts_of_a_fixed_split_are_checked(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "read_source", lambda _: _raw(8, 4))
+    monkeypatch.setattr(module, "read_source", lambda *_: _raw(8, 4))
     sizes = {"train": 8, "test": 4, "validation": 2} | {part: 5}
     chosen = settings("cifar10", classes=2, channels=3, image_size=4, **sizes)
     with pytest.raises(UserError, match=f"{part} is declared as 5 but the source cifar10 has"):
@@ -100,8 +100,8 @@ def test_counts_of_a_fixed_split_are_checked(part: str, tmp_path: Path, monkeypa
 
 
 def test_blank_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "read_source", lambda _: _raw(8, 4, value=7))
-    with pytest.raises(UserError, match="all training pixels of a channel are equal"):
+    monkeypatch.setattr(module, "read_source", lambda *_: _raw(8, 4, value=7))
+    with pytest.raises(UserError, match="all training images are of one and the same colour"):
         prepare("c", settings(classes=2, channels=3, image_size=4, train=8, test=4, validation=2), tmp_path / "i.st")
     assert not list(tmp_path.iterdir())
 

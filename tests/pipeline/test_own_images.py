@@ -140,8 +140,8 @@ def test_a_changed_folder_is_prepared_anew_and_other_datasets_are_as_before(tmp_
 def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatch, cache):
     root = folder(tmp_path / "own", {"a": 6, "b": 6})
     decoded = []
-    mode = folder_facts._mode
-    monkeypatch.setattr(folder_facts, "_mode", lambda path: decoded.append(path) or mode(path))
+    decode = folder_facts.decode
+    monkeypatch.setattr(folder_facts, "decode", lambda path, most: decoded.append(path) or decode(path, most))
     first = read(root)[1]
     assert len(decoded) == 12
     assert read(root)[1] == first
@@ -191,7 +191,7 @@ def spoil(root, what):
         (root / "b" / "003.png").write_bytes((root / "b" / "003.png").read_bytes()[:-40])
         return root, "b/003.png is not a readable image"
     (root / "b" / "inner").mkdir()
-    return root, "b/inner is not a readable image"
+    return root, "b/inner is a folder within a class folder, which holds images alone: move its images up"
 
 
 BAD = ["missing", "file", "no class folders", "one class", "few", "half a split", "no image", "cut off", "inner"]

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from drl.config.datasets import DatasetSettings
+from drl.config.datasets import MOST_PIXELS, DatasetSettings
+from drl.data.regular import check_name, check_regular, shown
+from drl.data.sources.image_file import read_image
 from drl.data.sources.raw import LabelledImages, Raw, split_pool
 from drl.errors import UserError
 
-_EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr", "LAB", "HSV"}
+SPLIT_NAMES = {"train", "test", "val", "valid", "validation"}
 
 
-def read(settings: DatasetSettings) -> Raw:
+def read(settings: DatasetSettings, most_pixels: int = MOST_PIXELS) -> Raw:
     """Read `folder/train/<class>/*` and `folder/test/<class>/*`, or split `folder/<class>/*` at random, with a seed.
 
     Classes are the folder names in alphabetical order; file names are `<class>/<file>`. Hidden files are skipped.
     Images are resized (antialiased, short side to `image_size`), cropped at the centre and converted to grey or RGB.
+
+    Args:
+        settings: The folder, and size and channels of its images.
+        most_pixels: Pixels that an image may have.
 
     Raises:
         UserError: If the folder is missing or has no such structure, or a file is not an 8-bit image.
     """
     root = Path(settings.folder or "").expanduser()
     digest = hashlib.sha256()
-    parts = {name: _read_classes(folders, settings, digest) for name, folders in class_folders(root).items()}
+    parts = {
+        name: _read_classes(folders, settings, digest, most_pixels) for name, folders in class_folders(root).items()
+    }
     if "train" in parts:
         (train, classes), (test, _) = parts["train"], parts["test"]
         return Raw(train, test, classes, _origin(root, digest))
@@ -38,122 +44,118 @@ def read(settings: DatasetSettings) -> Raw:
     return split_pool(pool, classes, _origin(root, digest), settings)
 
 
-def load_image(data: bytes, path: Path, size: int, channels: int) -> NDArray[np.uint8]:
-    """Decode one image, apply its EXIF orientation, and resize and crop it to size x size.
-
-    Args:
-        data: The file's bytes.
-        path: Path to name in messages.
-        size: Height and width in pixels.
-        channels: 1 for grey, 3 for RGB.
-
-    Returns:
-        uint8 [size, size, channels].
-
-    Raises:
-        UserError: If it is not an image, is damaged, or does not have 8 bits per channel.
-    """
-    with opened(io.BytesIO(data), path) as found:
-        image = ImageOps.exif_transpose(found).convert("L" if channels == 1 else "RGB")
-    if image.size != (size, size):
-        image = _short_side_and_centre(image, size)
-    return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
-
-
-@contextmanager
-def opened(source: Path | io.BytesIO, path: Path) -> Iterator[Image.Image]:
-    """Open an image of 8 bits per channel. Errors with it inside the block become one-line messages.
-
-    Args:
-        source: The file, or its bytes.
-        path: Path to name in messages.
-
-    Raises:
-        UserError: If it is not an image, is damaged, or does not have 8 bits per channel.
-    """
-    try:
-        with Image.open(source) as image:
-            if image.mode not in _EIGHT_BIT_MODES:
-                raise UserError(f"{path} is an image of mode {image.mode}, not 8 bits per channel: convert it first")
-            yield image
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is not a readable image ({error}): repair or remove it") from error
-
-
-def _short_side_and_centre(image: Image.Image, size: int) -> Image.Image:
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    # Cropping with `box` does both in one antialiased pass.
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
-
-
 def class_folders(root: Path) -> dict[str, list[Path]]:
     """Return the class folders in class order, under `train` and `test` if both exist, else under the empty name.
 
     Raises:
-        UserError: If there is no such folder, there are fewer than two classes, or train/ and test/ have other classes.
+        UserError: If there is no such folder, there are fewer than two classes, train/ and test/ have other classes,
+            half of a split is missing or spelt otherwise, or a name is not UTF-8.
     """
-    if not root.is_dir():
-        raise UserError(
-            f"image folder {root} does not exist or is not a folder: give one that holds a folder for each class"
-        )
-    names = ("train", "test") if all((root / name).is_dir() for name in ("train", "test")) else ("",)
+    whole = Path(os.path.abspath(root))
+    for part in (whole, *whole.parents):
+        check_name(part)
+    top = {folder.name for folder in _subfolders(root)}
+    _check_split(root, top)
+    names = ("train", "test") if {"train", "test"} <= top else ("",)
     found = {name: _subfolders(root / name) for name in names}
     for name, folders in found.items():
         if not folders:
-            raise UserError(f"{root / name} holds no class folders: put the images into one folder for each class")
+            raise UserError(
+                f"{shown(root / name)} holds no class folders: put the images into one folder for each class"
+            )
     classes = [{folder.name for folder in folders} for folders in found.values()]
     if classes[0] != classes[-1]:
         odd = ", ".join(sorted(classes[0] ^ classes[-1]))
-        raise UserError(f"{root}: train/ and test/ differ in their class folders ({odd}): make them equal")
+        raise UserError(f"{shown(root)}: train/ and test/ differ in their class folders ({odd}): make them equal")
     if len(classes[0]) < 2:
         raise UserError(
-            f"{root / names[0]} holds only the folder {found[names[0]][0].name!r}: it needs at least two class "
+            f"{shown(root / names[0])} holds only the folder {found[names[0]][0].name!r}: it needs at least two class "
             "folders, or train/ and test/ with two in each"
         )
     return found
+
+
+def _check_split(root: Path, names: set[str]) -> None:
+    """Refuse what is meant as a split but is none: its parts would be taken for classes."""
+    otherwise = {name for name in names - SPLIT_NAMES if name.strip().casefold() in SPLIT_NAMES}
+    if otherwise:
+        renamed = " and ".join(f"{name}/ to {name.strip().casefold()}/" for name in sorted(otherwise))
+        raise UserError(
+            f"{shown(root)} holds {', '.join(f'{name}/' for name in sorted(otherwise))}, and the parts of a split are "
+            f"called train and test, in lower case: rename {renamed}"
+        )
+    found = names & SPLIT_NAMES
+    if found and not {"train", "test"} <= found:
+        missing = " and ".join(f"{name}/" for name in ("train", "test") if name not in found)
+        raise UserError(
+            f"{shown(root)} holds {', '.join(f'{name}/' for name in sorted(found))} but no {missing}: give it train/ "
+            "and test/ with class folders in each, or class folders alone"
+        )
 
 
 def class_files(folder: Path) -> list[Path]:
     """Return the files of a class folder, sorted by name; hidden files are skipped.
 
     Raises:
-        UserError: If there are none.
+        UserError: If there are none, something is no regular file, or a name is not UTF-8.
     """
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    paths = _visible(folder)
     if not paths:
-        raise UserError(f"class folder {folder} is empty: fill or remove it")
+        raise UserError(f"class folder {shown(folder)} is empty: fill or remove it")
+    for path in paths:
+        check_name(path)
+        if path.is_dir():
+            raise UserError(
+                f"{shown(path)} is a folder within a class folder, which holds images alone: move its images up, or "
+                "name the parts of a split train and test"
+            )
+        check_regular(path)
     return paths
 
 
-def _subfolders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        known = stat.S_ISDIR(folder.stat().st_mode)
+    except (OSError, ValueError):  # missing, or no name that a file can have
+        known = False
+    if not known:
+        raise UserError(
+            f"image folder {shown(folder)} does not exist or is not a folder: give one that holds a folder for each "
+            "class"
+        )
+    found = [path for path in _visible(folder) if path.is_dir()]
+    for path in found:
+        check_name(path)
+    return found
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return what a folder holds, sorted by name, without hidden files."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{shown(folder)} cannot be read ({error.strerror}): mend or remove it") from error
 
 
 def _read_classes(
-    folders: list[Path], settings: DatasetSettings, digest: hashlib._Hash
+    folders: list[Path], settings: DatasetSettings, digest: hashlib._Hash, most_pixels: int
 ) -> tuple[LabelledImages, tuple[str, ...]]:
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     files: list[str] = []
-    for label, folder in enumerate(folders):
-        for path in class_files(folder):
+    # All are looked at before the first is read.
+    known = [class_files(folder) for folder in folders]
+    for label, (folder, paths) in enumerate(zip(folders, known, strict=True)):
+        for path in paths:
             name = f"{folder.name}/{path.name}"
-            data = _bytes(path)
+            image, data = read_image(path, settings.image_size, settings.channels, most_pixels)
             digest.update(f"{name}\0{len(data)}\0".encode())
             digest.update(data)
-            images.append(load_image(data, path, settings.image_size, settings.channels))
+            images.append(image)
             labels.append(label)
             files.append(name)
     stacked = LabelledImages(np.stack(images), np.array(labels, dtype=np.int64), tuple(files))
     return stacked, tuple(folder.name for folder in folders)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} is not a readable image ({error.strerror}): repair or remove it") from error
 
 
 def _origin(root: Path, digest: hashlib._Hash) -> str:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from drl.data.prepare import prepare
-from drl.data.sources import image_folder
+from drl.data.sources import image_file, image_folder
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from tests.data.factories import settings
@@ -66,7 +66,7 @@ def test_the_short_side_is_fitted_and_the_centre_kept(tmp_path: Path) -> None:
     pixels[:, 10:30] = 200
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     data = (tmp_path / "wide.png").read_bytes()
-    loaded = image_folder.load_image(data, tmp_path / "wide.png", 10, 3)
+    loaded = image_file.load_image(data, tmp_path / "wide.png", 10, 3)
     assert loaded.shape == (10, 10, 3)
     # The outermost columns of the centre blend with what lies beside it, as after resizing the whole image.
     assert (loaded[:, 1:-1] == 200).all()
@@ -77,7 +77,7 @@ def test_shrinking_is_antialiased(tmp_path: Path) -> None:
     stripes = np.zeros((64, 64, 3), dtype=np.uint8)
     stripes[:, ::2] = 254
     Image.fromarray(stripes).save(tmp_path / "stripes.png")
-    loaded = image_folder.load_image((tmp_path / "stripes.png").read_bytes(), tmp_path, 8, 1)
+    loaded = image_file.load_image((tmp_path / "stripes.png").read_bytes(), tmp_path, 8, 1)
     assert loaded.shape == (8, 8, 1)
     assert np.abs(loaded.astype(int) - 127).max() < 10
 
@@ -87,7 +87,7 @@ def test_shrinking_is_antialiased(tmp_path: Path) -> None:
 def test_other_colour_modes_are_converted(mode: str, channels: int, tmp_path: Path) -> None:
     _save(tmp_path / "x.png", mode=mode)
     data = (tmp_path / "x.png").read_bytes()
-    assert image_folder.load_image(data, tmp_path / "x.png", 12, channels).shape == (12, 12, channels)
+    assert image_file.load_image(data, tmp_path / "x.png", 12, channels).shape == (12, 12, channels)
 
 
 def test_sixteen_bits_are_refused(classes: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_is_no_image_is_named_and_nothing_written(content: bytes | None, cl
 
 def test_a_folder_within_a_class_folder_is_named(classes: Path) -> None:
     (classes / "b" / "inner").mkdir()
-    with pytest.raises(UserError, match="b/inner is not a readable image"):
+    with pytest.raises(UserError, match="b/inner is a folder within a class folder"):
         image_folder.read(_folder_settings(classes))  # type: ignore[arg-type]
 
 
@@ -138,8 +138,7 @@ def test_a_camera_s_note_of_how_it_was_held_is_followed(tmp_path: Path) -> None:
     exif[0x0112] = 8  # to be turned by 90 degrees counterclockwise
     image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "turned.png", exif=exif)
     loaded = [
-        image_folder.load_image((tmp_path / name).read_bytes(), tmp_path, 8, 3)
-        for name in ("upright.png", "turned.png")
+        image_file.load_image((tmp_path / name).read_bytes(), tmp_path, 8, 3) for name in ("upright.png", "turned.png")
     ]
     assert np.array_equal(*loaded)
     assert not np.array_equal(np.asarray(Image.open(tmp_path / "turned.png")), upright)

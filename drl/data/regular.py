@@ -1,0 +1,110 @@
+"""Opening files that others named: regular files alone, no larger than expected. Pure Python."""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from drl.errors import UserError
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISCHR, "a device"),
+)
+
+
+@contextmanager
+def open_regular(path: Path, most: int | None = None) -> Iterator[BinaryIO]:
+    """Open a regular file for reading. Nothing else is opened: a FIFO would wait for ever, a device may do anything.
+
+    Args:
+        path: The file, or a link to one.
+        most: Bytes that it may have; None: any number.
+
+    Raises:
+        UserError: If it is missing, cannot be read, is no regular file, or has more bytes.
+    """
+    check_regular(path)
+    try:
+        # It may have become a FIFO meanwhile, which without O_NONBLOCK waits for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise UserError(f"{shown(path)} cannot be read ({error.strerror}): mend or remove it") from error
+    with open(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        _check_kind(path, found.st_mode)
+        if most is not None and found.st_size > most:
+            raise UserError(
+                f"{shown(path)} has {found.st_size:,} bytes, and {most:,} are the most that it can need: replace or "
+                "remove it"
+            )
+        yield stream
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the bytes of a regular file of `most` bytes at most.
+
+    Raises:
+        UserError: As `open_regular`.
+    """
+    with open_regular(path, most) as stream:
+        try:
+            return stream.read(most)
+        except OSError as error:
+            raise UserError(f"{shown(path)} cannot be read ({error.strerror}): mend or remove it") from error
+
+
+def check_regular(path: Path) -> os.stat_result:
+    """Return what the system knows of a regular file, or of the one that a link leads to.
+
+    Raises:
+        UserError: If there is none, or it is something else.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        what = "is a link that leads nowhere" if path.is_symlink() else "cannot be read"
+        raise UserError(f"{shown(path)} {what} ({said}): mend or remove it") from error
+    _check_kind(path, found.st_mode)
+    return found
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = next((kind for known, kind in _KINDS if known(mode)), "something else")
+        raise UserError(f"{shown(path)} is {kind} and not a file: remove it, or move it elsewhere")
+
+
+def check_name(path: Path) -> None:
+    """Check that the last part of a path can stand in tables and messages.
+
+    Raises:
+        UserError: If it is not UTF-8, as names from old zip files are, or has a line break or other control character.
+    """
+    name = path.name
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the name of {shown(path)} is not UTF-8 (old zip files bring such names): rename it, such as with convmv"
+        ) from error
+    # Cc: control characters; Zl and Zp: separators of lines and paragraphs.
+    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in name):
+        raise UserError(f"the name of {shown(path)} has a line break or another control character: rename it")
+
+
+def shown(path: Path | str) -> str:
+    """Return a path as one line that every terminal and file can hold: what is no such text is escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(
+        repr(sign)[1:-1] if unicodedata.category(sign) in ("Cc", "Zl", "Zp", "Cs") else sign for sign in text
+    )

@@ -1,0 +1,141 @@
+"""One image file of unknown origin: which formats are read, how large it may be, and how it becomes pixels."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from drl.config.datasets import MOST_PIXELS
+from drl.data.regular import open_regular, read_regular, shown
+from drl.errors import UserError
+
+# Formats of pictures that Pillow decodes itself; JPEG includes MPO. Not among them: EPS, which starts Ghostscript; WMF,
+# which asks the system; ICO and ICNS, whose pictures may have another size than their header says.
+_READ = ["AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"]
+# Older versions of Pillow lack some.
+Image.init()
+FORMATS = tuple(name for name in _READ if name in Image.OPEN)
+_EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr", "LAB", "HSV"}
+_BYTES_PER_PIXEL, _HEADER = 4, 2**26  # of the largest file: not compressed, with a large profile and thumbnail
+_LARGE = 2**24  # pixels; images above are decoded one after the other, so that threads share the memory of one
+_ONE_AT_A_TIME = threading.RLock()
+
+# Between its limit and twice that, Pillow only warns.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def read_image(path: Path, size: int, channels: int, most_pixels: int = MOST_PIXELS) -> tuple[NDArray[np.uint8], bytes]:
+    """Read one image file: return the result of `load_image`, and the file's bytes.
+
+    Raises:
+        UserError: If it is no regular file, or as `load_image`.
+    """
+    data = read_regular(path, _BYTES_PER_PIXEL * most_pixels + _HEADER)
+    return load_image(data, path, size, channels, most_pixels), data
+
+
+def load_image(data: bytes, path: Path, size: int, channels: int, most_pixels: int = MOST_PIXELS) -> NDArray[np.uint8]:
+    """Decode one image, apply its EXIF orientation, and resize and crop it to size x size.
+
+    Args:
+        data: The file's bytes.
+        path: Path to name in messages.
+        size: Height and width in pixels.
+        channels: 1 for grey, 3 for RGB.
+        most_pixels: Pixels that the image may have.
+
+    Returns:
+        uint8 [size, size, channels].
+
+    Raises:
+        UserError: If it is not an image, is damaged or too large, or does not have 8 bits per channel.
+    """
+    with opened(io.BytesIO(data), path, most_pixels) as found:
+        image = ImageOps.exif_transpose(found).convert("L" if channels == 1 else "RGB")
+        if image.size != (size, size):
+            image = _short_side_and_centre(image, size)
+    return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
+
+
+def decode(path: Path, most_pixels: int = MOST_PIXELS) -> str:
+    """Decode a whole image file; return its mode as Pillow calls it.
+
+    Raises:
+        UserError: As `read_image`.
+    """
+    with open_regular(path) as stream, opened(stream, path, most_pixels) as image:
+        image.load()
+        return image.mode
+
+
+def check_header(path: Path, most_pixels: int = MOST_PIXELS) -> None:
+    """Check what can be known of an image file without decoding it.
+
+    Raises:
+        UserError: If it is no regular file, no image that is read, or too large.
+    """
+    with open_regular(path) as stream, opened(stream, path, most_pixels):
+        pass
+
+
+@contextmanager
+def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Image]:
+    """Open an image of 8 bits per channel. Errors with it inside the block become one-line messages.
+
+    Args:
+        source: The file.
+        path: Path to name in messages.
+        most_pixels: Pixels that the image may have.
+
+    Raises:
+        UserError: If it is not an image, is damaged or too large, or does not have 8 bits per channel.
+    """
+    # Also for parts of a file, such as frames, which Pillow checks itself.
+    Image.MAX_IMAGE_PIXELS = most_pixels
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            if image.width * image.height > most_pixels:
+                raise Image.DecompressionBombError
+            if image.mode not in _EIGHT_BIT_MODES:
+                raise UserError(
+                    f"{shown(path)} is an image of mode {image.mode}, not 8 bits per channel: convert it first"
+                )
+            with _ONE_AT_A_TIME if image.width * image.height > _LARGE else contextlib.nullcontext():
+                yield image
+    except UserError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(
+            f"{shown(path)} has more than {most_pixels:,} pixels: shrink or remove it, or raise run.image_pixels"
+        ) from error
+    except UnidentifiedImageError as error:
+        raise UserError(
+            f"{shown(path)} is not a readable image (of {', '.join(FORMATS)}): convert or remove it"
+        ) from error
+    # A damaged image can make Pillow fail in any way.
+    except Exception as error:
+        raise UserError(f"{shown(path)} is not a readable image ({_reason(error)}): repair or remove it") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return an error's text in one line; bytes in memory have no name that a user would know."""
+    text = " ".join(re.sub(r"<_io\.\w+[^>]*>", "the file", str(error)).split())
+    return shown(text.encode("utf-8", "backslashreplace").decode()) or type(error).__name__
+
+
+def _short_side_and_centre(image: Image.Image, size: int) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    # Cropping with `box` does both in one antialiased pass.
+    return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
