@@ -18,7 +18,11 @@ from typing import Any
 from drl.errors import UserError
 
 # Libraries written in other languages pass on only the text of a system error, not its number.
-FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up"}
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EFBIG: "files may not become as large here (ulimit -f)",
+}
 
 
 @contextmanager

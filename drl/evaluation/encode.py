@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
@@ -11,15 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
 from drl.data.sources.image_file import read_image
 from drl.errors import UserError
+from drl.evaluation.code_file import code_file
 from drl.evaluation.codes import CHUNKS
 from drl.evaluation.given_images import as_batch, files_in
-from drl.files import atomic
 from drl.jobs.device import Placement, network_channels, place
 from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
@@ -33,7 +31,9 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     """Write `out` (codes), a CSV of the same name with a file's name for each row, and the run card.
 
     Images are read, resized and cropped as a dataset's are, a batch at a time, so that their number is not limited by
-    memory. Codes are of images as they are: DAE's encoder, which is trained on noisy ones, is given clean ones too.
+    memory. What can be known without decoding is checked of all of them first, and disk space is reserved; on a full
+    disk, finished rows are kept. Codes are of images as they are: DAE's encoder, which is trained on noisy ones, is
+    given clean ones too.
 
     Args:
         model: A model.safetensors with an encoder, or an exported encoder.
@@ -41,11 +41,11 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
             skipped. Rows are in the order of their paths.
         times: Values of t in [0, 1].
         out: float32 [n, d]; of several t [n, t, d].
-        resources: Device, precision and threads.
+        resources: Device, precision, threads, and how many pixels an image may have.
 
     Raises:
-        UserError: If `out` is no .npy, the model has no encoder, the folder no images, a file is no image, or a code
-            is not finite.
+        UserError: If `out` is no .npy, the model has no encoder, the folder no images, a file is no image, a name is
+            not UTF-8, a code is not finite, or the disk is full.
     """
     started = time.monotonic()
     if out.suffix != ".npy":
@@ -55,22 +55,17 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     placement = place(resources.device, resources.precision, "off", resources.threads, channels)
     method = load_encoder(model, placement.device)
     paths = files_in(folder, resources.image_pixels, nested=True)
+    names = [path.relative_to(folder).as_posix() for path in paths]
     table, digest = out.with_suffix(".csv"), hashlib.sha256()
     shape = (len(paths), *([len(times)] if len(times) > 1 else []), _code_size(method))
-    with atomic(out) as codes, atomic(table) as names, Reporter("codes", len(paths)) as reporter:
-        array = open_memmap(codes, mode="w+", dtype=np.float32, shape=shape)
-        done = 0
+    with code_file(out, table, names, shape) as codes, Reporter("codes", len(paths)) as reporter:
         for images, read in _batches(paths, method, placement, resources.image_pixels):
             rows = _codes(method, images, times, placement).cpu().numpy()
-            _check_finite(rows, paths[done : done + len(rows)], times)
-            array[done : done + len(rows)] = rows if len(times) > 1 else rows[:, 0]
-            done += len(rows)
+            _check_finite(rows, paths[codes.done : codes.done + len(rows)], times)
+            codes.write(rows if len(times) > 1 else rows[:, 0])
             digest.update(read)
             for _ in range(len(rows)):
                 reporter.advance()
-        array.flush()
-        del array
-        _write_names(names, [path.relative_to(folder).as_posix() for path in paths])
     write_card(
         "encode",
         [out, table],
@@ -124,10 +119,3 @@ def _check_finite(rows: NDArray[np.float32], paths: Sequence[Path], times: Seque
             f"{paths[row]}: its code at t = {times[column]:g} is not finite; set run.precision to fp32, or pretrain "
             "the model again"
         )
-
-
-def _write_names(path: Path, names: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["row", "file"])
-        writer.writerows(enumerate(names))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from drl.data.sources.image_folder import load_image
+from drl.data.sources.image_file import load_image
 from drl.errors import UserError
 from drl.evaluation import encode as module
 from drl.evaluation.encode import encode
