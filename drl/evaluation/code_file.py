@@ -88,7 +88,7 @@ def code_file(out: Path, table: Path, names: Sequence[str], shape: tuple[int, ..
         UserError: If the disk is full; the message says what was kept.
     """
     codes = None
-    with atomic(out) as temporary, atomic(table) as listed:
+    with atomic(table) as listed, atomic(out) as temporary:
         try:
             _write_names(listed, names)
             # Without a buffer, so that nothing is left to be written when it is cut and closed.

@@ -29,7 +29,9 @@ def is_folder(name: str, known: Collection[str]) -> bool:
         name: What was given.
         known: Names of datasets.
     """
-    return bool(name) and name not in known and ("/" in name or os.sep in name or Path(name).expanduser().is_dir())
+    # Path.is_dir raises OSError for a name that is too long, and Path.expanduser RuntimeError for an unknown ~user.
+    exists = os.path.isdir(os.path.expanduser(name))
+    return bool(name) and name not in known and ("/" in name or os.sep in name or exists)
 
 
 def dataset_name(folder: str | Path) -> str:
@@ -38,7 +40,7 @@ def dataset_name(folder: str | Path) -> str:
     The digits stand for where it lies, so that two folders of one name differ: seen from the working directory for
     folders below it, so that a project can be moved with its images.
     """
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
     plain = unicodedata.normalize("NFKD", Path(os.path.abspath(path)).name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].strip("_") or "images"
     return f"{slug}_{fingerprint(_place(path))[:6]}"
@@ -61,9 +63,10 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
     # Pillow is imported for folders alone.
     from drl.pipeline.folder_facts import read_folder
 
-    path = Path(folder).expanduser()
+    path = Path(os.path.expanduser(folder))
     # Beside what sources download (drl.data.sources.download).
-    facts = read_folder(path, Path(os.environ.get("DRL_DATA") or "~/.cache/drl").expanduser(), config.run.image_pixels)
+    cache = Path(os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl"))
+    facts = read_folder(path, cache, config.run.image_pixels)
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
     name = dataset_name(folder)
     settings = DatasetSettings(

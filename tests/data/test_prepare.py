@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from drl.config.datasets import DatasetSettings
 from drl.data import prepare as module
 from drl.data.prepare import fit_images, prepare
 from drl.data.sources.raw import LabelledImages, Raw
-from drl.data.store import ImageStore
+from drl.data.store import ImageStore, scale_pixels, to_unit
 from drl.errors import UserError
 from tests.data.factories import settings
 
@@ -137,3 +138,32 @@ def test_colour_to_grey_agrees_with_pillow() -> None:
     for image, grey in zip(images, fit_images(images, 1, 8), strict=True):
         expected = np.array(Image.fromarray(image.permute(1, 2, 0).numpy()).convert("L"))
         assert np.abs(expected.astype(int) - grey[0].numpy()).max() <= 1
+
+
+def _two_colours(monkeypatch: pytest.MonkeyPatch, value: int = 0) -> DatasetSettings:
+    raw = _raw(8, 4)
+    for part in (raw.train, raw.test):
+        part.images[..., 1] = value
+    monkeypatch.setattr(module, "read_source", lambda *_: raw)
+    return settings(classes=2, channels=3, image_size=4, train=8, test=4, validation=2)
+
+
+@pytest.mark.parametrize("value", [0, 7, 255])
+def test_a_constant_channel_is_scaled_with_deviation_1(
+    value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = prepare("stains", _two_colours(monkeypatch, value), tmp_path / "i.safetensors")
+    assert (facts["std"][1], facts["mean"][1], facts["constant_channels"]) == (1, pytest.approx(value / 255), [1])
+    said = f"drl: dataset 'stains': the green channel has the value {value} in all training images; it is scaled"
+    assert capsys.readouterr().err.startswith(said)
+    store = ImageStore.open(tmp_path / "i.safetensors")
+    scaled = scale_pixels(store.images, "standardised", store.mean, store.std)
+    assert scaled[:, 1].abs().max() < 1e-6
+    assert torch.allclose(scaled[:8, [0, 2]].std((0, 2, 3), unbiased=False), torch.ones(2), atol=1e-5)
+    back = to_unit(scaled, "standardised", store.mean, store.std)
+    assert torch.equal((255 * back).round().byte(), store.images)
+
+
+def test_facts_of_other_images_are_as_before(tmp_path: Path) -> None:
+    facts = prepare("m", settings("mnist5k"), tmp_path / "images.safetensors")
+    assert "constant_channels" not in facts

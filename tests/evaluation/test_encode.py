@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -100,6 +101,47 @@ def test_mistakes_are_one_line_and_leave_nothing(folder, model_file, tmp_path):
     refused(model_file(), tmp_path / "empty", "contains no images; add some", out)
     (folder / "b" / "notes.txt").write_text("no image")
     refused(model_file(), folder, "b/notes.txt is not a readable image", out)
+
+
+NAMES_OF_NO_TEXT = {b"caf\xe9.png": r"caf\xe9.png is not UTF-8", b"a\nb.png": r"a\nb.png has a line break"}
+
+
+@pytest.mark.parametrize("name", NAMES_OF_NO_TEXT)
+@pytest.mark.parametrize("place", [b"", b"b/"])
+def test_names_that_are_no_text_are_refused_before_anything_is_computed(name, place, folder, model_file, tmp_path):
+    (folder / "a.png").rename(os.fsdecode(os.fsencode(folder) + b"/" + place + name))
+    refused(model_file(), folder, NAMES_OF_NO_TEXT[name], tmp_path / "codes.npy")
+
+
+def test_folders_of_such_names_are_refused_too(folder, model_file, tmp_path):
+    (folder / "b").rename(os.fsdecode(os.fsencode(folder) + b"/b\xff"))
+    refused(model_file(), folder, r"b\xff is not UTF-8", tmp_path / "codes.npy")
+
+
+def test_what_is_no_image_is_known_before_the_first_is_encoded(folder, model_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_codes", lambda *_: pytest.fail("something was computed"))
+    out = tmp_path / "codes.npy"
+    for make, said in (
+        (os.mkfifo, "z.png is a FIFO and not a file: remove it"),
+        (lambda path: path.symlink_to("none"), "z.png is a link that leads nowhere"),
+        (lambda path: path.write_text("x"), "z.png is not a readable image (of "),
+        (lambda path: Image.new("L", (9, 9)).save(path, format="EPS"), "z.png is not a readable image (of "),
+    ):
+        make(folder / "z.png")
+        refused(model_file(), folder, said, out)
+        (folder / "z.png").unlink()
+    with pytest.raises(UserError, match=r"more than 100 pixels: .* or raise run\.image_pixels"):
+        encode(model_file(), folder, [0.5], out, replace(ALONE, image_pixels=100))
+
+
+def test_folders_may_be_nested_deeply(folder, model_file, tmp_path):
+    deep = folder
+    for _ in range(1200):
+        deep = deep / "n"
+        deep.mkdir()
+    (deep / "x.png").write_bytes((folder / "a.png").read_bytes())
+    encode(model_file(), folder, [0.3], tmp_path / "codes.npy", ALONE)
+    assert len(np.load(tmp_path / "codes.npy")) == len(NAMES) + 1
 
 
 def test_a_model_that_was_changed_is_refused(folder, model_file, tmp_path):

@@ -1,6 +1,8 @@
 """A folder given as a dataset: its name, what is read from it, and what is wrong with bad ones."""
 
+import os
 import re
+import shutil
 from functools import cache as cache_of
 
 import numpy as np
@@ -190,11 +192,38 @@ def spoil(root, what):
     if what == "cut off":
         (root / "b" / "003.png").write_bytes((root / "b" / "003.png").read_bytes()[:-40])
         return root, "b/003.png is not a readable image"
+    if what == "FIFO":
+        os.mkfifo(root / "b" / "x.png")
+        return root, "b/x.png is a FIFO and not a file: remove it"
+    if what == "dangling link":
+        (root / "b" / "x.png").symlink_to("none")
+        return root, "b/x.png is a link that leads nowhere"
+    if what == "capitals":
+        other = root.with_name("outer")
+        for part in ("Train", "TEST"):
+            shutil.copytree(root, other / part)
+        return (
+            other,
+            "holds TEST/, Train/, and the parts of a split are called train and test, in lower case: rename TEST/",
+        )
+    if what == "old zip":
+        os.rename(root / "b" / "000.png", os.fsencode(root / "b") + b"/caf\xe9.png")
+        return root, r"b/caf\xe9.png is not UTF-8 (old zip files bring such names): rename it"
+    if what == "old zip's class":
+        os.rename(root / "b", os.fsencode(root) + b"/caf\xe9")
+        return root, r"own/caf\xe9 is not UTF-8 (old zip files bring such names): rename it"
+    if what == "line break":
+        (root / "b").rename(root / "b\nc")
+        return root, r"own/b\nc has a line break"
+    if what == "PostScript":
+        Image.new("L", (9, 9)).save(root / "b" / "x.png", format="EPS")
+        return root, "b/x.png is not a readable image (of "
     (root / "b" / "inner").mkdir()
     return root, "b/inner is a folder within a class folder, which holds images alone: move its images up"
 
 
 BAD = ["missing", "file", "no class folders", "one class", "few", "half a split", "no image", "cut off", "inner"]
+BAD += ["FIFO", "dangling link", "capitals", "old zip", "old zip's class", "line break", "PostScript"]
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -204,6 +233,26 @@ def test_bad_folders_are_one_line_each(tmp_path, what):
         read(root)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a\nb"])
+def test_a_folder_whose_own_name_is_no_text_is_named(tmp_path, name):
+    root = folder(tmp_path / os.fsdecode(name), {"a": 6, "b": 6})
+    with pytest.raises(UserError, match=r"the name of .*(caf\\xe9|a\\nb) (is not UTF-8|has a line break)"):
+        read(root)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "/" + "b" * 5000, "x/" * 3000, "~nosuchuser/pets", "~nosuchuser"])
+def test_names_longer_than_a_file_s_are_no_folder(name):
+    with pytest.raises(UserError, match=r"does not exist or is not a folder|unknown dataset"):
+        resolve("demo", sets=[f"dataset={name}"])
+
+
+def test_pixels_are_a_knob(tmp_path):
+    root = folder(tmp_path / "own", {"a": 6, "b": 6})
+    assert read(root, "demo", "run.image_pixels=63")[1].classes == 2
+    with pytest.raises(UserError, match=r"000\.png has more than 62 pixels: .* or raise run\.image_pixels"):
+        read(root, "demo", "run.image_pixels=62")
 
 
 def test_a_test_part_of_too_few_images_is_named(tmp_path):

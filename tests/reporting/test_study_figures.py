@@ -89,6 +89,10 @@ def test_classes_stay_apart_however_many_there_are(classes, colours, markers):
         assert list(keys) == [f"c{k}" for k in range(classes - 10, classes)], "the most frequent, c9 before c10"
 
 
+def test_superscripts_and_circled_digits_are_words():
+    assert list(study_scatter.class_keys(["10²", "①", "٣", "9", "10", "½"])) == ["½", "٣", "①", "9", "10", "10²"]
+
+
 def few_shot_files(folder, times=TIMES):
     """Accuracy 10 t + 100 labels-th + seed; seed 0 chose t = 0.5, seed 1 chose t = 1."""
     files = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,7 @@ def read(settings: DatasetSettings, layout: Layout | None = None) -> Raw:
 
 def _folder(settings: DatasetSettings, layout: Layout) -> Path:
     if settings.folder is not None:
-        root = Path(settings.folder).expanduser()
+        root = Path(os.path.expanduser(settings.folder))
         return root / layout.folder if (root / layout.folder).is_dir() else root
     root = cache_folder()
     folder = root / layout.folder

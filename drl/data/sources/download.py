@@ -15,7 +15,7 @@ PAUSES = (5.0, 20.0)
 
 def cache_folder() -> Path:
     """Return the folder of downloads: `$DRL_DATA` if set, else `~/.cache/drl`."""
-    return Path(os.environ.get("DRL_DATA") or "~/.cache/drl").expanduser()
+    return Path(os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl"))
 
 
 def fetch(url: str, folder: Path, md5: str, extract: bool = False) -> None:

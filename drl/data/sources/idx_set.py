@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def read_idx_set(known: IdxSet, settings: DatasetSettings) -> Raw:
 
 def _folder(known: IdxSet, settings: DatasetSettings) -> Path:
     if settings.folder is not None:
-        return Path(settings.folder).expanduser()
+        return Path(os.path.expanduser(settings.folder))
     if known.system_folder is not None and _complete(known, known.system_folder[0]):
         return known.system_folder[0]
     folder = cache_folder() / known.cache

@@ -32,7 +32,7 @@ def read(settings: DatasetSettings, most_pixels: int = MOST_PIXELS) -> Raw:
     Raises:
         UserError: If the folder is missing or has no such structure, or a file is not an 8-bit image.
     """
-    root = Path(settings.folder or "").expanduser()
+    root = Path(os.path.expanduser(settings.folder or ""))
     digest = hashlib.sha256()
     parts = {
         name: _read_classes(folders, settings, digest, most_pixels) for name, folders in class_folders(root).items()
