@@ -1,4 +1,4 @@
-# make demo | test | test-slurm | faults | report | bench | lock. Needs python 3.11 or newer, make and git; everything else goes into .venv.
+# make demo | test | test-slurm | faults | report | bench | lock. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
 PYTHON ?= python3
 SCALE ?= demo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -53,20 +53,25 @@ bench: $(READY)  ## speed of the critical code, compared with plain references
 	python benchmarks/rand_augment.py
 	python benchmarks/fine_tuning_step.py
 
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
+# Nothing is installed but what the lock names, and no file but one whose hash it states.
+HASHED = --no-deps --require-hashes --no-build-isolation
+
+$(READY): envs/build.lock envs/dev.lock envs/torch.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11.5 to 3.13, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if not (3, 11, 5) <= sys.version_info[:3] < (3, 14) else None'
 	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { echo "This Python cannot make environments; on Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing the pinned packages into .venv: this takes a few minutes, and some gigabytes if torch includes CUDA"
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) $(HASHED) -r envs/build.lock
+	$(PIP) $(HASHED) -r envs/dev.lock
+	$(PIP) -r envs/torch.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock:  ## update versions: resolve pyproject.toml again, rewrite requirements.lock and envs/drl.yaml
+lock:  ## update versions: resolve pyproject.toml again for all platforms, rewrite the locks in envs/
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet "torch==2.13.0" setuptools
-	.venv-lock/bin/python -m pip install --quiet -e ".[dev]"
-	.venv-lock/bin/python -m pip freeze --all --exclude-editable | .venv-lock/bin/python envs/write_pins.py
+	.venv-lock/bin/python -m pip install --quiet "uv>=0.9,<1"
+	PATH="$(CURDIR)/.venv-lock/bin:$$PATH" .venv-lock/bin/python envs/write_locks.py
 	rm -rf .venv-lock
 
 clean:  ## remove results and the environment
