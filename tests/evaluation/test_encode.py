@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -140,7 +141,11 @@ def test_folders_may_be_nested_deeply(folder, model_file, tmp_path):
         deep = deep / "n"
         deep.mkdir()
     (deep / "x.png").write_bytes((folder / "a.png").read_bytes())
-    encode(model_file(), folder, [0.3], tmp_path / "codes.npy", ALONE)
+    try:
+        encode(model_file(), folder, [0.3], tmp_path / "codes.npy", ALONE)
+    finally:
+        # pytest's own removal of old folders is recursive, and would fail in a later run.
+        subprocess.run(["rm", "-r", folder / "n"], check=True)
     assert len(np.load(tmp_path / "codes.npy")) == len(NAMES) + 1
 
 
