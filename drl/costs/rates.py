@@ -75,7 +75,8 @@ def by_operations(
 
     Args:
         unit: The unit that was not measured.
-        measured: Seconds of measured units. The one with the nearest operations is scaled, if possible of the same kind.
+        measured: Seconds of measured units. The one with the nearest operations, if possible of the same kind, is
+            scaled.
         book: The book that stores operations.
         per_second: Operations per second for every network, instead of measured rates.
     """
