@@ -50,12 +50,12 @@ from tests.job_settings import ITEMS, settings_of, trained
         (
             "studies.fine_tune.network_of=drl_2d",
             "studies.fine_tune.network_of",
-            "the encoder of 'drl_2d' is no wide_resnet; give a recipe that has one",
+            "the encoder of 'drl_2d' is not a wide_resnet; give a recipe that has one",
         ),
         (
             "studies.fine_tune.network_of=unconditional",
             "studies.fine_tune.network_of",
-            "the encoder of 'unconditional' is no wide_resnet; give a recipe that has one",
+            "the encoder of 'unconditional' is not a wide_resnet; give a recipe that has one",
         ),
         ("studies.fine_tune.labels.digit=[100]", "studies.fine_tune.labels", "unknown dataset 'digit'; did you mean"),
         ("studies.fine_tune.labels.digits=[100,100]", "studies.fine_tune.labels.digits", "100 is given twice"),
@@ -105,8 +105,13 @@ def test_a_bad_setting_is_one_line_that_names_its_key(setting, key, said):
     [
         ("drl_ofical", "drl", "digits", "unknown arm 'drl_ofical'; did you mean 'drl_official'?"),
         ("drl_official", "drl", "digit", "unknown dataset 'digit'; did you mean 'digits'?"),
-        ("drl_official", "ae", "digits", "'ae' is no column of table_1; valid: drl, drl_mixup, none, none_mixup, vdrl"),
-        ("drl_official", "drll", "digits", "'drll' is no column of table_1; did you mean 'drl'?"),
+        (
+            "drl_official",
+            "ae",
+            "digits",
+            "'ae' is not a column of table_1; valid: drl, drl_mixup, none, none_mixup, vdrl",
+        ),
+        ("drl_official", "drll", "digits", "'drll' is not a column of table_1; did you mean 'drl'?"),
     ],
 )
 def test_a_row_beyond_the_paper_stands_in_a_column_that_there_is(arm, in_place_of, dataset, said):
@@ -185,7 +190,7 @@ BEST = "studies.fine_tune.select=best_val"
 @pytest.mark.parametrize(
     ("sets", "labels", "where", "said"),
     [
-        ([], 9, LABELS, "9 labels cannot cover 10 classes; give at least so"),
+        ([], 9, LABELS, "9 labels cannot cover 10 classes; give at least 10"),
         ([], 1298, LABELS, "1298 labels are more than its 1297 training"),
         ([BEST], 1098, LABELS, "1098 labels are more than its 1097 training"),
         (
