@@ -1,4 +1,4 @@
-"""Commands that no rule calls: what users do for themselves."""
+"""Commands for users, which no rule calls."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ from drl.pipeline.studies.training import dataset_known
 @cli.command()
 @path("--model", required=True, help="A model.safetensors of drl or vdrl.")
 @path("--images", required=True, help="A folder of images in any format and size.")
-@path("--out", required=True, help="The PNG: a row an image, itself first, then its samples.")
-@click.option("--t", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Where codes are read.")
-@click.option("--t-init", type=float, default=1.0, show_default=True, help="Where chains begin, above 0.")
+@path("--out", required=True, help="The PNG: one row per image, starting with the original, then its samples.")
+@click.option(
+    "--t", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="The time at which codes are read."
+)
+@click.option("--t-init", type=float, default=1.0, show_default=True, help="The time at which chains begin, above 0.")
 @click.option("--prior", type=click.Choice(["gaussian", "uniform_gaussian"]), default="gaussian", show_default=True)
-@click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="For each image.")
-@click.option("--steps", type=click.IntRange(2), help="Of the sampler's grid. Default: the recipe's.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the samples' noise.")
+@click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="Samples per image.")
+@click.option("--steps", type=click.IntRange(2), help="Steps of the sampler. Default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the samples' noise.")
 @placed
 @configured
 def sample(
@@ -62,13 +64,13 @@ def sample(
 
 @cli.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--dataset", default="cifar10", show_default=True, help="Whose images it was trained on.")
-@click.option("--recipe", default="song_deep", show_default=True, help="What describes its network.")
+@click.option("--dataset", default="cifar10", show_default=True, help="The dataset that it was trained on.")
+@click.option("--recipe", default="song_deep", show_default=True, help="The recipe that describes its network.")
 @path("--out", required=True, help="The model.safetensors to write.")
 @configured
 def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: Any) -> None:
-    """Bring a published VE NCSN++ checkpoint of score_sde_pytorch into this project's form (Table 6)."""
-    # Other scales make every network small, and published ones are not.
+    """Convert a published VE NCSN++ checkpoint of score_sde_pytorch into a model file of this project (Table 6)."""
+    # Other scales make every network small, but published networks are large.
     config = Invocation(**shared | {"scale": shared["scale"] or "paper"}).config
     settings = resolve_recipe(config, recipe, dataset_known(config, dataset))
     images = config.datasets[dataset]
@@ -83,10 +85,12 @@ def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: An
 
 @cli.command()
 @click.argument("recipe")
-@click.option("--dataset", help="Whose image size to build for. Default: the first dataset of the scale's figure 4.")
+@click.option(
+    "--dataset", help="The dataset whose image size is used. Default: the first dataset of the scale's figure 4."
+)
 @configured
 def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
-    """Print a resolved recipe with the file and key that set each value, and how large it is."""
+    """Print a resolved recipe with the file and key that set each value, and the size of its networks."""
     call = Invocation(**shared)
     dataset = call.dataset(dataset) if dataset is not None else call.config.item_datasets("figure_4")[0]
     images = call.config.datasets[dataset_known(call.config, dataset)]
@@ -99,10 +103,12 @@ def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--remove", is_flag=True, help="Remove results that are not as they were made, to have them made again.")
+@click.option(
+    "--remove", is_flag=True, help="Remove results that were changed after they were made, so that they are made again."
+)
 @configured
 def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
-    """Check results against their run cards, the present code and the present configuration."""
+    """Check results against their run cards, the current code and the current configuration."""
     from drl.records.verify import remove_damaged
     from drl.records.verify import verify as run
 
@@ -126,7 +132,7 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
 
 @cli.command()
 def items() -> None:
-    """Print the table of the paper's items, as it stands in the README."""
+    """Print the README's table of the paper's items."""
     from drl.costs.items_table import known_costs, markdown_table
 
     click.echo(markdown_table(resolve("paper"), known_costs()))

@@ -1,4 +1,4 @@
-"""Commands about what items cost: before, as a plan; after, as a table."""
+"""Commands about the costs of items: a plan before they are made, and a table afterwards."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ AXES = ("scale", "dataset", "seeds")  # what `snakemake --config` carries
 
 
 def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
-    """Read KEY=VALUE words as `snakemake --config` does: the scale, and the others as `--set` takes them.
+    """Read KEY=VALUE words as `snakemake --config` does; return the scale, and the other words in the form of `--set`.
 
     Raises:
-        UserError: If a key is another.
+        UserError: If a key is unknown.
     """
     scale, sets = None, []
     for word in words:
@@ -40,18 +40,20 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
 @cli.command()
 @click.argument("targets", nargs=-1)
 @click.option(
-    "--config", "pairs", multiple=True, metavar="KEY=VALUE", help="As of Snakemake: scale=, dataset=, seeds=."
+    "--config", "pairs", multiple=True, metavar="KEY=VALUE", help="As in Snakemake: scale=, dataset=, seeds=."
 )
-@click.option("--threads", type=click.IntRange(1), help="CPU threads of a job. Default: what its rule gives it.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of a job. Default: as many as its rule gives it.")
 @click.option("--calibrate", is_flag=True, help="Measure all rates again.")
 @click.option(
-    "--no-calibration", is_flag=True, help="Measure nothing: known rates, and what operations say of the rest."
+    "--no-calibration", is_flag=True, help="Measure nothing: use known rates, and estimate the others from operations."
 )
-@click.option("--minutes", type=click.FloatRange(0), default=3.0, show_default=True, help="Of calibration, at most.")
+@click.option(
+    "--minutes", type=click.FloatRange(0), default=3.0, show_default=True, help="The longest that calibration may take."
+)
 @click.option(
     "--operations-per-second",
     type=float,
-    help="Plan for a device that is not at hand: floating-point operations a second, two a multiply-add.",
+    help="Plan for a device that is not available: its floating-point operations per second, two per multiply-add.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @configured
@@ -66,13 +68,13 @@ def plan(
     as_json: bool,
     **shared: Any,
 ) -> None:
-    """Say what items (figure_4, table_1, all, all_figures, all_tables) need: jobs, hours on this device, disk.
+    """Print what items (figure_4, table_1, all, all_figures, all_tables) need: jobs, hours on this device, disk space.
 
     Rates are measured on this device once, in a few minutes, and kept.
     """
     if operations_per_second is not None and not (operations_per_second > 0 and math.isfinite(operations_per_second)):
         raise UserError("--operations-per-second: give a positive number, such as 1e14")
-    # As Snakemake's `--config a=1 b=2`: what has an equals sign is no target.
+    # As in Snakemake's `--config a=1 b=2`: a word with an equals sign is not a target.
     scale, sets = axes([*pairs, *(word for word in targets if "=" in word)])
     if calibrate and no_calibration:
         raise UserError("plan: --calibrate and --no-calibration contradict each other; give one of them")
@@ -95,10 +97,12 @@ def plan(
 @cli.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--record", "recorded", is_flag=True, help="Also note it in docs/results/costs.csv, for `drl items`.")
+@click.option(
+    "--record", "recorded", is_flag=True, help="Also write the costs to docs/results/costs.csv, for `drl items`."
+)
 @configured
 def costs(folder: Path | None, as_json: bool, recorded: bool, **shared: Any) -> None:
-    """Say what each item of a folder of results (default: results/<scale>) really cost; also writes its costs.csv."""
+    """Print what each item of a folder of results (default: results/<scale>) cost, and write the folder's costs.csv."""
     scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
     call = Invocation(**shared | {"scale": scale})
     from drl.costs.show import show

@@ -1,4 +1,4 @@
-"""The command that all others are parts of."""
+"""The command `drl`, of which all others are subcommands."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from drl import __version__
 def cli() -> None:
     """Diffusion based representation learning: every figure and table of the paper.
 
-    Each command is one step of the pipeline and works without Snakemake; with it, `snakemake figure_4` runs them all.
+    Each command is one step of the pipeline and works without Snakemake. `snakemake figure_4` runs all that it needs.
     """

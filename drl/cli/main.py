@@ -1,4 +1,4 @@
-"""Running the command line: bad input becomes one line and an exit code."""
+"""Running the command line: bad input ends it with one line and an exit code."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from drl.cli import by_hand, costs, own_images, steps  # noqa: F401
 from drl.cli.group import cli
 from drl.errors import Unfinished, UserError
 
-# What is said when a GPU's memory is full. Mostly it is a torch.OutOfMemoryError, but a GPU that others have filled
-# fails with another class at its first use, and torch.compile wraps what it meets.
+# Messages of errors about full GPU memory. Most are a torch.OutOfMemoryError. But if others have filled the GPU, its
+# first use raises another class, and torch.compile wraps the errors that it meets.
 FULL = ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 REMEDIES = (
     "if other jobs share this GPU, set run.gpu_slots: 1 or choose another one with CUDA_VISIBLE_DEVICES; "
-    "run.precision: bf16 needs less, and samples do with a smaller run.sampling_batch "
+    "run.precision: bf16 needs less, and so does sampling with a smaller run.sampling_batch "
     "(a smaller batch_size in a recipe would change its results)"
 )
-STOPPED = 75  # EX_TEMPFAIL: the state is saved, the same command goes on
+STOPPED = 75  # EX_TEMPFAIL: the state is saved, and the same command continues
 
 
 def main() -> None:
-    """Run the command line; bad input becomes one line and exit code 2."""
+    """Run the command line; bad input ends it with one line and exit code 2."""
     try:
         cli(standalone_mode=False)
     except UserError as error:
@@ -43,19 +43,19 @@ def main() -> None:
             raise
         fail(f"{shortly(error)}; {REMEDIES}", 2)
     except OSError as error:
-        fail(f"{error.filename or 'a file'}: {error.strerror or error}; mend that and run again", 2)
+        fail(f"{error.filename or 'a file'}: {error.strerror or error}; fix that and run again", 2)
 
 
 def out_of_gpu_memory(error: RuntimeError) -> bool:
     """Whether an error says that a GPU's memory is full."""
-    # torch is not imported for this: without it there is no such error.
+    # This does not import torch: if torch is not loaded, there is no such error.
     torch = sys.modules.get("torch")
     known = torch is not None and isinstance(error, torch.OutOfMemoryError)
     return known or any(sign in str(error) for sign in FULL)
 
 
 def shortly(error: RuntimeError) -> str:
-    """Return the first two sentences of torch's message: what failed, and how much was asked for."""
+    """Return the first two sentences of torch's message: what failed, and how much memory was requested."""
     text = " ".join(str(error).split())
     start = max(0, text.find("CUDA out of memory"))
     return ". ".join(text[start:].split(". ")[:2])
@@ -63,7 +63,7 @@ def shortly(error: RuntimeError) -> str:
 
 def fail(message: str, code: int) -> None:
     """Print one line and exit."""
-    # A log on a full disk takes no more lines; the exit code still says it.
+    # A log on a full disk takes no more lines; the exit code still reports the error.
     with contextlib.suppress(OSError):
         print(f"drl: {' '.join(message.split())}", file=sys.stderr, flush=True)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Options that commands share, and what is made of them."""
+"""Options that commands share, and how they are read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Command = Callable[..., None]
 
 @dataclass
 class Invocation:
-    """The options that commands share. The configuration is read when it is first asked for: with --settings, never."""
+    """The options that commands share. The configuration is read when first needed; with --settings, never."""
 
     scale: str | None = None
     files: tuple[Path, ...] = ()
@@ -48,14 +48,14 @@ class Invocation:
         return resolve(self.scale, self.files, self.sets)
 
     def dataset(self, name: str) -> str:
-        """Return a dataset's name; a folder of class folders becomes one of the configuration's datasets first."""
+        """Return a dataset's name; a folder of class folders is first added to the configuration's datasets."""
         if self.settings is None and is_folder(name, self.config.datasets):
             self.config, name = with_folder(self.config, name)
         return name
 
     @property
     def scale_name(self) -> str:
-        """The scale that was given, or else the configuration's."""
+        """The given scale, or else the configuration's."""
         return self.scale or self.config.scale
 
     @property
@@ -71,7 +71,7 @@ class Invocation:
         return parsed("--run", RunSettings.model_validate, read_json("--run", self.run_json))
 
     def resources(self, dataset: str | None = None) -> Resources:
-        """Return what a job may use, and where the original files of its dataset lie ($DRL_ORIGINS of a rule)."""
+        """Return what a job may use, and where its dataset's original files are (a rule's $DRL_ORIGINS)."""
         run = self.run
         return Resources(
             device=run.device,
@@ -94,11 +94,11 @@ class Invocation:
         return Origin(**known.get(dataset, {}))
 
     def gpu(self) -> AbstractContextManager[str | None]:
-        """Hold a slot of a GPU, where there is one."""
+        """Hold a slot of a GPU, if there is a GPU."""
         return gpu_slot(self.run.device, self.run.gpu_slots)
 
     def planned(self, step: Step, axes: Axes) -> tuple[Settings, str]:
-        """Return a job's settings and the digest of its code, both compared with what was planned."""
+        """Return a job's settings and the digest of its code, after comparing both with what was planned."""
         if self.settings is None:
             settings = step.settings_for(self.config, axes)
         else:
@@ -115,22 +115,26 @@ def configured(command: Command) -> Command:
             "files",
             multiple=True,
             type=click.Path(path_type=Path),
-            help="Your own YAML file, laid over config/ and the scale's file; may be repeated.",
+            help="Your own YAML file, which overrides config/ and the scale's file; may be repeated.",
         ),
-        click.option("--scale", type=click.Choice(SCALES), help="How much compute. Default: what config.yaml says."),
+        click.option(
+            "--scale", type=click.Choice(SCALES), help="How much compute to use. Default: the scale in config.yaml."
+        ),
     ):
         command = option(command)
     return command
 
 
 def planned(command: Command) -> Command:
-    """Add the options by which Snakemake hands a job what it planned."""
-    command = click.option("--code", help="Digest of the code the job was planned with; another one stops it.")(command)
+    """Add the options with which Snakemake gives a job its planned settings and code digest."""
+    command = click.option(
+        "--code", help="Digest of the code that the job was planned with; the job stops if it differs."
+    )(command)
     return click.option("--settings", help="The job's settings as JSON, instead of reading the configuration.")(command)
 
 
 def placed(command: Command) -> Command:
-    """Add the options that say where to compute."""
+    """Add the options that decide where to compute."""
     command = click.option(
         "--run", "run_json", envvar="DRL_RUN", help="The configuration's `run` section as JSON. Also: $DRL_RUN."
     )(command)
@@ -146,12 +150,12 @@ def read_json(option: str, given: str) -> dict[str, Any]:
     """Read an option's JSON object.
 
     Raises:
-        UserError: If it is none.
+        UserError: If it is not a JSON object.
     """
     try:
         value = json.loads(given)
     except ValueError as error:
-        raise UserError(f"{option}: is not JSON ({error}); {REMEDY}") from error
+        raise UserError(f"{option}: not JSON ({error}); {REMEDY}") from error
     if not isinstance(value, dict) or not value:
         raise UserError(f"{option}: must be a JSON object; {REMEDY}")
     return value
@@ -161,7 +165,7 @@ def parsed(option: str, parse: Callable[[Mapping[str, Any]], P], values: Mapping
     """Parse an option's values into settings.
 
     Raises:
-        UserError: If a value is missing or wrong: the first complaint, in one line.
+        UserError: If a value is missing or wrong; it names the first such value, in one line.
     """
     try:
         return parse(values)

@@ -1,4 +1,4 @@
-"""Commands for one's own images: their codes, and a model to give away."""
+"""Commands for your own images: compute their codes, and export a model to share."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from drl.errors import UserError
 
 @cli.command()
 @path("--model", required=True, help="A model.safetensors of any method with an encoder.")
-@path("--images", required=True, help="A folder of images in any format and size; folders in it are read too.")
+@path("--images", required=True, help="A folder of images in any format and size; its subfolders are read too.")
 @click.option(
     "--t",
     "times",
     multiple=True,
     default=("0.5",),
     show_default=True,
-    help="Where codes are read, in [0, 1]; several as 0,0.5,1 or repeated.",
+    help="Times at which codes are read, in [0, 1]; give several as 0,0.5,1 or repeat the option.",
 )
-@path("--out", required=True, help="The .npy: codes [n, d], of several t [n, t, d]. File names go beside it as .csv.")
+@path(
+    "--out",
+    required=True,
+    help="The .npy: codes [n, d], or [n, t, d] for several t. File names are written beside it as .csv.",
+)
 @placed
 @configured
 def encode(model: Path, images: Path, times: tuple[str, ...], out: Path, **shared: Any) -> None:
@@ -46,7 +50,7 @@ def _times(words: tuple[str, ...]) -> list[float]:
         if not 0 <= t <= 1:
             raise UserError(f"--t {word}: give numbers in [0, 1], such as 0.5 or 0,0.5,1")
         if t in read:
-            raise UserError(f"--t {word}: stands twice; give each t once")
+            raise UserError(f"--t {word}: given twice; give each t once")
         read.append(t)
     return read
 
@@ -54,10 +58,10 @@ def _times(words: tuple[str, ...]) -> list[float]:
 @cli.command()
 @path("--model", required=True, help="A model.safetensors that drl pretrain wrote.")
 @path("--out", required=True, help="A new or empty folder.")
-@click.option("--encoder-only", is_flag=True, help="Leave out the score network or decoder: what codes do not need.")
+@click.option("--encoder-only", is_flag=True, help="Leave out the score network or decoder, which codes do not need.")
 @path("--metrics", "metrics", multiple=True, help="Probe metrics for the card. Default: those in the model's results.")
 def export(model: Path, out: Path, encoder_only: bool, metrics: tuple[Path, ...]) -> None:
-    """Copy a model's weights into a folder to give away, with a model card (README.md) beside them."""
+    """Copy a model's weights into a folder to share, with a model card (README.md) beside them."""
     from drl.models.export import export as run
 
     run(model, out, encoder_only, metrics)

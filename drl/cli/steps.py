@@ -1,4 +1,4 @@
-"""One command for each step of the pipeline, made from its entry in drl/pipeline/registry.py."""
+"""One command per step of the pipeline, made from the step's entry in drl/pipeline/registry.py."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ AXES: Mapping[str, dict[str, Any]] = {
     "recipe": {"required": True, "help": "Name in the configuration's `recipes`."},
     "arm": {"required": True, "help": "Name in the configuration's `arms`."},
     "labels": {"required": True, "type": click.IntRange(1), "help": "Images that keep their labels."},
-    "split": {"type": click.IntRange(0), "help": "Which images keep them. Default: the configured split of the seed."},
+    "split": {
+        "type": click.IntRange(0),
+        "help": "Which images keep their labels. Default: the split configured for the seed.",
+    },
     "seed": {"type": click.IntRange(0), "default": 0, "show_default": True, "help": "Seed of the job."},
 }
 
@@ -44,9 +47,9 @@ def run_step(
     Args:
         call: The options that commands share.
         step: The step.
-        axes: Which job.
-        given: Inputs that were named on the command line; others lie where the jobs that make them write them.
-        out: The first output; None: its place below results/<scale>.
+        axes: The values that identify the job.
+        given: Inputs named on the command line; the others are read from where the jobs that make them write them.
+        out: The first output; None: its usual path below results/<scale>.
         states: Folder of the states of unfinished jobs; None: results/<scale>/.state.
     """
     settings, digest = call.planned(step, axes)
@@ -70,7 +73,7 @@ def run_step(
 def _usual_inputs(
     call: Invocation, step: Step, axes: Axes, settings: Any, given: Mapping[str, Any]
 ) -> dict[str, tuple[Path, ...]]:
-    """Return where a job finds its inputs; drawings know theirs from the configuration alone."""
+    """Return the paths of a job's inputs; those of drawings depend on the configuration alone."""
     if step.drawn_from is None:
         found: Inputs = step.inputs(settings, axes)
     else:
@@ -82,7 +85,7 @@ def _usual_inputs(
 
 
 def _command_of(step: Step) -> Command:
-    """Return the command of a step that makes images, models or metrics."""
+    """Return the command of a step that makes data, models or metrics."""
 
     def command(out: Path | None, states: Path | None = None, **options: Any) -> None:
         axes = {name: options.pop(name) for name in step.axes}
@@ -102,7 +105,7 @@ def _command_of(step: Step) -> Command:
         )
     decorated = path("--out", help=f"Default: results/<scale>/{_shown(step.output)}.")(decorated)
     for name in step.reads:
-        said = f"The job's {name}. Default: where the step that makes them writes them."
+        said = f"The job's {name}. Default: the path to which the step that makes them writes them."
         decorated = path(f"--{name}", name, multiple=True, help=said)(decorated)
     for name in reversed(step.axes):
         decorated = click.option(f"--{name}", **AXES[name])(decorated)
@@ -120,9 +123,9 @@ def _draw(step: Step) -> Command:
 
     command.__doc__ = step.help
     decorated: Command = configured(planned(command))
-    decorated = path("--out", help=f"Default: results/<scale>/{_shown(step.output)}; other files go beside it.")(
-        decorated
-    )
+    decorated = path(
+        "--out", help=f"Default: results/<scale>/{_shown(step.output)}; other files are written beside it."
+    )(decorated)
     decorated = click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))(decorated)
     return click.argument("item", metavar="N")(decorated)
 
@@ -137,11 +140,11 @@ for _step in (FIGURE, TABLE):
 @click.argument("part", type=click.Choice(list(PARTS)))
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--dataset", required=True, help="A folder of class folders, or a name in `datasets`.")
-@path("--out", help="The SVG or CSV; other files go beside it. Default: results/<scale>/study/<dataset>/….")
+@path("--out", help="The SVG or CSV; other files are written beside it. Default: results/<scale>/study/<dataset>/….")
 @planned
 @configured
 def study(part: str, metrics: tuple[Path, ...], dataset: str, out: Path | None, **shared: Any) -> None:
-    """Draw a part of the study of one dataset from its metrics files; `snakemake study` runs all that it needs."""
+    """Draw a part of the study of one dataset from its metrics files; `snakemake study` runs the whole study."""
     call = Invocation(**shared)
     step = next(step for step in STUDY_PARTS if step.called == f"study {part}")
     run_step(call, step, {"dataset": call.dataset(dataset)}, {"metrics": metrics} if metrics else {}, out)
@@ -153,19 +156,22 @@ def study(part: str, metrics: tuple[Path, ...], dataset: str, out: Path | None, 
 @planned
 @configured
 def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
-    """Compare every number of the paper's tables with ours (CSV files of tables; by default all that were made)."""
+    """Compare every number of the paper's tables with ours, read from tables' CSV files (default: all that exist)."""
     must_exist("compare", tables)
     run_step(Invocation(**shared), COMPARE, {}, {"tables": tables} if tables else {}, out)
 
 
 @cli.command()
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
-@path("--items", help="Read items' own CSV files in this folder, not metrics: means alone, which decide fewer claims.")
-@path("--out", help="The CSV; a page in Markdown goes beside it. Default: results/<scale>/claims.csv.")
+@path(
+    "--items",
+    help="Read the items' CSV files in this folder, not metrics; they hold only means and decide fewer claims.",
+)
+@path("--out", help="The CSV; a page in Markdown is written beside it. Default: results/<scale>/claims.csv.")
 @planned
 @configured
 def claims(metrics: tuple[Path, ...], items: Path | None, out: Path | None, **shared: Any) -> None:
-    """Decide the paper's claims from metrics files, by default from all that were measured."""
+    """Decide the paper's claims from metrics files (default: all that exist)."""
     must_exist("claims", metrics)
     given = {"metrics": metrics} if metrics else {}
     run_step(Invocation(**shared), CLAIMS, {}, given | ({"items": (items,)} if items is not None else {}), out)

@@ -1,1 +1,1 @@
-"""The configuration: what may be set, how files merge, and what a job gets of it."""
+"""The configuration: its settings, how files merge, and which settings each job gets."""

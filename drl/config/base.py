@@ -1,4 +1,4 @@
-"""What all settings have in common: frozen, and a key that is not known is an error."""
+"""The base of all settings: they are frozen, and an unknown key is an error."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from drl.errors import nearest
 
 
 def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse a list in which something stands twice."""
+    """Refuse a list with a repeated value."""
     for position, value in enumerate(values):
         if value in values[:position]:
-            raise ValueError(f"{value!r} stands twice")
+            raise ValueError(f"{value!r} is given twice")
     return values
 
 
 T = TypeVar("T")
 Count = Annotated[int, Field(ge=1)]
-Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer: no forged header may ask for more
+Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; the bound stops forged headers that ask for more
 Positive = Annotated[float, Field(gt=0)]
 Distinct = Annotated[tuple[T, ...], AfterValidator(unique)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(unique)]
-Select = Literal["last", "best_val"]  # which epoch counts: the last one, or the best on validation images
+Select = Literal["last", "best_val"]  # the epoch that counts: the last one, or the best on validation images
 
 
 class Settings(BaseModel):
@@ -43,7 +43,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
-        # Pydantic's own message for a surplus key does not say which key was probably meant.
+        # Pydantic's message for an unknown key does not suggest the key that was probably meant.
         if isinstance(data, dict):
             for key in data:
                 if key not in cls.model_fields:
@@ -54,12 +54,12 @@ class Settings(BaseModel):
         return data
 
     def slice(self) -> dict[str, Any]:
-        """Return plain JSON values, every key written out, for a job's `--settings` and for fingerprints."""
+        """Return plain JSON values with every key, for a job's `--settings` and for fingerprints."""
         return self.model_dump(mode="json")
 
 
 class WithoutAbsent(Settings):
-    """Settings that leave out what is None by default, so that a key that does not concern a job is not part of it."""
+    """Settings that leave out keys that are None by default, so that a job has only the keys that concern it."""
 
     @model_serializer(mode="wrap")
     def _present(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _is_bool(value: Any) -> bool:
 
 
 def _is_number(annotation: Any) -> bool:
-    """Whether a field takes numbers; pydantic would read YAML's `on` and `yes` as 1."""
+    """Whether a field takes numbers. Needed because pydantic would read YAML's `on` and `yes` as 1."""
     if annotation in (int, float):
         return True
     return any(_is_number(part) for part in get_args(annotation))

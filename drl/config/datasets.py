@@ -1,4 +1,4 @@
-"""Settings of a dataset: where its images come from and what is known about them before they are read."""
+"""Settings of a dataset: where its images come from, and facts about them that are known before they are read."""
 
 from __future__ import annotations
 
@@ -21,34 +21,37 @@ READERS: dict[str, str] = {
     "image_folder": "image_folder",
 }
 MOST_PIXELS = 100_000_000
-"""Of an image in a folder, unless `run.image_pixels` says otherwise."""
+"""The most pixels of an image in a folder, unless `run.image_pixels` is set."""
 
 
 class ImageSettings(Settings):
-    """What decides the prepared images of a dataset: the source, sizes, the split, and how pixels are scaled."""
+    """The settings that decide a dataset's prepared images: the source, sizes, the split, and how pixels are scaled."""
 
-    source: Source = Field(description="Which reader in drl/data/sources brings the images.")
+    source: Source = Field(description="The reader in drl/data/sources that loads the images.")
     folder: str | None = Field(
         None,
-        description="Where the original files lie. Unset: what the source ships or downloads. "
+        description="Folder of the original files. Unset: the files that the source ships or downloads. "
         "Required for image_folder.",
     )
     classes: int = Field(ge=2, description="Number of classes.")
     channels: Literal[1, 3] = Field(description="1 grey, 3 colour.")
-    image_size: int = Field(ge=4, description="Height and width in pixels; other sizes are resized (antialiased).")
+    image_size: int = Field(
+        ge=4, description="Height and width in pixels; images of other sizes are resized (antialiased)."
+    )
     train: int = Field(ge=2, description="Training images.")
     test: Count = Field(description="Test images.")
     validation: int = Field(
-        ge=0, description="How many training images are marked as validation; only options that select use them."
+        ge=0,
+        description="How many training images are marked as validation; only options that select something use them.",
     )
-    seed: int = Field(0, ge=0, description="Of the split, and of the blending in mnistm5k.")
+    seed: int = Field(0, ge=0, description="Seed of the split, and of the blending in mnistm5k.")
     mean: tuple[Positive, ...] | None = Field(
-        None, description="Per channel, pixels in [0, 1]. Unset: measured on the training images."
+        None, description="Mean per channel, for pixels in [0, 1]. Unset: measured on the training images."
     )
     std: tuple[Positive, ...] | None = Field(None, description="As mean.")
     contents: str | None = Field(
         None,
-        description="Stands for the names and sizes of a folder's files, so that other files are read anew. Found by "
+        description="Digest of the names and sizes of a folder's files, so that changed files are read again. Found by "
         "drl where a folder is given as `dataset`.",
     )
 
@@ -72,13 +75,13 @@ class DatasetSettings(ImageSettings):
     label_list: str | None = Field(
         None,
         description="Folder of label lists in LaplaceNet's format, <n>_balanced_labels/<split>.txt, one 'file class' "
-        "a line. Unset: seeded class-balanced subsets.",
+        "per line. Unset: seeded class-balanced subsets.",
     )
     smallest_class: int | None = Field(
         None,
         ge=1,
-        description="Training images of the smallest class, which limits label budgets. Unset: classes are taken as "
-        "equal. Found by drl where a folder is given as `dataset`.",
+        description="Training images of the smallest class, which limits label budgets. Unset: classes are assumed to "
+        "be equal. Found by drl if a folder is given as `dataset`.",
     )
 
     @model_validator(mode="after")
@@ -91,7 +94,7 @@ class DatasetSettings(ImageSettings):
         """Return how many training images a class-balanced choice of labels can take.
 
         Args:
-            validation_left_out: Whether validation images keep no label.
+            validation_left_out: Whether validation images lose their labels.
         """
         available = self.train - (self.validation if validation_left_out else 0)
         if self.smallest_class is None:

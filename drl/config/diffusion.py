@@ -1,4 +1,4 @@
-"""Settings of the diffusion: the SDE, how t is drawn, how the score is parametrised and weighted."""
+"""Settings of the diffusion: the SDE, how t is drawn, and how the score is parametrised and weighted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SingleTime(Settings):
     """One t for all of training (paper Fig. 12)."""
 
     kind: Literal["single"] = "single"
-    t: Time = Field(description="In [0, 1].")
+    t: Time = Field(description="The t, in [0, 1].")
 
 
 SDESettings = Annotated[VESettings | VPSettings, Field(discriminator="kind")]
@@ -73,10 +73,10 @@ class ObjectiveSettings(Settings):
     )
     reduction: Literal["half_sum", "sum", "mean"] = Field(
         "half_sum",
-        description="Over an image. Authors' code: half_sum; mean for MNIST, sum for the stand-alone AE and VAE.",
+        description="Reduction over an image. Authors' code: half_sum; MNIST: mean; stand-alone AE and VAE: sum.",
     )
 
     @property
     def edm(self) -> bool:
-        """Whether preconditioning or weighting are not the paper's."""
+        """Whether preconditioning or weighting is not the paper's."""
         return "edm" in (self.preconditioning, self.weighting)

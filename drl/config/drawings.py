@@ -1,4 +1,4 @@
-"""What drawings are told: names in the order of panels, lines and rows, and which numbers are shown."""
+"""Settings of drawings: names in the order of panels, lines and rows, and the numbers to show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Pairs = tuple[tuple[str, str], ...]  # name, and title or legend name; a tuple, 
 class ItemJob(WithoutAbsent):
     """Settings of `drl figure`, `drl table` and `drl study`.
 
-    A study whose figures need more than this has a class of its own below, which ITEM_TYPES names.
+    A study whose figures need more settings has its own class below, which ITEM_TYPES names.
 
     Attributes:
         LOOKS: Fields that change how an item looks, but not which numbers it shows.
@@ -33,7 +33,7 @@ class ItemJob(WithoutAbsent):
     published: str | None = None  # digest of the paper's numbers, for tables
 
     def choosing(self) -> dict[str, Any]:
-        """Return the plain values that choose the item's numbers: no titles of datasets, and nothing in LOOKS."""
+        """Return the plain values that choose the item's numbers: no titles of datasets and no fields in LOOKS."""
         values = self.model_dump(mode="json", exclude=set(self.LOOKS))
         return values | {"datasets": [[name, name] for name in self.dataset_names()]}
 
@@ -47,7 +47,7 @@ class ItemJob(WithoutAbsent):
 
 
 class ProbeItem(ItemJob):
-    """Probe accuracy: the number of labels by dataset, and whether the whole trajectory is shown too."""
+    """Probe accuracy: the number of labels per dataset, and whether probes of the whole trajectory are shown too."""
 
     LOOKS = ItemJob.LOOKS | {"trajectory"}
 
@@ -56,7 +56,7 @@ class ProbeItem(ItemJob):
 
 
 class FewShotItem(ItemJob):
-    """Few-shot accuracy: numbers of labels, the members of each sweep, and for a study of own images every t."""
+    """Few-shot accuracy: numbers of labels, the members of each sweep, and every t for a study of your own images."""
 
     labels: tuple[int, ...]
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -78,7 +78,7 @@ class LatentGridItem(ItemJob):
 
 
 class LaterStartItem(ItemJob):
-    """Samples from later starts: rows, columns, samples per cell, and how many of them are shown along a side."""
+    """Samples from later starts: rows, columns, samples per cell, and how many are shown along each side of a cell."""
 
     priors: tuple[str, ...]
     t_init: tuple[float, ...]
@@ -87,7 +87,7 @@ class LaterStartItem(ItemJob):
 
 
 class FidItem(ItemJob):
-    """FID by t_init: rows, columns, and what the scores are of."""
+    """FID by t_init: rows, columns, and the samples and features that are scored."""
 
     LOOKS = ItemJob.LOOKS | {"priors", "t_init", "images", "extractor", "repeats"}
 
@@ -115,7 +115,7 @@ class TrajectoryArm(Settings):
 
 
 class TrajectoryItem(ItemJob):
-    """The learned t over fine-tuning: arms, and the number of labels by dataset."""
+    """The learned t over fine-tuning: arms, and the number of labels per dataset."""
 
     arms: tuple[TrajectoryArm, ...]
     labels: dict[str, int]
@@ -137,7 +137,7 @@ class Reading(Settings):
 
 
 class BeyondRow(Beyond):
-    """A row below a table that the paper does not have, with its label."""
+    """A row below a table that the paper's table does not have, with its label."""
 
     label: str
 
@@ -158,7 +158,7 @@ class FineTuningItem(ItemJob):
     beyond: tuple[BeyondRow, ...] = ()
 
 
-# The class of the items about each study; ItemJob where a study is not listed.
+# The class of the items about each study; studies that are not listed use ItemJob.
 ITEM_TYPES: Mapping[str, type[ItemJob]] = {
     "probe": ProbeItem,
     "few_shot": FewShotItem,
@@ -171,7 +171,7 @@ ITEM_TYPES: Mapping[str, type[ItemJob]] = {
 
 
 def parse_item(values: Mapping[str, Any]) -> ItemJob:
-    """Return an item's settings as the class of its study: of fine-tunings, a table if they have a number."""
+    """Return an item's settings as its study's class; for fine-tunings, as a table's if they have a number."""
     study = str(values.get("study"))
     if study == "fine_tune":
         return (FineTuningItem if "number" in values else TrajectoryItem).model_validate(values)
@@ -179,7 +179,7 @@ def parse_item(values: Mapping[str, Any]) -> ItemJob:
 
 
 class CompareJob(VerdictSettings):
-    """Settings of `drl compare`: which datasets the tables are of, and how far numbers may lie apart."""
+    """Settings of `drl compare`: the datasets of the tables, and how far numbers may differ."""
 
     scale: str
     datasets: dict[str, tuple[str, ...]]
@@ -189,9 +189,9 @@ class CompareJob(VerdictSettings):
 
 
 class ClaimsJob(Settings):
-    """Settings of `drl claims`: the items whose measurements claims rest on, and how sure a claim must be.
+    """Settings of `drl claims`: the items whose measurements claims rest on, and the certainty that claims need.
 
-    `items` holds by name what chooses each item's numbers (`ItemJob.choosing`).
+    `items` maps names to the values that choose each item's numbers (`ItemJob.choosing`).
     """
 
     scale: str

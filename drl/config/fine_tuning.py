@@ -15,25 +15,26 @@ Splits = Several[Annotated[int, Field(ge=0)]]
 
 
 class FineTuneStart(Settings):
-    """Where one way to fine-tune starts, and what it does differently from others."""
+    """The start of one way to fine-tune, and its differences from the others."""
 
-    model: str | None = Field(description="Recipe whose encoder it starts from; null: fresh weights.")
+    model: str | None = Field(description="Recipe whose encoder it starts from; null: random weights.")
     mixup: bool = Field(
         False,
-        description="Mix images in the supervised epochs. The authors' flag says no more than that; see mixup_semi.",
+        description="Mix images in the supervised epochs. The authors' flag decides only these; see mixup_semi.",
     )
     mixup_semi: bool = Field(
-        True, description="Mix images in the semi-supervised epochs. Authors' code: always, whatever the flag."
+        True, description="Mix images in the semi-supervised epochs. Authors' code: always, regardless of the flag."
     )
     t_init: Logit | Literal["search"] = Field(
         0.5,
-        description="Where the learned t starts; search: where the supervised epochs leave the least training loss.",
+        description="Initial value of the learned t; search: the value with the lowest training loss after the "
+        "supervised epochs.",
     )
     weight_decay_on_t: bool = Field(
-        True, description="Weight decay on the logit of t too, which pulls t to 0.5. Authors' code: on."
+        True, description="Also apply weight decay to the logit of t, which pulls t to 0.5. Authors' code: on."
     )
     until: Literal["end", "early"] = Field(
-        "end", description="early: stop at studies.fine_tune.early_epoch, on the schedule of the whole run."
+        "end", description="early: stop at studies.fine_tune.early_epoch, but keep the schedule of the whole run."
     )
 
     @model_validator(mode="after")
@@ -50,10 +51,10 @@ class ArmSettings(FineTuneStart):
 
 
 class Beyond(Settings):
-    """A row under a table that the paper does not have."""
+    """A row under a table that the paper's table does not have."""
 
-    arm: str = Field(description="What is shown.")
-    in_place_of: str = Field(description="The arm in whose column it stands.")
+    arm: str = Field(description="The arm that is shown.")
+    in_place_of: str = Field(description="The arm whose column shows it.")
     dataset: str
     labels: int = Field(ge=1)
 
@@ -61,34 +62,40 @@ class Beyond(Settings):
 class FineTuneProtocol(Settings):
     """How a classifier is fine-tuned (authors' code and job scripts)."""
 
-    steps: Count = Field(description="About so many in all; they decide the number of epochs. Authors' code: 250000.")
+    steps: Count = Field(
+        description="Approximate total number; it decides the number of epochs. Authors' code: 250000."
+    )
     epoch_steps: int | None = Field(
         ge=1,
-        description="Most steps of a semi-supervised epoch. Authors' code: null, a pass over the unlabelled images.",
+        description="The most steps per semi-supervised epoch. Authors' code: null, a pass over the unlabelled images.",
     )
-    batch_size: int = Field(ge=2, description="Images a step. Job scripts: 100.")
-    labelled_batch: Count = Field(description="Labelled among them in semi-supervised steps. Job scripts: 50.")
-    supervised_epochs: Count = Field(description="Outer epochs with labelled images alone. Authors' code: 10.")
-    passes: Count = Field(description="Passes over the labelled images in each. Authors' code: 10.")
+    batch_size: int = Field(ge=2, description="Images per step. Job scripts: 100.")
+    labelled_batch: Count = Field(description="Labelled images per semi-supervised step. Job scripts: 50.")
+    supervised_epochs: Count = Field(description="Outer epochs with only labelled images. Authors' code: 10.")
+    passes: Count = Field(description="Passes over the labelled images per supervised epoch. Authors' code: 10.")
     versions: Count = Field(description="Augmented versions of every image in a step. Job scripts: 3.")
     weak: int = Field(ge=0, description="RandAugment operations on labelled images. Authors' code: 1.")
-    strong: int = Field(ge=0, description="RandAugment operations on the others. Authors' code: 2.")
+    strong: int = Field(ge=0, description="RandAugment operations on the other images. Authors' code: 2.")
     flip: float = Field(ge=0, le=1, description="Probability of a horizontal flip. Authors' code: 0.5.")
     padding: int | None = Field(
-        ge=0, description="Of the random crop, pixels. Authors' code: 4 at 32, 8 at 84. null: an eighth, at most 8."
+        ge=0,
+        description="Padding for the random crop, in pixels. Authors' code: 4 at size 32, 8 at 84. null: an eighth "
+        "of the image size, at most 8.",
     )
-    learning_rate: Positive = Field(description="SGD's. Job scripts: 0.03.")
-    momentum: float = Field(ge=0, lt=1, description="Nesterov's. Authors' code: 0.9.")
+    learning_rate: Positive = Field(description="Learning rate of SGD. Job scripts: 0.03.")
+    momentum: float = Field(ge=0, lt=1, description="Nesterov momentum. Authors' code: 0.9.")
     weight_decay: float = Field(ge=0, description="On every parameter. Authors' code: 5e-4.")
-    tail_epochs: int = Field(ge=0, description="The cosine would reach 0 so long after the end. Authors' code: 10.")
+    tail_epochs: int = Field(
+        ge=0, description="The cosine schedule would reach 0 this many epochs after the end. Authors' code: 10."
+    )
     mixup_alpha: Positive = Field(description="Beta(alpha, alpha). Job scripts: 1.")
-    neighbours: Count = Field(description="Of the graph. Job scripts: 50.")
-    alpha: float = Field(gt=0, lt=1, description="Of label propagation. LaplaceNet: 0.99.")
-    tolerance: Positive = Field(description="Relative, of conjugate gradients. LaplaceNet: 1e-3.")
-    solver_iterations: Count = Field(description="At most so many. LaplaceNet: 30.")
-    alignment_rounds: int = Field(ge=0, description="Of distribution alignment. LaplaceNet: 100.")
+    neighbours: Count = Field(description="Neighbours of each image in the graph. Job scripts: 50.")
+    alpha: float = Field(gt=0, lt=1, description="The alpha of label propagation. LaplaceNet: 0.99.")
+    tolerance: Positive = Field(description="Relative tolerance of conjugate gradients. LaplaceNet: 1e-3.")
+    solver_iterations: Count = Field(description="The most iterations of conjugate gradients. LaplaceNet: 30.")
+    alignment_rounds: int = Field(ge=0, description="Rounds of distribution alignment. LaplaceNet: 100.")
     select: Select = Field(
-        description="Which epoch's test accuracy counts: the last one, or the best on validation images, which are "
+        description="The epoch whose test accuracy counts: the last one, or the best on validation images, which are "
         "then left out of training."
     )
 
@@ -104,15 +111,15 @@ class FineTuneSettings(FineTuneProtocol):
 
     network_of: str = Field(description="Recipe whose encoder, with a fresh linear layer, is the classifier.")
     labels: dict[str, Labels] = Field(
-        description="Images that keep their labels, by dataset. Others: ten a class, but at least a batch."
+        description="Images that keep their labels, by dataset. Other datasets: ten per class, but at least a batch."
     )
     splits: Splits | Literal["with_seed"] = Field(
         description="Which images keep their labels: seeds of the choice, or numbers of label lists. with_seed: "
-        "seed k has split 12 + k. Paper, job scripts: 12 alone."
+        "seed k has split 12 + k. Paper, job scripts: only 12."
     )
-    early_epoch: Count = Field(description="Where Tables 2 and 3 read the runs. Paper: 100.")
+    early_epoch: Count = Field(description="The epoch at which Tables 2 and 3 read the runs. Paper: 100.")
     search: Distinct[Logit] = Field(
-        min_length=2, description="Values of t_init: search. Authors' code: 0.01, 0.1, ..., 0.9, 0.99."
+        min_length=2, description="Values that `t_init: search` tries. Authors' code: 0.01, 0.1, ..., 0.9, 0.99."
     )
 
     @model_validator(mode="after")
@@ -122,5 +129,5 @@ class FineTuneSettings(FineTuneProtocol):
         return self
 
     def crop_padding(self, image_size: int) -> int:
-        """Return the padding of the random crop for images of a size."""
+        """Return the padding of the random crop for images of this size."""
         return crop_padding(image_size) if self.padding is None else self.padding

@@ -1,4 +1,4 @@
-"""Settings of the studies that draw samples from models, and of those that measure samples."""
+"""Settings of the studies that draw or measure samples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from drl.config.sampling import Start
 
 
 class LatentSquare(Settings):
-    """Which codes are read and drawn (paper Figs. 2 and 3)."""
+    """The codes that are read and drawn (paper Figs. 2 and 3)."""
 
-    t: Time = Field(description="Where codes are read, for models whose code depends on t.")
+    t: Time = Field(description="The t at which codes are read, for models whose code depends on t.")
     cells: int = Field(ge=2, description="Codes along each side. Paper: 10.")
 
 
@@ -27,9 +27,9 @@ class LatentGridSettings(LatentSquare):
 class CodeSwapSettings(Settings):
     """x_t denoised with another image's code (paper Fig. 6)."""
 
-    t: Start = Field(description="Of x_t. Neither paper nor code says; ours: 0.6.")
-    classes: int = Field(ge=2, description="The first test image of each of so many classes. Authors' code: 4.")
-    tolerance: Positive = Field(description="Of the ODE solver, relative and absolute. Song: 1e-5.")
+    t: Start = Field(description="The t of x_t. Neither the paper nor the code gives it; ours: 0.6.")
+    classes: int = Field(ge=2, description="Number of classes; the first test image of each is used. Authors' code: 4.")
+    tolerance: Positive = Field(description="Relative and absolute tolerance of the ODE solver. Song: 1e-5.")
 
 
 class OneCodeSettings(Settings):
@@ -44,13 +44,13 @@ class LaterStarts(Settings):
 
     t_init: Distinct[Start] = Field(min_length=1, description="Paper: 0.5, 0.6, ..., 1.")
     priors: Distinct[Literal["gaussian", "uniform_gaussian"]] = Field(
-        min_length=1, description="std(t) z, and m(t) u + std(t) z with u uniform over pixel values. Paper: both."
+        min_length=1, description="std(t) z, or m(t) u + std(t) z with u uniform over pixel values. Paper: both."
     )
     uniform: Literal["per_pixel", "per_image_channel"] = Field(
-        description="How u is drawn. Neither paper nor code says; ours: per_pixel."
+        description="How u is drawn. Neither the paper nor the code says how; ours: per_pixel."
     )
-    images: int = Field(ge=2, description="Samples a cell. Authors' jobs: 20,000.")
-    repeats: Count = Field(description="Disjoint sets of samples, for a mean and a deviation. Ours.")
+    images: int = Field(ge=2, description="Samples per cell. Authors' jobs: 20,000.")
+    repeats: Count = Field(description="Disjoint sets of samples, for a mean and a standard deviation. Ours.")
 
 
 class LaterStartSettings(LaterStarts):
@@ -72,6 +72,6 @@ class FidSettings(Settings):
     """Fréchet distance of samples to the training images (Heusel et al. 2017)."""
 
     extractor: Literal["inception", "supervised"] = Field(
-        description="Whose features: Inception's, which are downloaded, or those of the dataset's supervised recipe."
+        description="The model whose features are used: Inception (downloaded), or the dataset's supervised recipe."
     )
     recipe: str = Field(description="The recipe of the supervised extractor.")

@@ -1,4 +1,4 @@
-"""Settings of the items: the figures and tables, what they show and of which models."""
+"""Settings of the items: the figures and tables, what they show, and for which models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ItemKind = Literal["figure", "table", "diagnostic"]
 class TableSettings(Settings):
     """How a table of fine-tunings is laid out."""
 
-    layout: Literal["settings_down", "arms_down"] = Field(description="What its rows are.")
-    early: bool = Field(False, description="Read the runs at studies.fine_tune.early_epoch, not at their end.")
+    layout: Literal["settings_down", "arms_down"] = Field(description="What the rows are: settings or arms.")
+    early: bool = Field(False, description="Read the runs at studies.fine_tune.early_epoch instead of at their end.")
     difference: bool = Field(False, description="Also print the difference to fine-tuning without pretraining.")
 
 
@@ -28,35 +28,35 @@ class ItemSettings(Settings):
     """A figure or table: what it shows, and its axes."""
 
     shows: str = Field(description="What it shows, in a few words.")
-    section: str = Field(description="Where in the paper; or `beyond the paper`.")
+    section: str = Field(description="The section of the paper, or `beyond the paper`.")
     study: str = Field(description="The measurement that it is drawn from.")
-    needs: str = Field(description="Models and data at paper scale, in words.")
+    needs: str = Field(description="The models and data that it needs at paper scale, in words.")
     drawn_by: str = Field(description="The module of drl/reporting that draws it.")
     datasets: Distinct[str] = Field(
-        (), description="One panel or column group each; only theory, which makes its own data, has none."
+        (), description="One panel or column group per dataset; only theory has none, because it makes its own data."
     )
-    recipes: Distinct[str] = Field((), description="One line or row each.")
+    recipes: Distinct[str] = Field((), description="One line or row per recipe.")
     arms: Distinct[str] = Field(
-        (), description="Ways to fine-tune, one column or row each: of Tables 1 to 5, in place of recipes."
+        (), description="Ways to fine-tune, one column or row each; Tables 1 to 5 have them in place of recipes."
     )
     labels: dict[str, Labels] | None = Field(
-        None, description="By dataset, where they are not those of studies.fine_tune.labels."
+        None, description="Numbers of labels by dataset, if they are not those of studies.fine_tune.labels."
     )
     beyond: tuple[Beyond, ...] = Field((), description="Rows that the paper's table does not have.")
     seeds: Several[Seed] | None = Field(
-        None, description="Pretrainings of each recipe, where they are not the configuration's `seeds`."
+        None, description="Seeds of each recipe's pretrainings, if they are not the configuration's `seeds`."
     )
     budget: Budget | None = Field(
-        None, description="Of probes: the number of labels that it shows, one of studies.probe.label_budgets."
+        None, description="For probes: the number of labels to show, one of studies.probe.label_budgets."
     )
     trajectory: bool = Field(
-        False, description="Also show probes of all t together, and of the t that validation images choose."
+        False, description="Also show probes of all t together, and of the t chosen on validation images."
     )
-    table: TableSettings | None = Field(None, description="Of Tables 1 to 5: how they are laid out.")
+    table: TableSettings | None = Field(None, description="For Tables 1 to 5: their layout.")
 
 
 def item_kind(name: str) -> ItemKind:
-    """Return what an item is: figure_N and table_N are the paper's, all others are diagnostics beyond it."""
+    """Return an item's kind: figure_N and table_N are the paper's, and all others are diagnostics beyond it."""
     match = re.fullmatch(r"(figure|table)_\d+", name)
     return "diagnostic" if match is None else "figure" if match[1] == "figure" else "table"
 
@@ -67,7 +67,7 @@ def item_number(name: str) -> int:
 
 
 def known_items(items: Any) -> Any:
-    """Say of an item that has axes alone, as in a user's file, that there is none of this name."""
+    """Refuse an item that has only axes, as in a user's file: no item has its name."""
     if not isinstance(items, dict):
         return items
     facts = [name for name, field in ItemSettings.model_fields.items() if field.is_required()]

@@ -1,7 +1,7 @@
-"""What each kind of job is told: the one form in which settings cross from the workflow to a process.
+"""The settings of each kind of job, in the form in which the workflow passes them to a process.
 
-A rule hands a job its settings as canonical JSON; the job parses them into one of these models. A value that is here
-decides the job's result, so that a changed one makes the result again; a value that is not here cannot.
+A rule passes a job its settings as canonical JSON, and the job parses them into one of these models. Values in these
+models decide the job's result, so a changed value makes the result again. Values that are not here cannot change it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DaeInput = Literal["noisy", "clean"]
 
 
 class LabelLists(Settings):
-    """Which images keep their labels, where lists name them: a folder of lists, and a digest of its files."""
+    """The lists that name the images with labels: their folder, and a digest of its files. Both may be unset."""
 
     label_list: str | None = None
     label_list_sha256: str | None = None
@@ -35,7 +35,7 @@ class PrepareJob(Settings):
     dataset: ImageSettings
 
     def slice(self) -> dict[str, Any]:
-        """Return plain values; where files lie and what they are is given for folders of images alone."""
+        """Return plain values; only folders of images have the path and the digest of their files."""
         known = super().slice()["dataset"]
         return {"dataset": {k: v for k, v in known.items() if v is not None or k not in ("folder", "contents")}}
 
@@ -48,12 +48,12 @@ class PretrainJob(LabelLists, WithoutAbsent):
     snapshots: int
 
     def slice(self) -> dict[str, Any]:
-        """Return plain values, without the recipe's name in legends and how samples are drawn."""
+        """Return plain values, without the recipe's name in legends and the sampler's settings."""
         return super().slice() | {"recipe": self.recipe.slice()}
 
 
 class ProbeProtocol(ProbeTraining, WithoutAbsent):
-    """How probes are trained, with every budget a number; `dae_input` is given for DAE alone."""
+    """How probes are trained, with every label budget as a number; only DAE has `dae_input`."""
 
     label_budgets: tuple[int, ...]
     dae_input: DaeInput | None = None
@@ -67,7 +67,7 @@ class ProbeJob(LabelLists):
 
 
 class FewShotProtocol(FewShotSettings, WithoutAbsent):
-    """Few-shot fits; `validation`: also measure on validation images, which then keep no label."""
+    """Few-shot fits; `validation`: also measure on validation images, which then lose their labels."""
 
     validation: bool
     dae_input: DaeInput | None = None
@@ -103,7 +103,7 @@ class LatentGridJob(Settings):
 
 
 class CodeSwapJob(Settings):
-    """Settings of `drl code-swap`. The ODE solver chooses its own steps; the grid says where it ends."""
+    """Settings of `drl code-swap`. The ODE solver chooses its own steps; the grid gives the t at which it ends."""
 
     method: str
     sampler: GridSettings
@@ -127,7 +127,7 @@ class LaterStartJob(Settings):
 
 
 class FidProtocol(WithoutAbsent):
-    """Whose features measure samples: Inception's, of given weights or the downloaded ones, or a recipe's codes."""
+    """The features that measure samples: Inception's, with given or downloaded weights, or a recipe's codes."""
 
     extractor: Literal["inception", "supervised"]
     recipe: str | None = None
@@ -158,7 +158,7 @@ class SilhouettesJob(Settings):
 
 
 class CodeView(WithoutAbsent):
-    """At which t codes are read, and of how many test images at most."""
+    """The t at which codes are read, and the most test images to use."""
 
     t: tuple[Time, ...]
     images: int
@@ -173,7 +173,7 @@ class CodeViewJob(Settings):
 
 
 class FineTuneRun(FineTuneProtocol, WithoutAbsent):
-    """The protocol of one run: `search` where the arm searches t, `early_epoch` where it stops early."""
+    """The protocol of one run: `search` if the arm searches t, `early_epoch` if it stops early."""
 
     padding: int
     search: tuple[Logit, ...] | None = None
@@ -181,7 +181,7 @@ class FineTuneRun(FineTuneProtocol, WithoutAbsent):
 
 
 class ClassifierSettings(Settings):
-    """The network that is fine-tuned, and what it is shown."""
+    """The network that is fine-tuned, and its inputs."""
 
     encoder: WideResNetSettings
     pixels: Literal["standardised", "unit", "symmetric"]

@@ -1,4 +1,4 @@
-"""The configuration's JSON schema, by which editors complete and check the files in config/."""
+"""The configuration's JSON schema, with which editors complete and check the files in config/."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def json_schema() -> str:
     schema["properties"]["recipes"]["additionalProperties"] = {"$ref": "#/$defs/Recipe"}
     schema["properties"]["every_item"] = {
         "$ref": "#/$defs/ItemSettings",
-        "description": "In a scale's file: what differs there for all items that have datasets.",
+        "description": "In a scale's file: settings that differ at this scale for all items that have datasets.",
     }
     _loosen(schema)
     return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 def _loosen(schema: Any) -> None:
-    """Let each file say a part of what another one says: no key is required, and a section's `kind` may be left out."""
+    """Let a file set only a part of a section: no key is required, and a section's `kind` may be left out."""
     if isinstance(schema, dict):
         if isinstance(schema.get("required"), list):
             del schema["required"]
-        if "oneOf" in schema:  # without a kind, a section may be of several
+        if "oneOf" in schema:  # without a kind, a section may fit several kinds
             schema["anyOf"] = schema.pop("oneOf")
         for part in schema.values():
             _loosen(part)

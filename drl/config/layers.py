@@ -1,4 +1,4 @@
-"""The layers of the configuration: its files, the scale's, the user's own, and the order in which they are merged."""
+"""The layers of the configuration (its files, the scale's and the user's) and the order in which they are merged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drl.config.schema import SCALES
 from drl.errors import UserError, nearest
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
-# Later files win. No two of them set the same key.
+# Later files override earlier ones. No two of them set the same key.
 FILES = (
     "config.yaml",
     "datasets.yaml",
@@ -35,7 +35,7 @@ class Layer(NamedTuple):
 
 
 def layers(own: Sequence[Layer]) -> list[Layer]:
-    """Return all layers: config/, then the scale's file, then the user's own; later ones win.
+    """Return all layers: config/, then the scale's file, then the user's own; later layers override earlier ones.
 
     Raises:
         UserError: If a file cannot be read, or `scale` is not one of demo, lite, paper.
@@ -58,7 +58,7 @@ def merged(some: Sequence[Layer]) -> dict[str, Any]:
 
 
 def own_layers(scale: str | None, files: Sequence[Path], sets: Sequence[str]) -> list[Layer]:
-    """Return the layers that the options of a `drl` command are; without a scale, the files say it.
+    """Return the layers that the options of a `drl` command give; if no scale is given, the files decide it.
 
     Raises:
         UserError: If a file cannot be read, or a setting is not written as `a.b=v`.
@@ -71,7 +71,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping; an empty file is an empty mapping.
 
     Raises:
-        UserError: If the file is missing, is not YAML or not a mapping.
+        UserError: If the file is missing, is not YAML or is not a mapping.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -101,7 +101,7 @@ def assignments(pairs: Sequence[str]) -> dict[str, Any]:
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UserError(f"--set {pair}: the value is not YAML; quote it or mend its brackets") from error
+            raise UserError(f"--set {pair}: the value is not YAML; quote it or fix its brackets") from error
         for key in reversed(path.split(".")):
             value = {key: value}
         nested = merge(nested, value)

@@ -1,4 +1,4 @@
-"""How one layer of settings is laid over another."""
+"""Merging one layer of settings over another."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two mappings: inner mappings merge in turn, everything else replaces, lists too.
+    """Merge two mappings: inner mappings are merged recursively; all other values, lists too, are replaced.
 
     A section whose `kind` changes starts empty. So a recipe that inherits `method: {kind: drl, l1_weight: …}` and says
-    `method: {kind: vdrl}` does not keep a key that its new method does not know. Neither argument is changed.
+    `method: {kind: vdrl}` does not keep keys that its new method does not have. Neither argument is changed.
     """
     merged = dict(deepcopy(base))
     for key, value in top.items():

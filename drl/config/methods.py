@@ -1,6 +1,6 @@
 """Settings of each method: the weights in its objective. Each method has one class, which `kind` selects.
 
-They live here and not beside the objectives, because reading the configuration must not import torch.
+They are here and not beside the objectives, because reading the configuration must not import torch.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class MethodBase(Settings):
     """Base of the methods' settings.
 
     Attributes:
-        network: Which network a method has besides its encoder.
+        network: The network that a method has besides its encoder.
         encodes: Whether it has an encoder.
-        goal: What it is trained by, for model cards.
-        source: Where that is written.
+        goal: Its objective in words, for model cards.
+        source: The source of the objective.
     """
 
     network: ClassVar[Network | None] = None
@@ -41,13 +41,13 @@ class MethodBase(Settings):
 
 
 class DeterministicCodeSettings(MethodBase):
-    """What methods have in common whose code has an L1 penalty."""
+    """Settings of all methods whose code has an L1 penalty."""
 
     l1_weight: float = Field(1e-5, ge=0, description="lambda of the L1 norm of z. Paper App. D: 1e-5.")
 
 
 class GaussianCodeSettings(MethodBase):
-    """What methods have in common whose code is Gaussian, with a KL penalty."""
+    """Settings of all methods whose code is Gaussian, with a KL penalty."""
 
     kl_weight: float = Field(
         1e-5,
@@ -58,7 +58,7 @@ class GaussianCodeSettings(MethodBase):
 
 
 class MixupSettings(MethodBase):
-    """What methods have in common that may mix the images that the encoder sees."""
+    """Settings of all methods that can mix the images that the encoder sees."""
 
     mixup: bool = Field(
         False,
@@ -85,7 +85,7 @@ class VDRLSettings(MixupSettings, GaussianCodeSettings):
 
 
 class CDAESettings(DeterministicCodeSettings):
-    """Conditional denoising autoencoder: the conditional network predicts x_0 in place of the score (paper App. F)."""
+    """Conditional denoising autoencoder: the conditional network predicts x_0 instead of the score (paper App. F)."""
 
     network: ClassVar[Network | None] = "score"
     goal: ClassVar[str] = "denoising of the image by a network that is told the code"
@@ -94,18 +94,18 @@ class CDAESettings(DeterministicCodeSettings):
 
 
 class ReconstructionSettings(MethodBase):
-    """What methods have in common whose decoder makes images from codes."""
+    """Settings of all methods whose decoder makes images from codes."""
 
     network: ClassVar[Network | None] = "decoder"
     recon: Literal["l2", "bce"] = Field(
         "l2",
         description="l2: squared error on scaled pixels (successor's default). bce: cross-entropy on pixels in [0, 1], "
-        "whatever the scaling (authors' code; paper App. G).",
+        "with any scaling (authors' code; paper App. G).",
     )
 
 
 class AutoencoderSettings(ReconstructionSettings):
-    """What methods have in common that reconstruct images from codes of the images themselves."""
+    """Settings of all methods that reconstruct images from the images' own codes."""
 
     dequantise: bool = Field(
         False, description="Add U(0, 1) / 256 to pixels in [0, 1] (authors' stand-alone autoencoders)."
@@ -118,7 +118,7 @@ class AESettings(AutoencoderSettings, DeterministicCodeSettings):
     goal: ClassVar[str] = "reconstruction of the image from its code"
     source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["ae"] = "ae"
-    l1_weight: float = Field(0.0, ge=0, description="Of the L1 norm of z. Successor: 0 (Fig. 8: 1e-5).")
+    l1_weight: float = Field(0.0, ge=0, description="Weight of the L1 norm of z. Successor: 0 (Fig. 8: 1e-5).")
 
 
 class VAESettings(AutoencoderSettings, GaussianCodeSettings):
@@ -127,11 +127,11 @@ class VAESettings(AutoencoderSettings, GaussianCodeSettings):
     goal: ClassVar[str] = "reconstruction of the image from a Gaussian code, with a KL penalty"
     source: ClassVar[str] = f"{PAPER}, section 3.1"
     kind: Literal["vae"] = "vae"
-    kl_weight: float = Field(1.0, ge=0, description="Of the KL divergence, per image. Successor: 1.")
+    kl_weight: float = Field(1.0, ge=0, description="Weight of the KL divergence, per image. Successor: 1.")
 
 
 class DAESettings(ReconstructionSettings):
-    """Denoising autoencoder: reconstructs x_0 from the code of x_t, every t weighted alike (paper App. F)."""
+    """Denoising autoencoder: reconstructs x_0 from the code of x_t, with equal weight for every t (paper App. F)."""
 
     goal: ClassVar[str] = "reconstruction of the image from the code of a noisy copy"
     source: ClassVar[str] = f"{PAPER}, App. F"
@@ -139,9 +139,11 @@ class DAESettings(ReconstructionSettings):
 
 
 class ContrastiveSettings(MethodBase):
-    """What the contrastive methods have in common (Chen et al. 2020)."""
+    """Settings of all contrastive methods (Chen et al. 2020)."""
 
-    temperature: Positive = Field(0.5, description="Of NT-Xent. Ours: 0.5 (0.07 is the other common value).")
+    temperature: Positive = Field(
+        0.5, description="Temperature of NT-Xent. Ours: 0.5 (0.07 is the other common value)."
+    )
     projection: tuple[Width, ...] = Field(
         (128, 128),
         min_length=1,
@@ -150,20 +152,20 @@ class ContrastiveSettings(MethodBase):
     )
     t: Time | Literal["random"] = Field(
         "random",
-        description="Where the encoder is asked in training: for each view as `times` says, or always here. Ours.",
+        description="The t of the encoder in training: drawn for each view as in `times`, or always this t. Ours.",
     )
 
 
 class SimCLRSettings(ContrastiveSettings):
-    """SimCLR: the code of an image is that of its augmented copies (Chen et al. 2020)."""
+    """SimCLR: augmented copies of an image should have the same code (Chen et al. 2020)."""
 
     goal: ClassVar[str] = "agreement of the codes of augmented copies of an image"
     source: ClassVar[str] = f"{SIMCLR}; {PAPER}, section 3.1"
     kind: Literal["simclr"] = "simclr"
     crop_scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] = Field(
-        (0.08, 1.0), description="Area of the random crop, of the image's. Successor: 0.08 to 1."
+        (0.08, 1.0), description="Area of the random crop, as a share of the image's. Successor: 0.08 to 1."
     )
-    flip: Probability = Field(0.5, description="Of a horizontal flip. Successor: 0.5.")
+    flip: Probability = Field(0.5, description="Probability of a horizontal flip. Successor: 0.5.")
     jitter: tuple[float, float, float, float] = Field(
         (0.8, 0.8, 0.8, 0.2),
         description="Strength of brightness, contrast, saturation, hue. Successor: 0.8, 0.8, 0.8, 0.2.",
@@ -171,7 +173,8 @@ class SimCLRSettings(ContrastiveSettings):
     jitter_probability: Probability = Field(0.8, description="Successor: 0.8.")
     grayscale_probability: Probability = Field(0.2, description="Successor: 0.2.")
     blur_probability: Probability = Field(
-        1.0, description="Of a Gaussian blur; none below 20 pixels, where its kernel is one pixel. Successor: 1."
+        1.0,
+        description="Probability of Gaussian blur; none below 20 pixels, where its kernel is one pixel. Successor: 1.",
     )
 
     @model_validator(mode="after")
@@ -191,7 +194,8 @@ class SimCLRGaussSettings(ContrastiveSettings):
     kind: Literal["simclr_gauss"] = "simclr_gauss"
     gauss_std: Positive | Literal["schedule"] = Field(
         "schedule",
-        description="Deviation of the noise, in units of the scaled pixels. schedule: log-uniform in [0.01, 1]. Ours.",
+        description="Standard deviation of the noise, in units of the scaled pixels. schedule: log-uniform in "
+        "[0.01, 1]. Ours.",
     )
 
 
@@ -206,7 +210,7 @@ class UnconditionalSettings(MethodBase):
 
 
 class SupervisedSettings(MethodBase):
-    """The encoder learns the classes, at t = 0; its codes measure samples where Inception's are not at hand."""
+    """The encoder learns the classes, at t = 0. Its codes measure samples if Inception is not available."""
 
     goal: ClassVar[str] = "cross-entropy of a linear layer on the code"
     source: ClassVar[str] = "no paper; used here to measure samples"

@@ -13,11 +13,13 @@ class WideResNetSettings(Settings):
     """WRN-depth-width with time (authors' code, models/wrn.py). Its code has 64 x width entries."""
 
     kind: Literal["wide_resnet"] = "wide_resnet"
-    depth: int = Field(28, ge=10, le=1000, description="6 n + 4 layers, n blocks a stage. Paper App. F: 28.")
+    depth: int = Field(28, ge=10, le=1000, description="6 n + 4 layers, with n blocks per stage. Paper App. F: 28.")
     width: Count = Field(2, le=1024, description="Channel multiplier; the code has 64 x width entries. Paper: 2.")
     nf: Width = Field(16, description="Fourier frequencies of the time embedding. Authors' code: 16.")
-    fourier_scale: Positive = Field(16.0, description="Their standard deviation. Authors' code: 16.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Inside the blocks. Authors' code: 0.")
+    fourier_scale: Positive = Field(
+        16.0, description="Standard deviation of the Fourier frequencies. Authors' code: 16."
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout inside the blocks. Authors' code: 0.")
 
     @model_validator(mode="after")
     def _depth_divides(self) -> WideResNetSettings:
@@ -32,20 +34,20 @@ class WideResNetSettings(Settings):
 
 
 class UNet(Settings):
-    """Sizes that the networks made of U-Net parts share (Song et al. 2021, App. C.1)."""
+    """Sizes shared by the networks made of U-Net parts (Song et al. 2021, App. C.1)."""
 
     nf: int = Field(16, ge=4, le=65536, description="Channels at full resolution. Authors' code: 16.")
     channel_multipliers: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(
         (1, 2, 2, 2),
         min_length=1,
         max_length=10,
-        description="Channels of each level over nf. Authors' code: 1, 2, 2, 2.",
+        description="Channels of each level, as multiples of nf. Authors' code: 1, 2, 2, 2.",
     )
-    blocks: Count = Field(2, le=50, description="Residual blocks a level. Authors' code: 2.")
+    blocks: Count = Field(2, le=50, description="Residual blocks per level. Authors' code: 2.")
     attention_resolutions: tuple[int, ...] = Field(
         (16,),
         max_length=32,
-        description="Levels with self-attention, by resolution in pixels; the middle always has it.",
+        description="Levels with self-attention, by resolution in pixels; the middle always has self-attention.",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Authors' code: 0.1.")
 
@@ -55,7 +57,7 @@ class UNet(Settings):
             channels = self.nf * multiplier
             if channels % 4 or channels % min(channels // 4, 32):
                 raise ValueError(
-                    f"nf x channel_multipliers gives {channels} channels, which normalisation cannot group; "
+                    f"nf x channel_multipliers gives {channels} channels, which group normalisation cannot divide; "
                     "use multiples of 4 (of 32 above 128)"
                 )
         return self
@@ -66,7 +68,7 @@ class NCSNppSettings(UNet):
 
     kind: Literal["ncsnpp"] = "ncsnpp"
     embedding: Literal["fourier", "positional"] = Field(
-        "fourier", description="Of the noise level. Authors' code: fourier under VE, positional under VP."
+        "fourier", description="Embedding of the noise level. Authors' code: fourier under VE, positional under VP."
     )
     fourier_scale: Positive = Field(16.0, description="Authors' code: 16.")
     scale_by_sigma: bool = Field(
@@ -80,8 +82,9 @@ class NCSNppSettings(UNet):
     )
     code_path: Literal["linear", "dense_map", "dense_middle"] = Field(
         "linear",
-        description="How the code gets in. linear: the 128-d models (authors' code). dense_map, dense_middle: several "
-        "dense layers, and at the bottleneck a map or blocks of their own (2-d CIFAR-10 and MNIST models).",
+        description="How the code enters the network. linear: the 128-d models (authors' code). dense_map, "
+        "dense_middle: several dense layers, and at the bottleneck a map or separate blocks (2-d CIFAR-10 and "
+        "MNIST models).",
     )
     fir: bool = Field(
         False, description="Smooth with [1, 3, 3, 1] when resampling. Authors' code: on for 2-d CIFAR-10 models."
@@ -89,15 +92,15 @@ class NCSNppSettings(UNet):
 
 
 class UNetEncoderSettings(UNet):
-    """The way down of a U-Net and three dense layers (paper App. D; authors' JAX code)."""
+    """The down-sampling half of a U-Net and three dense layers (paper App. D; authors' JAX code)."""
 
     kind: Literal["unet"] = "unet"
     code_size: Width = Field(2, description="Entries of z. Paper: 2 (Fig. 8: 8; Fig. 7: 2, 4, 8, 16).")
     head: Literal["narrow", "wide"] = Field(
-        "narrow", description="Before the dense layers. narrow: MNIST models; wide: CIFAR-10 models."
+        "narrow", description="Shape before the dense layers. narrow: MNIST models; wide: CIFAR-10 models."
     )
     time: bool = Field(False, description="Whether the code depends on t. Authors: only in Fig. 8.")
-    fourier_scale: Positive = Field(16.0, description="As in wide_resnet; only where time.")
+    fourier_scale: Positive = Field(16.0, description="As in wide_resnet; used only with time: true.")
     fir: bool = Field(False, description="As in ncsnpp.")
     input_pyramid: Literal["residual", "none"] = Field("none", description="As in ncsnpp.")
     log_variance_offset: float = Field(
@@ -113,13 +116,13 @@ class ConvEncoderSettings(Settings):
 
 
 class UNetDecoderSettings(UNet):
-    """The way up of NCSN++ without skips, conditional on time: decoder of 128-d codes (authors' code)."""
+    """The up-sampling half of NCSN++ without skips, conditional on time: decoder of 128-d codes (authors' code)."""
 
     kind: Literal["unet"] = "unet"
     embedding: Literal["fourier", "positional"] = Field("fourier", description="As in ncsnpp.")
     fourier_scale: Positive = Field(16.0, description="As in ncsnpp.")
     output: Literal["linear", "sigmoid"] = Field(
-        "linear", description="What recon l2 compares with the pixels; bce always takes logits."
+        "linear", description="The output that recon l2 compares with the pixels; bce always takes logits."
     )
 
 

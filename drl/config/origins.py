@@ -22,18 +22,18 @@ class Setting:
 
 
 def origins(config: Config, layers: Sequence[Layer], name: str, dataset: str | None) -> dict[str, str]:
-    """Return where the settings of a recipe come from, such as `config/scales/demo.yaml: drl.iterations`.
+    """Return the origins of a recipe's settings, such as `config/scales/demo.yaml: drl.iterations`.
 
-    The layers are merged as ever, with a `Setting` in the place of each value.
+    The layers are merged as usual, with a `Setting` in place of each value.
 
     Args:
-        config: What the layers give.
+        config: The configuration that the layers give.
         layers: The layers of the configuration, lowest first.
         name: The recipe, or one member of a sweep.
-        dataset: Whose `for_dataset` section applies; None: none.
+        dataset: The dataset whose `for_dataset` section applies; None: no section.
 
     Returns:
-        The origin of each setting, by its key with dots. Settings that are not there are the defaults of the models.
+        The origin of each setting, by its key with dots. Settings that are missing are defaults of the models.
 
     Raises:
         UserError: If the recipe is unknown.
@@ -49,7 +49,7 @@ def origins(config: Config, layers: Sequence[Layer], name: str, dataset: str | N
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return what is at the ends of a tree of mappings by its keys with dots."""
+    """Return the leaves of a tree of mappings, by their keys with dots."""
     ends: dict[str, Any] = {}
     for key, value in tree.items():
         inner = flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {}
@@ -58,7 +58,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _marked(tree: Mapping[str, Any], prefix: str, dotted: bool = True) -> dict[str, Any]:
-    """Put a `Setting` in the place of each value; its origin: the prefix and, if `dotted`, its keys."""
+    """Replace each value by a `Setting`, whose origin is the prefix and, if `dotted`, the value's keys."""
     marked: dict[str, Any] = {}
     for key, value in tree.items():
         where = f"{prefix}{key}" if dotted else prefix

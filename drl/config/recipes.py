@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what a model learns."""
+"""A recipe: all settings that decide what a model learns."""
 
 from __future__ import annotations
 
@@ -31,28 +31,34 @@ class OptimiserSettings(Settings):
     epsilon: Positive = Field(1e-8, description="Authors' code: 1e-8.")
     weight_decay: float = Field(0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
     warmup_steps: int = Field(
-        5000, ge=0, description="Linear from 0, so that the first step changes nothing. Authors' code: 5000."
+        5000,
+        ge=0,
+        description="Steps of linear warm-up from 0, so that the first step changes nothing. Authors' code: 5000.",
     )
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="After the warm-up; cosine falls to 0 at the last step (SimCLR)."
     )
-    gradient_clip: float = Field(1.0, ge=0, description="Global norm; 0 switches it off. Authors' code: 1.")
+    gradient_clip: float = Field(
+        1.0, ge=0, description="The largest global norm; 0 switches clipping off. Authors' code: 1."
+    )
     ema_decay: float = Field(
-        0.999, ge=0, lt=1, description="At step n it is min(this, (1 + n) / (10 + n)). Authors' code: 0.999."
+        0.999, ge=0, lt=1, description="Decay at step n: min(this, (1 + n) / (10 + n)). Authors' code: 0.999."
     )
 
 
 class AugmentationSettings(Settings):
-    """LaplaceNet's: flip, random crop, RandAugment operations, Cutout."""
+    """LaplaceNet's augmentation: flip, random crop, RandAugment operations, Cutout."""
 
-    operations: int = Field(1, ge=0, description="Of RandAugment. Authors' code: 1, weak augmentation.")
+    operations: int = Field(
+        1, ge=0, description="Number of RandAugment operations. Authors' code: 1, weak augmentation."
+    )
     flip: float = Field(0.5, ge=0, le=1, description="Probability of a horizontal flip. Authors' code: 0.5.")
 
 
 class Recipe(Settings):
-    """A named training set-up, resolved: what `drl pretrain` needs besides images and a seed."""
+    """A named and resolved training set-up: all that `drl pretrain` needs besides images and a seed."""
 
-    label: str = Field("", description="Name in legends. A job does not need it, the configuration does.")
+    label: str = Field("", description="Name in legends. The configuration requires it; a job does not need it.")
     method: MethodSettings
     pixels: Literal["standardised", "unit", "symmetric"] = Field(
         "standardised",
@@ -69,35 +75,37 @@ class Recipe(Settings):
     decoder: DecoderSettings | None = Field(None, description="The decoder; null in methods without one.")
     centre_inputs: bool = Field(
         False,
-        description="Networks see 2x - 1 while noise is added to x. Authors' JAX code for CIFAR-10, with pixels: unit.",
+        description="Networks get 2x - 1, but noise is added to x. Authors' JAX code for CIFAR-10, with pixels: unit.",
     )
     horizontal_flip: bool = Field(
-        False, description="Flip training images at random. Authors' JAX code for CIFAR-10; else no augmentation."
+        False,
+        description="Flip training images at random. Authors' JAX code: only for CIFAR-10, otherwise no augmentation.",
     )
     optimiser: OptimiserSettings = OptimiserSettings()
-    batch_size: int = Field(100, ge=2, description="Images a step. Authors' code: 100.")
+    batch_size: int = Field(100, ge=2, description="Images per step. Authors' code: 100.")
     iterations: int = Field(
-        ge=0, description="Optimiser steps; 0 only with start_from: the other's weights as they are."
+        ge=0, description="Optimiser steps; 0 is allowed only with start_from and keeps the other model's weights."
     )
     codes_from: Literal["raw", "ema"] = Field(
-        "raw", description="Which encoder weights make codes. Authors' code: raw for 128-d, ema for 2-d models."
+        "raw", description="The encoder weights that compute codes. Authors' code: raw for 128-d, ema for 2-d models."
     )
     start_from: str | None = Field(
         None,
-        description="Start from another recipe's weights, of the same dataset and seed, or from those of a model file; "
-        "optimiser and averages start anew.",
+        description="Start from another recipe's weights, with the same dataset and seed, or from a model file. "
+        "The optimiser and the averages start afresh.",
     )
     freeze: Literal["nothing", "encoder"] = Field(
-        "nothing", description="What is not trained. Paper Figs. 2, 3: encoder, in a second phase."
+        "nothing", description="The part that is not trained. Paper Figs. 2, 3: encoder, in a second phase."
     )
     train_images: int | None = Field(
         None,
         ge=2,
-        description="Train on so many images alone, class-balanced, the same for every seed. Paper, successor: null, "
-        "all. The authors' code trained on 4,000, those that LaplaceNet keeps labels of.",
+        description="Train on only this many images, class-balanced and the same for every seed. Paper, successor: "
+        "null, all. Authors' code: the 4,000 images whose labels LaplaceNet keeps.",
     )
     augmentation: AugmentationSettings | None = Field(
-        None, description="Of training images. Paper, successor: null. Authors' code: LaplaceNet's weak augmentation."
+        None,
+        description="Augmentation of training images. Paper, successor: null. Authors' code: LaplaceNet's weak one.",
     )
     hold_out_validation: bool = Field(
         False, description="Train without the validation images. Paper: trains on the full training set."
@@ -143,12 +151,12 @@ class Recipe(Settings):
         for name in ("score", "decoder"):
             embedding = getattr(getattr(self, name), "embedding", None)
             if embedding == "positional" and edm:
-                raise ValueError(f"{name}.embedding must be fourier with edm preconditioning, which tells it ln sigma")
+                raise ValueError(f"{name}.embedding must be fourier with edm preconditioning, which gives it ln sigma")
             if embedding == "fourier" and self.sde.kind == "vp" and not edm:
-                raise ValueError(f"{name}.embedding must be positional under sde vp, which tells it 999 t")
+                raise ValueError(f"{name}.embedding must be positional under sde vp, which gives it 999 t")
 
     def slice(self) -> dict[str, Any]:
-        """Settings that decide what is learnt: all but the legend name and how samples are drawn."""
+        """Return the settings that decide what is learnt: all except the name in legends and the sampler's."""
         return self.model_dump(mode="json", exclude={"label", "sampler"})
 
 

@@ -1,4 +1,4 @@
-"""From a recipe's name to the recipe, and from raw settings to a checked model."""
+"""Resolving recipes by name, and checking raw settings."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Keys = tuple[str, ...]  # keys, from the outside to the inside
 
 
 def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
-    """Resolve a recipe: its parent's keys, then its own, then those under for_dataset, then its place in a sweep.
+    """Resolve a recipe: its parent's keys, then its own, then those under for_dataset, then its value in a sweep.
 
     Args:
         config: The whole configuration.
         name: The recipe, or one member of a sweep, such as drl_8d-lambda0.00001.
-        dataset: Whose `for_dataset` section applies; None: none.
+        dataset: The dataset whose `for_dataset` section applies; None: no section.
 
     Raises:
         UserError: If the name is unknown or malformed, a parent is missing or circular, or a key is wrong.
@@ -41,17 +41,17 @@ def recipe(config: Config, name: str, dataset: str | None = None) -> Recipe:
 
 
 def member(config: Config, name: str) -> tuple[str, dict[str, Any]]:
-    """Split the name of a sweep's member into the recipe and the settings that this member has.
+    """Split the name of a sweep's member into the recipe's name and the member's settings.
 
     Raises:
-        UserError: If the name is a sweep's own, or no member of it.
+        UserError: If the name is the sweep's own, or not a member of the sweep.
     """
     base = str(name).partition("-")[0]
     if base not in config.recipes or "sweep" not in config.recipes[base]:
         return name, {}
     sweep, members = config.recipes[base]["sweep"], config.members(base)
     if name not in members:
-        what = "a sweep; name one of its members" if name == base else "no member of its sweep"
+        what = "a sweep; name one of its members" if name == base else "not a member of its sweep"
         raise UserError(f"config: recipes.{name}: is {what}; {nearest(name, members)}")
     return base, sweep_settings(base, sweep, name)
 
@@ -61,8 +61,8 @@ def paths(config: Config, name: str, dataset: str | None, children: Keys = ()) -
 
     Args:
         config: The whole configuration.
-        name: The recipe; no member of a sweep.
-        dataset: Whose `for_dataset` sections apply; None: none.
+        name: The recipe, not a member of a sweep.
+        dataset: The dataset whose `for_dataset` sections apply; None: no sections.
         children: The recipes that inherit from it, lowest last.
 
     Raises:
@@ -91,13 +91,13 @@ def paths(config: Config, name: str, dataset: str | None, children: Keys = ()) -
 
 
 def section(recipes: Mapping[str, Any], path: Keys) -> dict[str, Any]:
-    """Return the settings of one section, without what says how a recipe is put together."""
+    """Return the settings of one section, without the keys that say how a recipe is put together."""
     found = reduce(lambda part, key: part[key], path, recipes)
     return {key: value for key, value in found.items() if len(path) > 1 or key not in STRUCTURE}
 
 
 def validated(model: type[Model], raw: dict[str, Any], where: str) -> Model:
-    """Build a model, turning the first of its complaints into one line."""
+    """Build a model; report the first of its errors as one line."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -116,7 +116,7 @@ def validated(model: type[Model], raw: dict[str, Any], where: str) -> Model:
 
 
 def _written_path(location: tuple[int | str, ...], raw: Any) -> list[str]:
-    """Leave out of an error's location what pydantic adds for unions, so that it reads as in the YAML file."""
+    """Remove pydantic's additions for unions from an error's location, so that it reads as in the YAML file."""
     path: list[str] = []
     for position, part in enumerate(location):
         if _has(raw, part):

@@ -21,7 +21,7 @@ class GridSettings(Settings):
 
 
 class SamplerSettings(GridSettings):
-    """How samples are drawn from a trained score network (Song et al. 2021). Nothing here decides what is learnt."""
+    """How samples are drawn from a trained score network (Song et al. 2021). Nothing here affects training."""
 
     predictor: Literal["reverse_diffusion", "euler_maruyama"] = Field(
         "reverse_diffusion", description="Authors' code: euler_maruyama for the MNIST models."
@@ -32,7 +32,7 @@ class SamplerSettings(GridSettings):
     snr: Positive = Field(0.16, description="Signal-to-noise ratio of the corrector. Song: 0.16.")
     corrector_norm: Literal["image", "batch"] = Field(
         "image",
-        description="Whose norms set the corrector's step: the image's own, or the batch's mean (authors' code), with "
-        "which a sample depends on its batch.",
+        description="The norms that set the corrector's step: each image's own, or the batch's mean (authors' code), "
+        "which makes a sample depend on its batch.",
     )
     denoise: bool = Field(True, description="Leave out the noise of the last step. Song: yes.")

@@ -1,4 +1,4 @@
-"""The whole configuration as one model: the one truth about what may be set."""
+"""The whole configuration as one model, which defines all settings."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def _count_to_seeds(value: Any) -> Any:
 
 
 def _on_or_off(value: Any) -> Any:
-    """YAML reads an unquoted on or off as true or false."""
+    """Turn true and false back into on and off, because YAML reads an unquoted on or off as true or false."""
     return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
 class RunSettings(Settings):
-    """Where and how jobs run. Nothing here changes what is computed beyond rounding, so nothing here reruns a job."""
+    """Where and how jobs run. Nothing here changes results by more than rounding, so no change here reruns a job."""
 
-    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: CUDA where there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: CUDA if there is a CUDA device, else the CPU.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         description="auto: bf16 autocast on CUDA, and on a CPU with AMX for networks of the paper's size; else fp32."
     )
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         description="torch.compile. auto: on CUDA."
     )
-    gpu_slots: int = Field(gt=0, description="Jobs that share one GPU. Small networks leave most of one idle.")
+    gpu_slots: int = Field(gt=0, description="Jobs that share one GPU. Small networks leave most of a GPU idle.")
     save_minutes: Positive = Field(description="How often an unfinished job saves its state.")
     wall_clock_minutes: Positive | Literal["auto"] | None = Field(
-        description="A training or sampling that lasts longer saves, and exits to be started again. "
-        "auto: under SLURM a little less than the job's time limit, elsewhere none. null: none."
+        description="A training or sampling that takes longer saves its state and exits, to be started again. "
+        "auto: under SLURM a little less than the job's time limit, elsewhere no limit. null: no limit."
     )
     sampling_batch: int | None = Field(
-        None, gt=0, description="Images that are sampled at once. Unset: 120 on a CPU, 1,200 on a GPU."
+        None, gt=0, description="Images sampled at once. Unset: 120 on a CPU, 1,200 on a GPU."
     )
     inception_weights: str | None = Field(
         None, description="A file of Inception's weights for FID, instead of the download."
@@ -55,8 +55,8 @@ class RunSettings(Settings):
     image_pixels: int = Field(
         MOST_PIXELS,
         gt=0,
-        description="Pixels that an image in a folder of your own may have; larger ones are refused before they are "
-        "decoded, which takes up to ten bytes a pixel of memory.",
+        description="The most pixels of an image in a folder of your own. Larger images are refused before they are "
+        "decoded, which takes up to ten bytes of memory per pixel.",
     )
 
 
@@ -65,11 +65,11 @@ class Config(Settings):
 
     scale: Scale
     dataset: str | None = Field(
-        None, description="Draw every item from this dataset alone; or a folder of class folders."
+        None, description="Draw every item from this dataset alone: a dataset's name, or a folder of class folders."
     )
     seeds: Annotated[
         tuple[Seed, ...], Field(min_length=1), BeforeValidator(_count_to_seeds), AfterValidator(unique)
-    ] = Field(description="Pretrainings of each recipe; a single number n means 0 .. n-1.")
+    ] = Field(description="Seeds of each recipe's pretrainings; a single number n means 0 .. n-1.")
     run: RunSettings
     datasets: dict[str, DatasetSettings]
     recipes: Annotated[dict[str, dict[str, Any]], AfterValidator(with_sweeps)] = Field(
@@ -78,16 +78,16 @@ class Config(Settings):
     arms: dict[str, ArmSettings] = Field(description="Ways to fine-tune, by name.")
     studies: Studies
     items: Annotated[dict[str, ItemSettings], BeforeValidator(known_items)] = Field(
-        description="Figures and tables, by name: figure_N, table_N, else a diagnostic beyond the paper."
+        description="Figures and tables, by name: figure_N and table_N are the paper's, others are diagnostics."
     )
     verdict: VerdictSettings
 
     def members(self, recipe: str) -> tuple[str, ...]:
-        """Recipes that a name stands for: itself, or drl_8d-lambda0.00001 and so on for the values of its `sweep`."""
+        """Return the recipes that a name expands to: itself, or drl_8d-lambda0.00001 and so on for its `sweep`."""
         return sweep_members(recipe, self.recipes[recipe].get("sweep", {}))
 
     def item_models(self, item: str) -> tuple[str, ...]:
-        """Recipes of an item, each sweep replaced by its members."""
+        """Return the recipes of an item, with each sweep replaced by its members."""
         return tuple(member for recipe in self.items[item].recipes for member in self.members(recipe))
 
     @property
@@ -97,27 +97,27 @@ class Config(Settings):
         return any(len(self.members(name)) > 1 for name in names)
 
     def item_labels(self, item: str, dataset: str) -> tuple[int, ...]:
-        """Numbers of labels of an item about fine-tuning, on a dataset; what is no table shows the first alone."""
+        """Return an item's label counts for fine-tuning on a dataset; only tables use more than the first."""
         study, known = self.studies.fine_tune, self.datasets[dataset]
         given = {**study.labels, **(self.items[item].labels or {})}
         labels = given.get(dataset, (max(10 * known.classes, study.batch_size),))
         return labels if self.items[item].table is not None else labels[:1]
 
     def item_beyond(self, item: str) -> tuple[Beyond, ...]:
-        """Rows of an item that the paper does not have, on the datasets that are drawn."""
+        """Return the rows of an item that the paper does not have, for the datasets that are drawn."""
         return tuple(row for row in self.items[item].beyond if row.dataset in self.item_datasets(item))
 
     def splits(self, seed: int) -> tuple[int, ...]:
-        """Splits of the labels that go with a seed of fine-tuning; with_seed: the paper's 12 with seed 0, 13 with 1."""
+        """Return the label splits for a seed of fine-tuning; with_seed: the paper's 12 for seed 0, 13 for seed 1."""
         splits = self.studies.fine_tune.splits
         return (12 + seed,) if splits == "with_seed" else splits
 
     def item_seeds(self, item: str) -> tuple[int, ...]:
-        """Pretrainings of each recipe of an item."""
+        """Return the seeds of the pretrainings of each recipe of an item."""
         seeds = self.items[item].seeds
         return self.seeds if seeds is None else seeds
 
     def item_datasets(self, item: str) -> tuple[str, ...]:
-        """Datasets of an item, or the one that `dataset` names; none of an item that makes its own data."""
+        """Return the datasets of an item, or the one that `dataset` names; an item that makes its own data has none."""
         datasets = self.items[item].datasets
         return datasets if self.dataset is None or not datasets else (self.dataset,)

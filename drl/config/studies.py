@@ -19,22 +19,24 @@ Budget = Count | Literal["all"]
 class ProbeTraining(Settings):
     """How the probes are trained (paper section 3.1 and App. F)."""
 
-    t: Distinct[Time] = Field(min_length=1, description="Where the code is read. Paper: 0, 0.1, ..., 1.")
+    t: Distinct[Time] = Field(min_length=1, description="Values of t at which the code is read. Paper: 0, 0.1, ..., 1.")
     seeds: Distinct[Seed] = Field(min_length=1, description="Probes per model. Successor code: 3.")
     hidden: Count = Field(description="Hidden units. Successor code: 512.")
     dropout: float = Field(ge=0, lt=1, description="Successor code: 0.25.")
-    learning_rate: Positive = Field(description="Adam's. Neither paper nor code settles it; ours: 1e-3.")
+    learning_rate: Positive = Field(
+        description="Learning rate of Adam. Neither the paper nor the code gives it; ours: 1e-3."
+    )
     weight_decay: float = Field(ge=0, description="L2 in the gradient. Successor code: 1e-5.")
     batch_size: Count = Field(description="The last, incomplete batch of an epoch is dropped. Successor code: 256.")
     epochs: Count = Field(description="Paper App. F: 50 (successor code: 100).")
     select: Select = Field(
-        description="Which epoch's test accuracy counts: the last one, or the one that is best on validation."
+        description="The epoch whose test accuracy counts: the last one, or the best on validation images."
     )
     learning_rates: tuple[Positive, ...] = Field(
-        description="Sweep: the rate is chosen for each t by mean validation accuracy. Empty: no sweep."
+        description="Learning rates to try; the rate is chosen for each t by mean validation accuracy. Empty: no sweep."
     )
     trajectory: bool = Field(
-        description="Also probe the codes of all t together, and the t that validation images choose. Ours."
+        description="Also probe the codes of all t together, and the t chosen on validation images. Ours."
     )
 
     @property
@@ -50,7 +52,7 @@ class ProbeSettings(ProbeTraining):
         min_length=1, description="Labelled training images; `all` is the whole training set."
     )
     dae_input: Literal["noisy", "clean"] = Field(
-        description="What the encoder of dae is shown: x_t, with one draw of noise, or x_0. Ours: noisy."
+        description="The input of dae's encoder: x_t, with one draw of noise, or x_0. Ours: noisy."
     )
 
     @model_validator(mode="after")
@@ -61,12 +63,12 @@ class ProbeSettings(ProbeTraining):
 
 
 class CodeUsageSettings(Settings):
-    """How much the image's own code lowers the denoising loss, measured now and then while training."""
+    """How much the image's own code lowers the denoising loss, measured several times during training."""
 
-    times: Count = Field(description="Measurements a training, evenly spaced; the last one at the end. Ours: 10.")
+    times: Count = Field(description="Measurements per training, evenly spaced; the last one is at the end. Ours: 10.")
     images: int = Field(ge=2, description="Validation images used. Ours: 512.")
     t: tuple[Annotated[Time, Field(gt=0)], ...] = Field(
-        min_length=1, description="Where it is measured, above 0. Ours: 0.1, 0.3, 0.5, 0.7, 0.9."
+        min_length=1, description="Values of t at which it is measured, above 0. Ours: 0.1, 0.3, 0.5, 0.7, 0.9."
     )
 
 
@@ -76,7 +78,7 @@ class FewShotSettings(Settings):
     t: Distinct[Time] = Field(min_length=1, description="Paper: 0, 0.1, ..., 1.")
     labels: Distinct[Count] = Field(min_length=1, description="Labelled training images. Paper: 100 and 1,000.")
     split: Seed = Field(
-        description="Which labelled images: the seed of the choice, or the number of the label list. 12."
+        description="Which images are labelled: the seed of the choice, or the number of the label list. Ours: 12."
     )
 
 
@@ -84,25 +86,26 @@ class LearningSpeedSettings(Settings):
     """When in training the code becomes useful: probes on snapshots of the encoder (beyond the paper)."""
 
     snapshots: Count = Field(
-        description="Kept from every training, evenly spaced, besides the untrained one. A change trains all again."
+        description="Snapshots kept from every training, evenly spaced, besides the untrained one. A change reruns all "
+        "trainings.",
     )
-    t: Distinct[Time] = Field(min_length=1, description="Where the code is probed.")
-    accuracy: float = Field(gt=0, le=100, description="Validation accuracy in percent that the codes shall reach.")
+    t: Distinct[Time] = Field(min_length=1, description="Values of t at which the code is probed.")
+    accuracy: float = Field(gt=0, le=100, description="Validation accuracy in percent that the codes should reach.")
     pairs: tuple[tuple[str, str], ...] = Field(
-        description="Recipes to compare where both are drawn: the usual one, the faster one."
+        description="Pairs of recipes to compare if both are drawn: the usual one, then the faster one."
     )
 
 
 class OwnImagesSettings(Settings):
-    """A study of one dataset, mostly a folder of one's own: `snakemake study --config dataset=path/to/folder`."""
+    """A study of one dataset, usually your own folder: `snakemake study --config dataset=path/to/folder`."""
 
-    recipes: Distinct[str] = Field(min_length=1, description="What is trained. Ours: drl, vdrl, ae.")
+    recipes: Distinct[str] = Field(min_length=1, description="Recipes to train. Ours: drl, vdrl, ae.")
     image_size: int = Field(
-        ge=4, description="Height and width in pixels to which the images of a folder are brought. Ours."
+        ge=4, description="Height and width in pixels to which the images of a folder are resized. Ours."
     )
     test_images: int = Field(
         ge=10,
-        description="Test images, at most, whose codes are drawn and whose silhouettes are measured. Ours: 5,000.",
+        description="The most test images whose codes are drawn and whose silhouettes are measured. Ours: 5,000.",
     )
 
 

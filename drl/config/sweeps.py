@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from drl.config.merge import merge
 from drl.errors import nearest
 
-# Axes, and what a value of each sets in the recipe.
+# Axes, and the setting of the recipe that each axis sets.
 SWEEPS: dict[str, Callable[[float], dict[str, dict[str, Any]]]] = {
     "t": lambda value: {"times": {"kind": "single", "t": value}},
     "lambda": lambda value: {"method": {"l1_weight": value}},
@@ -26,7 +26,7 @@ def sweep_members(recipe: str, sweep: Mapping[str, Sequence[float]]) -> tuple[st
 
 
 def sweep_settings(recipe: str, sweep: Mapping[str, Sequence[float]], member: str) -> dict[str, Any]:
-    """Return what a member of a sweep sets in its recipe."""
+    """Return the settings of a sweep's member that differ from its recipe."""
     values = list(product(*sweep.values()))[sweep_members(recipe, sweep).index(member)]
     settings: dict[str, Any] = {}
     for axis, value in zip(sweep, values, strict=True):
@@ -35,7 +35,7 @@ def sweep_settings(recipe: str, sweep: Mapping[str, Sequence[float]], member: st
 
 
 def with_sweeps(recipes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Check the `sweep` of every recipe and read its numbers, which YAML takes for text where they read 1e-5."""
+    """Check the `sweep` of every recipe and read its numbers; YAML reads a number such as 1e-5 as text."""
     return {
         name: {**recipe, "sweep": _checked(name, recipe["sweep"])} if "sweep" in recipe else recipe
         for name, recipe in recipes.items()
@@ -56,7 +56,7 @@ def _numbers(where: str, values: Any) -> list[float]:
         numbers = [value if type(value) is int else float(_not_bool(value)) for value in values]
     except (TypeError, ValueError):
         numbers = []
-    # A name must give its value back, and no two members may share one.
+    # A value must be readable from its name, and no two members may share a name.
     exact = all(value >= 0 and float(_shown(value)) == value for value in numbers)
     if not numbers or not exact or len(set(numbers)) < len(numbers):
         raise _error(f"{where} must be a list of different numbers >= 0 of at most 12 decimals")
@@ -65,12 +65,12 @@ def _numbers(where: str, values: Any) -> list[float]:
 
 def _not_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise TypeError("a yes or no is no number")
+        raise TypeError("a yes or no is not a number")
     return value
 
 
 def _shown(value: float) -> str:
-    """Write a value as it stands in a recipe's name: digits and a point, no exponent."""
+    """Return a value as written in a recipe's name: digits and a point, without an exponent."""
     return f"{value:.12f}".rstrip("0").rstrip(".")
 
 

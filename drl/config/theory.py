@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from drl.config.base import Count, Distinct, Positive, Settings
 from drl.config.diffusion import Time, TimesSettings, VESettings, VPSettings
 
-# What stands in the metrics' columns `dataset` and `recipe`, with the names in the figure.
+# The values of the metrics' columns `dataset` and `recipe`, with their names in the figure.
 DATASET = ("mixture", "Gaussian mixture")
 RECIPES = (("exact", "exact score"), ("unconditional", "unconditional"), ("drl", "DRL"), ("ae", "AE"))
 
@@ -17,17 +17,20 @@ RECIPES = (("exact", "exact score"), ("unconditional", "unconditional"), ("drl",
 class PlaneSettings(Settings):
     """Two of the coordinates."""
 
-    points: Count = Field(description="Gaussians, evenly on a circle.")
-    radius: float = Field(ge=0, description="Of the circle, relative to those of other planes.")
+    points: Count = Field(description="Gaussians, evenly spaced on a circle.")
+    radius: float = Field(ge=0, description="Radius of the circle, relative to those of the other planes.")
 
 
 class MixtureSettings(Settings):
     """Gaussians whose means are all combinations of one point of each plane. Ours."""
 
     planes: tuple[PlaneSettings, ...] = Field(
-        min_length=1, description="Each adds two dimensions. The whole is scaled to a mean variance of 1 an entry."
+        min_length=1,
+        description="Each plane adds two dimensions. The mixture is scaled to a mean variance of 1 per entry.",
     )
-    spread: Positive = Field(description="Deviation of each Gaussian in each direction, in units of the radii.")
+    spread: Positive = Field(
+        description="Standard deviation of each Gaussian in each direction, in units of the radii."
+    )
     label_plane: int = Field(
         ge=0, description="Position of the plane whose points are the classes, so that each class is a family."
     )
@@ -35,53 +38,57 @@ class MixtureSettings(Settings):
     @model_validator(mode="after")
     def _has_classes(self) -> Self:
         if self.label_plane >= len(self.planes):
-            raise ValueError(f"label_plane: {self.label_plane} is no position among {len(self.planes)} planes, from 0")
+            raise ValueError(
+                f"label_plane: {self.label_plane} is not a position among {len(self.planes)} planes, from 0"
+            )
         if self.planes[self.label_plane].points < 2:
             raise ValueError("label_plane: its plane has one point, which makes one class; give two points or more")
         return self
 
 
 class TheoryNetwork(Settings):
-    """Perceptrons that the noise level scales and shifts: encoder and score network alike. Ours."""
+    """Perceptrons that the noise level scales and shifts, for both the encoder and the score network. Ours."""
 
     hidden: Count = Field(description="Width of the hidden layers.")
     depth: Count = Field(description="Hidden layers.")
-    frequencies: Count = Field(description="Of the Fourier features of ln sigma.")
-    fourier_scale: Positive = Field(description="Their deviation, per unit of ln sigma.")
+    frequencies: Count = Field(description="Number of Fourier features of ln sigma.")
+    fourier_scale: Positive = Field(description="Standard deviation of the frequencies, per unit of ln sigma.")
 
 
 class TheoryOptimiser(Settings):
     """Adam with warm-up, clipping at a norm of 1, and a cosine down to 0. Ours."""
 
-    learning_rate: Positive = Field(description="At its highest.")
-    warmup_steps: int = Field(ge=0, description="Linear from 0.")
+    learning_rate: Positive = Field(description="The highest learning rate.")
+    warmup_steps: int = Field(ge=0, description="Steps of linear warm-up from 0.")
 
 
 class TheorySettings(Settings):
-    """Eq. 6, the kernels and Proposition 2.1 where the score is known (paper section 2, App. B and C)."""
+    """Eq. 6, the kernels and Proposition 2.1 for a known score (paper section 2, App. B and C)."""
 
     mixture: MixtureSettings
     ve: VESettings = Field(description="The kernel that models are trained under.")
     vp: VPSettings = Field(description="The other kernel, whose constant and moments are checked too.")
-    t: Distinct[Time] = Field(min_length=1, description="Where losses, kernels and codes are looked at; 1 among them.")
-    code_size: Count = Field(description="Entries of a code; fewer than x has.")
+    t: Distinct[Time] = Field(
+        min_length=1, description="Values of t at which losses, kernels and codes are measured; they must include 1."
+    )
+    code_size: Count = Field(description="Entries of a code; fewer than those of x.")
     l1_weight: float = Field(ge=0, description="Lambda of |z|_1. Paper App. D: 1e-5.")
     objective: Literal["edm", "paper"] = Field(
-        description="Preconditioning and weighting, in training alone: what is reported is weighted with sigma(t)^2."
+        description="Preconditioning and weighting in training only; reported losses are weighted with sigma(t)^2."
     )
     times: TimesSettings = Field(description="How t is drawn in training.")
     network: TheoryNetwork
     optimiser: TheoryOptimiser
-    batch_size: Count = Field(description="Fresh samples a step.")
-    steps: Count = Field(description="Of each of the three trainings.")
+    batch_size: Count = Field(description="Fresh samples per step.")
+    steps: Count = Field(description="Steps of each of the three trainings.")
     draws: int = Field(ge=2, description="Pairs of x_0 and noise behind each expectation.")
-    nodes: int = Field(ge=2, description="Of the quadrature, along each direction of a plane.")
+    nodes: int = Field(ge=2, description="Nodes of the quadrature, along each direction of a plane.")
     paths: int = Field(ge=2, description="Simulated paths of each SDE.")
     path_steps: Count = Field(description="Euler-Maruyama steps of a path from t = 0 to 1.")
     train: int = Field(ge=2, description="Codes that probes learn from.")
     validation: Count = Field(description="Codes that the best t is chosen on.")
-    test: Count = Field(description="Codes that results are of.")
-    neighbours: Count = Field(description="Of the probes, which are scikit-learn's k nearest neighbours.")
+    test: Count = Field(description="Codes on which results are measured.")
+    neighbours: Count = Field(description="Neighbours k of the probes, which are scikit-learn's k nearest neighbours.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

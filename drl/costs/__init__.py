@@ -1,1 +1,1 @@
-"""What making items costs: a plan before, and what it really cost after."""
+"""The costs of items: a plan before they are made, and the measured costs afterwards."""

@@ -1,4 +1,4 @@
-"""The file of measured rates, so that a second plan needs no calibration, and of counted operations and sizes."""
+"""The file of measured rates and of counted operations and sizes; with it, a second plan needs no calibration."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from drl.errors import UserError
 from drl.files import fingerprint, write_json
 from drl.jobs.device import place
 
-FORMAT = 1  # of the file; another one is begun anew
+FORMAT = 1  # of the file; a file of another format is discarded
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a rate is of, besides the work; precision and compile as configured, threads of a job."""
+    """What a rate depends on besides the work; precision and compile are as configured, threads are those of a job."""
 
     name: str
     kind: str
@@ -31,25 +31,25 @@ class Device:
 
     @classmethod
     def here(cls, run: Mapping[str, Any], threads: int) -> Device:
-        """Return where jobs run, by the configuration's `run`."""
+        """Return the device of jobs, from the configuration's `run`."""
         about = place(run["device"], run["precision"], "off", threads).describe()
         name, kind = str(about["device_name"]), str(about["device"])
         return cls(name, kind, str(torch.__version__), threads, run["precision"], run["compile"])
 
     @property
     def key(self) -> str:
-        """What stands for it in the file."""
+        """The device's key in the file."""
         return fingerprint(vars(self))
 
 
 class Book:
-    """Numbers by name; operations and sizes are the same on every device, rates have the device in their name."""
+    """Numbers by name. Operations and sizes are the same on every device; names of rates include the device."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Read the file; one that is damaged or of another format counts as empty.
+        """Read the file; a file that is damaged or of another format counts as empty.
 
         Args:
-            path: The file; None: rates.json where downloads are kept.
+            path: The file; None: rates.json in the folder of downloads.
         """
         self.path = path or cache_folder() / "rates.json"
         self.entries = self._read()
@@ -64,21 +64,21 @@ class Book:
             return {}
 
     def get(self, *names: str) -> float | None:
-        """Return what was noted under names, or None."""
+        """Return the number stored under these names, or None."""
         return self.entries.get("/".join(names))
 
     def put(self, value: float, *names: str) -> float:
-        """Note a number, and write the file, keeping what others have written since."""
+        """Store a number and write the file, keeping numbers that other processes have written since."""
         self.entries = {**self._read(), **self.entries, "/".join(names): value}
         try:
             write_json(self.path, {"format": FORMAT, "entries": self.entries})
         except OSError as error:
             raise UserError(
-                f"{self.path}: rates cannot be written ({error.strerror}); set DRL_DATA to a folder of yours"
+                f"{self.path}: rates cannot be written ({error.strerror}); set DRL_DATA to a folder that you own"
             ) from error
         return value
 
     def get_or_put(self, count: Callable[[], float], *names: str) -> float:
-        """Return what was noted under names, or count it and note it."""
+        """Return the number stored under these names; if there is none, count and store it."""
         known = self.get(*names)
         return self.put(count(), *names) if known is None else known

@@ -1,4 +1,4 @@
-"""The README's table of items: what each shows and needs, and what it cost at each scale (docs/results/costs.csv)."""
+"""The README's table of items: what each shows, needs, and cost at each scale (docs/results/costs.csv)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_RUN = "not run"
 
 
 def known_costs(file: Path = FILE) -> dict[tuple[str, str], str]:
-    """Return what is recorded, in words, by item and scale."""
+    """Return the recorded costs as text, by item and scale."""
     if not file.is_file():
         return {}
     with file.open(encoding="utf-8", newline="") as text:
@@ -37,9 +37,9 @@ def markdown_table(config: Config, costs: Mapping[tuple[str, str], str]) -> str:
 
 
 def record(spent: Spent, scale: str, file: Path = FILE) -> None:
-    """Write what items of a folder cost into the file, in place of what it says of them at this scale.
+    """Write the costs of a folder's items into the file, replacing their entries for this scale.
 
-    Items of which a job is missing or has no readable cost keep their words.
+    Items with a job that is missing or has no readable cost keep their entries.
     """
     costs = known_costs(file)
     for item in spent.items:
@@ -55,7 +55,7 @@ def record(spent: Spent, scale: str, file: Path = FILE) -> None:
 
 
 def in_words(seconds: float) -> str:
-    """Return a time as people say it: 20 s, 14 min, 1 h 50 min."""
+    """Return a time for readers: 20 s, 14 min, 1 h 50 min."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

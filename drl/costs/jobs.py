@@ -1,4 +1,4 @@
-"""The jobs behind each item, as Snakemake makes them, and the work of each; all from the registry."""
+"""The jobs behind each item, as Snakemake plans them, and the work of each; all taken from the registry."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from drl.pipeline.units import Amount, WorkUnit
 
 STUDY = "study"
 DRAW = "draw"
-# What plans and costs call jobs: by their step, but all that draw alike.
+# The kinds of jobs in plans and costs: one per step, but a single kind for all drawings.
 KINDS = (*(name for name, step in STEPS.items() if step.minutes != "draw"), DRAW)
 
 
 def kind_of(job: PlannedJob) -> str:
-    """Return the one of KINDS that a job is."""
+    """Return a job's kind, one of KINDS."""
     return DRAW if job.step.minutes == "draw" else job.step.name
 
 
 def chosen_items(config: Config, targets: Iterable[str]) -> tuple[str, ...]:
-    """Return the items that targets name, in the configuration's order; without targets all of them.
+    """Return the items that the targets name, in the configuration's order; without targets, all items.
 
     Args:
         config: The configuration.
@@ -57,15 +57,15 @@ def _drawings(config: Config, item: str) -> tuple[PlannedJob, ...]:
 
 
 def jobs_of(config: Config, item: str) -> tuple[PlannedJob, ...]:
-    """Return all jobs that an item needs when nothing is made yet, its own drawing among them."""
+    """Return all jobs that an item needs if nothing is made yet, including its drawing."""
     return tuple(with_all_before(config, _drawings(config, item)))
 
 
 def check_items(config: Config, items: Iterable[str]) -> None:
-    """Check that items can be made, as Snakemake checks it when it plans them.
+    """Check that items can be made, as Snakemake does when it plans them.
 
     Raises:
-        UserError: If a dataset does not suit one of them.
+        UserError: If a dataset does not fit one of them.
     """
     for item in items:
         for job in _drawings(config, item):
@@ -73,7 +73,7 @@ def check_items(config: Config, items: Iterable[str]) -> None:
 
 
 def job_table(config: Config, items: Iterable[str]) -> pd.DataFrame:
-    """Return all jobs of items, a row each: the job, its kind, and its users, which are all items that need it."""
+    """Return all jobs of items, one row each: the job, its kind, and its users, which are all items that need it."""
     asked = tuple(items)
     jobs = {item: jobs_of(config, item) for item in dict.fromkeys((*config.items, *asked))}
     users: dict[PlannedJob, tuple[str, ...]] = {}
@@ -89,36 +89,36 @@ def of_item(rows: pd.DataFrame, item: str) -> pd.DataFrame:
 
 
 def own(rows: pd.DataFrame, item: str, among: Iterable[str]) -> pd.DataFrame:
-    """Return the jobs that of these items only one needs."""
+    """Return the jobs that only this item needs, among the given ones."""
     asked = {*among, item}
     return rows[[asked.intersection(users) == {item} for users in rows["users"]]]
 
 
 def shared(rows: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
-    """Return the jobs that several of all items need, by these items, the longest first."""
+    """Return the jobs that several items need, grouped by these items, the longest first."""
     groups = [(users, rows[[other == users for other in rows["users"]]]) for users in dict.fromkeys(rows["users"])]
     several = [(users, group) for users, group in groups if len(users) > 1]
     return sorted(several, key=lambda pair: (-pair[1]["seconds"].sum(), pair[0]))
 
 
 class Amounts:
-    """The work and the bytes of the jobs of one configuration, each worked out once for all seeds."""
+    """The work and the bytes of one configuration's jobs, each computed once for all seeds."""
 
     def __init__(self, config: Config) -> None:
-        """Take the configuration."""
+        """Store the configuration."""
         self.config = config
         self._work, self._disk = cache(self._work_of), cache(self._disk_of)
 
     def of(self, job: PlannedJob) -> tuple[Amount, ...]:
-        """Return the work of a job: its start, and what its step says."""
+        """Return the work of a job: its start, and the work of its step."""
         return self._work(_any_seed(job))
 
     def disk(self, job: PlannedJob, size_of: SizeOf) -> Bytes:
-        """Return the bytes of what a job leaves, with its card and log, and of its unfinished state."""
+        """Return the bytes of a job's outputs, with its card and log, and of its unfinished state."""
         return self._disk(_any_seed(job), size_of)
 
     def _work_of(self, job: PlannedJob) -> tuple[Amount, ...]:
-        # Commands of one package import the same, and start in the same time.
+        # Commands of one package import the same modules, and start in the same time.
         package = job.step.module.split(".")[1]
         start = WorkUnit.of("start", f"start of jobs of drl.{package}", package=package)
         settings = job.step.settings_for(self.config, job.about)

@@ -1,7 +1,8 @@
-"""Short measurements of each kind of work on this device: a few steps of what jobs run, on random images.
+"""Short measurements of each kind of work on this device: a few steps of the work of jobs, on random images.
 
-Speed does not depend on what images show. On a CPU, batches that would take many seconds are cut down. Not by much: on
-one thread the paper's recipe trains 34 images a second in batches of 50 or 100, 25 in batches of 25, 20 in those of 12.
+Speed does not depend on what images show. On a CPU, batches that would take many seconds are made smaller, but not
+much: on one thread the paper's recipe trains 34 images per second in batches of 50 or 100, 25 in batches of 25, and 20
+in batches of 12.
 """
 
 from __future__ import annotations
@@ -46,23 +47,24 @@ from drl.theory.mixture import make_mixture
 from drl.theory.training import TheoryTraining
 from drl.training.loop import Training
 
-PILOT = 8  # images of the first try, which says how large a batch may be
-FULL_SECONDS = 4.0  # a whole batch that takes less on a CPU is not cut down,
-STEP_SECONDS = 2.0  # and one that takes more to so much, about
+PILOT = 8  # images of the first try, which decides how large a batch may be
+FULL_SECONDS = 4.0  # on a CPU, a whole batch that takes less is not made smaller,
+STEP_SECONDS = 2.0  # and a batch that takes more is reduced to about this time
 TIMED_SECONDS = 1.0  # of all timed steps of a unit
 REPEATS = (2, 7)  # at least and at most
-# An update of the pseudo-labels of 4,000 images took 0.23 s, of 50,000 5.2 s (docs/performance.md): as n^1.24.
+# An update of the pseudo-labels took 0.23 s for 4,000 images and 5.2 s for 50,000 (docs/performance.md): as n^1.24.
 UPDATE_IMAGES, UPDATE_POWER = 12_500, 1.24
-SILHOUETTE_CODES = 2000  # the time goes with the square
-FRECHET_FEATURES = 512  # eigenvalues: with the cube
-PROBE_STEPS, THEORY_STEPS = 4, 10  # timed at once: one is too short
-TESTS = 1000  # images that a support vector machine is asked about; the time is proportional
-ENDLESS = 10**9  # steps, so that neither logs nor snapshots fall due
-# Seconds of what is not measured, minutes at any scale: of an image that is read, scaled and written (JPEG files of
-# 84 x 84; arrays of 28 x 28), and of drawing an item once its modules are imported (8 figures of scale demo).
+SILHOUETTE_CODES = 2000  # the time grows with the square
+FRECHET_FEATURES = 512  # eigenvalues: the time grows with the cube
+PROBE_STEPS, THEORY_STEPS = 4, 10  # timed together: one step is too short
+TESTS = 1000  # images that a support vector machine classifies; the time is proportional
+ENDLESS = 10**9  # steps, so that no logs or snapshots become due
+# Seconds of work that is not measured, because it takes minutes at any scale: reading, scaling and writing an image
+# (JPEG files of 84 x 84; arrays of 28 x 28), and drawing an item after its modules are imported (8 figures of scale
+# demo).
 FIXED = {"images of a folder": 8e-4, "images of arrays": 6e-5, "drawing": 0.9}
 
-# What jobs import before they begin, by package of drl; building an optimiser imports more.
+# The imports of jobs before they begin, by package of drl; building an optimiser imports more.
 _TRAINING = "torch; torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])"
 STARTS = {
     "data": "import drl.data.prepare",
@@ -75,10 +77,10 @@ STARTS = {
 
 
 class Meter:
-    """Measures units on one device; a method for each kind of work returns the seconds of one unit."""
+    """Measures units on one device. There is a method for each kind of work, which returns the seconds of one unit."""
 
     def __init__(self, device: str, precision: str, compile: str, threads: int | None) -> None:
-        """Take the configuration's `run`, and the threads of a job."""
+        """Store the configuration's `run` and the threads of a job."""
         self.device, self.precision, self.compile, self.threads = device, precision, compile, threads
         self.placement = place(device, precision, "off", threads)
         self.cuda = self.placement.device.type == "cuda"
@@ -94,7 +96,7 @@ class Meter:
         return place(self.device, self.precision, compile, self.threads, network_channels(recipe))
 
     def _time(self, step: Callable[[], object], warm_up: int = 1) -> float:
-        """Return the median seconds of a step, of an even number the lower one: a first step may be slow."""
+        """Return the median seconds of a step: the lower median if even, because a first step may be slow."""
         for _ in range(warm_up):
             step()
         seconds: list[float] = []
@@ -103,7 +105,7 @@ class Meter:
         return statistics.median_low(seconds)
 
     def _once(self, step: Callable[[], object]) -> float:
-        # One thread on a CPU is not slowed down by other jobs if its own time is counted and not the clock's.
+        # For one thread on a CPU, count its own time and not the clock's, which other jobs would lengthen.
         clock = time.perf_counter if self.cuda or self.placement.threads > 1 else time.process_time
         wait = torch.cuda.synchronize if self.cuda else lambda: None
         wait()
@@ -113,7 +115,7 @@ class Meter:
         return clock() - started
 
     def _batch(self, full: int, step: Callable[[int], object]) -> int:
-        """Return how many images a timed step has: all of them on a GPU, and where they do not take long."""
+        """Return how many images a timed step has: the full batch on a GPU, or if it does not take long."""
         if self.cuda or full <= PILOT:
             return full
         step(PILOT)
@@ -121,7 +123,7 @@ class Meter:
         return full if each * full < FULL_SECONDS else max(PILOT, min(full, round(STEP_SECONDS / each)))
 
     def _image(self, full: int, step: Callable[[int], object], warm_up: int = 1) -> float:
-        """Return the seconds of an image, of a step that takes a number of images."""
+        """Return the seconds per image of a step that takes a number of images."""
         batch = self._batch(full, step)
         return self._time(lambda: step(batch), warm_up) / batch
 
@@ -161,13 +163,13 @@ class Meter:
                 if method.encoder is None
                 else torch.zeros(images, code_size(spec["recipe"]), device=placement.device)
             )
-            # From the second of its times on a grid has one step less.
+            # A chain that starts at the grid's second time has one step less.
             starts = [1 - 1 / (steps + 1)] * images
             with torch.inference_mode():
                 run_chain(score, grid, noise.start(), starts, noise, z, options)
 
         batch = self._batch(BATCH[placement.device.type], chain)
-        # Noise is drawn for 16 steps at once, so that chains of fast networks are as long.
+        # Noise is drawn for 16 steps at once, so chains of fast networks have 16 steps.
         steps = 16 if self._once(lambda: chain(batch)) < STEP_SECONDS / 16 else 1
         return self._time(lambda: chain(batch, steps), 0 if steps == 1 else 1) / (batch * steps * options.draws)
 
@@ -209,7 +211,7 @@ class Meter:
             labelled, others = store.train.chunk(2)
             split = ImageSplit(labelled, others, store.val, store.test)
             found = FineTuner(classifier, store, split, placement, known.model_copy(update=changed), 0)
-            # Pseudo-labels are measured by themselves: here every image keeps its label.
+            # Pseudo-labels are measured separately, so here every image keeps its label.
             found.targets, found.epoch, found.step_in_epoch = store.labels.clone(), found.schedule.supervised_epochs, 1
             return found
 
@@ -233,7 +235,7 @@ class Meter:
         make_torchvision_importable()
         from torchvision.models import inception_v3
 
-        # The network of FID's Inception but for its pooling; that one's weights would have to be downloaded.
+        # The network of FID's Inception except for its pooling; the weights of FID's Inception would need a download.
         network = inception_v3(weights=None, init_weights=False, aux_logits=True).to(self.placement.device).eval()
         x = torch.zeros(250 if self.cuda else 4, 3, 299, 299, device=self.placement.device)
         with torch.inference_mode():
@@ -255,7 +257,7 @@ class Meter:
         x, y, machine = codes.double().numpy(), classes.numpy(), SVC()
         fit = self._time(lambda: machine.fit(x[:-TESTS], y[:-TESTS]))
         ask = self._time(lambda: machine.predict(x[-TESTS:]))
-        # A job fits as many machines at once as it has threads.
+        # A job fits as many support vector machines at once as it has threads.
         return float(fit + ask * spec["tests"] / TESTS) / self.placement.threads
 
     def _theory(self, spec: Any) -> float:
@@ -265,7 +267,7 @@ class Meter:
 
     def _start(self, spec: Any) -> float:
         command = [sys.executable, "-c", f"import drl.cli.main; {STARTS[spec['package']]}"]
-        # Seconds that the processor has spent on processes that this one has waited for.
+        # Processor seconds of the child processes that this process has waited for.
         before = os.times()
         subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[2])
         after = os.times()

@@ -1,4 +1,4 @@
-"""Operations and sizes of networks, counted once and kept in the book of rates: they are the same on every device."""
+"""Operations and sizes of networks. They are the same on every device, so they are counted once and then stored."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from drl.models.model_file import PARTS
 from drl.pipeline.disk import Facts, Size
 from drl.pipeline.units import WorkUnit, code_size
 
-# One evaluation of FID's Inception, multiply-adds at 299 x 299 (counted on torchvision's, FlopCounterMode).
+# Multiply-adds of one evaluation of FID's Inception at 299 x 299 (torchvision's network, counted by FlopCounterMode).
 INCEPTION_MULTIPLY_ADDS = 5.7e9
 
 
 def operations_of(unit: WorkUnit, book: Book) -> float:
-    """Return floating-point operations of one unit that a network makes up; two a multiply-add."""
+    """Return the floating-point operations of one unit of a network's work; two per multiply-add."""
     return book.get_or_put(lambda: 2 * _multiply_adds(unit), "operations", unit.kind, unit.key)
 
 
 def size_of(recipe: Recipe, facts: Facts, book: Book) -> Size:
-    """Return the bytes of a recipe's weights for images of channels, size and classes."""
+    """Return the bytes of a recipe's weights for images with these channels, size and classes."""
     networks = recipe.model_dump(mode="json", include={"encoder", "score", "decoder", "method", "freeze"})
     digest, counted = fingerprint(networks, facts), cache(lambda: _size(_empty(recipe, facts)))
 
@@ -40,7 +40,7 @@ def size_of(recipe: Recipe, facts: Facts, book: Book) -> Size:
 
 
 def _empty(recipe: Recipe, facts: Facts) -> Method:
-    """Build networks without memory for their weights."""
+    """Build networks without allocating memory for their weights."""
     with torch.device("meta"):
         neutral = torch.ones(1, facts[0], 1, 1)
         return build_method(recipe, ImageFacts(*facts), neutral, neutral)
@@ -61,11 +61,11 @@ def _bytes(values: list[Tensor]) -> int:
 def _multiply_adds(unit: WorkUnit) -> float:
     spec = unit.spec
     if unit.kind == "probe":
-        # Products of both layers forward, of their weights' gradients, and of the hidden layer's.
+        # Products of both layers: forward, for the gradients of their weights, and for the hidden layer's gradient.
         each = 2 * spec["features"] * spec["hidden"] + 3 * spec["hidden"] * spec["classes"]
         return float(each * spec["sets"] * spec["seeds"] * spec["batch"])
     if unit.kind == "pseudo_labels":
-        # The search for neighbours, and conjugate gradients on a graph with k to 2 k edges an image.
+        # The search for neighbours, and conjugate gradients on a graph with k to 2 k edges per image.
         edges = 2 * spec["images"] * spec["k"]
         return float(spec["images"] ** 2 * spec["features"] + spec["iterations"] * edges * spec["classes"])
     if unit.kind == "inception":
@@ -74,13 +74,13 @@ def _multiply_adds(unit: WorkUnit) -> float:
 
 
 def _network(spec: Mapping[str, Any], kind: str) -> float:
-    """Count without computing; a training step of an image within 2 % of drl.methods.describe, which computes it."""
+    """Count without computing. A training step per image is within 2 % of the count by drl.methods.describe."""
     method: Any = _empty(spec["recipe"], spec["facts"])
     trains, (channels, size, _) = kind == "train", spec["facts"]
     if spec["recipe"].freeze == "encoder":
         method.trained_encoder().requires_grad_(False)
     with torch.device("meta"), torch.set_grad_enabled(trains), FlopCounterMode(display=False) as counter:
-        # Training normalises by batch.
+        # In training, networks normalise by batch.
         t, images = torch.zeros(2), torch.zeros(2, channels, size, size, dtype=torch.uint8)
         method.train(trains)
         if kind == "score":
@@ -95,5 +95,5 @@ def _network(spec: Mapping[str, Any], kind: str) -> float:
             output = method.projection(z) if hasattr(method, "projection") else method.head(z)
         if trains:
             output.sum().backward()
-    # Two operations a multiply-add, and batches of two; contrastive methods show the encoder two views of each image.
+    # Two operations per multiply-add, and batches of two; contrastive methods encode two views of each image.
     return float(counter.get_total_flops()) / (2 if trains and hasattr(method, "projection") else 4)

@@ -37,24 +37,24 @@ from drl.jobs.gpu_slots import visible_gpus
 from drl.pipeline.step import PlannedJob
 from drl.pipeline.units import HOST, NETWORK, WorkUnit
 
-PAPER_THREADS = 4  # of a job at scale paper; at other scales one (workflow/rules)
+PAPER_THREADS = 4  # of a job at scale paper; jobs of other scales have one (workflow/rules)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What items cost.
+    """The expected costs of items.
 
     Attributes:
-        scale: Of the configuration.
-        items: What was asked for.
-        jobs: As drl.costs.jobs.job_table has them; also whether they are made, the known part of their seconds, whether
-            a part is unknown, bytes on disk (`disk`), and bytes that they keep while they run (`state`).
-        units: A row for each unit of work, the longest first, then unknown ones: its title, the name of one of it, the
-            fields of drl.costs.rates.Rate, and the seconds of all.
-        device: Where the hours are of.
-        at_once: Jobs side by side.
-        needed_files: Model files that trainings start from, which are not there and which nothing here makes.
-        per_second: Operations a second that were assumed, or None.
+        scale: Scale of the configuration.
+        items: The requested items.
+        jobs: Rows of drl.costs.jobs.job_table; also whether the jobs are made, the known part of their seconds, whether
+                a part is unknown, bytes on disk (`disk`), and bytes that they keep while they run (`state`).
+        units: One row per unit of work, the longest first, then unknown ones: its title, the name of one unit, the
+                fields of drl.costs.rates.Rate, and the seconds of all of them.
+        device: The device that the hours are for.
+        at_once: Number of jobs that run side by side.
+        needed_files: Missing model files that trainings start from and that no job makes.
+        per_second: Assumed operations per second, or None.
     """
 
     scale: str
@@ -72,11 +72,11 @@ class Plan:
         return int(self.jobs["state"].nlargest(self.at_once).sum())
 
     def alone(self, item: str) -> pd.DataFrame:
-        """Return the jobs of an item that is made alone."""
+        """Return all jobs that an item needs if it is made alone."""
         return of_item(self.jobs, item)
 
     def own(self, item: str) -> pd.DataFrame:
-        """Return the jobs of an item that no other one of those asked for needs."""
+        """Return the jobs of an item that no other requested item needs."""
         return own(self.jobs, item, self.items)
 
 
@@ -87,11 +87,11 @@ def run(
 
     Args:
         config: The configuration.
-        targets: As drl.costs.jobs.chosen_items takes them.
-        results: results/<scale>, where what is made lies.
-        threads: Of a job; None: what its rule gives it.
+        targets: As for drl.costs.jobs.chosen_items.
+        results: The folder of results, results/<scale>.
+        threads: CPU threads of a job; None: as many as its rule gives it.
         as_json: Whether to print JSON.
-        measuring: As drl.costs.rates.rates_of takes it.
+        measuring: Options of drl.costs.rates.rates_of.
 
     Raises:
         UserError: If a target is unknown, or rates cannot be kept.
@@ -125,7 +125,7 @@ def run(
 def planned(
     jobs: pd.DataFrame, amounts: Amounts, rates: Mapping[WorkUnit, Rate], book: Book, results: Path
 ) -> pd.DataFrame:
-    """Return jobs with what they cost."""
+    """Return the jobs with their costs."""
     size = cache(lambda recipe, facts: size_of(recipe, facts, book))
     times = [[work.count * rates[work.unit].seconds for work in amounts.of(job)] for job in jobs["job"]]
     disk = [amounts.disk(job, size) for job in jobs["job"]]
@@ -139,7 +139,7 @@ def planned(
 
 
 def needed(amounts: Amounts, jobs: Iterable[PlannedJob]) -> dict[WorkUnit, float]:
-    """Return how many of each unit of work jobs need."""
+    """Return how many units of each kind of work the jobs need."""
     counts: dict[WorkUnit, float] = {}
     for job in jobs:
         for work in amounts.of(job):
@@ -148,7 +148,7 @@ def needed(amounts: Amounts, jobs: Iterable[PlannedJob]) -> dict[WorkUnit, float
 
 
 def unit_table(counts: Mapping[WorkUnit, float], rates: Mapping[WorkUnit, Rate]) -> pd.DataFrame:
-    """Return a row for each unit of work, as Plan has it."""
+    """Return one row per unit of work, for Plan.units."""
     rows = [
         {"work": unit.title, "name": unit.spec.get("name", ""), "unit": (NETWORK | HOST)[unit.kind]}
         | rates[unit]._asdict()
@@ -156,14 +156,14 @@ def unit_table(counts: Mapping[WorkUnit, float], rates: Mapping[WorkUnit, Rate])
         for unit, count in counts.items()
     ]
     found = pd.DataFrame(rows)
-    # Networks may differ in more than their words say.
+    # Networks with the same title may still differ.
     alike = found["work"].duplicated(keep=False) & (found["name"] != "")
     found["work"] = found["work"].where(~alike, found["work"] + " (as " + found["name"] + ")")
     return found.sort_values("total", ascending=False, kind="stable")
 
 
 def job_threads(scale: str, cores: int) -> int:
-    """Return the CPU threads that a job is given on a machine of so many cores."""
+    """Return the CPU threads of a job on a machine with this number of cores."""
     return min(cores, PAPER_THREADS if scale == "paper" else 1)
 
 
@@ -207,15 +207,15 @@ def _plain(jobs: pd.DataFrame) -> dict[str, Any]:
 
 
 def plan_parts(plan: Plan) -> Iterator[str | Table]:
-    """Yield all that `drl plan` prints."""
+    """Yield the parts that `drl plan` prints."""
     jobs = plan.jobs
     yield f"{plan.scale}: {', '.join(plan.items) if len(plan.items) < 4 else f'{len(plan.items)} items'}"
     yield textwrap.fill(_where(plan), WIDTH)
     for name in plan.needed_files:
-        yield f"needs {name}, which is not there and which no job makes (drl convert, of a published checkpoint)"
+        yield f"needs {name}, which is missing and which no job makes (use drl convert on a published checkpoint)"
     if jobs["unknown"].any():
         yield (
-            "Some rates are not known (last table): > is a sum without them, ? is not known at all; measure them with "
+            "Some rates are not known (last table): > marks a sum without them, ? an unknown value; measure them with "
             "drl plan --calibrate"
         )
     rows = [
@@ -229,8 +229,8 @@ def plan_parts(plan: Plan) -> Iterator[str | Table]:
     yield table(head, rows[:-1], left=2, last=rows[-1])
     several = [len({*plan.items}.intersection(users)) > 1 for users in jobs["users"]]
     yield textwrap.fill(
-        "hours: of the item made alone, all that it needs; own: of what no other of these items needs; to do: of "
-        "what is not made (a file that is there counts as made). The total counts each job once: "
+        "hours: of all jobs that the item needs; own: of jobs that no other of these items needs; to do: of jobs "
+        "that are not made (a file that exists counts as made). The total counts each job once: "
         f"{hours_of(jobs[~np.array(several)])} h own and {hours_of(jobs[several])} h that several of them share.",
         WIDTH,
     )
@@ -261,8 +261,8 @@ def _where(plan: Plan) -> str:
     device, at_once = plan.device, plan.at_once
     if plan.per_second is not None:
         return (
-            f"ASSUMED: a device that makes {plan.per_second:.3g} floating-point operations a second in every network "
-            "(two a multiply-add); nothing of it was measured. What the processor does is as measured here."
+            f"ASSUMED: a device with {plan.per_second:.3g} floating-point operations per second in every network (two "
+            "per multiply-add); it was not measured. Work of the processor is as measured on this machine."
         )
     threads = f"{device.threads} CPU thread{'s' * (device.threads > 1)}"
     unit = "GPU-hours" if device.kind == "cuda" else f"Hours of a job on {threads}"
@@ -284,7 +284,7 @@ def _summary(plan: Plan) -> str:
 
 
 def speed(seconds: float, unit: str) -> str:
-    """Return `90.9 images/s`, or `5.2 s an update` where one takes longer than a second."""
+    """Return `90.9 images/s`, or `5.2 s an update` if one unit takes longer than a second."""
     if math.isnan(seconds):
         return "?"
     if seconds >= 1:

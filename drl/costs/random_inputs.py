@@ -1,4 +1,4 @@
-"""Random images and codes for measurements: speed does not depend on what images show."""
+"""Random images and codes for measurements; speed does not depend on what images show."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from drl.data.store import ImageStore
 from drl.methods.base import ImageFacts
 
-IMAGES = 1100  # more than the largest batch twice over
+IMAGES = 1100  # more than twice the largest batch
 
 
 def random_images(facts: ImageFacts, device: torch.device) -> ImageStore:
-    """Return random images of a size."""
+    """Return random images with these channels, size and classes."""
     generator = torch.Generator().manual_seed(0)
     shape = (IMAGES, facts.channels, facts.image_size, facts.image_size)
     images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""What a unit of each kind of work costs: as the book has it, as measured now, or scaled by operations."""
+"""The cost of a unit of each kind of work: stored in the book, measured now, or scaled by operations."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from drl.costs.book import Book, Device
 from drl.costs.operations import operations_of
 from drl.pipeline.units import HOST, NETWORK, WorkUnit
 
-BUSY = 0.5  # share of the cores that others may use before a measurement is not to be trusted
+BUSY = 0.5  # share of the cores; if others use more, measurements are not trusted
 
 
 class Rate(NamedTuple):
-    """What one unit of work costs.
+    """The cost of one unit of work.
 
     Attributes:
-        seconds: Of one unit on the device; nan where nothing is known.
-        how: `measured` on this device; `scaled` from what was measured, by operations; `assumed` operations a second;
+        seconds: Seconds of one unit on the device; nan if unknown.
+        how: `measured` on this device; `scaled` from measured work, by operations; `assumed` operations per second;
             `unknown`.
-        like: Title of the work that it was scaled from.
+        like: Title of the work from which it was scaled.
     """
 
     seconds: float = math.nan
@@ -47,14 +47,14 @@ def rates_of(
 
     Args:
         needed: Units of work, and how many units of each.
-        book: Where rates are kept.
-        device: Where jobs run.
+        book: The book that stores rates.
+        device: The device on which jobs run.
         run: The configuration's `run`.
-        measure: Whether what the book does not have is measured.
-        afresh: Whether what it has is measured again.
-        minutes: How long that may take, about; what is left then is scaled by operations.
-        per_second: Operations a second of a device that is not at hand. Networks are then not measured at all; what the
-            processor does is.
+        measure: Whether to measure rates that the book does not have.
+        afresh: Whether to measure again the rates that it has.
+        minutes: The approximate time limit for measuring; the remaining rates are scaled by operations.
+        per_second: Operations per second of a device that is not available. Networks are then not measured; work of the
+            processor is.
     """
     units = [unit for unit in needed if per_second is None or unit.kind in HOST]
     found = {unit: None if afresh else book.get(device.key, unit.kind, unit.key) for unit in units}
@@ -71,13 +71,14 @@ def rates_of(
 def by_operations(
     unit: WorkUnit, measured: Mapping[WorkUnit, float], book: Book, per_second: float | None = None
 ) -> Rate:
-    """Work out the rate of what was not measured; unknown where nothing that has operations was measured.
+    """Return the rate of a unit that was not measured; unknown if no unit with operations was measured.
 
     Args:
-        unit: What was not measured.
-        measured: Seconds of one unit; the one whose operations are nearest is scaled, of the same kind if there is one.
-        book: Where operations are kept.
-        per_second: Operations a second, in place of what was measured, whatever the network.
+        unit: The unit that was not measured.
+        measured: Seconds of measured units. The one with the nearest operations, if possible of the same kind, is
+            scaled.
+        book: The book that stores operations.
+        per_second: Operations per second for every network, instead of measured rates.
     """
     networks = [other for other in measured if other.kind in NETWORK]
     alike = [other for other in networks if other.kind == unit.kind] or networks
@@ -94,7 +95,7 @@ def by_operations(
 def _measured(
     units: list[WorkUnit], book: Book, device: Device, run: Mapping[str, Any], limit: float
 ) -> dict[WorkUnit, float]:
-    """Measure units until the time is up, and note what was found where nobody else was at work."""
+    """Measure units until the time is up; store the rates if no other process was busy."""
     if not units:
         return {}
     kept = not _busy()
@@ -108,13 +109,13 @@ def _measured(
         if kept:
             book.put(found[unit], device.key, unit.kind, unit.key)
     left = len(units) - len(found)
-    more = f"; {left} are scaled by operations, the time was up" if left else ""
+    more = f"; {left} are scaled by operations because the time was up" if left else ""
     _say(f"calibrated {len(found)} kinds of work in {time.monotonic() - started:.0f} s{more}\n")
     return found
 
 
 def _weight(unit: WorkUnit, count: float) -> float:
-    """Return what is measured first: what there is most of, by pixels; quick things of the processor before all."""
+    """Return a unit's priority: units with the most pixels are measured first, after quick work of the processor."""
     if unit.kind in HOST:
         return math.inf
     size = unit.spec["facts"][1] if "facts" in unit.spec else 299 if unit.kind == "inception" else 32
@@ -122,14 +123,14 @@ def _weight(unit: WorkUnit, count: float) -> float:
 
 
 def meter_of(run: Mapping[str, Any], threads: int) -> Any:
-    """Return what measures; only here is imported what jobs import, which takes seconds."""
+    """Return a Meter. It imports the modules of jobs, which takes seconds, so it is imported only here."""
     from drl.costs.measure import Meter
 
     return Meter(run["device"], run["precision"], run["compile"], threads)
 
 
 def _busy() -> bool:
-    """Whether others use this machine's cores, and say so if they do."""
+    """Whether other processes use this machine's cores; if they do, print a warning."""
     cores, load = os.cpu_count() or 1, os.getloadavg()[0]
     if load > BUSY * cores:
         _say(
@@ -140,7 +141,7 @@ def _busy() -> bool:
 
 
 def _say(line: str) -> None:
-    """Write a line to stderr; in a terminal it replaces a line before that had no line feed."""
+    """Write a line to stderr; in a terminal it replaces a previous line without a line feed."""
     write = partial(print, file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         write(f"\r\033[K{line}", end="")

@@ -15,11 +15,11 @@ from drl.costs.jobs import KINDS, shared
 
 WIDTH = 120
 SHARED_LINES = 14
-LEAST = 0.0005  # hours that are shown as a number
+LEAST = 0.0005  # the smallest hours that are shown as a number
 
 
 def show(parts: Iterable[str | Table]) -> None:
-    """Print lines and tables; where it is no terminal without colour, 120 columns wide."""
+    """Print lines and tables; if the output is not a terminal, without colour and 120 columns wide."""
     width = None if sys.stdout.isatty() else WIDTH
     console = Console(width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)
     for part in parts:
@@ -29,7 +29,7 @@ def show(parts: Iterable[str | Table]) -> None:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1, last: Sequence[str] | None = None
 ) -> Table:
-    """Return a plain table; the first `left` columns are words, the others numbers."""
+    """Return a plain table; the first `left` columns hold text, the others numbers."""
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_footer=False)
     for number, name in enumerate(head):
         words = number < left
@@ -43,11 +43,11 @@ def table(
 
 
 def hours(seconds: float, unknown: float = 0) -> str:
-    """Return seconds as hours, in three digits or so: 0.012, 1.24, 37.1, 23,700.
+    """Return seconds as hours, with about three digits: 0.012, 1.24, 37.1, 23,700.
 
     Args:
-        seconds: What is known.
-        unknown: How many jobs have a part that is not known: `> 1.24`, or `?` where nothing is known.
+        seconds: The known seconds.
+        unknown: How many jobs have an unknown part; if any, `> 1.24`, or `?` if nothing is known.
     """
     value = seconds / 3600
     if math.isnan(value) or (unknown and value < LEAST):
@@ -61,7 +61,7 @@ def hours(seconds: float, unknown: float = 0) -> str:
 
 
 def plain_hours(seconds: float, unknown: float = 0) -> float | None:
-    """Return seconds as hours for programs; None where nothing is known."""
+    """Return seconds as hours for programs; None if nothing is known."""
     return None if math.isnan(seconds) or (unknown and not seconds) else round(float(seconds) / 3600, 4)
 
 
@@ -86,7 +86,7 @@ def in_words(items: Sequence[str]) -> str:
 
 
 def hours_of(jobs: pd.DataFrame) -> str:
-    """Return the hours of jobs, in words."""
+    """Return the hours of jobs as text."""
     return hours(jobs["seconds"].sum(), jobs["unknown"].sum())
 
 
@@ -101,7 +101,7 @@ def kinds_in_words(jobs: pd.DataFrame) -> str:
 
 
 def shared_parts(jobs: pd.DataFrame) -> Iterator[str | Table]:
-    """Yield a table of what several items need; images are left out, which all of them need."""
+    """Yield a table of the jobs that several items need, without images, which all of them need."""
     groups = [(users, rows) for users, rows in shared(jobs) if set(rows["kind"]) != {"prepare"}]
     if not groups:
         return

@@ -1,4 +1,4 @@
-"""What items really cost, from run cards and Snakemake's benchmark files."""
+"""The measured costs of items, from run cards and Snakemake's benchmark files."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from drl.errors import UserError
 from drl.files import atomic
 from drl.pipeline.step import PlannedJob
 
-NAMED = 12  # missing jobs that are named; costs.csv counts them all
+NAMED = 12  # the most missing jobs to name; costs.csv counts all of them
 
 
 class JobCost(NamedTuple):
-    """What one job cost; nothing where it is not made.
+    """The cost of one job; zero if it is not made.
 
     Attributes:
-        seconds: From start to end; of all its processes where it was interrupted.
-        unknown: Whether it is made and neither its card nor its benchmark file says how.
-        cpu_seconds: Of the processor, in its last process; nan where no benchmark file says.
-        gpu_seconds: The same as `seconds` where it computed on a GPU.
-        memory: Most bytes of its process.
-        gpu_memory: Most bytes on the GPU; 0 where it used none.
+        seconds: Seconds from start to end, of all its processes if it was interrupted.
+        unknown: Whether it is made, but neither its card nor its benchmark file gives its cost.
+        cpu_seconds: Processor seconds of its last process; nan if there is no benchmark file.
+        gpu_seconds: The same as `seconds` if it computed on a GPU.
+        memory: The most bytes of its process.
+        gpu_memory: The most bytes on the GPU; 0 if it used none.
         disk: Bytes of its results, card, log and benchmark file.
     """
 
@@ -46,13 +46,13 @@ class JobCost(NamedTuple):
 
 @dataclass(frozen=True)
 class Spent:
-    """What a folder of results cost.
+    """The costs of a folder of results.
 
     Attributes:
         folder: results/<scale>.
-        items: Those of which anything is made that no other item needs as well.
-        untouched: All others.
-        jobs: Of `items`, as drl.costs.jobs.job_table has them, with whether they are made and the fields of JobCost.
+        items: Items with at least one made job that no other item needs.
+        untouched: All other items.
+        jobs: The jobs of `items`: rows of drl.costs.jobs.job_table, whether they are made, and the fields of JobCost.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Spent:
         """Read a folder of results.
 
         Raises:
-            UserError: If nothing of the configuration's items is there.
+            UserError: If it holds nothing of the configuration's items.
         """
         jobs = job_table(config, config.items)
         jobs["made"] = [(folder / job.output).is_file() for job in jobs["job"]]
@@ -77,7 +77,7 @@ class Spent:
             job_cost(folder, job) if made else JobCost() for job, made in zip(jobs["job"], jobs["made"], strict=True)
         ]
         jobs = jobs.join(pd.DataFrame(costs))
-        # Drawn, or something was measured for it.
+        # The item was drawn, or something was measured for it.
         begun = jobs[jobs["made"] & ~jobs["kind"].isin(["prepare", "pretrain"])]
         items = tuple(item for item in config.items if len(of_item(begun, item)))
         untouched = tuple(item for item in config.items if item not in items)
@@ -114,7 +114,7 @@ def outputs(jobs: pd.DataFrame) -> list[str]:
 
 
 def plain_sum(jobs: pd.DataFrame) -> dict[str, Any]:
-    """Return what jobs cost together, as plain values; memory is the largest of theirs."""
+    """Return the total costs of jobs as plain values; memory is the maximum over jobs."""
     total, cpu_unknown = jobs.sum(numeric_only=True), jobs["cpu_seconds"].isna().sum()
     return {
         "jobs": int(total["made"]),
@@ -130,7 +130,7 @@ def plain_sum(jobs: pd.DataFrame) -> dict[str, Any]:
 
 
 def job_cost(folder: Path, job: PlannedJob) -> JobCost:
-    """Read what a made job cost.
+    """Read the cost of a made job.
 
     Args:
         folder: results/<scale>.
@@ -143,9 +143,9 @@ def job_cost(folder: Path, job: PlannedJob) -> JobCost:
     of_card = card.get("seconds", card.get("seconds_of_last_process", 0.0))
     memory, gpu_memory = card.get("peak_memory_bytes", 0), card.get("peak_gpu_memory_bytes")
     if on_gpu and gpu_memory is None:
-        # Cards used to say one or the other.
+        # Older cards have only one peak: the GPU's if the job used a GPU.
         memory, gpu_memory = 0, memory
-    # The benchmark file knows what starting took, the card what processes before an interruption did.
+    # The benchmark file includes the time of starting; the card includes processes before an interruption.
     seconds = max(of_card, benchmark.get("s", 0.0))
     return JobCost(
         seconds,
@@ -158,8 +158,8 @@ def job_cost(folder: Path, job: PlannedJob) -> JobCost:
 
 
 def benchmark_file(folder: Path, job: PlannedJob) -> Path:
-    """Return where Snakemake writes what a job took."""
-    # Whatever draws an item, its rule is called after it.
+    """Return the path of Snakemake's benchmark file for a job."""
+    # The rule that draws an item is named after the item.
     item = job.about.get("item")
     name = job.step.log_name.format(**job.about) if item is None else f"{DRAW}/{item}"
     return folder / "benchmarks" / f"{name}.tsv"
@@ -181,7 +181,7 @@ def _card(path: Path) -> dict[str, Any]:
 
 
 def _benchmark(path: Path) -> dict[str, float]:
-    """Return the numbers of a benchmark file; what is not a number in it (a very short job) is left out."""
+    """Return the numbers of a benchmark file; cells that are not numbers (for a very short job) are left out."""
     try:
         rows = pd.read_csv(path, sep="\t", nrows=1)
     except (OSError, ValueError):
@@ -193,7 +193,7 @@ def _benchmark(path: Path) -> dict[str, float]:
 
 
 def write_csv(spent: Spent) -> Path:
-    """Write costs.csv into the folder: a row an item, and the total, in which each job counts once."""
+    """Write costs.csv into the folder: one row per item, and the total, in which each job counts once."""
     path, plain = spent.folder / "costs.csv", spent.plain()
     rows = [{"item": item, **values} for item, values in (plain["items"] | {"total": plain["total"]}).items()]
     with atomic(path) as temporary:
@@ -202,19 +202,19 @@ def write_csv(spent: Spent) -> Path:
 
 
 def spent_parts(spent: Spent) -> Iterator[str | Table]:
-    """Yield all that `drl costs` prints."""
+    """Yield the parts that `drl costs` prints."""
     head = ["item", "jobs", "missing", "hours", "own", "CPU-hours", "memory", "GPU-hours", "GPU memory", "disk"]
     rows = [_row(item, spent.of_item(item), hours_of(spent.own(item))) for item in spent.items]
     yield table(head, rows, last=_row("total", spent.jobs, ""))
     yield (
-        "hours: of all that the item needs, all processes of a job together; own: of what no other item needs.\n"
-        "The total counts each job once. Memory: the largest of any one process, and of any on a GPU."
+        "hours: of all jobs that the item needs, all processes included; own: of jobs that no other item needs.\n"
+        "The total counts each job once. Memory: the largest of any process, and the largest on a GPU."
     )
     made = spent.jobs[spent.jobs["made"]]
     yield from shared_parts(made)
     for words, names in (
         ("not yet made", outputs(spent.jobs[~spent.jobs["made"]])),
-        ("made, but no card or benchmark file says how", outputs(made[made["unknown"]])),
+        ("made, but no card or benchmark file gives the cost", outputs(made[made["unknown"]])),
     ):
         if names:
             rest = f"\n  and {len(names) - NAMED} more" if len(names) > NAMED else ""

@@ -1,4 +1,4 @@
-"""Opening files that others named: regular files alone, no larger than expected. Pure Python."""
+"""Opening files with names from users: only regular files, no larger than expected. Pure Python."""
 
 from __future__ import annotations
 
@@ -23,28 +23,27 @@ _KINDS = (
 
 @contextmanager
 def open_regular(path: Path, most: int | None = None) -> Iterator[BinaryIO]:
-    """Open a regular file for reading. Nothing else is opened: a FIFO would wait for ever, a device may do anything.
+    """Open a regular file for reading. Other files are refused: a FIFO would wait forever, a device may do anything.
 
     Args:
         path: The file, or a link to one.
-        most: Bytes that it may have; None: any number.
+        most: The most bytes that it may have; None: any number.
 
     Raises:
-        UserError: If it is missing, cannot be read, is no regular file, or has more bytes.
+        UserError: If it is missing, cannot be read, is not a regular file, or has more bytes.
     """
     check_regular(path)
     try:
-        # It may have become a FIFO meanwhile, which without O_NONBLOCK waits for a writer.
+        # The file may have become a FIFO meanwhile. Without O_NONBLOCK, opening a FIFO waits for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise UserError(f"{shown(path)} cannot be read ({error.strerror}): mend or remove it") from error
+        raise UserError(f"{shown(path)} cannot be read ({error.strerror}): repair or remove it") from error
     with open(descriptor, "rb") as stream:
         found = os.fstat(descriptor)
         _check_kind(path, found.st_mode)
         if most is not None and found.st_size > most:
             raise UserError(
-                f"{shown(path)} has {found.st_size:,} bytes, and {most:,} are the most that it can need: replace or "
-                "remove it"
+                f"{shown(path)} has {found.st_size:,} bytes, but needs {most:,} at most: replace or remove it"
             )
         yield stream
 
@@ -59,21 +58,21 @@ def read_regular(path: Path, most: int) -> bytes:
         try:
             return stream.read(most)
         except OSError as error:
-            raise UserError(f"{shown(path)} cannot be read ({error.strerror}): mend or remove it") from error
+            raise UserError(f"{shown(path)} cannot be read ({error.strerror}): repair or remove it") from error
 
 
 def check_regular(path: Path) -> os.stat_result:
-    """Return what the system knows of a regular file, or of the one that a link leads to.
+    """Return the system's facts about a regular file, or about the file that a link leads to.
 
     Raises:
-        UserError: If there is none, or it is something else.
+        UserError: If it does not exist, or is not a regular file.
     """
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or error
         what = "is a link that leads nowhere" if path.is_symlink() else "cannot be read"
-        raise UserError(f"{shown(path)} {what} ({said}): mend or remove it") from error
+        raise UserError(f"{shown(path)} {what} ({said}): repair or remove it") from error
     _check_kind(path, found.st_mode)
     return found
 
@@ -85,7 +84,7 @@ def _check_kind(path: Path, mode: int) -> None:
 
 
 def check_name(path: Path) -> None:
-    """Check that the last part of a path can stand in tables and messages.
+    """Check that the last part of a path can be shown in tables and messages.
 
     Raises:
         UserError: If it is not UTF-8, as names from old zip files are, or has a line break or other control character.
@@ -103,7 +102,7 @@ def check_name(path: Path) -> None:
 
 
 def shown(path: Path | str) -> str:
-    """Return a path as one line that every terminal and file can hold: what is no such text is escaped."""
+    """Return a path as one line that every terminal and file can show; all other characters are escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(
         repr(sign)[1:-1] if unicodedata.category(sign) in ("Cc", "Zl", "Zp", "Cs") else sign for sign in text

@@ -1,4 +1,4 @@
-"""Read prepared images from their file and scale their pixels."""
+"""Reading prepared images from their file, and scaling their pixels."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StoredFacts(Settings):
     constant_channels: tuple[int, ...] = ()
 
     def check(self, tensors: Mapping[str, Tensor]) -> None:
-        """Compare what is said of the images with them.
+        """Compare these facts with the images.
 
         Raises:
             ValueError: If a shape, a type, an index or a number does not fit.
@@ -69,7 +69,7 @@ class StoredFacts(Settings):
             if found.dtype != torch.int64 or tuple(found.shape) != (length,):
                 raise ValueError(f"{name} is {found.dtype} {tuple(found.shape)}, not int64 {(length,)}")
             if length and not 0 <= int(found.min()) <= int(found.max()) < limits.get(name, len(labels)):
-                raise ValueError(f"{name} has numbers that stand for nothing")
+                raise ValueError(f"{name} has numbers out of range")
         used = torch.cat([tensors["train"], tensors["test"]])
         if len(used.unique()) != len(used) or not bool(torch.isin(tensors["val"], tensors["train"]).all()):
             raise ValueError("training, validation and test images are mixed up")
@@ -120,10 +120,10 @@ class ImageStore:
         try:
             with safe_open(path, framework="pt") as opened:
                 text = (opened.metadata() or {})["facts"]
-                # Of the tensors' sizes, safetensors has made sure; of what is said of them, nobody.
+                # safetensors has checked the tensors' sizes, but nothing has checked the facts about them.
                 said, facts = StoredFacts.model_validate_json(text), json.loads(text)
             if said.facts_sha256 not in (None, facts_sha256(facts)):
-                raise ValueError("what it says of its images is not as it was written")
+                raise ValueError("the facts about its images were changed after they were written")
             tensors = load_file(path)
             whole = said.sha256 == content_sha256(tensors)
             if whole:
@@ -177,13 +177,13 @@ class ImageStore:
 
 
 def facts_sha256(facts: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what a file of prepared images says of them, but for this number itself."""
+    """Return the SHA-256 of the facts in a file of prepared images, except for this number itself."""
     said = {key: value for key, value in facts.items() if key != "facts_sha256"}
     return hashlib.sha256(canonical_json(said).encode()).hexdigest()
 
 
 def content_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of names, shapes and bytes of the tensors that a file of prepared images holds.
+    """Return the SHA-256 of the names, shapes and bytes of the tensors in a file of prepared images.
 
     Raises:
         KeyError: If one is missing.

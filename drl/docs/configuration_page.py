@@ -1,4 +1,4 @@
-"""The reference of the configuration: every key, from the models that check it, with its value at scale paper."""
+"""The reference of the configuration: every key, taken from the models, with its value at scale paper."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ HEAD = """\
 This page lists every key of the files in [`config/`](../config/config.yaml). It is made from the models that check them
 (`drl/config`). *Value* is the value at scale `paper`, or a default in brackets; NAME is a name from you or these files.
 
-Later files win: `config/`, then `config/scales/<scale>.yaml`, then your `--configfile`, then `--set`; in the result a
-recipe takes its parent's keys, then its own, then those under `for_dataset` for the dataset. Mappings merge, everything
-else replaces, and a section whose `kind` changes starts empty. A scale's file may have `every_item`: what differs there
-for all items that have datasets. Snakemake's `--config` takes `scale=`, `dataset=` and `seeds=` only; `drl` has
-`--scale`, `--configfile` and `--set studies.probe.epochs=5`. A wrong key or value is one line, before any job starts.
+Later files override earlier ones: `config/`, then `config/scales/<scale>.yaml`, then your `--configfile`, then
+`--set`. In the result a recipe takes its parent's keys, then its own, then those under `for_dataset` for the dataset.
+Mappings are merged, all other values are replaced, and a section whose `kind` changes starts empty. A scale's file may
+have `every_item`: settings that differ at this scale for all items that have datasets. Snakemake's `--config` takes
+only `scale=`, `dataset=` and `seeds=`; `drl` has `--scale`, `--configfile` and `--set studies.probe.epochs=5`. A wrong
+key or value gives an error of one line before any job starts.
 `drl describe RECIPE` shows which file set each value. Editors complete and check keys with `config/config.schema.json`.
 """
 RECIPE_KEYS = """\
@@ -39,9 +40,9 @@ A recipe may leave out what it inherits. Besides the keys below it takes
 - `sweep`: `t` (`times.t`), `lambda` (`method.l1_weight`) or `d` (`encoder.code_size`) and a list: one recipe per value,
   named `drl_8d-lambda0.00001` and so on.
 """
-# Letters; longer values are plain text, whose lines break.
+# Number of letters; longer values are plain text, whose lines can break.
 LONGEST_CODE = 18
-# Whose values are shown of a mapping of names.
+# The names whose values are shown for a mapping of names.
 EXAMPLES: Mapping[str, str] = {"datasets": "cifar10", "arms": "drl", "items": "figure_4"}
 
 
@@ -50,11 +51,11 @@ class Section:
     """A part of the configuration.
 
     Attributes:
-        path: As it is written, `recipes.NAME.method` and so on.
-        model: What checks it.
-        values: Values at scale paper by key; empty where there are none to show.
-        of: Whose values they are.
-        kind: The `kind` that it is of, where a section has several.
+        path: The section's keys, such as `recipes.NAME.method`.
+        model: The model that checks it.
+        values: Values at scale paper by key; empty if there are none to show.
+        of: The name that the values belong to.
+        kind: The section's `kind`, if there are several.
     """
 
     path: str
@@ -86,7 +87,7 @@ def page(config: Config) -> str:
 
 
 def _sections(config: Config) -> Iterator[Section]:
-    """The sections in the order of the model; of a mapping of names, the section of one name."""
+    """Yield the sections in the order of the model; for a mapping of names, the section of one name."""
     plain = config.model_dump(mode="json")
     yield Section("Top level", Config, {key: value for key, value in plain.items() if not isinstance(value, dict)})
     for key, field in Config.model_fields.items():
@@ -110,7 +111,7 @@ def _nested(path: str, model: type[BaseModel], values: Mapping[str, Any], of: st
 
 
 def _recipe_sections(config: Config) -> Iterator[Section]:
-    """A section for each part of a recipe and each kind that it may have."""
+    """Yield a section for each part of a recipe and each kind of that part."""
     resolved = {name: resolve_recipe(config, config.members(name)[0]) for name in config.recipes}
     yield Section("recipes.NAME", Recipe, resolved["drl"].model_dump(mode="json"), code("drl"))
     for key, field in Recipe.model_fields.items():
@@ -167,5 +168,5 @@ def _value(section: Section, key: str, field: FieldInfo) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return plain text as Markdown that shows it."""
+    """Return plain text escaped for Markdown."""
     return re.sub(r"([<|*_\[\]])", r"\\\1", text)

@@ -1,4 +1,4 @@
-"""Where this project differs from the paper: docs/deviations.yaml, read and checked, and the page made from it."""
+"""The differences from the paper: reading and checking docs/deviations.yaml, and the page made from it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ item, the list is on [how each item is made](items.md).
 
 
 class Deviation(Settings):
-    """One decision, with what it was decided between."""
+    """One decision, and the alternatives."""
 
     title: str
     kind: Literal["departs", "keeps", "open", "adds"]
@@ -47,7 +47,7 @@ class Deviation(Settings):
 
     @property
     def general(self) -> bool:
-        """Whether it concerns everything that the paper shows."""
+        """Whether it concerns all items of the paper."""
         return all(item in self.items for item in ITEMS if item_kind(item) != "diagnostic")
 
 
@@ -57,7 +57,7 @@ class _File(Settings):
 
 
 def deviations(file: Path = FILE) -> dict[str, Deviation]:
-    """Return all deviations by name, groups of items replaced by their items, in the registry's order.
+    """Return all deviations by name, with groups of items replaced by their items in the registry's order.
 
     Raises:
         UserError: If a key is wrong, or an item or a group is unknown.
@@ -67,7 +67,7 @@ def deviations(file: Path = FILE) -> dict[str, Deviation]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{file}: {where}: {first['msg']}; mend it") from error
+        raise UserError(f"{file}: {where}: {first['msg']}; fix it") from error
     found = {}
     for name, known in content.deviations.items():
         items = set(_items(file, name, known.items, content.groups))
@@ -90,7 +90,7 @@ def value(config: Config, path: str) -> Any:
 
     Args:
         config: The whole configuration.
-        path: Such as `studies.probe.epochs` or `recipes.drl.method.l1_weight`.
+        path: The key, such as `studies.probe.epochs` or `recipes.drl.method.l1_weight`.
 
     Raises:
         UserError: If there is no such key.
@@ -103,13 +103,13 @@ def value(config: Config, path: str) -> Any:
         found, rest = config.model_dump(mode="json"), path
     for key in rest.split("."):
         if not isinstance(found, dict) or key not in found:
-            raise UserError(f"there is no key {path} in the configuration; mend {FILE.name}")
+            raise UserError(f"there is no key {path} in the configuration; fix {FILE.name}")
         found = found[key]
     return found
 
 
 def of_item(known: Mapping[str, Deviation], item: str) -> list[str]:
-    """Return the lines of an item's list, by kind; without what concerns all items."""
+    """Return the lines of an item's list, by kind, without decisions about all items."""
     lines = []
     for kind, heading in KINDS.items():
         chosen = [one for one in known.values() if one.kind == kind and item in one.items and not one.general]
@@ -119,7 +119,7 @@ def of_item(known: Mapping[str, Deviation], item: str) -> list[str]:
 
 
 def line(one: Deviation) -> str:
-    """Return a line of a list: its name, a link to all of it, and what is done here."""
+    """Return a line of a list: the deviation's name, linked to its entry, and what is done here."""
     return f"- [{one.title}](deviations.md#{anchor(one.title)}): {one.here}"
 
 

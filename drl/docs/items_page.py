@@ -1,4 +1,4 @@
-"""How each item is made at scale paper: from the registry, the resolved configuration and the list of deviations."""
+"""The page on how each item is made at scale paper, from the registry, the configuration and the deviations."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ HEAD = """\
 # How each item is made
 
 One section for each figure and table: its command, what it needs at scale `paper`, and where it differs from the
-paper. An item shares what it can with the others; what is made already is not made again. `drl plan ITEM --config
-scale=paper` says what a run will cost on a device. None of this has been run at scale `paper` here; see [what was
-seen at lite scale](results/lite/README.md). The [recipes](#recipes) and [arms](#arms) stand at the end, all decisions
-with their reasons on [a page of their own](deviations.md).
+paper. Items share jobs where possible, and existing results are not made again. `drl plan ITEM --config scale=paper`
+prints the cost of a run on a device. None of this has been run at scale `paper` here; see the [results at lite
+scale](results/lite/README.md). The [recipes](#recipes) and [arms](#arms) are at the end; all decisions with their
+reasons are on [a separate page](deviations.md).
 
 Without Snakemake, an item is made by the `drl` commands that `snakemake ITEM -np` prints.
 """
@@ -101,7 +101,7 @@ def _shares_with(config: Config, item: str) -> list[str]:
 
 
 def _settings(config: Config, item: ItemSettings) -> list[str]:
-    """The settings of an item's studies, folded away: they are long."""
+    """Return the settings of an item's studies, folded because they are long."""
     sections = STUDIES[item.study].sections
     studies: dict[str, Any] = {name: getattr(config.studies, name).slice() for name in sections}
     if not studies:
@@ -123,7 +123,7 @@ def _settings(config: Config, item: ItemSettings) -> list[str]:
 
 
 def _used(config: Config) -> dict[str, dict[str, str]]:
-    """Return the datasets of each recipe, and of a sweep its first member there, in the order of the configuration."""
+    """Return the datasets of each recipe, with the first member of a sweep, in the configuration's order."""
     found: dict[str, dict[str, str]] = {name: {} for name in config.recipes}
     jobs = [job.about for item in ITEMS for job in models(config, item)]
     trained = dict.fromkeys((str(job["recipe"]), str(job["dataset"])) for job in jobs)

@@ -14,18 +14,18 @@ def title(name: str) -> str:
 
 
 def anchor(heading: str) -> str:
-    """Return what a heading is linked by, on GitHub and by MyST: lower case, no punctuation, dashes for blanks."""
+    """Return a heading's anchor on GitHub and in MyST: lower case, no punctuation, dashes for blanks."""
     kept = re.sub(r"[^\w\- ]", "", heading.lower())
     return kept.replace(" ", "-")
 
 
 def code(text: str) -> str:
-    """Return text as code that fits a table's cell."""
+    """Return text as code for a table's cell."""
     return f"`{text}`".replace("|", "\\|")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes floats as the files in config/ do: 1.0e-5, where YAML takes 1e-05 for text."""
+    """Writes floats as in the files in config/: 1.0e-5, because YAML reads 1e-05 as text."""
 
 
 def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
@@ -39,6 +39,6 @@ _Dumper.add_representer(float, _float)
 
 
 def shown(value: Any) -> str:
-    """Return a setting as it stands in a YAML file, on one line."""
+    """Return a setting as in a YAML file, on one line."""
     text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10**6, sort_keys=False)
     return str(text).removesuffix("\n").removesuffix("\n...")

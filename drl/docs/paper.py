@@ -1,4 +1,4 @@
-"""The configuration at scale paper, which the pages are about."""
+"""The configuration at scale paper, which the pages describe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each recipe trains, in a line."""
+"""A table with one line for each recipe."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ HEAD = ("Recipe", "On", "Objective", "Encoder", "Other network", "Diffusion", "S
 
 
 def recipes_table(config: Config, used: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the lines of a table with a row for each recipe, or several where datasets differ.
+    """Return the lines of a table with one row per recipe, or several rows if datasets differ.
 
     Args:
         config: The whole configuration.
-        used: For each recipe the datasets that it is trained on, with each the recipe or the first member of its sweep.
+        used: The datasets that each recipe is trained on, each with the recipe or the first member of its sweep.
     """
     rows = []
     for name, members in used.items():
@@ -31,8 +31,8 @@ def recipes_table(config: Config, used: Mapping[str, Mapping[str, str]]) -> list
         for text, datasets in by_text.items():
             rows.append((_name(config, name), ", ".join(datasets), *text))
     return [
-        "`drl describe RECIPE --scale paper` prints all of a recipe, and counts its parameters. Of a sweep, the first",
-        "member stands here. U-Nets: channels at full resolution × (multipliers of the levels), blocks a level.",
+        "`drl describe RECIPE --scale paper` prints all of a recipe, and counts its parameters. For a sweep, the first",
+        "member is shown. U-Nets: channels at full resolution × (multipliers of the levels), blocks per level.",
         "",
         *markdown_table(HEAD, rows),
     ]

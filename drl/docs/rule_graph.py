@@ -26,15 +26,15 @@ def printed_by_snakemake(folder: Path = ROOT) -> str:
     command = [sys.executable, "-m", "snakemake", TARGET, "--rulegraph", "dot", "--quiet", "all"]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if run.returncode:
-        raise UserError(f"snakemake --rulegraph: {run.stderr.strip() or 'failed'}; mend the Snakefile")
+        raise UserError(f"snakemake --rulegraph: {run.stderr.strip() or 'failed'}; fix the Snakefile")
     return run.stdout
 
 
 def rule_graph(dot: str) -> AGraph:
-    """Return the rules, by name, and what each needs directly, from Snakemake's dot.
+    """Return the rules by name, and the rules that each needs directly, from Snakemake's dot output.
 
-    The target is left out, because it needs all that is made. Drawings that need the same rules are one node: `draw`
-    and their items. Needs that a longer way covers are left out.
+    The target is left out, because it needs all rules. Drawings that need the same rules are one node: `draw` and
+    their items. Edges that a longer path implies are left out.
     """
     printed = AGraph(string=dot)
     name = {node: node.attr["label"].split("\\n")[0] for node in printed.nodes()}
@@ -51,7 +51,7 @@ def rule_graph(dot: str) -> AGraph:
     graph.add_nodes_from(sorted(set(name.values()) - {TARGET}))
     graph.add_edges_from(sorted((before, after) for before, after in edges if before != after))
     reduced = graph.tred(copy=True)
-    # Reduction is for graphs without cycles; a rule that needs itself, as pretrain does, is put back.
+    # Reduction needs a graph without cycles; edges of a rule that needs itself, such as pretrain, are added again.
     reduced.add_edges_from(sorted((before, after) for before, after in edges if before == after))
     return reduced
 

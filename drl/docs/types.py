@@ -1,4 +1,4 @@
-"""What a setting may be, in words, from its JSON schema."""
+"""The allowed values of a setting in words, from its JSON schema."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiv
 
 
 def in_words(schema: Schema, sections: Mapping[str, str]) -> str:
-    """Return what values a JSON schema allows, as Markdown.
+    """Return the values that a JSON schema allows, as Markdown.
 
     Args:
-        schema: Of one setting.
+        schema: Schema of one setting.
         sections: Links to the sections of models, by the models' names.
     """
     if "$ref" in schema:

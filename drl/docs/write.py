@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code; a test compares them."""
+"""Writing the pages of docs/ that are made from the code; a test compares them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def configuration() -> str:
 
 
 def rules() -> str:
-    """Return the picture of the rules. Its letters' widths, and so its bytes, depend on the fonts of the machine."""
+    """Return the picture of the rules. The fonts of the machine decide the widths of its letters, and so its bytes."""
     return svg(rule_graph(printed_by_snakemake()))
 
 
@@ -44,7 +44,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def write(folder: Path = DOCS) -> None:
-    """Write all of them into a folder."""
+    """Write all pages into a folder."""
     for name, make in PAGES.items():
         with atomic(folder / name) as path:
             path.write_text(make(), encoding="utf-8")

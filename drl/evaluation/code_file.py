@@ -1,4 +1,4 @@
-"""Writing codes a few rows at a time, on disk space that is reserved first; on a full disk, what is done is kept."""
+"""Writing codes a few rows at a time, on disk space that is reserved first; a full disk keeps the finished rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Codes:
 
         Args:
             stream: A new file, opened without a buffer.
-            shape: Of the array; its first axis counts rows.
+            shape: Shape of the array; its first axis counts rows.
 
         Raises:
             OSError: If there is no room.
@@ -54,13 +54,13 @@ class Codes:
             OSError: If there is no room.
         """
         left = memoryview(np.ascontiguousarray(rows, dtype="<f4").tobytes())
-        # Without a buffer, a disk that becomes full takes a part.
+        # Without a buffer, a disk that becomes full may take only a part.
         while left:
             left = left[self._stream.write(left) :]
         self.done += len(rows)
 
     def cut(self) -> None:
-        """Make the file one of the rows that were written. This needs no more space."""
+        """Shorten the file to the rows that were written. This needs no more space."""
         os.ftruncate(self._stream.fileno(), self._start + self._row * self.done)
         self._stream.seek(0)
         # As long as before: numpy leaves room for a number of rows of any length.
@@ -82,7 +82,7 @@ def code_file(out: Path, table: Path, names: Sequence[str], shape: tuple[int, ..
         out: The .npy, float32.
         table: The .csv.
         names: A name for each row, without line breaks.
-        shape: Of the array.
+        shape: Shape of the array.
 
     Raises:
         UserError: If the disk is full; the message says what was kept.
@@ -131,7 +131,7 @@ def _write_names(path: Path, names: Sequence[str]) -> None:
 
 
 def _cut_names(path: Path, rows: int) -> None:
-    """Leave the heading and so many rows."""
+    """Keep only the heading and the first `rows` rows."""
     with path.open("rb") as stream:
         length = sum(len(stream.readline()) for _ in range(rows + 1))
     os.truncate(path, length)

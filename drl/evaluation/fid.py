@@ -39,7 +39,7 @@ def run(job: Job[FidJob]) -> None:
     """
     started, settings = time.monotonic(), job.settings
     samples, images = job.input("samples"), job.input("images")
-    # In fp32 everywhere: a fixed protocol does not depend on the device's favourite format.
+    # Use fp32 everywhere, because a fixed protocol must not depend on the device's preferred format.
     placement = place(job.resources.device, "fp32", "off", job.resources.threads)
     digests = check_inputs([samples, samples.with_suffix(".csv"), images, *job.inputs.get("extractor", ())])
     store = ImageStore.open(images, placement.device)

@@ -1,4 +1,4 @@
-"""What all studies that draw samples share: a model that can be sampled from, and samples that resume."""
+"""The parts shared by all studies that draw samples: a model to sample from, and sampling that can be resumed."""
 
 from __future__ import annotations
 

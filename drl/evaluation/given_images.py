@@ -57,4 +57,4 @@ def _visible(folder: Path) -> list[Path]:
     try:
         return [folder / name for name in os.listdir(folder) if not name.startswith(".")]
     except OSError as error:
-        raise UserError(f"{shown(folder)}: cannot be read ({error.strerror}); mend or remove it") from error
+        raise UserError(f"{shown(folder)}: cannot be read ({error.strerror}); repair or remove it") from error

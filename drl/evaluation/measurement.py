@@ -1,4 +1,4 @@
-"""What all measurements of a model share: the model and its images, the images that keep their labels, the results."""
+"""The parts shared by all measurements of a model: the model, its images and labels, and writing the results."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ class Measurement(Generic[S]):
         return torch.from_numpy(subset)
 
     def noise_seed(self, dae_input: DaeInput | None) -> int | None:
-        """Return the seed of the noise on the images that are encoded; None where they are encoded as they are.
+        """Return the seed of the noise on the encoded images; None if they are encoded without noise.
 
-        Only DAE is shown noisy images: other methods' codes are of clean images by definition, and a generator would
-        make VDRL sample its code.
+        Only DAE gets noisy images. Other methods encode clean images by definition, and a generator would make VDRL
+        sample its code.
         """
         return self.seed if dae_input == "noisy" and self.header.recipe.method.kind == "dae" else None
 
@@ -89,14 +89,14 @@ class Measurement(Generic[S]):
         return None, None, 0.0
 
     def write(self, rows: Iterable[Mapping[str, Any]], more: Sequence[Path] = ()) -> None:
-        """Make the rows, and write them and the run card, unless another process has just done so.
+        """Compute the rows, and write them and the run card, unless another process has just done so.
 
         Args:
-            rows: Cells that differ between rows; making them may be the whole work.
-            more: Files that making the rows writes besides.
+            rows: Cells that differ between rows; computing them may be all of the work.
+            more: Other files that are written while the rows are computed.
 
         Raises:
-            UserError: One that making the rows raised, with the job's title before it.
+            UserError: An error from computing the rows, with the job's title before its message.
         """
         job, about = self.job, vars(self.header.about)
         # Asked before the rows are made, which may save a state anew.
@@ -115,7 +115,7 @@ class Measurement(Generic[S]):
 
 
 def begin(job: Job[S], compile: str = "off") -> Measurement[S]:
-    """Open a model's images, and check that they and the model are those that the job is about.
+    """Open a model's images, and check that they and the model belong to the job.
 
     Args:
         job: Its inputs are `model` or `snapshots`, and `images`.
@@ -162,7 +162,7 @@ def write_results(
         placement: Where it was computed.
         seconds: How long that took.
         more: Files that the job has written besides.
-        facts: What else the card shall say.
+        facts: Other facts for the card.
     """
     write_metrics(job.out, rows)
     write_card(

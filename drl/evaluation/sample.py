@@ -78,7 +78,7 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
     with torch.inference_mode(), placement.autocast():
         t = torch.full((len(images),), options.t, device=placement.device)
         codes = method.encode(images.to(placement.device), t).float()
-    # By what an image shows, not by its place: another image in the folder changes no samples.
+    # Seeds depend on an image's content, not its position, so that adding images changes no samples.
     names = [f"sample {hashlib.sha256(image.numpy().tobytes()).hexdigest()}" for image in images]
     wanted = [
         Wanted(image_seed(options.seed, name, k), row, options.t_init, options.prior)

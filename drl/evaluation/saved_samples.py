@@ -29,8 +29,8 @@ class SavedSamples:
         """Name the job.
 
         Args:
-            folder: Of the job; its name stands for all that decides the samples.
-            placement: Device, precision, threads: a state is of one of each.
+            folder: The job's folder; its name depends on all that decides the samples.
+            placement: Device, precision, threads; a state is valid for only one of each.
             resources: How often to save, and when to stop.
             started: When the job began, in seconds of time.monotonic.
             batches: How many there are in all.

@@ -1,1 +1,1 @@
-"""Running one job: device, locks, time limits, progress, and what survives an interruption."""
+"""Running one job: device, locks, time limits, progress, and the state that survives an interruption."""

@@ -1,8 +1,8 @@
-"""A job that keeps a state: alone at its work, and its finished files never lost with the process that ordered them.
+"""Jobs that keep a state: only one process works on a job, and its finished files outlive a killed Snakemake.
 
-When Snakemake is killed, its jobs live on; what they finish it takes for incomplete when it is started again, removes,
-and orders again. So the files of a finished job are kept a second time, as hard links in the folder of its state, until
-the Snakemake that ordered them ends by itself.
+If Snakemake is killed, its jobs continue. When it is started again, it regards the files that they finish as
+incomplete, removes them, and starts the jobs again. So a finished job also keeps its files as hard links in the folder
+of its state, until the Snakemake that started it ends by itself.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ KEPT = "finished"
 
 @dataclass(frozen=True)
 class Work:
-    """What a job makes, and all that decides it.
+    """The outputs of a job, and all that decides them.
 
     Attributes:
-        title: For what is said.
+        title: The job's name in messages.
         out: The first output, after which the run card is named.
-        state: Folder of the state, of a name that all of the following decide; None: it keeps none.
+        state: Folder of the state, whose name depends on all of the following; None: the job keeps no state.
         settings: The job's settings.
         code_digest: Digest of its code.
         inputs: SHA-256 of the files that it reads.
-        owner: Versions, device and so on, as drl.training.state.belongs_to says.
-        about: Which job of several that share all this: seed and so on, as the run card has them.
+        owner: Versions, device and so on, as in drl.training.state.belongs_to.
+        about: Seed and so on, as in the run card, which distinguish jobs that share all of the above.
     """
 
     title: str
@@ -61,7 +61,7 @@ class Work:
         return self.state / "state.safetensors"
 
     def made(self, card: Path) -> bool:
-        """Whether a run card and the files beside it are whole, and what this job would make."""
+        """Whether a run card and the files beside it are complete, and are the results of this job."""
         try:
             found = read_card(card)
             return (
@@ -79,35 +79,35 @@ class Work:
 
 @contextmanager
 def sole_job(work: Work, until: float | None = None) -> Iterator[bool]:
-    """Be the only process at a job while the block makes its files; give up its state when they are made.
+    """Hold a job for this process while the block makes its files; remove its state when they are made.
 
     Args:
         work: The job.
-        until: Time of time.monotonic from which on waiting for another process is given up; None: never.
+        until: Value of time.monotonic at which this process stops waiting for another one; None: never.
 
     Yields:
-        Whether the files are there already, so that there is nothing left to do: another process has just made them, or
-        they were finished for a Snakemake that was killed. Who runs a finished job again gets it made again.
+        Whether the files exist already, so that nothing is left to do: another process has just made them, or they were
+        finished for a Snakemake that was killed. A finished job that is run again is made again.
 
     Raises:
-        drl.errors.Unfinished: If waiting was given up.
+        drl.errors.Unfinished: If this process stopped waiting.
     """
     with job_lock(work.title, work.out, *([work.state] if work.state else []), until=until) as waited:
         done = waited and work.made(work.card)
         if work.state is not None:
             done = done or _take(work, work.state / KEPT)
         if done:
-            print(f"drl: {work.title}: is made already, {work.card} says how", file=sys.stderr, flush=True)
+            print(f"drl: {work.title}: is made already, see {work.card}", file=sys.stderr, flush=True)
         yield done
         if work.state is not None and not done:
             _settle(work, work.state)
 
 
 def forget(states: Path, incomplete: Path = Path(".snakemake/incomplete")) -> None:
-    """Give up what finished jobs have kept: a Snakemake that ended by itself has taken their files.
+    """Remove the files that finished jobs have kept, because a Snakemake that ended by itself has accepted them.
 
-    Not while Snakemake holds some file for incomplete: it may be of a job that an earlier Snakemake, or this one when
-    it was interrupted, did not see finished.
+    Nothing is removed while Snakemake marks any file as incomplete. The file may belong to a job whose end was not
+    seen, by an earlier Snakemake or by this one when it was interrupted.
 
     Args:
         states: Folder of the states.
@@ -123,12 +123,12 @@ def _take(work: Work, kept: Path) -> bool:
     if not work.made(kept / work.card.name):
         shutil.rmtree(kept, ignore_errors=True)
         return False
-    # The card comes last, as it does when they are made.
+    # The card comes last, as when the files are made.
     for name in (*read_card(kept / work.card.name)["outputs"], work.card.name):
         target = work.out.parent / name
         target.unlink(missing_ok=True)
         os.link(kept / name, target)
-        # Newer than its inputs, by which Snakemake goes.
+        # Make it newer than its inputs, because Snakemake compares times.
         os.utime(target)
     return True
 
@@ -144,7 +144,7 @@ def _settle(work: Work, state: Path) -> None:
         for name in (*read_card(work.card)["outputs"], work.card.name):
             os.link(work.out.parent / name, kept / name)
     except (OSError, UserError):
-        # Already taken away, no hard links here, or a full disk: the last state leads to the same files.
+        # The file is gone, hard links do not work here, or the disk is full. The last state leads to the same files.
         return
     for path in state.glob("*.safetensors"):
         path.unlink()

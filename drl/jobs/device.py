@@ -1,4 +1,4 @@
-"""Where a job computes: device, threads, precision, compiler. Nothing here changes results beyond rounding."""
+"""Where a job computes: device, threads, precision, compiler. Nothing here changes results by more than rounding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drl.config.networks import UNet, WideResNetSettings
 from drl.config.recipes import Recipe
 from drl.errors import UserError
 
-# Networks with at least so many channels are of the paper's size: measured, smaller ones are slower in bf16 on a CPU.
+# Networks with at least this many channels count as the paper's size; on a CPU, smaller ones were slower in bf16.
 PAPER_SIZE_CHANNELS = 16
 
 
@@ -57,13 +57,13 @@ def place(
     Args:
         device: auto, cpu or cuda.
         precision: auto, fp32 or bf16. auto: bf16 on CUDA, and on a CPU with AMX for networks of the paper's size.
-        compile: auto, on or off. auto: on CUDA, where a C++ compiler is. On a CPU compiling took five minutes and the
+        compile: auto, on or off. auto: on CUDA if there is a C++ compiler. On a CPU compiling took five minutes and the
             compiled step was slower than the eager one (docs/performance.md).
-        threads: Threads to use and no more; None leaves torch's own choice.
-        channels: Channels at full resolution, as `network_channels` gives them, to tell the size; 0: no large network.
+        threads: The most threads to use; None: torch's choice.
+        channels: Channels at full resolution, from `network_channels`, which decide the size; 0: no large network.
 
     Raises:
-        UserError: If CUDA is asked for and there is none.
+        UserError: If CUDA is requested and there is no CUDA device.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -73,16 +73,16 @@ def place(
     amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and has_amx()
     if precision == "auto":
         precision = "bf16" if amx or (kind == "cuda" and torch.cuda.is_bf16_supported()) else "fp32"
-    # fp32 means fp32: convolutions would round to 10 bits of mantissa (TF32) without a word.
+    # With fp32, switch TF32 off: convolutions would silently round to 10 bits of mantissa.
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
     compiled = compile == "on" or (compile == "auto" and kind == "cuda" and _has_compiler())
     return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
 
 
 def network_channels(recipe: Recipe) -> int:
-    """Return the channels at full resolution of a recipe's score network or decoder, to tell its size.
+    """Return the channels at full resolution of a recipe's score network or decoder, which decide its size.
 
-    A recipe without either counts half the channels of its WideResNet's first group: 16 for the paper's WRN-28-2.
+    For a recipe without either, it is half the channels of its WideResNet's first group: 16 for the paper's WRN-28-2.
     """
     network = recipe.score or recipe.decoder
     if isinstance(network, UNet):
@@ -97,9 +97,9 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 def memory_used(device: torch.device) -> dict[str, int]:
-    """Return, for a card, the most memory that this process has had so far and, on CUDA, the most of the GPU's.
+    """Return, for a card, the most memory that this process has used so far and, on CUDA, the most GPU memory.
 
-    The GPU's is what torch held, which is what is missing to others, and not only what tensors filled.
+    GPU memory is all that torch reserved, which other processes cannot use, and not only that of tensors.
     """
     import resource
 

@@ -1,4 +1,4 @@
-"""What the shell of a job finds in its environment."""
+"""The environment variables of jobs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from drl.errors import UserError
 def use_this_python() -> None:
     """Put the folder of the running Python first in PATH.
 
-    Jobs call `python -m drl`; it has to be the Python that runs Snakemake, also where no environment is activated.
+    Jobs call `python -m drl`. It has to be the Python that runs Snakemake, even if no environment is activated.
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 def hand_over(run: str, origins: str) -> None:
-    """Tell jobs where and how to run, and where original files lie.
+    """Tell jobs where and how to run, and where original files are.
 
-    It goes through the environment and not through rules' params: another device or disk reruns nothing.
+    This uses the environment and not the rules' params, so that another device or disk reruns nothing.
 
     Args:
         run: The configuration's `run` section as JSON.
@@ -33,19 +33,19 @@ def hand_over(run: str, origins: str) -> None:
 
 
 def ordered_by_snakemake() -> bool:
-    """Whether this process is a job of a Snakemake."""
+    """Whether this process is a job of Snakemake."""
     return "DRL_ORDERED" in os.environ
 
 
 def max_minutes() -> float:
-    """Return the longest that a job may ask a scheduler for, $DRL_MAX_MINUTES; unset or empty: no such limit.
+    """Return the most minutes that a job may request from a scheduler, $DRL_MAX_MINUTES; unset or empty: no limit.
 
     Raises:
-        UserError: If it is no positive whole number.
+        UserError: If it is not a positive whole number.
     """
     given = os.environ.get("DRL_MAX_MINUTES")
     if not given:
         return math.inf
     if not given.isdecimal() or int(given) == 0:
-        raise UserError(f"DRL_MAX_MINUTES is {given!r}; give the minutes that a job may ask for, such as 720")
+        raise UserError(f"DRL_MAX_MINUTES is {given!r}; give the minutes that a job may request, such as 720")
     return int(given)

@@ -1,6 +1,6 @@
 """One GPU for one job: on a machine with several GPUs, a local job takes a slot of the least busy one.
 
-Snakemake counts GPUs but does not say which one a job may use, so that all jobs would use the first one. A slot is a
+Snakemake counts GPUs but does not say which one a job may use, so all jobs would use the first one. A slot is a
 lock file, and the kernel frees the lock when the process that holds it ends, however it ends.
 """
 
@@ -26,17 +26,18 @@ from drl.errors import UserError
 from drl.jobs.lock import file_lock
 
 POLL_SECONDS = 0.5
-PATIENCE_SECONDS = 5.0  # before a job says that it waits
+PATIENCE_SECONDS = 5.0  # before a job prints that it waits
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 OURS = "DRL_GPU"  # the device that a job took, for the processes that it starts
 
 
 def visible_gpus() -> list[str]:
-    """Return the GPUs that jobs may use: those of CUDA_VISIBLE_DEVICES where it is set, else all of the machine.
+    """Return the GPUs that jobs may use: those in CUDA_VISIBLE_DEVICES if it is set, else all of the machine.
 
     Returns:
-        CUDA ordinals (of the machine: 0, 1, …, whatever numbers its device files have), or names such as GPU-8932f937….
-        As CUDA does, the list ends before the first entry that is neither; so an empty value and -1 mean none.
+        CUDA ordinals (for all GPUs: 0, 1, …, regardless of the numbers of their device files), or names such as
+        GPU-8932f937…. As in CUDA, the list ends before the first entry that is neither, so an empty value and -1 mean
+        no GPU.
     """
     chosen = os.environ.get(VISIBLE)
     if chosen is None:
@@ -59,19 +60,19 @@ def lock_folder() -> Path:
 def gpu_slot(
     device: str, slots: int = 1, gpus: Sequence[str] | None = None, folder: Path | None = None
 ) -> Iterator[str | None]:
-    """Hold a slot of a GPU while the block runs and let this process see no other GPU; wait while all are taken.
+    """Hold a slot of a GPU while the block runs, and hide all other GPUs from this process; wait while none is free.
 
-    Must be entered before CUDA starts. On the CPU and without GPUs it does nothing. A process that was started by one
-    with a slot shares it.
+    It must be entered before CUDA starts. It does nothing on the CPU or without GPUs. A process that was started by a
+    process with a slot shares that slot.
 
     Args:
         device: The configuration's `run.device`.
         slots: Jobs that may share one GPU, at least 1.
-        gpus: What to choose from; None takes `visible_gpus`.
-        folder: Where the lock files are; None takes `lock_folder`.
+        gpus: The GPUs to choose from; None: `visible_gpus`.
+        folder: The folder of the lock files; None: `lock_folder`.
 
     Yields:
-        The GPU, as CUDA_VISIBLE_DEVICES names it, or None where nothing was taken.
+        The GPU, as CUDA_VISIBLE_DEVICES names it, or None if no slot was taken.
 
     Raises:
         UserError: If the folder cannot hold lock files.
@@ -97,7 +98,7 @@ def gpu_slot(
                     os.environ[name] = value
 
 
-# The guards of this process's slots. A child by fork closes its copies, for it may outlive its parent.
+# The guards of this process's slots. A forked child closes its copies, because it may outlive its parent.
 _GUARDS: WeakSet[socket.socket] = WeakSet()
 
 
@@ -110,7 +111,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 
 def _take(path: Path) -> ExitStack | None:
-    """Lock a slot's file and return what frees the slot; None if another process holds it."""
+    """Lock a slot's file and return the stack that frees the slot; None if another process holds it."""
     with ExitStack() as slot, suppress(Timeout):
         slot.enter_context(file_lock(path))
         if _bind_guard(slot, path):
@@ -121,7 +122,7 @@ def _take(path: Path) -> ExitStack | None:
 def _bind_guard(slot: ExitStack, path: Path) -> bool:
     """Bind the abstract socket name of a slot; return False if another process has it.
 
-    A lock file may be deleted while it is held, by hand or by what tidies /tmp. Then the next process makes and locks
+    A lock file may be deleted while it is held, by hand or by a clean-up of /tmp. Then the next process makes and locks
     another file of that name. So on Linux the holder also binds an abstract socket name, which nobody can delete. The
     name alone is not enough: containers may share a /tmp but not a network.
     """
@@ -133,7 +134,7 @@ def _bind_guard(slot: ExitStack, path: Path) -> bool:
         _GUARDS.add(guard)
         guard.bind(f"\0drl-gpu-{name}")
     except OSError as error:
-        # With any other error this is a sandbox without sockets.
+        # Any other error means a sandbox without sockets.
         return error.errno != errno.EADDRINUSE
     return True
 
@@ -147,7 +148,7 @@ def _prepare(folder: Path) -> None:
         wrong = "belongs to another user"
     except OSError as error:
         wrong = error.strerror or str(error)
-    raise UserError(f"{folder}: cannot hold the lock files of GPUs ({wrong}); set TMPDIR to a folder of yours")
+    raise UserError(f"{folder}: cannot hold the lock files of GPUs ({wrong}); set TMPDIR to a folder that you own")
 
 
 def _wait_for(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, ExitStack]:
@@ -165,9 +166,9 @@ def _wait_for(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, ExitS
 
 
 def _least_busy(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, ExitStack] | None:
-    """Take a slot of the GPU with most free ones, the first such; None if there is none.
+    """Take a slot of the GPU with the most free slots, the first of several; None if no slot is free.
 
-    All free slots are locked for a moment. Who looks just then takes them for held, and looks again soon.
+    All free slots are locked for a moment. A process that looks then regards them as held, and soon looks again.
     """
     _prepare(folder)
     free = {gpu: _free_slots(gpu, slots, folder) for gpu in gpus}
@@ -180,7 +181,7 @@ def _least_busy(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, Exi
 
 
 def _free_slots(gpu: str, slots: int, folder: Path) -> list[ExitStack]:
-    # SLURM numbers the GPUs of each job anew where it hands them out: another job's 0 is another GPU.
+    # SLURM numbers the GPUs of each job from 0, so another job's 0 is another GPU.
     job = f"job{os.environ['SLURM_JOB_ID']}-" if VISIBLE in os.environ and "SLURM_JOB_ID" in os.environ else ""
     name = job + re.sub(r"[^\w-]", "_", gpu)
     taken = []

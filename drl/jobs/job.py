@@ -1,4 +1,4 @@
-"""One job as its code sees it: what it is about, its settings, its files, and where it may compute."""
+"""One job as its code sees it: what identifies it, its settings, its files, and where it may compute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=Settings, covariant=True)
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the original files of a dataset lie (None: where its source puts them), and whether it may download."""
+    """The folder of a dataset's original files (None: its source's choice), and whether it may download."""
 
     folder: str | None = None
     download: bool = True
@@ -24,19 +24,19 @@ class Origin:
 
 @dataclass(frozen=True)
 class Resources:
-    """Where to compute, and how to survive interruption. On one kind of device, results differ by rounding at most.
+    """Where to compute, and how to survive interruptions. On one kind of device, results differ at most by rounding.
 
     Attributes:
         device: auto, cpu or cuda.
         precision: auto, fp32 or bf16.
         compile: auto, on or off.
-        threads: CPU threads; None leaves torch's own choice.
+        threads: CPU threads; None: torch's choice.
         save_minutes: How often an unfinished job saves its state.
         wall_clock_minutes: When a job that keeps a state saves and stops; None: never.
-        sampling_batch: Images that are sampled at once; None: drl.evaluation.sampling's choice.
+        sampling_batch: Images sampled at once; None: the default of drl.evaluation.sampling.
         inception_weights: A file of Inception's weights, in place of the download.
-        image_pixels: Pixels that an image in a folder may have.
-        origin: Where the original files of a dataset lie, for `drl prepare`.
+        image_pixels: The most pixels of an image in a folder.
+        origin: Where the original files of a dataset are, for `drl prepare`.
     """
 
     device: str = "auto"
@@ -56,14 +56,14 @@ class Job(Generic[S]):
     """One job of a study.
 
     Attributes:
-        study: Its name, which the run card gives as the command.
+        study: The study's name, which is the command in the run card.
         about: Scale, dataset, recipe, seed and so on: the cells that all rows of the metrics share.
-        settings: All that decides the result besides inputs and code.
-        code_digest: Of the code that the job runs.
+        settings: All settings; with inputs and code, they decide the result.
+        code_digest: Digest of the code that the job runs.
         inputs: Files by name: images, model, snapshots, probes, samples, extractor, start, metrics.
-        out: The first output, after which the run card is named; the others lie beside it.
+        out: The first output, after which the run card is named; the others are beside it.
         states: Folder of the states of unfinished jobs.
-        resources: Where to compute.
+        resources: Where and how to compute.
     """
 
     study: str
@@ -77,7 +77,7 @@ class Job(Generic[S]):
 
     @property
     def title(self) -> str:
-        """What the job is called in messages: `probe drl on digits, seed 0`."""
+        """The job's name in messages: `probe drl on digits, seed 0`."""
         about = dict(self.about)
         what = about.get("arm") or about.get("recipe") or ""
         words = f"{self.study.replace('_', '-')} {what}".strip()
@@ -87,10 +87,10 @@ class Job(Generic[S]):
         return ", ".join([words, *more])
 
     def input(self, name: str) -> Path:
-        """Return the only input of a name.
+        """Return the only input with a name.
 
         Raises:
-            UserError: If the job has none, or several.
+            UserError: If the job has no such input, or several.
         """
         found = self.inputs.get(name, ())
         if len(found) != 1:

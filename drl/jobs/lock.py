@@ -1,4 +1,4 @@
-"""One process for one job: whoever comes second waits, and the kernel frees the lock of a process that dies."""
+"""One process per job: a second process waits, and the kernel frees the lock of a process that dies."""
 
 from __future__ import annotations
 
@@ -17,32 +17,31 @@ from filelock import Timeout, UnixFileLock
 from drl.errors import Unfinished, UserError
 
 POLL_SECONDS = 0.5
-# Whoever made the folder of a lock file removes it when it is empty, so it may vanish a few times while others come.
+# The process that made the folder of a lock file removes it when it is empty, so it may vanish while others use it.
 MOST_TRIES, TRY_SECONDS = 20, 0.05
-# What the kernel answers where a file system has no locks, or where its lock server does not answer.
+# The kernel's errors if a file system has no locks, or if its lock server does not answer.
 NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 
 
 @contextmanager
 def job_lock(title: str, *paths: Path, until: float | None = None) -> Iterator[bool]:
-    """Be the only process that writes some files or folders, on this machine and where the file system shares locks.
+    """Hold locks on files or folders for this process, on this machine and wherever the file system shares locks.
 
-    Without this, two Snakemakes would let two processes write the same state, and so would a Snakemake that is started
-    again while a job of the first one still runs. Where the file system has no locks, a line says so and the block
-    runs.
+    Without locks, two processes could write the same state: if two Snakemakes run, or if Snakemake is started again
+    while a job of the first one still runs. If the file system has no locks, the block runs after a warning.
 
     Args:
         title: Name of the job, for messages.
-        paths: What only one process may write. `.<name>.lock` beside each is locked, in this order. Jobs that share
+        paths: Files or folders for one process. `.<name>.lock` beside each is locked, in this order. Jobs that share
             several paths must name them in the same order.
         until: The value of time.monotonic at which the process stops waiting; None: never.
 
     Yields:
-        Whether another process held one of the locks before. It may have done the work.
+        Whether another process held one of the locks before. That process may have done the work.
 
     Raises:
         Unfinished: If `until` passed while another process held a lock.
-        UserError: If a lock file cannot be made where a path lies.
+        UserError: If a lock file cannot be made beside a path.
     """
     with ExitStack() as locks:
         waited = [_acquire(locks, title, path.parent / f".{path.name}.lock", until) for path in paths]
@@ -51,7 +50,7 @@ def job_lock(title: str, *paths: Path, until: float | None = None) -> Iterator[b
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, in which this process is named, and remove the file before the lock is released.
+    """Hold the lock of a file, write this process's name into it, and remove the file before the lock is released.
 
     A process that is started by fork does not hold the lock.
 
@@ -72,7 +71,7 @@ def file_lock(path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            # If somebody has deleted the file, there may be another process's lock of that name.
+            # If the file was deleted, another process may have made a lock file of that name.
             with suppress(FileNotFoundError):
                 if lock.is_locked and os.path.samestat(held[0], path.stat()):
                     path.unlink()
@@ -101,7 +100,7 @@ def _acquire(locks: ExitStack, title: str, path: Path, until: float | None) -> b
         if not made:
             tries += 1
             if tries == MOST_TRIES:
-                raise UserError(f"{folder}: is no folder in which files can be made; choose another place")
+                raise UserError(f"{folder}: cannot hold new files; choose another folder")
             time.sleep(TRY_SECONDS)
             continue
         tries, holder = 0, _holder(path)

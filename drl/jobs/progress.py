@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in a terminal, a plain line now and then in a log."""
+"""Progress of long work: a bar in a terminal, or a plain line at intervals in a log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LINE_SECONDS = 10.0
 class Reporter:
     """Shows steps done, rate and time left.
 
-    Use as a context manager; `advance` may be called at every step, it is cheap.
+    Use it as a context manager; `advance` is cheap and may be called at every step.
     """
 
     def __init__(self, title: str, total: int, done: int = 0, unit: str = "images", per_step: int = 1) -> None:
-        """Start at `done` of `total` steps; `per_step` units are counted a step for the rate."""
+        """Start at `done` of `total` steps; for the rate, each step counts as `per_step` units."""
         self.title, self.total, self.done, self.unit, self.per_step = title, total, done, unit, per_step
         self.first = done
         self.started = self.printed = time.monotonic()
@@ -27,7 +27,7 @@ class Reporter:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Reporter:
-        """Open the bar where there is a terminal."""
+        """Open the bar if there is a terminal."""
         if sys.stderr.isatty():
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -52,7 +52,7 @@ class Reporter:
 
     @property
     def rate(self) -> float:
-        """Units a second since the start of this process's part."""
+        """Units per second since this process started."""
         return (self.done - self.first) * self.per_step / max(time.monotonic() - self.started, 1e-9)
 
     def due(self) -> bool:
@@ -60,7 +60,7 @@ class Reporter:
         return self._bar is None and time.monotonic() - self.printed >= LINE_SECONDS
 
     def advance(self, note: str = "") -> None:
-        """Count one step; `note` is shown behind the rate."""
+        """Count one step; `note` is shown after the rate."""
         self.done += 1
         if self._bar is not None and self._task is not None:
             text = f"{self.rate:,.0f} {self.unit}/s  {note}"

@@ -1,6 +1,6 @@
-"""A fault of Snakemake's SLURM plugin, worked around: it forgets its jobs when SLURM's controller does not answer.
+"""A workaround for a bug in Snakemake's SLURM plugin: it forgets its jobs when SLURM's controller does not answer.
 
-docs/upstream_reports.md has the report for the plugin's maintainers.
+The report for the plugin's maintainers is in docs/upstream_reports.md.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ REPORTS = ("report_job_success", "report_job_error")
 
 
 def keep_unanswered_jobs(plugin: ModuleType | None = None) -> None:
-    """Let Snakemake go on waiting for its jobs while SLURM's controller does not answer.
+    """Let Snakemake continue to wait for its jobs while SLURM's controller does not answer.
 
-    Each time the plugin (2.8.0) asks SLURM about its jobs, it gives back those that still run. If none of its questions
-    is answered it gives back no job, and Snakemake then waits for nothing, forever. After this call it also gives back
-    every job that it has reported neither as finished nor as failed. A second call changes nothing.
+    Each time the plugin (2.8.0) asks SLURM about its jobs, it returns those that still run. If SLURM answers none of
+    its queries, it returns no job, and Snakemake then waits forever for nothing. After this call the plugin also
+    returns every job that it has reported neither as finished nor as failed. A second call changes nothing.
 
     Args:
-        plugin: The plugin. None: the one that Snakemake has loaded, if it has.
+        plugin: The plugin. None: the plugin that Snakemake has loaded, if any.
     """
     plugin = sys.modules.get(PLUGIN) if plugin is None else plugin
     if plugin is None or hasattr(plugin.Executor.check_active_jobs, "__wrapped__"):

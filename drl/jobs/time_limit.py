@@ -1,4 +1,4 @@
-"""How long a job may run: a budget of its own choosing, or what a scheduler leaves it."""
+"""How long a job may run: a configured budget, or the time that a scheduler leaves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 ASK_SECONDS = 20
 TRIES = 3
-# Of the time left, so much is kept for saving and leaving, within these bounds in minutes.
+# The share of the remaining time that is kept for saving and exiting, within these bounds in minutes.
 KEPT, LEAST_KEPT, MOST_KEPT = 0.1, 0.25, 10.0
 
 
@@ -18,8 +18,8 @@ def budget(wall_clock_minutes: float | Literal["auto"] | None) -> float | None:
     """Return after how many minutes a job should save and stop; None: never.
 
     Args:
-        wall_clock_minutes: The configuration's `run.wall_clock_minutes`. auto: under SLURM a little less than what is
-            left of the job's time limit, elsewhere never.
+        wall_clock_minutes: The configuration's `run.wall_clock_minutes`. auto: under SLURM a little less than the
+                remaining time of the job, elsewhere never.
     """
     if wall_clock_minutes != "auto":
         return wall_clock_minutes
@@ -28,16 +28,16 @@ def budget(wall_clock_minutes: float | Literal["auto"] | None) -> float | None:
 
 
 def minutes_left() -> float | None:
-    """Return the minutes until SLURM ends this job; None where there is no SLURM, no limit, or no answer.
+    """Return the minutes until SLURM ends this job; None if there is no SLURM, no limit, or no answer.
 
-    Jobs are not warned: those that an executor starts inside another step never see SIGTERM. So they have to ask.
+    Jobs have to ask, because they are not warned: jobs that an executor starts inside another step never get SIGTERM.
     """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return None
     for _ in range(TRIES):
         try:
-            # %L: left until the limit, as [days-][hours:]minutes:seconds.
+            # %L: the time until the limit, as [days-][hours:]minutes:seconds.
             asked = subprocess.run(
                 ["squeue", "--noheader", "--jobs", job, "--format", "%L"],
                 capture_output=True,

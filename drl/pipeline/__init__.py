@@ -1,1 +1,1 @@
-"""What is made of what: studies, items, the jobs behind them. Importing it never imports torch."""
+"""Studies, items, and the jobs behind them. Importing this package never imports torch."""

@@ -18,7 +18,7 @@ from drl.pipeline.study import Study
 
 
 def check_arms(config: Config, studies: Mapping[str, Study]) -> None:
-    """Check arms, and the items that show them, so far as it does not depend on how many images a dataset has."""
+    """Check arms and the items that show them, except for checks that depend on the number of a dataset's images."""
     recipes = {*config.recipes, *(member for name in config.recipes for member in config.members(name))}
     known("studies.fine_tune.network_of", config.studies.fine_tune.network_of, "recipe", recipes)
     named_plainly("arms", config.arms, "an arm")
@@ -38,7 +38,7 @@ def check_arms(config: Config, studies: Mapping[str, Study]) -> None:
 def fine_tuning_fits(config: Config, dataset: str, labels: int) -> None:
     """Check that a dataset has enough images for a fine-tuning.
 
-    Asked for when a job is planned, so that who draws only Figure 4 from small data need not care.
+    It is called when a job is planned, so that small data can be used for other items, such as Figure 4 alone.
     """
     settings, study = config.datasets[dataset], config.studies.fine_tune
     key = f"studies.fine_tune.labels, dataset {dataset!r}"
@@ -56,7 +56,7 @@ def fine_tuning_fits(config: Config, dataset: str, labels: int) -> None:
         )
     most = settings.train - (settings.validation if study.select == "best_val" else 0)
     enough = labels >= settings.classes
-    require(enough, key, f"{labels} labels cannot cover {settings.classes} classes; give at least so many")
+    require(enough, key, f"{labels} labels cannot cover {settings.classes} classes; give at least {settings.classes}")
     require(labels <= most, key, f"{labels} labels are more than its {most} training images; give fewer")
     padding, size = study.crop_padding(settings.image_size), settings.image_size
     fits = padding < size
@@ -83,7 +83,7 @@ def _item_fits(config: Config, item: str, study: Study) -> list[dict[str, str | 
         beyond, column = f"items.{item}.beyond", row.in_place_of
         known(beyond, row.arm, "arm", config.arms)
         known(beyond, row.dataset, "dataset", config.datasets)
-        require(column in axes.arms, beyond, f"{column!r} is no column of {item}; {nearest(column, axes.arms)}")
+        require(column in axes.arms, beyond, f"{column!r} is not a column of {item}; {nearest(column, axes.arms)}")
     for name in axes.arms if axes.table is None else ():
         require(
             config.arms[name].t_init != "search",
@@ -101,13 +101,13 @@ def _item_fits(config: Config, item: str, study: Study) -> list[dict[str, str | 
 
 
 def networks_fit(config: Config, name: str, dataset: str) -> None:
-    """Check that the classifier has a network that can be fine-tuned, and that an arm's model has the same."""
+    """Check that the classifier's network can be fine-tuned, and that an arm's model has the same network."""
     like, model = config.studies.fine_tune.network_of, config.arms[name].model
     wanted = resolve_recipe(config, like, dataset)
     require(
         isinstance(wanted.encoder, WideResNetSettings),
         "studies.fine_tune.network_of",
-        f"the encoder of {like!r} is no wide_resnet; give a recipe that has one",
+        f"the encoder of {like!r} is not a wide_resnet; give a recipe that has one",
     )
     if model is None:
         return

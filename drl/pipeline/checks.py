@@ -1,4 +1,4 @@
-"""Checks across sections: names that must exist, budgets that must fit, sizes that must halve.
+"""Checks across sections: names must exist, budgets must fit, and image sizes must be divisible.
 
 Each raises a UserError of one line that names the key and the remedy.
 """
@@ -20,7 +20,7 @@ from drl.pipeline.study import Study
 
 
 def check(config: Config, studies: Mapping[str, Study]) -> None:
-    """Check what no section can check alone; `studies` are all studies by name."""
+    """Check all that a single section cannot check; `studies` are all studies by name."""
     named_plainly("datasets", config.datasets, "a dataset")
     if config.dataset is not None:
         known("dataset", config.dataset, "dataset", config.datasets)
@@ -53,8 +53,8 @@ def _studies_fit(config: Config) -> None:
 def item_fits(config: Config, item: str, study: Study) -> None:
     """Check that the datasets of an item fit its recipes and the study that it is drawn from.
 
-    With `dataset`, items are drawn from another dataset than they are meant for, and not each of them can be; so there
-    it is asked for when an item is planned.
+    With `dataset`, items are drawn from a dataset that they are not meant for, which is not possible for every item. So
+    this check is then made when an item is planned.
     """
     for dataset in config.item_datasets(item):
         study.check_dataset(config, item, dataset)
@@ -75,7 +75,7 @@ def _models(config: Config, item: str, study: Study) -> dict[tuple[str, str], No
 
 
 def own_study_fits(config: Config, dataset: str) -> None:
-    """Check that a dataset has what a study of it alone needs."""
+    """Check that a dataset has all that a study of it needs."""
     images, key = config.datasets[dataset], "studies.study.recipes"
     for name in config.studies.study.recipes:
         require(config.members(name) == (name,), key, f"{name!r} is a sweep; give a recipe without a sweep")
@@ -138,7 +138,7 @@ def probes_fit(config: Config, item: str, dataset: str) -> None:
 def few_shot_fits(config: Config, dataset: str) -> None:
     """Check that a dataset has enough images for few-shot fits.
 
-    Asked for when a job is planned, so that who draws only Figure 4 from small data need not care.
+    It is called when a job is planned, so that small data can be used for other items, such as Figure 4 alone.
     """
     labels, validates = config.studies.few_shot.labels, config.few_shot_validates
     _budgets_fit(config, "studies.few_shot.labels", labels, validates, dataset)
@@ -185,7 +185,7 @@ def _budgets_fit(config: Config, key: str, budgets: Sequence[int | str], validat
 
 
 def _model_fits(config: Config, name: str, dataset: str) -> None:
-    """Check that a recipe can be trained on a dataset, and what it starts from."""
+    """Check that a recipe, and the recipes that it starts from, can be trained on a dataset."""
     _starts_fit(config, name, dataset)
     recipe, images, key = resolve_recipe(config, name, dataset), config.datasets[dataset], f"recipes.{name}"
     available = images.train - (images.validation if recipe.hold_out_validation else 0)

@@ -1,4 +1,4 @@
-"""The whole configuration, read and checked: what every command and the Snakefile begin with."""
+"""Reading and checking the whole configuration, the first step of every command and the Snakefile."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from drl.pipeline.studies import STUDIES
 
 
 def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
-    """Read config/, the scale's file, the user's own files and `a.b=v` words, and check the whole.
+    """Read config/, the scale's file, the user's own files and `a.b=v` words, and check the result.
 
     Args:
-        scale: demo, lite or paper; None takes what the files say.
-        files: The user's own YAML files, later ones win.
-        sets: Single settings, `studies.probe.epochs=5`.
+        scale: demo, lite or paper; None: the scale in the files.
+        files: The user's own YAML files; later files override earlier ones.
+        sets: Single settings, such as `studies.probe.epochs=5`.
 
     Raises:
         UserError: One line that names the key, what was wrong and the nearest valid name.
@@ -29,10 +29,10 @@ def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence
 
 
 def resolve_over(own: Mapping[str, Any]) -> Config:
-    """Read config/ and the scale's file, lay over them what the user said to Snakemake, and check the whole.
+    """Read config/ and the scale's file, override them with the user's settings for Snakemake, and check the result.
 
     Args:
-        own: The user's --configfile with --config laid over it, as Snakemake does.
+        own: The user's --configfile, overridden by --config, as Snakemake merges them.
 
     Raises:
         UserError: As `resolve`.
@@ -41,7 +41,7 @@ def resolve_over(own: Mapping[str, Any]) -> Config:
 
 
 def load(raw: Mapping[str, Any]) -> Config:
-    """Check a merged mapping, every recipe in it included; a folder that `dataset` names becomes a dataset.
+    """Check a merged mapping with all its recipes; if `dataset` names a folder, add it to the datasets.
 
     Args:
         raw: All layers of the configuration, merged.
@@ -63,5 +63,5 @@ def load(raw: Mapping[str, Any]) -> Config:
 
 
 def origins(config: Config) -> dict[str, dict[str, Any]]:
-    """Return where each dataset's files lie, and whether they may be downloaded: no part of a job's settings."""
+    """Return each dataset's folder, and whether it may be downloaded; these are not part of a job's settings."""
     return {name: {"folder": known.folder, "download": known.download} for name, known in config.datasets.items()}

@@ -1,4 +1,4 @@
-"""How many bytes each step's jobs leave on disk, and how many an unfinished one keeps beside them."""
+"""The bytes that each step's jobs leave on disk, and those that an unfinished job also keeps."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from drl.config.schema import Config
 from drl.laplacenet.schedule import Schedule
 from drl.pipeline.work import Axes
 
-# Measured on the files of scale demo, bytes: of a row of a CSV, of a run card, of a log with its benchmark file, of a
-# tensor in a safetensors header, of a row of an image's name, of an item's SVG, PNG and CSV together.
+# Bytes, measured on files of scale demo: a row of a CSV, a run card, a log with its benchmark file, a tensor in a
+# safetensors header, a row with an image's name, and an item's SVG, PNG and CSV together.
 ROW, CARD, LOG, HEADER, NAME, ITEM = 75, 3000, 1500, 130, 25, 195_500
-LOG_ROWS = 200  # of a loss curve (drl.training.loop)
-EPOCH_ROWS = 7  # of an outer epoch of fine-tuning
-THEORY_ROWS = 30  # of each t of the theory study
-CODE = 24  # a row of a file of 2-d codes
-FEW_ROWS = 50  # what jobs leave that say nothing else
+LOG_ROWS = 200  # rows of a loss curve (drl.training.loop)
+EPOCH_ROWS = 7  # rows per outer epoch of fine-tuning
+THEORY_ROWS = 30  # rows per t of the theory study
+CODE = 24  # bytes per row of a file of 2-d codes
+FEW_ROWS = 50  # rows of jobs that do not give their own number
 
 
 class Bytes(NamedTuple):
     """Bytes on disk.
 
     Attributes:
-        left: Of a job's outputs.
-        state: That an unfinished job keeps at most: it may hold three states while it writes one anew.
+        left: Bytes of a job's outputs.
+        state: The most bytes that an unfinished job keeps: it may hold three states while it rewrites one.
     """
 
     left: int
@@ -38,11 +38,11 @@ class Size(NamedTuple):
     """Bytes of a method's weights.
 
     Attributes:
-        model: Of all parts that a model file keeps, once.
-        encoder: Of the encoder, with its batch statistics.
-        trained: Of all parameters that an optimiser and averages follow.
-        tensors: How many a model file keeps once.
-        encoder_tensors: How many are the encoder's.
+        model: Bytes of one copy of all parts that a model file keeps.
+        encoder: Bytes of the encoder, with its batch statistics.
+        trained: Bytes of all parameters that the optimiser and the averages follow.
+        tensors: Number of tensors in one copy.
+        encoder_tensors: Number of the encoder's tensors.
     """
 
     model: int
@@ -66,7 +66,7 @@ def _pixels(images: ImageSettings) -> int:
 
 
 def _left(count: Callable[[Config, Any, Any], int]) -> Callable[[Config, Any, Axes, SizeOf], Bytes]:
-    """Return the bytes of jobs without a state, counted from configuration, settings and dataset."""
+    """Return a function for jobs without a state, from a count by configuration, settings and dataset."""
 
     def disk(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
         return Bytes(count(config, settings, config.datasets.get(str(axes.get("dataset")))))
@@ -96,14 +96,14 @@ def pretrain(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Byte
 
 
 def probe(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """A row for each budget, t and seed, of validation and test images."""
+    """A row for each budget, t and seed, for validation and test images."""
     protocol = config.studies.probe
     arms = len(protocol.label_budgets) + (1 if protocol.trajectory else 0)
     return Bytes(ROW * arms * 2 * len(protocol.t) * len(protocol.seeds))
 
 
 def later_start(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
-    """All samples; a state holds as much at most."""
+    """All samples; a state holds at most as many bytes."""
     cells = settings.later_start
     samples = cells.repeats * len(cells.priors) * len(cells.t_init) * cells.images
     left = samples * _pixels(config.datasets[str(axes["dataset"])])

@@ -1,4 +1,4 @@
-"""Drawings: figures, tables, the parts of a study of one's own images, and the verdict."""
+"""Drawings: figures, tables, the parts of a study of your own images, and the verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAPER_VALUES = FOLDER / "paper_values.csv"
 
 
 def _item(config: Config, item: str) -> ItemJob:
-    """Names and numbers in the order of panels and lines."""
+    """Return an item's names and numbers in the order of panels and lines."""
     about, study = known_item(config, item), study_of(config, item)
     if config.dataset is not None:
         item_fits(config, item, study)
@@ -36,7 +36,7 @@ def _item(config: Config, item: str) -> ItemJob:
         "recipes": [
             (name, resolve_recipe(config, config.members(recipe)[0]).label)
             for recipe in about.recipes
-            # Figure 7 shows every member of a sweep; other figures one of them, or all in one line.
+            # Figure 7 shows every member of a sweep; other figures show one of them, or all in one line.
             for name in (config.members(recipe) if study.name == "one_code" else [recipe])
         ],
     }
@@ -56,11 +56,11 @@ def _drawn_by(settings: ItemJob) -> tuple[str, ...]:
     return (f"drl.reporting.{settings.drawn_by}",)
 
 
-# What figures, tables and the parts of a study have in common.
+# The fields that figures, tables and the parts of a study have in common.
 _Drawing = partial(Step, parse=parse_item, modules=_drawn_by, minutes="draw", gpu=False, work=work.draw, disk=disk.draw)
 FIGURE = _Drawing(
     name="figure",
-    help="Draw a figure (4, figure_4 or code_usage) from its metrics files, by default those of its item.",
+    help="Draw a figure (4, figure_4 or code_usage) from its metrics files (default: those of its item).",
     module="drl.reporting.figure",
     axes=("item",),
     settings=_item,
@@ -70,7 +70,7 @@ FIGURE = _Drawing(
 )
 TABLE = _Drawing(
     name="table",
-    help="Make a table (6 or table_6) from its metrics files, by default those of its item.",
+    help="Make a table (6 or table_6) from its metrics files (default: those of its item).",
     module="drl.reporting.table",
     axes=("item",),
     settings=_item,
@@ -87,10 +87,10 @@ def item_step(config: Config, item: str) -> Step:
 
 
 def _part(part: str, config: Config, dataset: str) -> ItemJob:
-    """Names in the order of lines, panels or rows.
+    """Return a part's names in the order of lines, panels or rows.
 
     Raises:
-        UserError: If the dataset is not known, or does not allow a study.
+        UserError: If the dataset is unknown, or not suitable for a study.
     """
     own_study_fits(config, dataset_known(config, dataset))
     about, title = PARTS[part], config.datasets[dataset].title
@@ -148,7 +148,7 @@ def _claims(config: Config) -> ClaimsJob:
         except UserError:
             if config.dataset is None:
                 raise
-            # An item that cannot be made of the one dataset that was asked for.
+            # The item cannot be made from the one dataset that was requested.
     return ClaimsJob(scale=config.scale, confidence=config.verdict.confidence, items=items)
 
 
@@ -172,7 +172,7 @@ COMPARE = Step(
 )
 CLAIMS = Step(
     name="claims",
-    help="Decide the paper's claims from metrics files, by default from all that were measured.",
+    help="Decide the paper's claims from metrics files (default: all that exist).",
     module="drl.verdict.ledger",
     axes=(),
     settings=_claims,

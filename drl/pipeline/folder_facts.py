@@ -1,4 +1,4 @@
-"""What can be known of a folder of class folders before any job starts. Pure Python and Pillow."""
+"""Facts about a folder of class folders that are known before any job starts. Needs only Python and Pillow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from drl.errors import UserError
 from drl.files import fingerprint, write_json
 
 GREY_MODES = {"1", "L", "LA", "La"}
-MANY = 2000  # images; reading more is announced
+MANY = 2000  # images; reading more than this is announced
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class FolderFacts:
 
     Attributes:
         classes: Names of the class folders, in the order of the classes.
-        train: Images of each class, for training where the folder is split, else all.
-        test: Likewise for testing; None where the folder is not split.
+        train: Number of images per class: those for training if the folder is split, else all.
+        test: Number of images per class for testing; None if the folder is not split.
         grey: Whether all files are stored as grey images.
-        contents: Stands for names and sizes of all files.
+        contents: Digest of the names and sizes of all files.
     """
 
     classes: tuple[str, ...]
@@ -45,15 +45,15 @@ class FolderFacts:
 def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_PIXELS) -> FolderFacts:
     """Count the images of a folder and make sure that each can be read.
 
-    Every file is decoded once; as long as no name, size or time of change differs, a note in `cache` spares that.
+    Every file is decoded once. A note in `cache` avoids this until a name, size or modification time changes.
 
     Args:
         root: The folder, with class folders, or with train/ and test/ that hold them.
-        cache: Where notes are kept; None: nowhere.
-        most_pixels: Pixels that an image may have.
+        cache: The folder of the notes; None: no notes.
+        most_pixels: The most pixels of an image.
 
     Raises:
-        UserError: If there is no such folder, its class folders do not fit, or a file is no image.
+        UserError: If there is no such folder, its class folders do not fit, or a file is not an image.
     """
     parts = class_folders(root)
     files = {name: [class_files(folder) for folder in folders] for name, folders in parts.items()}
@@ -73,7 +73,7 @@ def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_P
 
 
 def _all_grey(root: Path, paths: Sequence[Path], listing: str, cache: Path | None, most_pixels: int) -> bool:
-    """Decode all files, unless a note says that they were decoded before; say whether all of them are grey."""
+    """Return whether all files are grey; decode them, unless a note says that they were decoded before."""
     note = None if cache is None else cache / "folders" / f"{fingerprint(os.path.abspath(root))}.json"
     if note is not None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -84,14 +84,14 @@ def _all_grey(root: Path, paths: Sequence[Path], listing: str, cache: Path | Non
         print(f"drl: checking the {len(paths):,} images of {shown(root)}, once", file=sys.stderr, flush=True)
     grey = set(_modes(paths, most_pixels)) <= GREY_MODES
     if note is not None:
-        # A cache that cannot be written costs time alone.
+        # If the cache cannot be written, only time is lost.
         with contextlib.suppress(OSError, UserError):
             write_json(note, {"listing": listing, "grey": grey})
     return grey
 
 
 def _modes(paths: Sequence[Path], most_pixels: int) -> Iterator[str]:
-    """Yield the mode of each image, all of it decoded; of files that cannot be read the first is named."""
+    """Decode each image and yield its mode; an error names the first file that cannot be read."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
             yield from pool.map(decode, paths, itertools.repeat(most_pixels))

@@ -46,7 +46,7 @@ def study_of(config: Config, item: str) -> Study:
 
 
 def item_name(kind: str, word: str) -> str:
-    """Return an item's full name: `4` and `figure_4` are the same figure."""
+    """Return an item's full name: both `4` and `figure_4` give figure_4."""
     return f"{kind}_{word}" if word.isdecimal() else word
 
 
@@ -66,13 +66,13 @@ def measurements(config: Config, item: str) -> tuple[str, ...]:
 
 
 def models(config: Config, item: str) -> tuple[PlannedJob, ...]:
-    """Return the pretrainings behind an item, those that its own models start from included."""
+    """Return the pretrainings behind an item, including those that its models start from."""
     jobs = with_all_before(config, item_jobs(config, item))
     return tuple(job for job in jobs if job.step is PRETRAIN)
 
 
 def with_all_before(config: Config, jobs: Iterable[PlannedJob]) -> dict[PlannedJob, tuple[PlannedJob, ...]]:
-    """Return jobs and all that they need, each with the jobs whose outputs it reads; needed ones come first."""
+    """Return jobs and all jobs that they need, each with the jobs whose outputs it reads; needed jobs come first."""
     found: dict[PlannedJob, tuple[PlannedJob, ...]] = {}
 
     def add(job: PlannedJob) -> None:

@@ -1,4 +1,4 @@
-"""What checks of the configuration are made of; each raises a UserError of one line that names the key."""
+"""Helpers for checks of the configuration; each raises a UserError of one line that names the key."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from drl.errors import UserError
 
 
 def require(holds: bool, key: str, otherwise: str) -> None:
-    """Refuse the configuration for the value at a key, unless something holds.
+    """Refuse the value at a key of the configuration, unless a condition holds.
 
     Args:
-        holds: Whether it does.
+        holds: Whether the condition holds.
         key: The key, with dots.
         otherwise: What is wrong, and the remedy.
     """

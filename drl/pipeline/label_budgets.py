@@ -1,4 +1,4 @@
-"""How many labels probes and few-shot fits get on a dataset."""
+"""The numbers of labels of probes and few-shot fits on a dataset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drl.pipeline.checks import few_shot_fits
 def budgets(config: Config, dataset: str) -> list[int]:
     """Return the label budgets of probes on a dataset, with `all` resolved to the number of images that they may use.
 
-    Those that the dataset does not allow are left out; if none is left, it is the most that it allows.
+    Budgets that the dataset does not allow are left out. If none is left, the largest allowed number is used.
     """
     protocol, settings = config.studies.probe, config.datasets[dataset]
     most = settings.labelled_at_most(protocol.uses_validation)
@@ -29,14 +29,14 @@ def resolved(config: Config, budget: int | str, dataset: str) -> int:
 
 
 def item_budget(config: Config, item: str, dataset: str) -> int:
-    """Return the label budget that an item shows on a dataset: its own, or the largest that is allowed below it."""
+    """Return the label budget that an item shows on a dataset: its own, or the largest allowed one below it."""
     known = budgets(config, dataset)
     wanted = resolved(config, config.items[item].budget or "all", dataset)
     return wanted if wanted in known else max([budget for budget in known if budget < wanted], default=min(known))
 
 
 def few_shot_labels(config: Config, dataset: str) -> list[int]:
-    """Return the numbers of labels of few-shot fits; in a folder given as `dataset`, at most as many as it allows.
+    """Return the numbers of labels of few-shot fits; for a folder given as `dataset`, at most as many as it allows.
 
     Raises:
         UserError: If a configured dataset does not allow one of them.

@@ -1,4 +1,4 @@
-"""A folder of one's own as a dataset: what `--config dataset=path/to/folder` and `--dataset path/to/folder` mean."""
+"""A folder of your own as a dataset, for `--config dataset=path/to/folder` and `--dataset path/to/folder`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import fingerprint
 
-TEST_SHARE = 5  # every fifth image, where a folder is not split
+TEST_SHARE = 5  # every fifth image, if a folder is not split
 VALIDATION_SHARE = 10  # every tenth training image
-# Of a class: two that are not validation images, and two that are or may be.
+# The fewest images of a class: two that are not validation images, and two that are or may be.
 FEWEST_TRAIN = 4
 FEWEST_UNSPLIT = 5
 
 
 def is_folder(name: str, known: Collection[str]) -> bool:
-    """Whether a dataset is given as a folder: it is no dataset's name, and is written as a path or exists as a folder.
+    """Whether a dataset is given as a folder: it is not a dataset's name, and is a path or an existing folder.
 
     Args:
-        name: What was given.
+        name: The given name or path.
         known: Names of datasets.
     """
     # Path.is_dir raises OSError for a name that is too long, and Path.expanduser RuntimeError for an unknown ~user.
@@ -35,10 +35,10 @@ def is_folder(name: str, known: Collection[str]) -> bool:
 
 
 def dataset_name(folder: str | Path) -> str:
-    """Return the name of a folder's dataset, of lower case letters, digits and _: its own name, and six digits.
+    """Return the name of a folder's dataset, of lower case letters, digits and _: the folder's name and six digits.
 
-    The digits stand for where it lies, so that two folders of one name differ: seen from the working directory for
-    folders below it, so that a project can be moved with its images.
+    The digits depend on the folder's path, so that folders with the same name differ. For folders below the working
+    directory the path is relative to it, so that a project can be moved with its images.
     """
     path = Path(os.path.expanduser(folder))
     plain = unicodedata.normalize("NFKD", Path(os.path.abspath(path)).name).encode("ascii", "ignore").decode()
@@ -47,11 +47,11 @@ def dataset_name(folder: str | Path) -> str:
 
 
 def with_folder(config: Config, folder: str) -> tuple[Config, str]:
-    """Return the configuration with a folder of class folders among its datasets, and the dataset's name.
+    """Return the configuration with a folder of class folders added to its datasets, and the dataset's name.
 
-    Channels: grey where all files are stored as grey images, else colour. Size: `studies.study.image_size`. Where the
-    folder has no train/ and test/, a seeded fifth of each class is for testing; a tenth of the training images, as
-    many of each class, is marked as validation.
+    Channels: grey if all files are stored as grey images, else colour. Size: `studies.study.image_size`. If the folder
+    has no train/ and test/, a seeded fifth of each class is for testing. A tenth of the training images, equally many
+    of each class, is marked as validation.
 
     Args:
         config: The configuration.
@@ -60,11 +60,11 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
     Raises:
         UserError: One line that names the folder or file and the remedy.
     """
-    # Pillow is imported for folders alone.
+    # Pillow is imported only for folders.
     from drl.pipeline.folder_facts import read_folder
 
     path = Path(os.path.expanduser(folder))
-    # Beside what sources download (drl.data.sources.download).
+    # Beside the downloads of sources (drl.data.sources.download).
     cache = Path(os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl"))
     facts = read_folder(path, cache, config.run.image_pixels)
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
@@ -86,13 +86,13 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
 
 
 def with_folders_of_results(config: Config, results: Path) -> Config:
-    """Return the configuration with the folders among its datasets that results of it were made from.
+    """Return the configuration with the folders that its results were made from added to its datasets.
 
-    Folders that are gone, or in which the images are bad by now, are left out.
+    Folders that no longer exist, or whose images can no longer be used, are left out.
 
     Args:
         config: The configuration.
-        results: results/<scale>; the run cards of its images name the folders.
+        results: results/<scale>; the run cards of its prepared images name the folders.
     """
     for card in sorted(results.glob("data/*/images.safetensors.json")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, UserError):
@@ -103,7 +103,7 @@ def with_folders_of_results(config: Config, results: Path) -> Config:
 
 
 def _place(path: Path) -> str:
-    """Return where a folder lies: seen from the working directory if it is below it."""
+    """Return a folder's path, relative to the working directory if it is below it."""
     place, here = Path(os.path.abspath(path)), Path.cwd()
     return place.relative_to(here).as_posix() if place.is_relative_to(here) else place.as_posix()
 
@@ -111,7 +111,7 @@ def _place(path: Path) -> str:
 def _sizes(
     path: Path, classes: tuple[str, ...], train: tuple[int, ...], test: tuple[int, ...] | None
 ) -> tuple[int, int, int]:
-    """Return how many images are for training and for testing, and the training images of the smallest class."""
+    """Return the numbers of training and test images, and of the training images of the smallest class."""
     needed, where = (FEWEST_UNSPLIT, path) if test is None else (FEWEST_TRAIN, path / "train")
     fewest = min(range(len(classes)), key=lambda k: train[k])
     if train[fewest] < needed:
@@ -128,7 +128,7 @@ def _sizes(
         return sum(train), sum(test), train[fewest]
     whole = sum(train)
     for_test = max(round(whole / TEST_SHARE), len(classes) + 1)
-    # Classes are shared out in proportion, by largest remainder: none gets fewer than the whole part of its share.
+    # Classes get proportional shares, by largest remainder: none gets fewer than the integer part of its share.
     return whole - for_test, for_test, train[fewest] * (whole - for_test) // whole
 
 

@@ -1,4 +1,4 @@
-"""A study of one dataset, mostly a folder of one's own images: its parts, and what each is drawn from."""
+"""A study of one dataset, usually a folder of your own images: its parts, and the jobs that they are drawn from."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class StudyPart:
     """One figure or table.
 
     Attributes:
-        kind: Whether it is drawn or written.
+        kind: Whether it is a figure or a table.
         shows: What it shows, in a few words.
         measured_by: The studies that it is drawn from, one job per model each; the first one gives its settings.
         drawn_by: Module of drl/reporting that draws it.
-        pictures: Whether it also shows what lies beside the first study's numbers.
+        pictures: Whether it also shows the files beside the first study's numbers.
     """
 
     kind: Literal["figure", "table"]
@@ -33,7 +33,7 @@ class StudyPart:
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """The suffixes of its files, the one that stands for it first."""
+        """The suffixes of its files; the first is that of its main file."""
         return (".svg", ".png", ".csv") if self.kind == "figure" else (".csv", ".md", ".tex")
 
 
@@ -51,7 +51,7 @@ def study_dataset(config: Config) -> str:
     """Return the dataset of `snakemake study`.
 
     Raises:
-        UserError: If none is named.
+        UserError: If no dataset is named.
     """
     if config.dataset is None:
         raise UserError(
@@ -62,7 +62,7 @@ def study_dataset(config: Config) -> str:
 
 
 def part_files(part: str, config: Config, axes: Axes) -> Inputs:
-    """Return the files that a part is drawn from: metrics, and pictures where it shows some."""
+    """Return the files that a part is drawn from: metrics, and pictures if it shows some."""
     models: list[dict[str, str | int]] = [
         {"dataset": axes["dataset"], "recipe": recipe, "seed": seed}
         for recipe in config.studies.study.recipes
@@ -77,8 +77,8 @@ def part_files(part: str, config: Config, axes: Axes) -> Inputs:
 
 
 def shown(name: str, most: int = 32) -> str:
-    """Return a name that a user gave as figures show it: not too long, and `$` as itself and not as mathematics."""
-    # What tells names apart is often at their end.
+    """Return a user's name for figures: shortened, and with `$` escaped so that it does not start mathematics."""
+    # Names often differ only at their ends, so keep the end.
     end = most // 2
     short = name if len(name) <= most else f"{name[: most - end - 1].rstrip()}…{name[-end:].lstrip()}"
     return short.replace("$", r"\$")

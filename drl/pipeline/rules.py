@@ -1,4 +1,4 @@
-"""What workflow/rules/ asks: inputs, outputs, parameters and needs of each rule. Snakemake itself is not imported."""
+"""The inputs, outputs, parameters and resources of each rule in workflow/rules/. It does not import Snakemake."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from drl.pipeline.registry import STEPS
 from drl.pipeline.step import PlannedJob, ResultFile, Step
 from drl.records.code_digest import code_digest
 
-# What a scheduler is asked for, by scale: megabytes and minutes of the first attempt. Measured peaks: 0.4 GB at demo,
-# 0.5 GB at lite and 2.4 GB at paper scale (a job that drives a GPU holds a few more); MiniImageNet's images are 1.3 GB,
-# and preparing them takes their files besides.
+# Requests to a scheduler, by scale: megabytes and minutes of the first attempt. Measured peaks: 0.4 GB at demo, 0.5 GB
+# at lite and 2.4 GB at paper scale (a few more for a job that uses a GPU). MiniImageNet's images take 1.3 GB, and
+# preparing them also needs memory for their files.
 MEMORY = {
     "draw": {"demo": 1000, "lite": 1000, "paper": 1000},
     "prepare": {"demo": 2000, "lite": 2000, "paper": 8000},
     "measure": {"demo": 2000, "lite": 3000, "paper": 12000},
 }
-# Jobs that go on where they stopped need not finish at once; a day is what most clusters allow.
+# Resumable jobs need not finish in one run; most clusters allow a day.
 MINUTES = {
     "draw": {"demo": 10, "lite": 10, "paper": 30},
     "prepare": {"demo": 10, "lite": 30, "paper": 240},
@@ -35,7 +35,7 @@ PAPER_THREADS = 4
 
 
 def threads(step: Step, scale: str) -> int:
-    """Return the CPU threads of a job. Small networks do not gain from a second one: two jobs side by side do."""
+    """Return the CPU threads of a job. Small networks gain from two jobs side by side, but not from a second thread."""
     return PAPER_THREADS if step.gpu and scale == "paper" else 1
 
 
@@ -43,7 +43,7 @@ class Rules:
     """The rules of one configuration."""
 
     def __init__(self, config: Config, most_minutes: float) -> None:
-        """Take the configuration, and what a cluster allows at most ($DRL_MAX_MINUTES)."""
+        """Store the configuration, and the most minutes that a cluster allows ($DRL_MAX_MINUTES)."""
         self.config, self.most_minutes = config, most_minutes
         self._planned = cache(self._plan)
 
@@ -54,21 +54,22 @@ class Rules:
     def paths(self, files: Iterable[ResultFile]) -> list[str]:
         """Return the paths of files that jobs read or write.
 
-        A file from outside that is missing is left to the job, which says what to do: the rest can be made without it.
+        Missing files that no job makes are left out, so that the rest can be made without them; the job that needs one
+        says what to do.
         """
         known = [file for file in files if file.job is not None or Path(file.path).is_file()]
         return [file.path if file.job is None else self.results(file.path) for file in known]
 
     def name(self, step: Step) -> str:
-        """Return a rule's name; an item of the same name is the target, so the study's rule gets another."""
+        """Return a rule's name. If an item has the study's name, the item keeps it and the rule gets another."""
         return f"measure_{step.name}" if step.name in self.config.items else step.name
 
     def outputs(self, step: Step) -> list[str]:
-        """Return all outputs of a step with their wildcards, the first one first, the run card last."""
+        """Return all outputs of a step with their wildcards, the first output first and the run card last."""
         return [self.results(path) for path in (*step.outputs, f"{step.output}.json")]
 
     def inputs(self, step: Step, *names: str, **axes: str) -> Callable[[Any], list[str]]:
-        """Return a function of wildcards that gives the files that a job reads, of all names or of these."""
+        """Return a function of wildcards that gives the files that a job reads: all, or those with these names."""
 
         def found(wildcards: Any) -> list[str]:
             needs = self.job(step, {**dict(wildcards.items()), **axes}).needs(self.config)
@@ -77,7 +78,7 @@ class Rules:
         return found
 
     def job(self, step: Step, axes: dict[str, str]) -> PlannedJob:
-        """Return the job at some wildcards."""
+        """Return the job for these wildcards."""
         return step.at(**{name: axes[name] for name in step.axes})
 
     def settings(self, step: Step, **axes: str) -> Callable[[Any], str]:
@@ -89,7 +90,7 @@ class Rules:
         return lambda wildcards: self._planned_at(step, wildcards, axes)[1]
 
     def words(self, step: Step, **axes: str) -> Callable[[Any], str]:
-        """Return a function of wildcards that gives what follows `drl` on the command line."""
+        """Return a function of wildcards that gives the arguments of `drl`."""
 
         def found(wildcards: Any) -> str:
             about = self.job(step, {**dict(wildcards.items()), **axes}).about
@@ -99,21 +100,21 @@ class Rules:
         return found
 
     def memory(self, step: Step) -> Callable[..., int]:
-        """Return what a job may use, in MB: doubled from the second attempt on, since the first may have lacked it."""
+        """Return the memory of a job in MB; doubled from the second attempt on, in case the first ran out of it."""
         first = MEMORY.get(step.minutes, MEMORY["measure"])[self.config.scale]
         return lambda wildcards, attempt: first * min(attempt, 2)
 
     def minutes(self, step: Step) -> Callable[..., float]:
-        """Return how long a job may take: longer with each attempt, unless it goes on where the last one stopped."""
+        """Return the minutes of a job: more with each attempt, unless the job resumes."""
         first, grows = MINUTES[step.minutes][self.config.scale], step.minutes != "resumable"
         return lambda wildcards, attempt: min(first * attempt if grows else first, self.most_minutes)
 
     def item_file(self, item: str) -> str:
-        """Return the file that stands for an item."""
+        """Return the main file of an item."""
         return self.results(item_step(self.config, item).at(item=item).output)
 
     def item_label(self, item: str) -> dict[str, str]:
-        """Return how the report lists an item: by one label, because it takes a second one for a switch."""
+        """Return the item's label in the report; only one, because the report turns a second label into a switch."""
         title = item.replace("_", " ").capitalize()
         return {"item": f"{title}: {known_item(self.config, item).shows}"}
 

@@ -15,11 +15,11 @@ from drl.pipeline.disk import Bytes, SizeOf
 from drl.pipeline.units import Amount
 
 Axes = Mapping[str, str | int]
-NUMBERS = ("seed", "labels", "split")  # axes whose values are whole numbers
+NUMBERS = ("seed", "labels", "split")  # axes with integer values
 
 
 class ResultFile(NamedTuple):
-    """A file that a job reads: below results/<scale> if a job makes it, else wherever its path says."""
+    """A file that a job reads: below results/<scale> if a job makes it, else at its path."""
 
     path: str
     job: PlannedJob | None
@@ -34,30 +34,30 @@ def _no_work(config: Config, settings: Any, axes: Axes) -> Iterable[Amount]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Step:
-    """One step. What its declaration leaves out follows from its name, as said below.
+    """One step. Fields that its declaration leaves out follow from its name, as described below.
 
     Attributes:
         name: Name of the rule and of the command, which has hyphens in place of underscores.
-        help: What it does, in one sentence.
-        axes: What tells its jobs apart.
-        settings: Makes its settings from the configuration and those axes that it names as parameters.
-        job: The model of its settings: what `settings` is annotated to return.
-        module: Its module, whose function `run` takes a drl.jobs.job.Job. Default: drl.evaluation.<name>.
+        help: A sentence that says what the step does.
+        axes: The names of the values that identify a job.
+        settings: Makes its settings from the configuration and the axes that it has as parameters.
+        job: The model of its settings, which is the annotated result of `settings`.
+        module: Its module; the function `run` in it takes a drl.jobs.job.Job. Default: drl.evaluation.<name>.
         output: The first output below results/<scale>, with axes in braces. Default: the CSV file in metrics/ whose
             path is that of the log, such as metrics/probe/{dataset}/{recipe}/seed{seed}.csv.
-        beside: Further outputs: a suffix in place of the first output's, or a file name in its folder.
-        inputs: Takes settings and axes, gives the files that a job reads, by name.
-        reads: The names of those inputs that a user may give by hand.
-        drawn_from: In place of `inputs`, for drawings: takes the configuration and axes.
-        modules: Takes settings, gives the modules that the job imports by name.
-        parse: Makes settings from plain values, where that is more than `job.model_validate`.
-        minutes: How long a job may take (workflow/rules/common.smk): resumable ones save and go on.
-        gpu: Whether it computes on a GPU where there is one.
-        called: The command, where it is not the name.
-        work: Takes the configuration, settings and axes, gives what a job does besides starting. Default: the function
-            drl.pipeline.work.<name>; if there is none, nothing.
-        disk: Likewise, and with the sizes of networks: the bytes that a job leaves. Default: the function
-            drl.pipeline.disk.<name>; if there is none, those of a few dozen rows.
+        beside: Further outputs: a suffix that replaces the first output's, or a file name in its folder.
+        inputs: Takes settings and axes, returns the files that a job reads, by name.
+        reads: The names of the inputs that a user may give on the command line.
+        drawn_from: Used instead of `inputs` by drawings: takes the configuration and axes.
+        modules: Takes settings, returns the modules that the job imports by name.
+        parse: Makes settings from plain values, if `job.model_validate` is not enough.
+        minutes: How long a job may take (workflow/rules/common.smk); resumable jobs save their state and are continued.
+        gpu: Whether it computes on a GPU if there is one.
+        called: The command, if it is not the name.
+        work: Takes the configuration, settings and axes, returns the work of a job besides starting. Default: the
+            function drl.pipeline.work.<name>; if there is none, no work.
+        disk: Takes the same and the sizes of networks, returns the bytes that a job leaves. Default: the function
+            drl.pipeline.disk.<name>; if there is none, the bytes of a few dozen rows.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Step:
     disk: Callable[[Config, Any, Axes, SizeOf], Bytes] = disk.few_rows
 
     def __post_init__(self) -> None:
-        """Fill in what follows from the name."""
+        """Fill in the fields that follow from the name."""
         self._set("job", inspect.signature(self.settings, eval_str=True).return_annotation)
         self._set("module", self.module or f"drl.evaluation.{self.name}")
         self._set("output", self.output or f"metrics/{self.log_name}.csv")
@@ -94,12 +94,12 @@ class Step:
 
     @property
     def command(self) -> str:
-        """What follows `drl`."""
+        """The subcommand of `drl`."""
         return self.called or self.name.replace("_", "-")
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """All outputs but the run card, the first one first, with axes in braces."""
+        """All outputs except the run card, the first output first, with axes in braces."""
         return (self.output, *(_beside(self.output, name) for name in self.beside))
 
     @property
@@ -110,15 +110,15 @@ class Step:
 
     @property
     def settings_axes(self) -> tuple[str, ...]:
-        """The axes on which settings depend: the parameters of `settings` besides the configuration."""
+        """The axes that settings depend on: the parameters of `settings` other than the configuration."""
         return tuple(inspect.signature(self.settings).parameters)[1:]
 
     def parsed(self, values: Mapping[str, Any]) -> Settings:
-        """Return settings from the plain values that a rule handed over."""
+        """Return settings from the plain values that a rule passed."""
         return self.job.model_validate(values) if self.parse is None else self.parse(values)
 
     def code(self, settings: Settings) -> tuple[str, ...]:
-        """Return the modules that a job begins from; its code digest covers all that they import."""
+        """Return the modules that a job starts from; its code digest covers all that they import."""
         return (self.module, *self.modules(settings))
 
     def settings_for(self, config: Config, axes: Axes) -> Settings:
@@ -126,7 +126,7 @@ class Step:
         return self.settings(config, **{name: axes[name] for name in self.settings_axes})
 
     def at(self, **axes: str | int) -> PlannedJob:
-        """Return the job at these axes; more axes than the step has are left out."""
+        """Return the job at these axes; axes that the step does not have are ignored."""
         return PlannedJob(self, tuple((name, _typed(name, axes[name])) for name in self.axes))
 
 
@@ -158,7 +158,7 @@ class PlannedJob:
         return self.step.inputs(self.step.settings_for(config, self.about), self.about)
 
     def jobs_before(self, config: Config) -> Iterator[PlannedJob]:
-        """Yield each job whose outputs this one reads, once."""
+        """Yield each job whose outputs this job reads, once."""
         files = [file for several in self.needs(config).values() for file in several]
         yield from dict.fromkeys(file.job for file in files if file.job is not None)
 

@@ -18,16 +18,16 @@ class Study(Step):
     """One measurement protocol.
 
     Attributes:
-        sections: The sections of `studies` in the configuration that decide its numbers. Default: the one of its name,
-            if there is one.
-        item_settings: Takes the configuration and an item, gives what its settings have besides names.
-        item_axes: Takes the configuration and an item, gives the axes of each of its jobs; by default the item's
-            datasets, recipes and seeds, as far as they are axes of the study.
-        shown: The output that items read: empty for the first one.
-        pictures: Outputs that items show beside their numbers.
-        refuses: Takes a recipe, says why this study cannot measure its models; None if it can.
-        check_dataset: Takes the configuration, an item and a dataset; raises UserError where they do not fit.
-        chooses: Whether items about it take whole sweeps: they show all members, or choose one on validation images.
+        sections: The sections of `studies` in the configuration that decide its numbers. Default: the section with its
+                name, if there is one.
+            item_settings: Takes the configuration and an item, returns the item's settings other than names.
+            item_axes: Takes the configuration and an item, returns the axes of each of its jobs. Default: the item's
+                datasets, recipes and seeds, if they are axes of the study.
+            shown: The output that items read; empty for the first one.
+            pictures: Outputs that items show beside their numbers.
+            refuses: Takes a recipe, returns why this study cannot measure its models; None if it can.
+            check_dataset: Takes the configuration, an item and a dataset; raises UserError if they do not fit.
+            chooses: Whether its items take whole sweeps: they show all members, or choose one on validation images.
         claimed: Whether claims rest on it.
     """
 
@@ -42,7 +42,7 @@ class Study(Step):
     claimed: bool = True
 
     def __post_init__(self) -> None:
-        """Fill in what follows from the name."""
+        """Fill in the fields that follow from the name."""
         super().__post_init__()
         if not self.sections and self.name in Studies.model_fields:
             self._set("sections", (self.name,))

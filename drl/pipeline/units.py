@@ -1,4 +1,4 @@
-"""Units of work: what costs the same on one device is one unit, so that it is measured once.
+"""Units of work: work with the same cost on a device is one unit, so that it is measured once.
 
 Methods, datasets and seeds with the same network, image size and batch share a unit, and its rate.
 """
@@ -14,8 +14,8 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.files import fingerprint
 
-# What is done once, by kind of work; those of NETWORK are counted in operations too, those of HOST are the processor's
-# on any device.
+# The names of one unit, by kind of work. Kinds in NETWORK are also counted in operations; kinds in HOST run on the
+# processor on any device.
 NETWORK = {
     "train": "image",
     "score": "evaluation",
@@ -34,10 +34,10 @@ HOST = {
     "draw": "item",
     "theory": "step",
 }
-# What leaves the time of a step as it is: weights of losses, times, embeddings of the noise level (measured within the
-# noise of repeated timings), how pixels are scaled.
+# Settings that do not change the time of a step: weights of losses, times, embeddings of the noise level (differences
+# were within the noise of repeated timings), and the scaling of pixels.
 OF_NO_WEIGHT = ("embedding", "fourier_scale", "scale_by_sigma", "dropout", "log_variance_offset")
-SMALL_CODE = 16  # entries: a code of so many or fewer costs a network the same
+SMALL_CODE = 16  # entries; codes of at most this size cost a network the same
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class WorkUnit:
 
     Attributes:
         kind: A key of NETWORK or HOST.
-        key: Stands for all that its cost depends on but the device.
-        title: For people.
-        spec: What measuring it needs.
+        key: All that its cost depends on, except the device.
+        title: Its name for readers.
+        spec: The values that measuring it needs.
     """
 
     kind: str
@@ -58,13 +58,13 @@ class WorkUnit:
 
     @classmethod
     def of(cls, kind: str, title: str, *key: Any, **spec: Any) -> WorkUnit:
-        """Return a unit whose cost depends on `key`, or on the whole spec where none is given."""
+        """Return a unit whose cost depends on `key`, or on the whole spec if no key is given."""
         return cls(kind, fingerprint(kind, *(key or [spec])), title, spec)
 
 
 @dataclass(frozen=True)
 class Amount:
-    """So many units."""
+    """A number of units."""
 
     unit: WorkUnit
     count: float
@@ -80,12 +80,12 @@ class Network:
         self.facts = (self.images.channels, self.images.image_size, self.images.classes)
 
     def unit(self, kind: str, title: str, what: Any, **more: Any) -> WorkUnit:
-        """Return a unit of a network's work; the number of classes is an output's alone: 0.01 % of a step."""
+        """Return a unit of a network's work. Classes are ignored: they affect only the output, 0.01 % of a step."""
         spec = {"recipe": self.recipe, "facts": self.facts, "name": self.name, **more}
         return WorkUnit.of(kind, title, *self.facts[:2], what, **spec)
 
     def sized(self, *parts: str) -> str:
-        """Return the words for these parts and the images: WRN-28-2 + NCSN++ 16, 32x32x3."""
+        """Return a text for these parts and the images: WRN-28-2 + NCSN++ 16, 32x32x3."""
         words = []
         for section in filter(None, (getattr(self.recipe, part) for part in parts)):
             if section.kind == "wide_resnet":
@@ -98,12 +98,12 @@ class Network:
         return f"{' + '.join(words)}, {self.facts[1]}x{self.facts[1]}x{self.facts[0]}"
 
     def encode(self, count: float) -> Amount:
-        """Return the passes of so many images through the encoder."""
+        """Return the passes of `count` images through the encoder."""
         unit = self.unit("encode", f"encoding, {self.sized('encoder')}", light(self.recipe.encoder))
         return Amount(unit, count)
 
     def evaluate(self, count: float) -> Amount:
-        """Return so many evaluations of the score, an image each."""
+        """Return `count` evaluations of the score, each of one image."""
         recipe = self.recipe
         small = recipe.encoder is None or code_size(recipe) <= SMALL_CODE
         what = [light(recipe.score), small, recipe.sampler.corrector]
@@ -111,32 +111,32 @@ class Network:
         return Amount(unit, count)
 
     def chains(self, *t_init: float, times: int = 1) -> Amount:
-        """Return the evaluations of a chain from each t_init; drl.diffusion.samplers.chain.calls says the same."""
+        """Return the evaluations of a chain from each t_init, as in drl.diffusion.samplers.chain.calls."""
         sampler = self.recipe.sampler
         steps, draws = sampler.steps, 1 if sampler.corrector == "none" else 2
         begins = [min(int((1 - t) * steps + 1e-9), steps - 1) for t in t_init]
         return self.evaluate(times * draws * sum(steps - begin for begin in begins))
 
     def probe_steps(self, protocol: Any, sets: int, seeds: int, wide: int, count: float) -> Amount:
-        """Return steps of so many probes at once, whose inputs are so many codes side by side."""
+        """Return `count` steps of `sets` x `seeds` probes at once, whose inputs are `wide` codes side by side."""
         features, classes = code_size(self.recipe) * wide, self.images.classes
         spec = {"sets": sets, "seeds": seeds, "features": features, "classes": classes}
         spec |= {"hidden": protocol.hidden, "batch": protocol.batch_size}
-        # The precision of the products is the network's.
+        # The products have the network's precision.
         main: Any = self.recipe.score or self.recipe.decoder
         width = getattr(main, "nf", 8 * getattr(self.recipe.encoder, "width", 0))
         title = f"probes, {sets} x {seeds} of {features} entries, {classes} classes"
         return Amount(WorkUnit.of("probe", title, spec, width, **spec, recipe=self.recipe), count)
 
     def silhouette(self, count: float = 1, codes: int | None = None) -> Amount:
-        """Return silhouettes of so many codes; by default of all test images."""
+        """Return `count` silhouettes of `codes` codes; default: of all test images."""
         codes = codes or self.images.test
         title = f"silhouette of {codes:,} codes"
         return Amount(WorkUnit.of("silhouette", title, codes=codes, classes=self.images.classes), count)
 
 
 def light(section: Any) -> dict[str, Any] | None:
-    """Return a network's section without what leaves its cost as it is."""
+    """Return a network's section without settings that do not affect its cost."""
     if section is None:
         return None
     kept: dict[str, Any] = {name: value for name, value in section.slice().items() if name not in OF_NO_WEIGHT}
@@ -153,7 +153,7 @@ def code_size(recipe: Recipe) -> int:
 
 
 def sees_time(recipe: Recipe) -> bool:
-    """Whether a recipe's codes depend on t, as its encoder's `time` says once it is built; DAE's inputs do."""
+    """Whether a recipe's codes depend on t, like `time` of the built encoder; DAE's inputs depend on t."""
     encoder = recipe.encoder
     assert encoder is not None
     return encoder.kind == "wide_resnet" or bool(getattr(encoder, "time", None)) or recipe.method.kind == "dae"

@@ -1,4 +1,4 @@
-"""How much of which work each step's jobs are, from configuration and settings alone."""
+"""The kinds and amounts of work of each step's jobs, from configuration and settings alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from drl.laplacenet.schedule import Schedule
 from drl.pipeline.units import Amount, Network, WorkUnit, code_size, light, sees_time
 
 Axes = Mapping[str, str | int]
-# Methods whose steps differ by a penalty alone, or by what the encoder is shown.
+# Methods whose steps differ only by a penalty or by the encoder's input.
 ALIKE = {"vdrl": "drl", "cdae": "drl", "vae": "ae", "dae": "ae"}
 CONDITIONAL = ("drl", "vdrl", "cdae")  # methods whose code usage is measured (drl.training.code_usage)
-# Code usage encodes once and evaluates the score twice: about two passes forward, each a third of a training step.
+# Code usage encodes once and evaluates the score twice: about two forward passes, each a third of a training step.
 CODE_USAGE_SHARE = 2 / 3
-# Of the ODE solver, which chooses its own steps: 33 at demo scale. For 16 images it is seconds in any case.
+# Evaluations of the ODE solver, which chooses its own steps: 33 at demo scale. For 16 images it takes only seconds.
 ODE_EVALUATIONS = 200
 INCEPTION_FEATURES = 2048
 
@@ -33,7 +33,7 @@ def prepare(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
 
 
 def pretrain(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
-    """Images that a training sees, and code usage counted as such."""
+    """Images that a training sees; code usage is counted as such images."""
     network, recipe, usage = _measured(config, axes), settings.recipe, settings.code_usage
     count, kind = float(recipe.iterations * recipe.batch_size), recipe.method.kind
     if count and kind in CONDITIONAL:
@@ -49,14 +49,14 @@ def pretrain(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
 
 
 def _probe_count(protocol: Any, labels: int, tests: int) -> float:
-    """Steps of a probe's training, and its evaluation counted as such: forward alone is a third of a step."""
+    """Steps of a probe's training; its evaluation counts as steps too, because a forward pass is a third of a step."""
     batch = min(protocol.batch_size, labels)
     sweep = max(1, len(protocol.learning_rates))
     return float(sweep * (protocol.epochs * (labels // batch) + tests / (3 * protocol.batch_size)))
 
 
 def probe(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
-    """Probes of every t and seed for each label budget, and those of all t together."""
+    """Probes of every t and seed for each label budget, and probes of all t together."""
     network, protocol = _measured(config, axes), settings.probe
     images, budgets = network.images, protocol.label_budgets
     sets, seeds = len(protocol.t), len(protocol.seeds)
@@ -149,10 +149,10 @@ def fid(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
 
 
 def theory(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
-    """Steps of the three trainings, and expectations counted as such."""
+    """Steps of the three trainings; expectations are counted as such steps."""
     study = settings.theory.slice()
     size = {name: study[name] for name in ("mixture", "network", "code_size", "batch_size")}
-    # Both expectations over draws pass forward alone, a third of a step, the first through two of the networks.
+    # Both expectations over draws need only forward passes, a third of a step; the first uses two of the networks.
     draws = len(study["t"]) * study["draws"] / (3 * study["batch_size"])
     for name, passes in {"unconditional": 2, "drl": 1, "ae": 0}.items():
         spec = {"recipe": name, "theory": settings.theory}
@@ -161,7 +161,7 @@ def theory(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
 
 
 def fine_tune(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
-    """Steps of the classifier, updates of the pseudo-labels, and the passes that both read."""
+    """Steps of the classifier, updates of the pseudo-labels, and the passes that they need."""
     study, arm = config.studies.fine_tune, settings.arm
     network = Network(config, axes["dataset"], study.network_of)
     images, held = network.images, network.images.validation if study.select == "best_val" else 0

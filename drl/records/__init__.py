@@ -1,1 +1,1 @@
-"""What is written down about results: metrics, run cards, code digests, and the checks against them."""
+"""Records of results: metrics, run cards, code digests, and the checks against them."""

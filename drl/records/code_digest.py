@@ -1,4 +1,4 @@
-"""A digest of the code that a job runs: what decides, besides settings and inputs, whether it is made again."""
+"""A digest of the code that a job runs. With settings and inputs, it decides whether the job runs again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from drl.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# These read settings, write files, talk to the user or pick a device. They change no result, so editing them reruns
-# nothing.
+# These modules read settings, write files, print messages or choose a device. They do not affect results, so editing
+# them reruns nothing.
 WITHOUT_RESULTS = (
     "drl.cli",
     "drl.config",
@@ -46,7 +46,7 @@ def code_digest(modules: Iterable[str]) -> str:
 
 
 def reached(*entries: str) -> set[str]:
-    """Return the drl modules that the given ones import, and themselves, but none that changes no result."""
+    """Return the given drl modules and all that they import, without modules that do not affect results."""
     found: set[str] = set()
     waiting = list(entries)
     while waiting:
@@ -59,7 +59,7 @@ def reached(*entries: str) -> set[str]:
 
 
 def changes_no_result(module: str) -> bool:
-    """Whether a module is one of those that change no result."""
+    """Whether a module does not affect results."""
     packages = module in ("drl", "drl.records")
     return packages or any(module == name or module.startswith(f"{name}.") for name in WITHOUT_RESULTS)
 
@@ -102,7 +102,7 @@ def _digest(modules: tuple[str, ...]) -> str:
 
 @cache
 def _without_docstrings(module: str) -> str:
-    """Return a module's code as Python writes it back: no comments, no layout, and here no docstrings."""
+    """Return a module's code as Python unparses it: without comments, layout and, here, docstrings."""
     tree = ast.parse(ast.unparse(_tree(module)))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -117,12 +117,12 @@ def _without_docstrings(module: str) -> str:
 
 
 def check_code(command: str, modules: Sequence[str], expected: str | None) -> str:
-    """Import the job's code, and return its digest; stop if it is not the one that the job was planned with.
+    """Import the job's code and return its digest; stop if the digest differs from the planned one.
 
-    All of it is imported now, so that an edit while the job waits for a GPU or computes cannot mix two versions.
+    All modules are imported now, so that an edit while the job waits for a GPU or computes cannot mix two versions.
 
     Args:
-        command: For messages.
+        command: The command, for messages.
         modules: As for `code_digest`.
         expected: The digest that Snakemake planned the job with; None: any.
 

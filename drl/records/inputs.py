@@ -1,4 +1,4 @@
-"""Checking what a job reads against the run cards of the jobs that made it, before anything is computed from it."""
+"""Checking a job's input files against the run cards of the jobs that made them, before the job computes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RESULTS = ("data", "models", "metrics", "figures", "tables", "study")
 def check_inputs(paths: Iterable[Path]) -> dict[Path, str]:
     """Hash a job's input files, and compare each with the run card that names it, if one lies beside it.
 
-    safetensors and CSV have no checksums of their own, so that a flipped bit or an edit by hand would go unseen. Files
-    that no card names, such as models from elsewhere, are taken as they are; missing ones are left to who reads them.
+    safetensors and CSV files have no checksums, so a flipped bit or a manual edit would go unnoticed. Files that no
+    card names, such as models from elsewhere, are accepted; missing files are left to the code that reads them.
 
     Returns:
-        SHA-256 of each file that is there, for the job's own card.
+        SHA-256 of each file that exists, for the job's own card.
 
     Raises:
-        UserError: If a file is not as it was made, or a run card cannot be read.
+        UserError: If a file was changed after it was made, or a run card cannot be read.
     """
     folders: dict[Path, dict[str, tuple[str, Path]]] = {}
     digests: dict[Path, str] = {}
@@ -41,17 +41,17 @@ def check_inputs(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def remedy(path: Path) -> str:
-    """Say how to get rid of a damaged result."""
+    """Return a text that says how to remove a damaged result."""
     below = [parent.parent for parent in path.parents if parent.name in RESULTS]
     again = "and run the same command again"
     return f"run `drl verify {below[0]} --remove`, or remove it, {again}" if below else f"remove it {again}"
 
 
 def _named_by_cards(folder: Path) -> dict[str, tuple[str, Path]]:
-    """Return what the run cards in a folder say of its files: SHA-256 and card, by name."""
+    """Return the SHA-256 and the run card of each file that the cards in a folder name, by file name."""
     found: dict[str, tuple[str, Path]] = {}
     for path in sorted(folder.glob("*.json")):
-        # Other people's JSON is none of our business; a card is named after a result.
+        # Ignore JSON files that are not cards; a card is named after a result.
         beside = path.with_suffix("")
         try:
             card: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -74,5 +74,5 @@ def must_exist(command: str, files: Iterable[Path]) -> None:
     for file in files:
         if not file.is_file():
             raise UserError(
-                f"{command}: {file} is not there; leave it out, or give no files to take all that were made"
+                f"{command}: {file} does not exist; leave it out, or give no files to use all that were made"
             )

@@ -1,4 +1,4 @@
-"""The one shape of every measurement: a long CSV, one number a row. And how any CSV of ours is read back."""
+"""The format of all measurements: a long CSV with one number per row. And reading any CSV of this project."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         rows: Keys among COLUMNS; accuracies in percent.
 
     Raises:
-        UserError: If a number is not finite: it came from something that diverged. Nothing is written then.
+        UserError: If a number is not finite, because a training diverged. Nothing is written then.
     """
     made = list(rows)
     for row in made:
@@ -63,10 +63,10 @@ def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Read a metrics CSV as text cells; those of numbers are finite numbers or, but for `value`, empty.
+    """Read a metrics CSV as text cells. Cells of numbers are finite numbers or, except in `value`, empty.
 
     Raises:
-        UserError: If the file is missing, cut off, of another shape, or holds something else in place of a number.
+        UserError: If the file is missing, truncated, has other columns, or has something other than a number in a cell.
     """
     rows = read_csv(path, COLUMNS, f"is not a whole metrics file; {AGAIN}")
     for line, row in enumerate(rows, 2):
@@ -87,12 +87,12 @@ def read_csv(
     Args:
         path: The file: UTF-8, with commas and a header.
         columns: The columns that it must have.
-        remedy: What is wrong with another file, and what to do; after the path in messages.
+        remedy: Text for messages, after the path: what is wrong with an unsuitable file, and what to do.
         numbers: The columns whose cells must be finite numbers.
         allow_empty: Whether those cells may be empty.
 
     Raises:
-        UserError: If it is missing or something else.
+        UserError: If it is missing or not such a file.
     """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -107,7 +107,7 @@ def read_csv(
     if not header:
         raise UserError(f"{path}: {remedy} (it is empty)")
     if lacking := [name for name in columns if name not in header]:
-        apart = "; its cells stand apart by semicolons, not commas" if len(header) == 1 and ";" in header[0] else ""
+        apart = "; its cells are separated by semicolons, not commas" if len(header) == 1 and ";" in header[0] else ""
         raise UserError(f"{path}: {remedy} (it has no column {lacking[0]}{apart})")
     if len(set(header)) != len(header) or any(None in row or None in row.values() for row in rows):
         raise UserError(f"{path}: {remedy} (a row has too few or too many cells)")
@@ -119,7 +119,7 @@ def read_csv(
 
 
 def _finite(value: Any) -> bool:
-    """Whether a cell is a finite number, or text that pandas and Python both read as one."""
+    """Whether a cell is a finite number, or text that both pandas and Python read as one."""
     if isinstance(value, str) and not re.fullmatch(r"[-+0-9.eE]{1,40}", value, re.ASCII):
         return False
     try:

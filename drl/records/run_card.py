@@ -1,4 +1,4 @@
-"""The run card beside each output: what made it, from which inputs, settings and code."""
+"""The run card beside each output: the command, inputs, settings and code that made it."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def write_card(
 
     Args:
         command: The subcommand.
-        outputs: Files that the job made; the first names the card.
+        outputs: Files that the job made; the card is named after the first.
         settings: The job's resolved settings.
         code_digest: Digest of its code.
-        inputs: Files that it read; with their SHA-256, where they were hashed before (drl.records.inputs.check_inputs).
-        facts: What else is worth knowing: seed, device, wall time, rates.
+        inputs: Files that it read, with their SHA-256 if they are already hashed (drl.records.inputs.check_inputs).
+        facts: Other facts: seed, device, wall time, rates.
     """
     files = list(outputs)
     hashed = inputs if isinstance(inputs, Mapping) else {path: sha256(path) for path in inputs}
@@ -67,7 +67,7 @@ def write_card(
         "code_digest": code_digest,
         "git": _git(),
         "versions": versions(),
-        # Relative to the card, so that a folder of results can be moved or copied as a whole.
+        # Paths relative to the card, so that a folder of results can be moved or copied as a whole.
         "inputs": {os.path.relpath(path, target.parent): digest for path, digest in hashed.items()},
         "outputs": {path.name: sha256(path) for path in files},
         **facts,
@@ -93,9 +93,9 @@ def read_card(path: Path) -> dict[str, Any]:
 
 @cache
 def _git() -> dict[str, Any]:
-    """Return the commit of this project; nulls where the project is not a repository of its own.
+    """Return the commit of this project; nulls if the project is not the root of a repository.
 
-    An archive of the project may lie inside another repository, whose commit says nothing about this code.
+    An archive of the project may be inside another repository, whose commit says nothing about this code.
     """
 
     def ask(*words: str) -> str | None:

@@ -1,6 +1,6 @@
-"""`drl verify`: whether results are whole, and made by the present code, settings and inputs.
+"""`drl verify`: whether results are complete, and made by the current code, settings and inputs.
 
-Snakemake compares what it recorded itself; it does not see results that were copied in or edited by hand.
+Snakemake compares only its own records; it does not notice results that were copied in or edited by hand.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from drl.records.inputs import RESULTS
 from drl.records.run_card import read_card
 
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
-# What users make for themselves, with settings of their own.
+# Commands of users, with their own settings.
 BY_HAND = ("convert", "sample", "encode", "export")
 
 
@@ -28,7 +28,7 @@ def verify(folder: Path, config: Config) -> list[str]:
 
     Args:
         folder: results/<scale>, or any folder of results.
-        config: The configuration that they should fit.
+        config: The configuration that they should match.
 
     Returns:
         One line for each fault; empty if there is none.
@@ -41,12 +41,12 @@ def verify(folder: Path, config: Config) -> list[str]:
 
 
 def remove_damaged(folder: Path) -> list[Path]:
-    """Remove results that are not as they were made, so that they are made again.
+    """Remove results that were changed after they were made, so that they are made again.
 
-    All files of a run card go, and the card: Snakemake makes them again as soon as something needs them. Removed are
-    results one of whose files was changed, and those whose card cannot be read: the card, and the file that it is named
-    after. Left are results that are whole, though made from other inputs, settings or code, because Snakemake makes
-    those again by itself; results of which a file is missing and none changed; and all files that no card names.
+    If a file of a result was changed, all files of its run card and the card are removed; Snakemake makes them again
+    when something needs them. If a card cannot be read, the card and the file that it is named after are removed. These
+    are kept: complete results made from other inputs, settings or code, because Snakemake itself makes them again;
+    results with a missing file but no changed one; and all files that no card names.
 
     Args:
         folder: results/<scale>, or any folder of results.
@@ -62,7 +62,7 @@ def remove_damaged(folder: Path) -> list[Path]:
         try:
             card = read_card(path)
         except UserError:
-            # Other people's JSON stays; a card is named after a result.
+            # Keep JSON files that are not cards; a card is named after a result.
             files = [path.with_suffix("")] if path.with_suffix("").suffix in SUFFIXES else []
         else:
             files = [path.parent / name for name in card["outputs"]]
@@ -83,7 +83,7 @@ def _cards(folder: Path) -> list[Path]:
 
 
 def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
-    """Name results that no card speaks of."""
+    """Yield the results that no card names."""
     known: set[Path] = set()
     for path in cards:
         with contextlib.suppress(UserError):
@@ -114,7 +114,7 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
         expected = step.settings_for(config, {name: card[name] for name in step.settings_axes}).slice()
         digest = code_digest(step.code(step.parsed(card["settings"])))
     except KeyError as error:
-        yield f"{path}: does not say which {error.args[0]} it is of; made by another version"
+        yield f"{path}: has no {error.args[0]}; made by another version"
         return
     except (UserError, ValueError) as error:
         yield f"{path}: {str(error).splitlines()[0]}"

@@ -76,6 +76,6 @@ def test_a_mistake_is_one_line_and_exit_code_2(drl, words, said):
 def test_times_are_lists_or_repeated():
     assert _times(("0,0.5", "1")) == [0.0, 0.5, 1.0]
     assert _times((" 0.25 ",)) == [0.25]
-    for words, said in ((("0.5,0.5",), "stands twice"), (("",), "give numbers"), (("nan",), "give numbers")):
+    for words, said in ((("0.5,0.5",), "given twice"), (("",), "give numbers"), (("nan",), "give numbers")):
         with pytest.raises(UserError, match=said):
             _times(words)

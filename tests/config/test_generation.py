@@ -297,10 +297,10 @@ def test_settings_of_figure_13_and_table_6_name_their_cells_in_order():
     [
         ("studies.later_start.t_init=[0.0,1.0]", "studies.later_start.t_init.0: input should be greater than 0"),
         ("studies.later_start.t_init=[0.5,1.1]", "studies.later_start.t_init.1: input should be less than or equal"),
-        ("studies.later_start.t_init=[0.5,0.5]", "studies.later_start.t_init: 0.5 stands twice"),
+        ("studies.later_start.t_init=[0.5,0.5]", "studies.later_start.t_init: 0.5 is given twice"),
         ("studies.later_start.t_init=[]", "studies.later_start.t_init"),
         ("studies.later_start.priors=[gauss]", "studies.later_start.priors.0: input should be 'gaussian' or"),
-        ("studies.later_start.priors=[gaussian,gaussian]", "studies.later_start.priors: 'gaussian' stands twice"),
+        ("studies.later_start.priors=[gaussian,gaussian]", "studies.later_start.priors: 'gaussian' is given twice"),
         ("studies.later_start.uniform=pixel", "studies.later_start.uniform: input should be 'per_pixel' or"),
         ("studies.later_start.images=1", "studies.later_start.images"),
         ("studies.later_start.images=3", "studies.later_start: images: 3 are fewer than the 2 x 2 that are shown"),
@@ -446,7 +446,7 @@ def test_more_classes_than_a_dataset_has_are_refused_when_figure_6_is_planned():
         ),
         (["recipes.drl_2d_focus.start_from=drl_2d_hihg"], "unknown recipe 'drl_2d_hihg'; did you mean 'drl_2d_high'?"),
         (["recipes.drl_2d_focus.start_from=drl_nd"], "is a sweep; name one of its members"),
-        (["recipes.drl_2d_focus.start_from=drl_nd-d3"], "is no member of its sweep"),
+        (["recipes.drl_2d_focus.start_from=drl_nd-d3"], "is not a member of its sweep"),
     ],
 )
 def test_a_chain_of_starts_that_leads_nowhere_is_named(sets, expected):

@@ -94,7 +94,7 @@ def test_a_sweep_expands_to_one_recipe_per_value():
     )
     for name, said in (
         ("drl_8d", "is a sweep; name one of its members"),
-        ("drl_8d-lambda0.5", "is no member of its sweep"),
+        ("drl_8d-lambda0.5", "is not a member of its sweep"),
         ("drl-lambda0.5", "unknown recipe"),
     ):
         with pytest.raises(UserError, match=said):
@@ -206,10 +206,10 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         (["studies.code_usage.t=[0.0]"], "studies.code_usage.t.0: input should be greater than 0"),
         (["recipes.drl.optimiser.betas=[0.9,1.5]"], "recipes.drl.optimiser.betas.1"),
         (["recipes.drl.encoder.depth=12"], "depth must be 6 n + 4"),
-        (["recipes.drl.score.nf=6"], "6 channels, which normalisation cannot group"),
-        (["seeds=[0,0]"], "seeds: 0 stands twice"),
-        (["studies.probe.seeds=[1,1]"], "studies.probe.seeds: 1 stands twice"),
-        (["items.figure_4.recipes=[drl,drl]"], "'drl' stands twice"),
+        (["recipes.drl.score.nf=6"], "6 channels, which group normalisation cannot divide"),
+        (["seeds=[0,0]"], "seeds: 0 is given twice"),
+        (["studies.probe.seeds=[1,1]"], "studies.probe.seeds: 1 is given twice"),
+        (["items.figure_4.recipes=[drl,drl]"], "'drl' is given twice"),
         (["recipes.drl.for_dataset={cifar10: 5}"], "for_dataset: must hold dataset names"),
         (["recipes.x={inherits: [drl]}"], "unknown recipe ['drl']"),
         (["datasets.my-pets={title: x}"], "datasets.my-pets"),

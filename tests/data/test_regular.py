@@ -33,7 +33,7 @@ SPECIAL = {
     "folder": "is a folder and not a file",
     "device": "is a device and not a file: remove it",
     "nowhere": "is a link that leads nowhere",
-    "itself": "is a link that leads nowhere (Too many levels of symbolic links): mend or remove it",
+    "itself": "is a link that leads nowhere (Too many levels of symbolic links): repair or remove it",
 }
 
 
@@ -55,7 +55,7 @@ def test_links_to_files_are_followed_and_large_files_are_not_read(tmp_path):
     (tmp_path / "a").write_bytes(b"12345")
     (tmp_path / "b").symlink_to("a")
     assert read_regular(tmp_path / "b", 5) == b"12345"
-    with pytest.raises(UserError, match="a has 5 bytes, and 4 are the most that it can need"):
+    with pytest.raises(UserError, match="a has 5 bytes, but needs 4 at most"):
         read_regular(tmp_path / "a", 4)
     with pytest.raises(UserError, match=r"none cannot be read \(No such file"):
         read_regular(tmp_path / "none", 4)

@@ -56,5 +56,5 @@ def test_a_broken_snakefile_is_named(monkeypatch, tmp_path):
         return subprocess.CompletedProcess([], 1, "", "no rule\n")
 
     monkeypatch.setattr(module.subprocess, "run", fail)
-    with pytest.raises(UserError, match="no rule; mend the Snakefile"):
+    with pytest.raises(UserError, match="no rule; fix the Snakefile"):
         printed_by_snakemake(tmp_path)

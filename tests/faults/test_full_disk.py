@@ -33,7 +33,7 @@ def test_a_job_on_a_full_disk_says_so_and_goes_on_with_room(kind, job, undisturb
         assert len(said) == 1, work.said()
         remedies = (
             "cannot be written, the disk is full; make room and run the same command again",
-            "No space left on device; mend that and run again",
+            "No space left on device; fix that and run again",
         )
         assert said[0].endswith(remedies), said[0]
         assert "Traceback" not in work.said()

@@ -48,7 +48,7 @@ def opened(path):
 
 def test_a_changed_header_is_noticed_and_one_without_a_checksum_is_read(images):
     _, facts, tensors = images
-    with pytest.raises(UserError, match=r"is not as it was written.*rerun `drl prepare`"):
+    with pytest.raises(UserError, match=r"were changed after they were written.*rerun `drl prepare`"):
         ImageStore.open(forged(images, facts | {"mean": [0.4]}, tensors))
     old = {key: value for key, value in facts.items() if key != "facts_sha256"}
     assert ImageStore.open(forged(images, old, tensors)).name == "digits"

@@ -26,16 +26,16 @@ def test_the_last_line_of_each_failed_job_is_named_once(form, failed, tmp_path):
     assert lines == [
         "2 jobs failed:",
         "  drl: no images: add some",
-        f"    (all that it said: {tmp_path / '0.log'})",
+        f"    (full log: {tmp_path / '0.log'})",
         "  drl: other",
-        f"    (all that it said: {tmp_path / '1.log'})",
+        f"    (full log: {tmp_path / '1.log'})",
     ]
 
 
 def test_empty_missing_and_odd_logs_are_not_trouble(failed, tmp_path):
     log = failed(b"", b"\xff\n")
     (tmp_path / "0.log").unlink()
-    assert last_words(log)[1] == "  it said nothing"
+    assert last_words(log)[1] == "  it left no message"
     assert last_words(tmp_path / "none.log") == []
 
 

@@ -104,7 +104,7 @@ def test_a_place_where_no_lock_can_be_made_is_one_line(tmp_path, monkeypatch, pl
     (tmp_path / "link").symlink_to(tmp_path / "gone" / "away")
     (tmp_path / "file").touch()
     with (
-        pytest.raises(UserError, match="is no folder in which files can be made") as raised,
+        pytest.raises(UserError, match="cannot hold new files") as raised,
         job_lock("job", tmp_path / place / "a"),
     ):
         pass

@@ -152,7 +152,7 @@ def test_its_code_is_followed():
     [
         ({"t": [0.5]}, "must hold 1, where"),
         ({"code_size": 4}, "must be smaller than x, which has 4 entries"),
-        ({"mixture": TINY["mixture"] | {"label_plane": 2}}, "2 is no position among 2 planes"),
+        ({"mixture": TINY["mixture"] | {"label_plane": 2}}, "2 is not a position among 2 planes"),
         ({"neighbours": 1000}, "1000 are more than the 200 codes"),
         ({"mixture": TINY["mixture"] | {"planes": [{"points": 1, "radius": 1}] * 2}}, "its plane has one point"),
         ({"step": 3}, "unknown key 'step'"),

@@ -1,4 +1,4 @@
-"""One image file of unknown origin: which formats are read, how large it may be, and how it becomes pixels."""
+"""Reading one image file of unknown origin: supported formats, the largest size, and decoding to pixels."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from drl.config.datasets import MOST_PIXELS
 from drl.data.regular import open_regular, read_regular, shown
 from drl.errors import UserError
 
-# Formats of pictures that Pillow decodes itself; JPEG includes MPO. Not among them: EPS, which starts Ghostscript; WMF,
-# which asks the system; ICO and ICNS, whose pictures may have another size than their header says.
+# Image formats that Pillow decodes itself; JPEG includes MPO. Excluded are EPS, which starts Ghostscript; WMF, which
+# uses the system; ICO and ICNS, whose images may differ in size from their header.
 _READ = ["AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"]
 # Older versions of Pillow lack some.
 Image.init()
 FORMATS = tuple(name for name in _READ if name in Image.OPEN)
 _EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr", "LAB", "HSV"}
-_BYTES_PER_PIXEL, _HEADER = 4, 2**26  # of the largest file: not compressed, with a large profile and thumbnail
-_LARGE = 2**24  # pixels; images above are decoded one after the other, so that threads share the memory of one
+_BYTES_PER_PIXEL, _HEADER = 4, 2**26  # bounds of the largest file: uncompressed, with a large profile and thumbnail
+_LARGE = 2**24  # pixels; larger images are decoded one at a time, so that threads together use the memory of one
 _ONE_AT_A_TIME = threading.RLock()
 
-# Between its limit and twice that, Pillow only warns.
+# Between its limit and twice its limit, Pillow only warns.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
@@ -39,7 +39,7 @@ def read_image(path: Path, size: int, channels: int, most_pixels: int = MOST_PIX
     """Read one image file: return the result of `load_image`, and the file's bytes.
 
     Raises:
-        UserError: If it is no regular file, or as `load_image`.
+        UserError: If it is not a regular file, or as `load_image`.
     """
     data = read_regular(path, _BYTES_PER_PIXEL * most_pixels + _HEADER)
     return load_image(data, path, size, channels, most_pixels), data
@@ -80,10 +80,10 @@ def decode(path: Path, most_pixels: int = MOST_PIXELS) -> str:
 
 
 def check_header(path: Path, most_pixels: int = MOST_PIXELS) -> None:
-    """Check what can be known of an image file without decoding it.
+    """Check an image file as far as possible without decoding it.
 
     Raises:
-        UserError: If it is no regular file, no image that is read, or too large.
+        UserError: If it is not a regular file, not a supported image, or too large.
     """
     with open_regular(path) as stream, opened(stream, path, most_pixels):
         pass
@@ -91,7 +91,7 @@ def check_header(path: Path, most_pixels: int = MOST_PIXELS) -> None:
 
 @contextmanager
 def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Image]:
-    """Open an image of 8 bits per channel. Errors with it inside the block become one-line messages.
+    """Open an image of 8 bits per channel. Errors about it inside the block become one-line messages.
 
     Args:
         source: The file.
@@ -101,7 +101,7 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
     Raises:
         UserError: If it is not an image, is damaged or too large, or does not have 8 bits per channel.
     """
-    # Also for parts of a file, such as frames, which Pillow checks itself.
+    # The limit also applies to parts of a file, such as frames, which Pillow checks itself.
     Image.MAX_IMAGE_PIXELS = most_pixels
     try:
         with Image.open(source, formats=FORMATS) as image:
@@ -123,13 +123,13 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
         raise UserError(
             f"{shown(path)} is not a readable image (of {', '.join(FORMATS)}): convert or remove it"
         ) from error
-    # A damaged image can make Pillow fail in any way.
+    # A damaged image can make Pillow raise any exception.
     except Exception as error:
         raise UserError(f"{shown(path)} is not a readable image ({_reason(error)}): repair or remove it") from error
 
 
 def _reason(error: Exception) -> str:
-    """Return an error's text in one line; bytes in memory have no name that a user would know."""
+    """Return an error's text in one line, without the name of bytes in memory, which means nothing to users."""
     text = " ".join(re.sub(r"<_io\.\w+[^>]*>", "the file", str(error)).split())
     return shown(text.encode("utf-8", "backslashreplace").decode()) or type(error).__name__
 

@@ -23,7 +23,7 @@ def reads_a_model(settings: Any, axes: Axes) -> Inputs:
 
 
 def module_of_method(settings: Any) -> tuple[str, ...]:
-    """Return the module of the method that made the codes: it belongs to the code that decides the result."""
+    """Return the module of the method that made the codes, because its code affects the result."""
     return method_module(settings.method)
 
 
@@ -38,7 +38,7 @@ def method_of(config: Config, dataset: str, recipe: str) -> str:
 
 
 def dae_input(config: Config, method: str) -> dict[str, str]:
-    """Return what DAE's encoder is shown; nothing for other methods, whose codes are of clean images."""
+    """Return the input of DAE's encoder; empty for other methods, which encode clean images."""
     return {"dae_input": config.studies.probe.dae_input} if method == "dae" else {}
 
 
@@ -70,7 +70,7 @@ def _probe_item(config: Config, item: str) -> dict[str, Any]:
 
 PROBE = ModelStudy(
     name="probe",
-    help="Measure how much of the classes a small network reads from a model's frozen codes, for each t.",
+    help="Measure how well a small network predicts the class from a model's frozen codes, for each t.",
     settings=_probe,
     item_settings=_probe_item,
     check_dataset=probes_fit,
@@ -78,7 +78,7 @@ PROBE = ModelStudy(
 
 
 def _few_shot(config: Config, dataset: str, recipe: str) -> FewShotJob:
-    """Where a sweep is to be decided, labels are left to validation for all recipes."""
+    """Return the settings. If an item chooses a sweep's member, all recipes leave validation images unlabelled."""
     method = method_of(config, dataset, recipe)
     section = config.studies.few_shot.model_dump() | {
         "validation": config.few_shot_validates,
@@ -99,7 +99,7 @@ def _few_shot_item(config: Config, item: str) -> dict[str, Any]:
 
 FEW_SHOT = ModelStudy(
     name="few_shot",
-    help="Measure how much of the classes a support vector machine reads from the codes of a few images, for each t.",
+    help="Measure how well a support vector machine predicts the class from codes of a few images, for each t.",
     settings=_few_shot,
     item_settings=_few_shot_item,
     chooses=True,
@@ -107,7 +107,7 @@ FEW_SHOT = ModelStudy(
 
 
 def _learning_speed(config: Config, dataset: str, recipe: str) -> LearningSpeedJob:
-    """The probe's protocol with one seed, on all training images but those for validation."""
+    """Return the probe's protocol with one seed, on all training images except validation images."""
     method, known = method_of(config, dataset, recipe), config.datasets[dataset]
     learning_speed_fits(config, dataset)
     section = config.studies.probe.model_dump(exclude={"dae_input"}) | {
@@ -141,7 +141,7 @@ LEARNING_SPEED = ModelStudy(
 
 
 def _silhouettes(config: Config, dataset: str) -> SilhouettesJob:
-    """The models of all items about silhouettes on a dataset: one job reads them all."""
+    """Return the models of all items about silhouettes on a dataset; one job reads all of them."""
     dataset_known(config, dataset)
     items = [name for name, item in config.items.items() if item.study == "silhouettes"]
     items = [name for name in items if dataset in config.item_datasets(name)] or items
@@ -169,7 +169,7 @@ def _single_t(recipe: Recipe) -> str | None:
 
 SILHOUETTES = Study(
     name="silhouettes",
-    help="Measure how well classes part in the codes of models that were each trained at a single t (Figure 12).",
+    help="Measure how well classes are separated in the codes of models trained at a single t each (Figure 12).",
     axes=("dataset",),
     settings=_silhouettes,
     inputs=_silhouettes_inputs,
@@ -188,13 +188,13 @@ def _code_view(config: Config, dataset: str, recipe: str) -> CodeViewJob:
 
 
 def _code_view_inputs(settings: CodeViewJob, axes: Axes) -> Inputs:
-    # The probes say which t validation images choose.
+    # The probes give the t that was chosen on validation images.
     return {**reads_a_model(settings, axes), "probes": [PROBE.at(**axes).file()]}
 
 
 CODE_VIEW = ModelStudy(
     name="code_view",
-    help="Measure silhouettes of a model's codes over t, and bring the codes into two dimensions.",
+    help="Measure silhouettes of a model's codes over t, and reduce the codes to two dimensions.",
     settings=_code_view,
     beside=(".codes.csv",),
     inputs=_code_view_inputs,

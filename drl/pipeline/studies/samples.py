@@ -15,7 +15,7 @@ from drl.pipeline.step import Axes, Inputs
 from drl.pipeline.studies.codes import ModelStudy, needs_codes
 from drl.pipeline.studies.training import PRETRAIN, dataset_known, images
 
-SMALLEST_T = 1e-3  # at which a code swap still has noise to remove
+SMALLEST_T = 1e-3  # the smallest t at which a code swap still has noise to remove
 
 
 def _needs_score(recipe: Recipe) -> str | None:
@@ -151,7 +151,7 @@ def _fid(config: Config, dataset: str, recipe: str) -> FidJob:
 
 
 def _sha256_of_weights(file: Path) -> str:
-    """Digest a file of weights, so that another one measures again."""
+    """Digest a file of weights, so that another file reruns the measurement."""
     if not file.is_file():
         raise UserError(f"config: run.inception_weights: there is no {file}; give the file, or unset it to download it")
     return sha256(file)

@@ -31,10 +31,10 @@ def dataset_known(config: Config, dataset: str) -> str:
 
 
 def label_list(config: Config, dataset: str) -> dict[str, str | None]:
-    """Return the folder of a dataset's label lists and a digest of them all, so that an edited list reruns its readers.
+    """Return the folder of a dataset's label lists and a digest of all lists, so that an edited list reruns its jobs.
 
     Raises:
-        UserError: If the folder holds no lists.
+        UserError: If the folder contains no lists.
     """
     lists = config.datasets[dataset].label_list
     if lists is None:
@@ -48,9 +48,9 @@ def label_list(config: Config, dataset: str) -> dict[str, str | None]:
 
 
 def _prepare(config: Config, dataset: str) -> PrepareJob:
-    """The dataset's section without what its images do not depend on, such as where the original files lie.
+    """Return the dataset's section without keys that do not affect its images, such as the folder of original files.
 
-    An image_folder is known by its folder alone, so there the folder stays.
+    An image_folder keeps its folder, because nothing else identifies it.
     """
     known = config.datasets[dataset_known(config, dataset)]
     values = {name: getattr(known, name) for name in ImageSettings.model_fields}
@@ -61,7 +61,7 @@ def _prepare(config: Config, dataset: str) -> PrepareJob:
 
 PREPARE = Step(
     name="prepare",
-    help="Bring a dataset's images into the one form that all other commands read.",
+    help="Convert a dataset's images to the format that all other commands read.",
     module="drl.data.prepare",
     axes=("dataset",),
     settings=_prepare,
@@ -111,7 +111,7 @@ def method_module(kind: str) -> tuple[str, ...]:
 
 PRETRAIN = Study(
     name="pretrain",
-    help="Train a recipe on a dataset. Interrupted, the same command goes on bit for bit.",
+    help="Train a recipe on a dataset. After an interruption, the same command continues with identical results.",
     module="drl.training.pretrain",
     axes=("dataset", "recipe", "seed"),
     settings=_pretrain,
@@ -169,7 +169,7 @@ def _fine_tunings(config: Config, item: str) -> Iterator[dict[str, str | int]]:
 
 
 def _fine_tuning_item(config: Config, item: str) -> dict[str, Any]:
-    """Settings of what shows fine-tunings: arms, labels, and where a table reads its runs."""
+    """Return the settings of an item about fine-tunings: arms, labels, and the epoch at which runs are read."""
     study, names, form = config.studies.fine_tune, config.items[item].arms, config.items[item].table
     arms = {name: config.arms[name] for name in names}
     labels = [(name, config.item_labels(item, name)) for name in config.item_datasets(item)]

@@ -18,7 +18,7 @@ from tests.job_settings import ITEMS, settings_of, trained
     ("setting", "key", "said"),
     [
         ("items.table_1.arms=[non]", "items.table_1.arms", "unknown arm 'non'; did you mean 'none'?"),
-        ("items.table_1.arms=[drl,drl]", "items.table_1.arms", "'drl' stands twice"),
+        ("items.table_1.arms=[drl,drl]", "items.table_1.arms", "'drl' is given twice"),
         ("items.table_1.arms=[]", "items.table_1", "needs arms, and no recipes; give arms"),
         ("items.table_1.recipes=[drl]", "items.table_1", "needs arms, and no recipes; give arms"),
         ("items.table_1={arms: [], recipes: [drl]}", "items.table_1", "needs arms, and no recipes; give arms"),
@@ -50,25 +50,25 @@ from tests.job_settings import ITEMS, settings_of, trained
         (
             "studies.fine_tune.network_of=drl_2d",
             "studies.fine_tune.network_of",
-            "the encoder of 'drl_2d' is no wide_resnet; give a recipe that has one",
+            "the encoder of 'drl_2d' is not a wide_resnet; give a recipe that has one",
         ),
         (
             "studies.fine_tune.network_of=unconditional",
             "studies.fine_tune.network_of",
-            "the encoder of 'unconditional' is no wide_resnet; give a recipe that has one",
+            "the encoder of 'unconditional' is not a wide_resnet; give a recipe that has one",
         ),
         ("studies.fine_tune.labels.digit=[100]", "studies.fine_tune.labels", "unknown dataset 'digit'; did you mean"),
-        ("studies.fine_tune.labels.digits=[100,100]", "studies.fine_tune.labels.digits", "100 stands twice"),
+        ("studies.fine_tune.labels.digits=[100,100]", "studies.fine_tune.labels.digits", "100 is given twice"),
         ("studies.fine_tune.labels.digits=[0]", "studies.fine_tune.labels.digits.0", "greater than or equal to 1"),
         ("studies.fine_tune.labels.digits=100", "studies.fine_tune.labels.digits", "(found 100)"),
         ("items.table_1.labels={digit: [100]}", "items.table_1.labels", "unknown dataset 'digit'; did you mean"),
-        ("items.table_1.labels={digits: [5,5]}", "items.table_1.labels.digits", "5 stands twice"),
+        ("items.table_1.labels={digits: [5,5]}", "items.table_1.labels.digits", "5 is given twice"),
         ("studies.fine_tune.splits=[]", "studies.fine_tune.splits", "at least 1 item"),
-        ("studies.fine_tune.splits=[12,12]", "studies.fine_tune.splits", "12 stands twice"),
+        ("studies.fine_tune.splits=[12,12]", "studies.fine_tune.splits", "12 is given twice"),
         ("studies.fine_tune.splits=[-1]", "studies.fine_tune.splits.0", "greater than or equal to 0 (found -1)"),
         ("studies.fine_tune.splits=with_seeds", "studies.fine_tune.splits", "(found 'with_seeds')"),
         ("studies.fine_tune.search=[0.5]", "studies.fine_tune.search", "at least 2 items"),
-        ("studies.fine_tune.search=[0.5,0.5]", "studies.fine_tune.search", "0.5 stands twice"),
+        ("studies.fine_tune.search=[0.5,0.5]", "studies.fine_tune.search", "0.5 is given twice"),
         ("studies.fine_tune.search=[0.0,0.5]", "studies.fine_tune.search.0", "greater than 0 (found 0.0)"),
         ("studies.fine_tune.search=[0.5,1.0]", "studies.fine_tune.search.1", "less than 1 (found 1.0)"),
         ("studies.fine_tune.labelled_batch=50", "studies.fine_tune", "labelled_batch must leave places in a batch of"),
@@ -105,8 +105,13 @@ def test_a_bad_setting_is_one_line_that_names_its_key(setting, key, said):
     [
         ("drl_ofical", "drl", "digits", "unknown arm 'drl_ofical'; did you mean 'drl_official'?"),
         ("drl_official", "drl", "digit", "unknown dataset 'digit'; did you mean 'digits'?"),
-        ("drl_official", "ae", "digits", "'ae' is no column of table_1; valid: drl, drl_mixup, none, none_mixup, vdrl"),
-        ("drl_official", "drll", "digits", "'drll' is no column of table_1; did you mean 'drl'?"),
+        (
+            "drl_official",
+            "ae",
+            "digits",
+            "'ae' is not a column of table_1; valid: drl, drl_mixup, none, none_mixup, vdrl",
+        ),
+        ("drl_official", "drll", "digits", "'drll' is not a column of table_1; did you mean 'drl'?"),
     ],
 )
 def test_a_row_beyond_the_paper_stands_in_a_column_that_there_is(arm, in_place_of, dataset, said):
@@ -185,7 +190,7 @@ BEST = "studies.fine_tune.select=best_val"
 @pytest.mark.parametrize(
     ("sets", "labels", "where", "said"),
     [
-        ([], 9, LABELS, "9 labels cannot cover 10 classes; give at least so"),
+        ([], 9, LABELS, "9 labels cannot cover 10 classes; give at least 10"),
         ([], 1298, LABELS, "1298 labels are more than its 1297 training"),
         ([BEST], 1098, LABELS, "1098 labels are more than its 1097 training"),
         (
