@@ -21,8 +21,8 @@ class UNetEncoder(Encoder):
     """Convolution and downward path of NCSN++, a head at the lowest resolution, three dense layers.
 
     With `time`, residual blocks are shifted by an embedding of t. The authors' encoder shares the embedding of the
-    score network. Here, it has a separate one of the same design (Fourier features of ln sigma(t), then an MLP), so that
-    it can be used without a score network, and a frozen encoder does not change.
+    score network. Here, it has a separate one of the same design (Fourier features of ln sigma(t), then an MLP). So it
+    can be used without a score network, and a frozen encoder does not change.
 
     Args:
         image_size: Height and width of the images, in pixels; even at every level but the lowest.

@@ -144,7 +144,7 @@ class WeightsFile:
         tensors = {name: self._file.get_tensor(prefix + name) for name in wanted}
         for name, value in tensors.items():
             if not bool(value.isfinite().all()):
-                raise UserError(f"{self.path}: {prefix}{name} contains numbers that are not finite; pretrain it again")
+                raise UserError(f"{self.path}: {prefix}{name} holds numbers that are not finite; pretrain it again")
         return tensors
 
 
