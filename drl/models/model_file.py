@@ -43,7 +43,7 @@ class About:
 
 
 class _Said(SaidImages):
-    """A header as it stands in the file."""
+    """The header in a file, before it is checked."""
 
     about: SaidAbout
     recipe: Recipe
@@ -84,7 +84,7 @@ class ModelHeader:
         return cls(About(**said.about.slice()), said.recipe, said.facts.facts(), said.mean, said.std)
 
     def json(self) -> str:
-        """Return the header as it stands in the file."""
+        """Return the header as JSON for the file."""
         plain = {"recipe": self.recipe.slice(), "about": vars(self.about), "facts": vars(self.facts)}
         return json.dumps(plain | {"mean": self.mean, "std": self.std}, sort_keys=True)
 
