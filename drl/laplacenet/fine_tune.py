@@ -31,7 +31,8 @@ def run(job: Job[FineTuneJob]) -> None:
     """
     began, settings, resources = time.monotonic(), job.settings, job.resources
     images, model = job.input("images"), job.input("model") if job.inputs.get("model") else None
-    # On a CPU, bf16 is faster if the network is at least as wide as the paper's. Compiling is slower on a CPU and not measured on a GPU.
+    # On a CPU, bf16 is faster if the network is at least as wide as the paper's.
+    # Compiling is slower on a CPU, and was not measured on a GPU.
     width = 8 * settings.network.encoder.width
     placement = place(resources.device, resources.precision, "off", resources.threads, width)
     inputs = check_inputs([images, images.parent / FILES_CSV, *([] if model is None else [model])])

@@ -91,7 +91,7 @@ class Stage(nn.Module):
         self.attention = AttentionBlock(out_channels) if attention else None
 
     def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
-        """Map [B, in_channels, H, W] -> [B, out_channels, H, W]."""
+        """Map [B, in_channels, H, W] to [B, out_channels, H, W]."""
         h: Tensor = self.block(x, embedding)
         return h if self.attention is None else self.attention(h)
 

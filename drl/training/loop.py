@@ -219,7 +219,7 @@ class Training:
 
 
 def training_images(recipe: Recipe, store: ImageStore, label_list: str | None = None) -> Tensor:
-    """Return int64 indices of the images that a recipe trains on; a subset is a label list if `label_list` is given."""
+    """Return the images that a recipe trains on, int64 indices; with `label_list`, a subset comes from that folder."""
     positions = store.train
     if recipe.hold_out_validation:
         positions = positions[~torch.isin(positions, store.val)]
