@@ -1,12 +1,12 @@
-# Every figure and table of the paper. `snakemake --cores all` makes all that this version builds, `snakemake figure_4` one.
+# Every figure and table of the paper. `snakemake --cores all` makes all of them, `snakemake figure_4` makes one.
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/slurm.smk"
 
 
-# `config` holds what the user said, --configfile and then --config. It is laid over config/ and the scale's file, as `drl` does it:
-# there is no `configfile:` statement, by which Snakemake would merge them in a way of its own.
+# `config` contains the user's settings: --configfile, overridden by --config. They override config/ and the scale's file, as in `drl`.
+# There is no `configfile:` statement, because Snakemake would merge the files in a different way.
 CONFIG = checked(resolve_over, config)
 RULES = rules.Rules(CONFIG, checked(max_minutes))
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))
@@ -35,16 +35,16 @@ include: "workflow/rules/own_images.smk"
 include: "workflow/rules/verdict.smk"
 
 
-# What the HTML report opens on.
+# The first page of the HTML report.
 report: "workflow/report/verdict.rst"
 
 
-# Jobs that Snakemake did not live to see finished are not lost (drl/jobs/completion.py); with it they end here.
+# Files of jobs whose Snakemake was killed are kept (drl/jobs/completion.py) until a Snakemake ends normally, as here.
 onsuccess:
     forget(Path(RULES.results(".state")))
 
 
-# What failed jobs said is printed once more at the end: --quiet hides it, and other jobs push it away.
+# The messages of failed jobs are printed again at the end, because --quiet hides them, and other messages follow them.
 onerror:
     print(*last_words(Path(log[0])), sep="\n", file=sys.stderr)
     forget(Path(RULES.results(".state")))

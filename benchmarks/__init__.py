@@ -1,1 +1,1 @@
-"""What each hot path costs, beside a plain reference, in one run."""
+"""Time and memory of each hot path, compared with a plain reference in the same run."""

@@ -1,8 +1,8 @@
-"""Semi-supervised steps at the paper's size: images a second beside the plain way, and what Tables 1 to 5 would take.
+"""Semi-supervised steps at the paper's size: images per second, compared with the plain way; time of Tables 1 to 5.
 
-Plain, as the authors': one PIL image after another, eager fp32, contiguous weights, SGD parameter by parameter; the
-network is the same. Pipeline: what `drl fine-tune` chooses on this machine. A step makes three versions of a batch of
-100, half of them labelled.
+The plain way is that of the authors: one PIL image after another, eager fp32, contiguous weights, SGD parameter by
+parameter, with the same network. The pipeline is the choice of `drl fine-tune` on this machine. A step makes three
+versions of a batch of 100 images, half of them labelled.
 
     python benchmarks/fine_tuning_step.py [--size 32] [--steps 5] [--out bench.json]
 """
@@ -63,7 +63,7 @@ def measure(way: str, size: int, steps: int, device: str, threads: int | None) -
     if plain:
         for group in training.optimiser.sgd.param_groups:
             group["fused"], group["foreach"] = False, False
-    # Pseudo-labels are measured by themselves: here every image keeps its label.
+    # Pseudo-labels have a separate benchmark: here every image keeps its label.
     training.targets = store.labels.clone()
     training.epoch, training.step_in_epoch = training.schedule.supervised_epochs, 1
 
@@ -84,9 +84,9 @@ def measure(way: str, size: int, steps: int, device: str, threads: int | None) -
 
 
 def all_images(config: Config) -> tuple[int, int, int]:
-    """Return, over all runs of Tables 1 to 5, how many there are, images of 32 x 32, and pseudo-label updates.
+    """Return the numbers of runs, of images of 32 x 32 and of pseudo-label updates for all of Tables 1 to 5.
 
-    An image of 84 x 84 counts as (84 / 32)^2 of them. Reading codes and test images counts a third of a training image.
+    An image of 84 x 84 counts as (84 / 32)^2 images. Reading the code of an image counts as a third of one.
     """
     tables = [item for item, shown in config.items.items() if shown.study == "fine_tune" and shown.table is not None]
     runs = {job for item in tables for job in item_jobs(config, item) if job.step is FINE_TUNE}
@@ -106,14 +106,14 @@ def all_images(config: Config) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    """Run both ways, each in a process of its own; print the ratio and what all runs would take."""
+    """Run both ways, each in a separate process; print the ratio and the estimated time of all runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--way", choices=WAYS, help="measure only this, in this process, as JSON")
+    parser.add_argument("--way", choices=WAYS, help="measure only this way, in this process, and print JSON")
     options = parser.parse_args()
     if options.way:
         print(json.dumps(measure(options.way, options.size, options.steps, options.device, options.threads)))
@@ -124,7 +124,7 @@ def main() -> None:
     rate = timings[1]["images_per_second"] * (options.size / 32) ** 2
     print(
         f"Tables 1 to 5 at paper scale: {runs} runs, {images:.3g} images of 32x32, {updates:,} pseudo-label updates; "
-        f"at this rate {images / rate / 3600:,.0f} hours, and what the updates take"
+        f"at this rate {images / rate / 3600:,.0f} hours, and the time of the updates"
     )
     if options.out:
         report = {"timings": timings, "ratio": ratio, "runs": runs, "images": images, "updates": updates}

@@ -1,9 +1,10 @@
-"""What evaluating one model costs at the paper's sizes: 60,000 images' codes at 11 t, 4 label budgets, 3 probe seeds.
+"""Time to evaluate one model at the paper's sizes: codes of 60,000 images at 11 t, 4 label budgets, 3 probe seeds.
 
-Plain: codes t by t in eager fp32, contiguous, batches of 100; probes one after another. Pipeline: what `drl probe`
-chooses on this machine. On CUDA the pipeline runs in full. On a CPU a part is timed and scaled up: codes of fewer
-images at one t, by images times t; probes for one epoch on fewer labels, by optimiser steps. The plain way takes hours
-and is scaled up everywhere, from one t and one probe.
+The plain way computes codes for one t after another in eager fp32 with contiguous weights and batches of 100, and
+trains one probe after another. The pipeline is the choice of `drl probe` on this machine. On CUDA, all of the pipeline
+is timed. On a CPU, a part is timed and scaled up: codes of fewer images at one t, by the number of images and of t;
+probes for one epoch on fewer labels, by the number of optimiser steps. The plain way takes hours, so it is always
+scaled up, from one t and one probe.
 
     python benchmarks/model_evaluation.py [--images 1280] [--labels 5120] [--repeats 3] [--out bench.json]
 """
@@ -46,7 +47,7 @@ PLAIN_BATCH = 100
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with fresh weights (its speed is that of a trained one), its images and the probes' protocol."""
+    """A model with new weights (as fast as a trained one), its images and the protocol of the probes."""
 
     method: Method
     store: ImageStore
@@ -56,11 +57,11 @@ class Subject:
 
     @property
     def chunk(self) -> int:
-        """Images a pass of the pipeline's."""
+        """Number of images per pass of the pipeline."""
         return CHUNKS[self.placement.device.type]
 
     def images(self, count: int) -> Tensor:
-        """Return `count` positions; the store's images come again and again."""
+        """Return `count` indices; the images of the store are used repeatedly."""
         return torch.arange(count) % len(self.store.labels)
 
     def labels(self, count: int) -> Tensor:
@@ -74,7 +75,7 @@ class Subject:
 
 
 def subject(device: str, precision: str, threads: int | None) -> Subject:
-    """Build the paper's WRN-28-2 of recipe drl on 32x32x3, with the paper scale's probe settings."""
+    """Build the paper's WRN-28-2 of recipe drl for 32x32x3, with the probe settings of scale paper."""
     config = resolve("paper")
     recipe = resolve_recipe(config, "drl", "cifar10")
     settings = PROBE.settings(config, "cifar10", "drl")
@@ -104,9 +105,9 @@ def seconds(work: Callable[[], object], it: Subject) -> float:
 
 @torch.inference_mode()
 def plain_codes(method: Method, store: ImageStore, indices: Tensor, times: Sequence[float]) -> Tensor:
-    """Encode as a plain script does: one t at a time, float32, contiguous, batches of 100.
+    """Encode like a plain script: one t at a time, float32, contiguous, batches of 100.
 
-    On CUDA convolutions keep torch's default, which rounds their input to TF32.
+    On CUDA, convolutions keep torch's default, which rounds their input to TF32.
 
     Returns:
         float32 [T, N, D] on the device.
@@ -120,16 +121,16 @@ def plain_codes(method: Method, store: ImageStore, indices: Tensor, times: Seque
 
 
 def steps(protocol: ProbeTraining, labels: int) -> int:
-    """Return the optimiser steps of a probe on so many labels."""
+    """Return the number of optimiser steps of a probe with the given number of labels."""
     return protocol.epochs * (labels // min(protocol.batch_size, labels))
 
 
 def codes_cost(it: Subject, plain: Method, images: int, full: bool) -> dict[str, float]:
-    """Return seconds for the codes of all images at all t, plain and by the pipeline."""
+    """Return the seconds for the codes of all images at all t, for the plain way and the pipeline."""
     everything = (TRAIN + TEST) * len(it.protocol.t)
 
     def rounded(chunk: int) -> Tensor:
-        # Whole chunks: a last one cut short would cost more an image than it does among 60,000.
+        # Only complete chunks: an incomplete one takes more time per image, which matters less for 60,000 images.
         return it.images(max(images // chunk, 1) * chunk)
 
     taken, times = (it.images(TRAIN + TEST), it.protocol.t) if full else (rounded(it.chunk), it.protocol.t[:1])
@@ -143,9 +144,9 @@ def codes_cost(it: Subject, plain: Method, images: int, full: bool) -> dict[str,
 
 
 def probes_cost(it: Subject, labels: int, full: bool) -> dict[str, float]:
-    """Return seconds for all probes of the model, one after another and by the pipeline.
+    """Return the seconds for all probes of the model, for the plain way and the pipeline.
 
-    Only a full run measures the test accuracies; they are 0.4 % of the operations.
+    Only a full run measures test accuracies, which are 0.4 % of the operations.
     """
     count, tests = (TRAIN, TEST) if full else (labels, 1)
     generator = torch.Generator().manual_seed(0)
@@ -176,14 +177,14 @@ def compare(it: Subject, images: int, labels: int, repeats: int, full: bool) -> 
     """Time both ways in turn.
 
     Args:
-        it: What is evaluated.
-        images: Images that codes are timed on, where scaled.
-        labels: Labelled images that probes are timed on, where scaled.
-        repeats: How often each is timed; the median is reported.
+        it: The model to evaluate.
+        images: Number of images for codes if the time is scaled up.
+        labels: Number of labelled images for probes if the time is scaled up.
+        repeats: Number of timings of each way; the median is reported.
         full: Whether the pipeline runs at full size.
 
     Returns:
-        Seconds a model for codes, probes and both, the ratio plain over pipeline, and the set-up.
+        Seconds per model for codes, probes and both, the ratio of plain way to pipeline, and the set-up.
     """
     plain = copy.deepcopy(it.method).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     codes_cost(it, plain, it.chunk, False)
@@ -217,14 +218,18 @@ def compare(it: Subject, images: int, labels: int, repeats: int, full: bool) -> 
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure, print, and write JSON where asked to."""
+    """Parse the command line, measure, print, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"), help="of the pipeline")
-    parser.add_argument("--images", type=int, default=1280, help="timed for codes where scaled (default: %(default)s)")
-    parser.add_argument("--labels", type=int, default=5120, help="timed for probes where scaled (default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="timings of each (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", "fp32", "bf16"), help="precision of the pipeline"
+    )
+    parser.add_argument("--images", type=int, default=1280, help="images for codes if scaled up (default: %(default)s)")
+    parser.add_argument(
+        "--labels", type=int, default=5120, help="labels for probes if scaled up (default: %(default)s)"
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="timings of each way (default: %(default)s)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: chosen by torch)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     it = subject(given.device, given.precision, given.threads)

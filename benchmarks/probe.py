@@ -1,4 +1,4 @@
-"""What a model's probes cost (11 t x 4 label budgets x 3 seeds), beside the same probes one after another."""
+"""Time of a model's probes (11 t x 4 label budgets x 3 seeds), compared with the same probes one after another."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def compare(images: int, epochs: int, repeats: int, precision: Precision, device
     Args:
         images: The largest label budget; the others are a tenth, a quarter and a half of it.
         epochs: Epochs per probe.
-        repeats: How often each is timed; the median is reported.
-        precision: Of the batched probes; the reference is always fp32.
-        device: Where to compute.
+        repeats: Number of timings of each implementation; the median is reported.
+        precision: Precision of the batched probes; the reference is always fp32.
+        device: The device of both.
 
     Returns:
-        Seconds, ratio and mean test accuracy (percent) of both, and the set-up.
+        Seconds and mean test accuracy (percent) of both, their ratio, and the set-up.
     """
     generator = torch.Generator().manual_seed(1)
     codes, labels = clusters(images, device, generator)
@@ -95,7 +95,7 @@ def compare(images: int, epochs: int, repeats: int, precision: Precision, device
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure, print, and write JSON where asked to."""
+    """Parse the command line, measure, print, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--images", type=int, default=4000, help="largest label budget (default: %(default)s)")
@@ -105,9 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--precision",
         choices=("auto", "fp32", "bf16"),
         default="auto",
-        help="of the batched probes; auto: what drl probe takes for the paper's encoder (the reference is always fp32)",
+        help="of the batched probes; auto: as in drl probe for the paper's encoder (the reference is always fp32)",
     )
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: chosen by torch)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     placement = place(given.device, given.precision, "off", given.threads, PAPER_SIZE_CHANNELS)

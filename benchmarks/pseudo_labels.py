@@ -1,7 +1,7 @@
-"""What an update of the pseudo-labels costs, beside the same one in plain steps: 50,000 codes of 128 numbers, k = 50.
+"""Time of one update of the pseudo-labels, compared with the plain way: 50,000 codes of 128 numbers, k = 50.
 
-The plain way is a full search in fp32 (matmul and topk), scipy's solver for one class after another, and alignment of
-the whole matrix of probabilities in each round, with numpy.
+The plain way is a full search in fp32 (matmul and topk), scipy's solver for one class after another, and numpy for the
+alignment of the whole matrix of probabilities in each round.
 
     python benchmarks/pseudo_labels.py [--classes 10 100] [--images 50000] [--threads 2] [--out bench.json]
 """
@@ -42,7 +42,7 @@ def clusters(images: int, classes: int) -> tuple[Tensor, Tensor]:
 
 
 def plain_graph(features: Tensor, dtype: torch.dtype) -> scipy.sparse.csr_matrix:
-    """Return D^-1/2 max(W, W^T) D^-1/2 after a full search in this precision; the codes lie on the device."""
+    """Return D^-1/2 max(W, W^T) D^-1/2 after a full search in the given precision; the codes are on the device."""
     points = torch.nn.functional.normalize(features).to(dtype)
     parts = [(block @ points.T).topk(NEIGHBOURS + 1) for block in points.split(1000)]
     n = len(points)
@@ -61,7 +61,7 @@ def plain_graph(features: Tensor, dtype: torch.dtype) -> scipy.sparse.csr_matrix
 def plain(
     features: Tensor, labelled: Tensor, labels: Tensor, classes: int, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """Return the class of each image, int64 [N], step by step."""
+    """Return the class of each image, int64 [N], computed in plain steps."""
     n = len(features)
     matrix = (scipy.sparse.eye(n) - ALPHA * plain_graph(features, dtype)).tocsr()
     known, own = labelled.cpu().numpy(), labels.cpu().numpy()
@@ -86,7 +86,7 @@ def plain(
 
 
 def seconds(work: Callable[[], Tensor], device: torch.device) -> tuple[float, Tensor]:
-    """Time one call; the result comes to the CPU, so the device has finished."""
+    """Time one call; the result is copied to the CPU, so the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     start = time.perf_counter()
@@ -98,16 +98,16 @@ def compare(images: int, classes: int, labelled: int, repeats: int, device: torc
     """Time both ways in turn.
 
     Args:
-        images: N.
-        classes: C.
-        labelled: How many of the images have labels.
-        repeats: How often each is timed; the median is reported.
-        device: Of all but scipy's and numpy's part.
+        images: Number of images, N.
+        classes: Number of classes, C.
+        labelled: Number of images with labels.
+        repeats: Number of timings of each way; the median is reported.
+        device: The device, except for the parts with scipy and numpy.
 
     Returns:
-        Seconds of both, their ratio (median of the turns' ratios), and how many of our pseudo-labels differ from the
-        plain way's, and from the plain way's after a search in float64: in fp32 the order of nearly equal cosines is
-        rounding's, and a single other neighbour can move labels in the rounds of alignment.
+        Seconds of both, their ratio (the median over repeats), and the number of our pseudo-labels that differ from
+        those of the plain way, and from those of the plain way with a search in float64. (In fp32, rounding decides the
+        order of nearly equal cosines, and a single different neighbour can change labels in the rounds of alignment.)
     """
     features, truth = clusters(images, classes)
     known = torch.randperm(images, generator=torch.Generator().manual_seed(1))[:labelled]
@@ -135,14 +135,16 @@ def compare(images: int, classes: int, labelled: int, repeats: int, device: torc
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure, print, and write JSON where asked to."""
+    """Parse the command line, measure, print, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=50_000, help="codes (default: %(default)s)")
-    parser.add_argument("--classes", type=int, nargs="+", default=[10, 100], help="(default: %(default)s)")
+    parser.add_argument("--images", type=int, default=50_000, help="number of codes (default: %(default)s)")
+    parser.add_argument(
+        "--classes", type=int, nargs="+", default=[10, 100], help="numbers of classes (default: %(default)s)"
+    )
     parser.add_argument("--labelled", type=int, default=4000, help="labelled images (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="timings of each way (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: chosen by torch)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     device = place(given.device, "fp32", "off", given.threads).device

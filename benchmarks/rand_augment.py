@@ -1,8 +1,8 @@
-"""LaplaceNet's augmentation: images a second on the device, beside torchvision and PIL.
+"""LaplaceNet's augmentation on the device: images per second, compared with torchvision and PIL.
 
-The plain way is the authors': a data loader whose workers change one PIL image after another; it gets as many processes
-as the batched way gets threads. Both draw from the same distributions, strong augmentation (two operations) unless
---operations says otherwise, and give batches of bytes.
+The plain way is that of the authors: a data loader whose workers change one PIL image after another. It gets as many
+processes as the batched way gets threads. Both draw from the same distributions and return batches of bytes. The
+default is strong augmentation (two operations); --operations changes it.
 
     python benchmarks/rand_augment.py [--threads 1 2] [--size 32] [--operations 2] [--out bench.json]
 """
@@ -39,7 +39,7 @@ from torchvision import transforms  # noqa: E402
 
 
 def affine(image: Image.Image, *matrix: float) -> Image.Image:
-    """Move the pixels of an image, black outside."""
+    """Move the pixels of an image, and fill the outside with black."""
     return image.transform(image.size, Image.Transform.AFFINE, matrix)
 
 
@@ -62,7 +62,7 @@ PLAIN: dict[str, Callable[[Image.Image, float], Image.Image]] = {
 
 
 def rand_augment(image: Image.Image, operations: int) -> Image.Image:
-    """Do random operations on a PIL image, then Cutout."""
+    """Apply random operations to a PIL image, then Cutout."""
     for operation in random.choices(OPERATIONS, k=operations):
         image = PLAIN[operation.name](image, random.uniform(operation.low, operation.high))
     side = random.uniform(0, LARGEST_SIDE) * image.width
@@ -74,7 +74,7 @@ def rand_augment(image: Image.Image, operations: int) -> Image.Image:
 
 
 class TransformedImages(Dataset[Tensor]):
-    """PIL images that are changed whenever they are asked for."""
+    """PIL images that are changed at each access."""
 
     def __init__(self, images: Tensor, operations: int, padding: int) -> None:
         """Keep uint8 images [N, 3, S, S] as PIL images."""
@@ -89,11 +89,11 @@ class TransformedImages(Dataset[Tensor]):
         self.to_tensor: Callable[[Image.Image], Tensor] = transforms.PILToTensor()
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of images."""
         return len(self.images)
 
     def __getitem__(self, position: int) -> Tensor:
-        """Return an image, changed, uint8 [3, S, S]."""
+        """Return a changed image, uint8 [3, S, S]."""
         return self.to_tensor(rand_augment(self.view(self.images[position]), self.operations))
 
 
@@ -117,13 +117,13 @@ def compare(threads: int, given: argparse.Namespace, device: torch.device) -> di
     """Time both ways in turn, on the same number of cores.
 
     Args:
-        threads: Threads of the batched way (without meaning on CUDA) and processes of the plain one.
-        given: `images` a timing, `size`, `batch_size`, `operations`, and `repeats`: how often each way is timed; the
-            median is reported.
-        device: Of the batched way.
+        threads: Number of threads of the batched way (not used on CUDA), and of processes of the plain way.
+        given: `images` per timing, `size`, `batch_size`, `operations`, and `repeats`: the number of timings of each
+            way, whose median is reported.
+        device: Device of the batched way.
 
     Returns:
-        Images a second of both, their ratio in each repeat and of the medians, all timings in seconds.
+        Images per second of both, their ratio in each repeat and of the medians, all timings in seconds.
     """
     torch.set_num_threads(threads)
     images = smooth_images(given.images, given.size)
@@ -159,14 +159,16 @@ def compare(threads: int, given: argparse.Namespace, device: torch.device) -> di
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure, print, and write JSON where asked to."""
+    """Parse the command line, measure, print, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=1500, help="images a timing (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=32, help="pixels (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=300, help="images a batch (default: %(default)s)")
-    parser.add_argument("--operations", type=int, default=2, help="RandAugment's, per image (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=1500, help="images per timing (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=32, help="height and width in pixels (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=300, help="images per batch (default: %(default)s)")
+    parser.add_argument(
+        "--operations", type=int, default=2, help="RandAugment operations per image (default: %(default)s)"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="timings of each way (default: %(default)s)")
-    parser.add_argument("--threads", type=int, nargs="+", help="core counts to compare on (default: 1 and all)")
+    parser.add_argument("--threads", type=int, nargs="+", help="numbers of cores to compare (default: 1 and all)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     random.seed(0)

@@ -1,10 +1,10 @@
-"""Sampling at the paper's size: network evaluations a second, the plain way beside the pipeline's.
+"""Sampling at the paper's size: network evaluations per second of the pipeline, compared with the plain way.
 
-Plain: the loop of the authors' repository: eager, fp32, contiguous weights, gradients recorded, batches of 50.
-Pipeline: what `drl later-start` and its like choose on this machine. Both make whole predictor-corrector chains, of a
-few steps in place of 1,000: every step costs the same.
+The plain way is the loop of the authors' repository: eager, fp32, contiguous weights, recorded gradients, and batches
+of 50. The pipeline is the choice of `drl later-start` and the other sampling commands on this machine. Both run
+complete predictor-corrector chains, with a few steps instead of 1,000, because every step takes the same time.
 
-Silhouette: what Figure 12 calls for 10,000 codes, beside scikit-learn called by hand.
+Silhouette: the function that Figure 12 uses, for 10,000 codes, compared with a direct call of scikit-learn.
 
     python benchmarks/sampling.py [--recipe drl] [--steps 16] [--out bench.json]
 """
@@ -46,7 +46,7 @@ CODES = 10_000
 
 @dataclass(frozen=True)
 class Timing:
-    """What one way of sampling costs."""
+    """Speed and memory of one way of sampling."""
 
     way: str
     evaluations_per_second: float
@@ -57,7 +57,7 @@ class Timing:
 
 
 def build(recipe: Recipe) -> ScoreMatching:
-    """Return a model for 32x32 colour images with fresh weights: its speed is that of a trained one."""
+    """Return a model for 32x32 colour images with new weights, which is as fast as a trained one."""
     torch.manual_seed(0)
     neutral = torch.ones(1, 3, 1, 1)
     method = build_method(recipe, ImageFacts(3, 32, 10), 0.5 * neutral, 0.25 * neutral).eval()
@@ -66,7 +66,7 @@ def build(recipe: Recipe) -> ScoreMatching:
 
 
 def plain_chain(method: ScoreMatching, x: Tensor, z: Tensor | None, sampler: SamplerSettings) -> Tensor:
-    """Make predictor-corrector steps as a plain script does."""
+    """Do predictor-corrector steps like a plain script."""
     grid = grid_of(method, sampler)
     levels = [0.0, *method.sde.std(torch.linspace(0, 1, grid.steps)).tolist()]
     for i in range(grid.steps):
@@ -78,13 +78,13 @@ def plain_chain(method: ScoreMatching, x: Tensor, z: Tensor | None, sampler: Sam
         k = grid.steps - i
         variance = levels[k] ** 2 - levels[k - 1] ** 2
         x = x + variance * method.score(x, t, z) + variance**0.5 * torch.randn_like(x)
-        # Each step begins afresh, or memory would grow with the chain.
+        # Drop the recorded gradients of this step, because memory would otherwise grow with the chain.
         x = x.detach()
     return x
 
 
 def measure(way: str, recipe_name: str, steps: int, repeats: int, device: str, threads: int | None) -> Timing:
-    """Time one way in this process, so that its peak memory is its own."""
+    """Time one way in this process, so that peak memory is that of this way alone."""
     config = resolve("paper")
     recipe = resolve_recipe(config, recipe_name, "cifar10")
     changes = {"predictor": "reverse_diffusion", "corrector": "langevin", "steps": steps}
@@ -99,7 +99,7 @@ def measure(way: str, recipe_name: str, steps: int, repeats: int, device: str, t
     x = torch.randn(batch, 3, 32, 32, device=placement.device)
     score = None
     if plain:
-        torch.backends.cudnn.allow_tf32 = True  # torch's default, which such scripts leave
+        torch.backends.cudnn.allow_tf32 = True  # torch's default, which such scripts do not change
         method.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     else:
         method.requires_grad_(False)
@@ -124,7 +124,7 @@ def measure(way: str, recipe_name: str, steps: int, repeats: int, device: str, t
 
 
 def silhouettes() -> float:
-    """Return our time over scikit-learn's for 10,000 codes of ten classes."""
+    """Return our time divided by scikit-learn's, for 10,000 codes of ten classes."""
     generator = torch.Generator().manual_seed(0)
     codes, labels = torch.randn(CODES, 2, generator=generator), torch.arange(CODES) % 10
     ours, theirs = [], []
@@ -139,15 +139,15 @@ def silhouettes() -> float:
 
 
 def main() -> None:
-    """Run both ways, each in a process of its own, and print the ratios."""
+    """Run both ways, each in a separate process, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", default="drl", help="drl, or song_deep: the model of Table 6")
-    parser.add_argument("--steps", type=int, default=16, help="of the chain; noise is drawn for 16 at once")
+    parser.add_argument("--recipe", default="drl", help="drl, or song_deep, the model of Table 6")
+    parser.add_argument("--steps", type=int, default=16, help="steps of the chain; noise is drawn for 16 steps at once")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--way", choices=WAYS, help="measure only this, in this process, as JSON")
+    parser.add_argument("--way", choices=WAYS, help="measure only this way, in this process, and print JSON")
     options = parser.parse_args()
     if options.way:
         timing = measure(options.way, options.recipe, options.steps, options.repeats, options.device, options.threads)

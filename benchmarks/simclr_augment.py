@@ -1,7 +1,7 @@
-"""SimCLR's augmentations: images a second on the device, beside torchvision's transforms of PIL images.
+"""SimCLR's augmentations on the device: images per second, compared with torchvision's transforms of PIL images.
 
-torchvision's way is the usual one, a data loader whose workers change one image after another; it gets as many
-processes as the batched way gets threads, and both give batches of float tensors.
+torchvision is used in the usual way, in a data loader whose workers change one image after another. It gets as many
+processes as the batched way gets threads. Both return batches of float tensors.
 
     python benchmarks/simclr_augment.py [--threads 1 2] [--size 32] [--out bench.json]
 """
@@ -34,7 +34,7 @@ from torchvision import transforms  # noqa: E402
 
 
 class TransformedImages(Dataset[Tensor]):
-    """PIL images that torchvision's transforms change whenever they are asked for."""
+    """PIL images that torchvision's transforms change at each access."""
 
     def __init__(self, images: Tensor, kernel: int) -> None:
         """Keep uint8 images [N, 3, S, S] as PIL images."""
@@ -53,11 +53,11 @@ class TransformedImages(Dataset[Tensor]):
         )
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of images."""
         return len(self.images)
 
     def __getitem__(self, position: int) -> Tensor:
-        """Return an image, changed, float32 [3, S, S]."""
+        """Return a changed image, float32 [3, S, S]."""
         return self.change(self.images[position])
 
 
@@ -81,15 +81,15 @@ def compare(threads: int, n: int, size: int, batch_size: int, repeats: int, devi
     """Time both ways in turn, on the same number of cores.
 
     Args:
-        threads: Threads of the batched way (without meaning on CUDA) and processes of torchvision's.
-        n: Images a timing.
+        threads: Number of threads of the batched way (not used on CUDA), and of processes of torchvision.
+        n: Number of images per timing.
         size: Height and width.
-        batch_size: Images a batch.
-        repeats: How often each is timed; the median is reported.
-        device: Of the batched way.
+        batch_size: Number of images per batch.
+        repeats: Number of timings of each way; the median is reported.
+        device: Device of the batched way.
 
     Returns:
-        Images a second of both, their ratio, all timings in seconds.
+        Images per second of both, their ratio, all timings in seconds.
     """
     torch.set_num_threads(threads)
     images = smooth_images(n, size)
@@ -124,14 +124,14 @@ def compare(threads: int, n: int, size: int, batch_size: int, repeats: int, devi
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, measure, print, and write JSON where asked to."""
+    """Parse the command line, measure, print, and write JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda, of the batched way (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=1024, help="images a timing (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=32, help="pixels (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=512, help="images a batch (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="device of the batched way, cpu or cuda (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=1024, help="images per timing (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=32, help="height and width in pixels (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=512, help="images per batch (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="timings of each way (default: %(default)s)")
-    parser.add_argument("--threads", type=int, nargs="+", help="core counts to compare on (default: 1 and all)")
+    parser.add_argument("--threads", type=int, nargs="+", help="numbers of cores to compare (default: 1 and all)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     placement = place(given.device, "fp32", "off")

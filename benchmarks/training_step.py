@@ -1,7 +1,7 @@
-"""Pretraining steps at the paper's size: images a second and peak memory, the plain way beside the pipeline's.
+"""Pretraining steps at the paper's size: images per second and peak memory of the pipeline and of the plain way.
 
-Plain: eager, fp32, contiguous weights, Adam without fusion; the networks are the same. Pipeline: what `drl pretrain`
-chooses on this machine (bf16, channels_last, compiled on CUDA).
+The plain way is eager, in fp32, with contiguous weights and Adam without fusion; the networks are the same. The
+pipeline is the choice of `drl pretrain` on this machine (bf16, channels_last, compiled on CUDA).
 
     python benchmarks/training_step.py [--steps 5] [--compile auto|on|off] [--out bench.json]
 """
@@ -35,7 +35,7 @@ WARM_UP = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """What one way of running costs."""
+    """Speed and memory of one way."""
 
     way: str
     images_per_second: float
@@ -46,7 +46,7 @@ class Timing:
 
 
 def synthetic_store(size: int, classes: int, device: torch.device) -> ImageStore:
-    """Return 1,000 random images of the paper's size: speed does not depend on what they show."""
+    """Return 1,000 random images of the paper's size; speed does not depend on their content."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (1000, 3, size, size), generator=generator).to(torch.uint8)
     positions = torch.arange(1000)
@@ -67,17 +67,17 @@ def synthetic_store(size: int, classes: int, device: torch.device) -> ImageStore
 
 
 def plain_training(training: Training) -> None:
-    """Turn a training into the plain way: contiguous weights, Adam parameter by parameter."""
+    """Change a training to the plain way: contiguous weights, Adam parameter by parameter."""
     training.method.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     for group in training.optimiser.adam.param_groups:
         group["fused"], group["foreach"] = False, False
 
 
 def measure(way: str, steps: int, compile_mode: str, device: str, threads: int | None) -> Timing:
-    """Time one way in this process, so that its peak memory is its own."""
+    """Time one way in this process, so that peak memory is that of this way alone."""
     settings = PRETRAIN.settings(resolve("paper"), "cifar10", "drl")
     assert isinstance(settings, PretrainJob)
-    # Code usage is left out: it is measured ten times in 250,000 steps.
+    # Code usage is left out, because it is measured only ten times in 250,000 steps.
     settings = settings.model_copy(update={"code_usage": settings.code_usage.model_copy(update={"times": 1})})
     recipe = settings.recipe
     placement: Placement = (
@@ -108,14 +108,14 @@ def measure(way: str, steps: int, compile_mode: str, device: str, threads: int |
 
 
 def main() -> None:
-    """Run both ways, each in a process of its own, and print the ratio."""
+    """Run both ways, each in a separate process, and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--compile", default="auto", choices=("auto", "on", "off"))
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--way", choices=WAYS, help="measure only this, in this process, as JSON")
+    parser.add_argument("--way", choices=WAYS, help="measure only this way, in this process, and print JSON")
     options = parser.parse_args()
     if options.way:
         timing = measure(options.way, options.steps, options.compile, options.device, options.threads)

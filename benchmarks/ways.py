@@ -1,4 +1,4 @@
-"""What the benchmarks share that run each way in a process of its own, so that its peak memory is its own."""
+"""Shared code of the benchmarks that run each way in a separate process, to measure its peak memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ WAYS = ("plain", "pipeline")
 
 
 def both(unit: str) -> tuple[list[dict[str, Any]], float]:
-    """Run the calling script once a way, with its own arguments and `--way`, and print a line for each.
+    """Run the calling script once for each way, with the same arguments and `--way`, and print a line for each.
 
     Args:
-        unit: What the rate is of: the script's JSON holds `<unit>_per_second`, `peak_memory_mib` and `precision`.
+        unit: Unit of the rate: the script's JSON has the keys `<unit>_per_second`, `peak_memory_mib` and `precision`.
 
     Returns:
-        What the plain way and the pipeline printed, and the ratio of their rates.
+        The results of the plain way and of the pipeline, and the ratio of their rates.
     """
     timings: list[dict[str, Any]] = []
     for way in WAYS:

@@ -1,4 +1,4 @@
-"""How the pages of this folder become a site: `make docs` writes docs/_build/index.html."""
+"""Configuration of the documentation site: `make docs` writes docs/_build/index.html."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from drl import __version__  # noqa: E402  # where the project lies is known only now
+from drl import __version__  # noqa: E402  # needs the path above
 
 project = "drl"
 author = "The drl developers"
@@ -18,12 +18,12 @@ release = version = __version__
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
-# The tables lie there as files to download; the pages beside them show what is in them.
+# These tables are files to download; the pages beside them show their contents.
 exclude_patterns = ["_build", "results/lite/cards", "results/lite/table_*.md"]
 nitpicky = True
 
 myst_enable_extensions = ["colon_fence", "deflist"]
-# Every heading can be linked to, by the name that GitHub gives it too.
+# Every heading can be linked to, by the same name as on GitHub.
 myst_heading_anchors = 4
 
 html_theme = "furo"

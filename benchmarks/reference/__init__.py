@@ -1,1 +1,1 @@
-"""Slow, obvious implementations that the hot paths are timed and tested against."""
+"""Slow, obvious implementations with which the hot paths are compared in benchmarks and tests."""

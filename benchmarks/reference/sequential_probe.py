@@ -1,4 +1,4 @@
-"""The probes one after another: an `nn.Sequential` and `torch.optim.Adam` per seed and t, on tensors on the device."""
+"""Probes trained one after another: one `nn.Sequential` and one `torch.optim.Adam` per seed and t, on the device."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from drl.evaluation.batched_mlp import ProbeStream, kept
 
 
 class ReplayedDropout(nn.Module):
-    """Dropout whose masks come from a probe's own stream, so that two implementations can be compared number by number.
+    """Dropout with masks from the probe's stream, so that two implementations can be compared number by number.
 
     Args:
-        stream: Where the masks come from.
-        probability: Of dropping a unit.
+        stream: Source of the masks.
+        probability: Probability of dropping a unit.
     """
 
     def __init__(self, stream: ProbeStream, probability: float) -> None:
@@ -50,10 +50,10 @@ def train_one(
         codes: Training codes, on the device.
         labels: int64 [N], on the device.
         classes: Number of classes.
-        options: How to train; selection is not looked at.
+        options: How to train; the choice of an epoch is ignored.
         seed: The probe seed.
-        replay: Whether dropout replays the masks of the seed's stream; else it is `nn.Dropout`, which draws from the
-            global generator.
+        replay: Whether dropout uses the masks of the seed's stream; otherwise it is `nn.Dropout`, which uses the global
+            generator.
         drop_last: Whether the last, incomplete batch of an epoch is left out.
         after_epoch: Called with the probe, in training mode, after each epoch.
 
@@ -85,7 +85,7 @@ def train_one(
 
 @torch.no_grad()
 def measure(probe: nn.Sequential, codes: Tensor, labels: Tensor) -> float:
-    """Accuracy in percent of a probe on codes [M, D] with labels [M], without dropout."""
+    """Return the accuracy in percent of a probe on codes [M, D] with labels [M], without dropout."""
     was_training = probe.training
     probe.eval()
     correct = int((probe(codes).argmax(1) == labels).sum())
@@ -101,14 +101,14 @@ def train_sequentially(
     options: ProbeTraining,
     replay: bool = False,
 ) -> Tensor:
-    """Train a probe per seed and code set, one after another, and read it after the last epoch.
+    """Train one probe per seed and code set, one after another, and measure it after the last epoch.
 
     Args:
         codes: [T, N, D], on the device.
         labels: int64 [N], on the device.
         test: Codes [T, M, D] and labels [M], on the device.
         classes: Number of classes.
-        options: How to train, and the probe seeds; selection is not looked at.
+        options: How to train, and the probe seeds; the choice of an epoch is ignored.
         replay: See `train_one`.
 
     Returns:

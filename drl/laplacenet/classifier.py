@@ -32,7 +32,7 @@ NO_CLASSIFIER = "give a file that drl fine-tune wrote"
 
 
 class _Said(SaidImages):
-    """A header as it stands in the file."""
+    """The header in a file, before it is checked."""
 
     network: ClassifierSettings
     names: Annotated[tuple[str, ...], Field(max_length=1_000_000)]
@@ -40,7 +40,7 @@ class _Said(SaidImages):
 
 @dataclass(frozen=True)
 class ClassifierHeader:
-    """Header of a classifier's file: all that is needed to use its weights.
+    """Header of a classifier's file, with everything that is needed to use its weights.
 
     Attributes:
         network: As in the job that trained it.
@@ -57,7 +57,7 @@ class ClassifierHeader:
     std: tuple[float, ...]
 
     def json(self) -> str:
-        """Return the header as it stands in the file."""
+        """Return the header as JSON for the file."""
         plain = {**vars(self), "network": self.network.slice(), "facts": vars(self.facts)}
         return json.dumps(plain, sort_keys=True)
 
@@ -87,14 +87,14 @@ def take_encoder(
     Args:
         network: The classifier.
         model: A model.safetensors.
-        dataset: What it must have been trained on.
-        settings: `network` of the job: encoder and pixels, which must be the model's.
+        dataset: The dataset on which it must have been trained.
+        settings: `network` of the job; its encoder and pixels must be equal to the model's.
 
     Returns:
-        The names that were taken, and what the model says it is: scale, dataset, recipe, seed.
+        The names of the copied tensors, and scale, dataset, recipe and seed of the model.
 
     Raises:
-        UserError: If the model is of another dataset, has no such encoder, or one of another width or depth.
+        UserError: If the model has another dataset, or its encoder is missing or different.
     """
     header, weights = encoder_weights(model)
     if header.about.dataset != dataset:
@@ -143,7 +143,7 @@ def save_classifier(path: Path, network: WideResNet, settings: ClassifierSetting
         path: The file.
         network: The trained classifier.
         settings: `network` of the job.
-        store: Its images, which give size, class names, mean and deviation.
+        store: Its images, with their size, class names, mean and deviation.
     """
     _, channels, size, _ = store.images.shape
     mean, std = (tuple(values.flatten().tolist()) for values in (store.mean, store.std))

@@ -26,12 +26,13 @@ def run(job: Job[FineTuneJob]) -> None:
         job: Its inputs are `images` and, for an arm that starts from a pretrained model, `model`.
 
     Raises:
-        UserError: Bad input, a damaged or foreign state, a loss that is not finite.
-        drl.errors.Unfinished: Stopped at a wall-clock budget or by a signal; the same command goes on.
+        UserError: Bad input, a damaged state, a state of another job, or a loss that is not finite.
+        drl.errors.Unfinished: Stopped at a time limit or by a signal; the same command continues.
     """
     began, settings, resources = time.monotonic(), job.settings, job.resources
     images, model = job.input("images"), job.input("model") if job.inputs.get("model") else None
-    # On a CPU, bf16 is faster from the paper's width on. Compiling is slower on a CPU and not measured on a GPU.
+    # On a CPU, bf16 is faster if the network is at least as wide as the paper's.
+    # Compiling is slower on a CPU, and was not measured on a GPU.
     width = 8 * settings.network.encoder.width
     placement = place(resources.device, resources.precision, "off", resources.threads, width)
     inputs = check_inputs([images, images.parent / FILES_CSV, *([] if model is None else [model])])

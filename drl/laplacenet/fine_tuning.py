@@ -55,7 +55,7 @@ class FineTuner:
             store: The images, on the same device.
             split: The use of each image.
             placement: Device and precision.
-            settings: Of the job.
+            settings: Settings of the job.
             seed: Seed of order, augmentation and mixtures.
         """
         self.network, self.store, self.split, self.placement = network, store, split, placement
@@ -157,7 +157,7 @@ class FineTuner:
         return total
 
     def _label(self) -> None:
-        """Give every image without a label its pseudo-label."""
+        """Give a pseudo-label to every image without a label."""
         # Images are in the order of the dataset, which breaks ties between equal codes.
         images = torch.cat([self.split.labelled, self.split.others]).sort().values
         features, _ = self.evaluation.read(images)
@@ -238,7 +238,7 @@ class FineTuner:
             UserError: If so; it names the epoch.
         """
         value = float(self.loss_sum) if loss is None else loss
-        # A finite loss can have an infinite gradient, which makes the weights, or batch statistics, useless as well.
+        # A finite loss can have an infinite gradient, which makes weights or batch statistics useless as well.
         whole = torch.stack([part.isfinite().all() for part in self.network.state_dict().values()]).all()
         if not (math.isfinite(value) and bool(whole)):
             raise UserError(

@@ -1,4 +1,4 @@
-"""Which images a fine-tuning trains on, with and without their labels, and on which it is measured."""
+"""The images of a fine-tuning: those with labels, those without, and those for validation and test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ImageSplit:
 
         Args:
             store: The images.
-            settings: Of the job.
+            settings: Settings of the job.
             number: The split: seed of the choice, or number of the label list.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Length and learning rate of LaplaceNet's training (authors' code). Pure Python, as the configuration uses it too."""
+"""Length and learning rate of LaplaceNet's training (authors' code); pure Python, because the configuration uses it."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from drl.models.wide_resnet import WideResNet
 class NesterovSGD:
     """SGD on all parameters (authors' code), and on a second logit of t that gets no gradient from data.
 
-    The second logit shows where weight decay alone takes t, with the same rates and momentum. If t were learned, it
-    would end elsewhere. It does not: see tests/laplacenet/test_common_t.py.
+    The second logit shows where weight decay alone moves t, with the same rates and momentum. A learned t would end at
+    another value, but t is not learned: see tests/laplacenet/test_common_t.py.
 
     Attributes:
-        lone_logit: That second logit, a scalar.
+        lone_logit: The second logit, a scalar.
     """
 
     def __init__(self, network: WideResNet, settings: FineTuneProtocol, decays_t: bool) -> None:

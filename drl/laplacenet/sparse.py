@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import Tensor
 
-# The operations that are used, a product with a dense matrix and entries of a dense product, are tested here.
+# The tests cover the two operations used here: a product with a dense matrix, and entries of a dense product.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta", category=UserWarning)
 
 

@@ -1,4 +1,4 @@
-"""Networks by their settings: the one place that knows every `kind`."""
+"""Build networks from their settings. Only this module knows every `kind`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from drl.models.wide_resnet import WideResNet
 
 
 class Facts(Protocol):
-    """What must be known of the images."""
+    """Facts about the images that networks need."""
 
     @property
     def channels(self) -> int:
@@ -46,7 +46,7 @@ def build_encoder(settings: EncoderSettings | None, facts: Facts, probabilistic:
     """Build E(x, t).
 
     Args:
-        settings: A recipe's `encoder` section; a recipe of a method that encodes has one.
+        settings: The recipe's `encoder` section; not None if the method encodes.
         facts: Size of the images.
         probabilistic: Whether the code is Gaussian.
     """
@@ -62,12 +62,12 @@ def build_score_network(settings: NCSNppSettings | None, facts: Facts, encoder: 
     """Build the score network.
 
     Args:
-        settings: A recipe's `score` section; a recipe of a method that estimates scores has one.
+        settings: The recipe's `score` section; not None if the method estimates scores.
         facts: Size of the images.
-        encoder: Whose codes condition it; None builds an unconditional network.
+        encoder: The encoder whose codes condition it; None builds an unconditional network.
     """
     assert settings is not None
-    values = _arguments(settings, "scale_by_sigma")  # which belongs to the preconditioning, outside the network
+    values = _arguments(settings, "scale_by_sigma")  # belongs to the preconditioning, outside the network
     if encoder is not None:
         values |= {"code_time": encoder.time}
     code_size = None if encoder is None else encoder.code_size
@@ -75,15 +75,15 @@ def build_score_network(settings: NCSNppSettings | None, facts: Facts, encoder: 
 
 
 def build_decoder(settings: DecoderSettings | None, facts: Facts, encoder: Encoder) -> nn.Module:
-    """Build D(z, noise label), from codes [B, D] to images [B, C, H, W].
+    """Build D(z, noise level), which maps codes [B, D] to images [B, C, H, W].
 
     Args:
-        settings: A recipe's `decoder` section; a recipe of a method that reconstructs has one.
+        settings: The recipe's `decoder` section; not None if the method reconstructs.
         facts: Size of the images.
-        encoder: Whose codes it decodes.
+        encoder: The encoder whose codes it decodes.
     """
     assert settings is not None
-    values = _arguments(settings, "output")  # which belongs to the loss
+    values = _arguments(settings, "output")  # belongs to the loss
     values |= {"channels": facts.channels, "image_size": facts.image_size, "code_size": encoder.code_size}
     return UNetDecoder(**values) if isinstance(settings, UNetDecoderSettings) else ConvDecoder(**values)
 

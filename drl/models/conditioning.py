@@ -1,4 +1,4 @@
-"""The latent paths: how a code enters the score network and the reconstruction decoder."""
+"""The latent paths, through which a code enters the score network and the reconstruction decoder."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class CodePath(nn.Module, ABC):
             z: Codes [B, code_size].
 
         Returns:
-            The embedding [B, 8 nf], before any activation, and what `inject` takes; None where nothing is injected.
+            The embedding [B, 8 nf], before any activation, and the input of `inject`; None if nothing is injected.
         """
 
     def inject(self, h: Tensor, u: Tensor | None) -> Tensor:
-        """Join the code to a bottleneck [B, C, R, R]; return [B, C + map_channels, R, R]."""
+        """Add the code to a bottleneck [B, C, R, R]; return [B, C + map_channels, R, R]."""
         if u is None:
             return h
-        # Concatenating mixed layouts would turn everything after it back to NCHW; u is the smallest map of all.
+        # After a concatenation of mixed layouts, everything would be in NCHW again. u is the smallest of all maps.
         if h.is_contiguous(memory_format=torch.channels_last):
             u = u.contiguous(memory_format=torch.channels_last)
         return torch.cat((h, u), dim=1)
 
 
 class CodeConditioning(CodePath):
-    """Joins a code to the time embedding and makes from both a feature map for the bottleneck.
+    """Joins a code to the time embedding, and makes a feature map for the bottleneck from both.
 
     The code goes through one linear layer and is concatenated with the time embedding; every residual block sees the
     result. A three-layer network turns the same vector into 2 nf maps of the lowest resolution. (The map is in the
@@ -86,7 +86,7 @@ class CodeConditioning(CodePath):
 
         Returns:
             The embedding [B, 8 nf], before any activation, and the bottleneck map [B, 2 nf, R, R], after swish, or None
-            where it is not built.
+            if it is not built.
         """
         embedding = torch.cat((time_embedding, self.code(z)), dim=1)
         if not self.bottleneck:
@@ -96,9 +96,9 @@ class CodeConditioning(CodePath):
 
 
 class DenseMapConditioning(CodePath):
-    """Dense layers to an embedding of 4 nf numbers, and from there to as many maps as the bottleneck has.
+    """Dense layers from a code to an embedding of 4 nf numbers, and from there to as many maps as the bottleneck has.
 
-    Where the code depends on t, layers on the way are told the time: z then means something else at every t.
+    If the code depends on t, some of these layers also get the time, because z then has another meaning at every t.
 
     Args:
         shape: Sizes of the network.
@@ -141,10 +141,10 @@ class DenseMapConditioning(CodePath):
 
 
 class DenseMiddleConditioning(CodePath):
-    """Dense layers to an embedding of 4 nf numbers, which also conditions a middle of its own.
+    """Dense layers from a code to an embedding of 4 nf numbers, which also conditions an additional middle.
 
-    That middle (residual block, self-attention, residual block) sees the code but not the time, and comes before the
-    network's own.
+    The additional middle (residual block, self-attention, residual block) gets the code but not the time. It comes
+    before the middle of the network.
 
     Args:
         shape: Sizes of the network.
@@ -172,7 +172,7 @@ class DenseMiddleConditioning(CodePath):
         return torch.cat((time_embedding, code), dim=1), None if self.middle is None else F.silu(code)
 
     def inject(self, h: Tensor, u: Tensor | None) -> Tensor:
-        """Send a bottleneck [B, C, R, R] through the code's own middle, if there is one."""
+        """Apply the additional middle to a bottleneck [B, C, R, R], if there is one."""
         if self.middle is None:
             return h
         after: Tensor = self.middle(h, u)
@@ -188,7 +188,7 @@ def build_code_path(
         kind: `linear` (128-d networks), `dense_map` (2-d networks of colour images) or `dense_middle` (of digits).
         shape: Sizes of the network.
         code_size: Size of the code, >= 1.
-        timed: Whether the code depends on t; only `dense_map` makes use of it.
+        timed: Whether the code depends on t; only `dense_map` uses it.
         bottleneck_injection: Whether the code also acts on the bottleneck.
 
     Raises:

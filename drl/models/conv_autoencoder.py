@@ -13,14 +13,14 @@ WIDTH, HIDDEN, KERNEL = 32, 256, 4
 
 
 class ConvEncoder(Encoder):
-    """Four convolutions 4x4 of stride 2 and 32 channels, three dense layers (256, 256, code); swish between all.
+    """Four convolutions 4x4 of stride 2 and 32 channels, then three dense layers (256, 256, code), with swish between.
 
-    Sizes halve, rounded up (28, 14, 7, 4, 2). There is no time in it.
+    Each convolution halves the size, rounded up (28, 14, 7, 4, 2). The encoder does not depend on time.
 
     Args:
         image_size: Height and width of the images, in pixels, >= 1.
         channels: Channels of the images.
-        code_size: Entries of a code, >= 1.
+        code_size: Number of entries of a code, >= 1.
         probabilistic: Whether the code is Gaussian; the last layer is then twice as wide.
 
     Raises:
@@ -46,7 +46,7 @@ class ConvEncoder(Encoder):
         )
 
     def latent(self, x: Tensor, t: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Encode, whatever `t` is; see `Encoder.latent`.
+        """Encode images; `t` is ignored. See `Encoder.latent`.
 
         Raises:
             UserError: If the images have another shape than the network.
@@ -56,7 +56,7 @@ class ConvEncoder(Encoder):
         h = x
         for conv in self.convs:
             odd = h.shape[-1] % 2
-            # An odd size needs three pixels of padding; "SAME" puts the third at the right and at the bottom.
+            # An odd size needs three pixels of padding; "SAME" adds the third one at the right and at the bottom.
             h = F.silu(conv(F.pad(h, (0, odd, 0, odd)) if odd else h))
         h = h.flatten(1)
         first, second, last = self.dense
@@ -70,13 +70,13 @@ class ConvEncoder(Encoder):
 class ConvDecoder(nn.Module):
     """Three dense layers (256, 256, 32 s s), three transposed convolutions 4x4 of stride 2, one convolution 4x4.
 
-    s is an eighth of the image size, rounded up; what is larger than the image is cut off evenly at the edges. Swish
-    after every layer but the last.
+    s is an eighth of the image size, rounded up. If the result is larger than the image, it is cropped evenly at the
+    edges. There is a swish after every layer except the last.
 
     Args:
         image_size: Height and width of the images, in pixels, >= 1.
         channels: Channels of the images.
-        code_size: Entries of a code, >= 1.
+        code_size: Number of entries of a code, >= 1.
 
     Raises:
         UserError: If a size is below 1.
@@ -98,11 +98,11 @@ class ConvDecoder(nn.Module):
         self.last = _conv(WIDTH, channels)
 
     def forward(self, z: Tensor, noise_level: Tensor | None = None) -> Tensor:
-        """Decode.
+        """Decode codes.
 
         Args:
             z: Codes [B, code_size].
-            noise_level: Ignored; it is there because other decoders are told one.
+            noise_level: Ignored; other decoders need one.
 
         Returns:
             Logits [B, channels, H, W]; the caller applies the sigmoid.
@@ -113,7 +113,7 @@ class ConvDecoder(nn.Module):
         h = h.reshape(len(h), WIDTH, self.lowest, self.lowest)
         for conv in self.convs:
             h = F.silu(conv(h))
-        # "SAME" padding of an even kernel: one pixel before, two behind.
+        # "SAME" padding of an even kernel: one pixel before, two after.
         logits: Tensor = self.last(F.pad(h, (1, 2, 1, 2)))
         start = (8 * self.lowest - self.image_size) // 2
         end = start + self.image_size

@@ -1,4 +1,4 @@
-"""`drl convert`: bring a published checkpoint of score_sde_pytorch into this project's form."""
+"""`drl convert`: convert a published checkpoint of score_sde_pytorch into a model file of this project."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
 
     Args:
         checkpoint: A .pth file with `model` and `ema`.
-        out: Where the model goes.
-        recipe: The resolved recipe of the checkpoint's network, of method unconditional.
+        out: The model file to write.
+        recipe: The resolved recipe of the checkpoint's network, with method unconditional.
         facts: Size of the images that it was trained on.
-        about: Which model it becomes, for the header.
+        about: Scale, dataset, recipe and seed for the header.
 
     Raises:
         UserError: If the file is missing, is not such a checkpoint, or does not fit the recipe.
@@ -36,18 +36,18 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
     if recipe.method.encodes:
         raise UserError("convert: Song's checkpoints have no encoder; give a recipe of method unconditional")
     try:
-        # Nothing but tensors and plain containers is unpickled.
+        # Only tensors and plain containers are unpickled.
         loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{checkpoint}: there is no such file; give the checkpoint that was downloaded") from error
     except OSError:
         raise
-    except Exception as error:  # of a damaged file: torch lets through whatever its unpickler stumbles over
+    except Exception as error:  # a damaged file can cause any exception in torch's unpickler
         raise UserError(
-            f"{checkpoint}: cannot be read as tensors alone ({type(error).__name__}); download it again"
+            f"{checkpoint}: cannot be read as plain tensors ({type(error).__name__}); download it again"
         ) from error
     if not isinstance(loaded, Mapping):
-        raise UserError(f"{checkpoint}: holds no names and tensors; give a checkpoint of score_sde_pytorch")
+        raise UserError(f"{checkpoint}: contains no named tensors; give a checkpoint of score_sde_pytorch")
     neutral = torch.ones(1, facts.channels, 1, 1)
     method = build_method(recipe, facts, 0 * neutral, neutral)
     network = method.score_network
@@ -56,7 +56,7 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
     if isinstance(step, torch.Tensor) and step.numel() == 1 and not step.is_complex():
         step = step.item()
     if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step < 2**63:
-        raise UserError(f"{checkpoint}: says {shown(step)} as its step; give a checkpoint of score_sde_pytorch")
+        raise UserError(f"{checkpoint}: has the step {shown(step)}; give a checkpoint of score_sde_pytorch")
     averages = load_song(network, loaded, str(checkpoint))
     save_model(out, method, _by_our_names(method, network, averages), about)
     write_card(
@@ -72,7 +72,7 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
 
 
 def _by_our_names(method: Any, network: NCSNpp, averages: list[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the averages by our parameters' names, laid through a copy of the network."""
+    """Return the averages by our parameter names; the network keeps its weights."""
     raw = {name: value.detach().clone() for name, value in network.named_parameters()}
     theirs = song_tensors(network)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The reconstruction decoder of autoencoders: from the bottleneck map, or from a code, back to an image."""
+"""The reconstruction decoder of autoencoders, from the bottleneck map or from a code to an image."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from drl.models.paths import Middle, UNetShape, UpPath
 
 
 class ReconstructionDecoder(nn.Module):
-    """The middle and the way up of NCSN++, without skips, from the map and embedding of a `CodeConditioning`.
+    """The middle and the upward path of NCSN++, without skips. Its inputs come from a `CodeConditioning`.
 
     Args:
         image_size: Height and width of the images, in pixels; even at every level but the lowest.
         channels: Channels of the images.
         nf: Base width; the map has 2 nf channels, the embedding 8 nf numbers.
         channel_multipliers: Width of each level as a multiple of `nf`, full resolution first.
-        blocks: One less than the residual blocks per level, as in the network whose way up it mirrors.
+        blocks: Residual blocks per level minus one, as in the upward path of NCSN++.
         attention_resolutions: Resolutions in pixels at which the last block is followed by self-attention.
         dropout: Probability in residual blocks.
         fir: Whether resampling smooths with a FIR filter.
@@ -60,15 +60,14 @@ class ReconstructionDecoder(nn.Module):
         self.up = UpPath(shape, in_channels=2 * nf, channels=channels)
 
     def forward(self, u: Tensor, embedding: Tensor) -> Tensor:
-        """Decode.
+        """Decode a bottleneck map.
 
         Args:
             u: Bottleneck map [B, 2 nf, R, R], R the lowest resolution.
             embedding: [B, 8 nf], before any activation.
 
         Returns:
-            [B, channels, H, W]: logits of the pixels for a cross-entropy loss, the pixels themselves for a
-            squared one.
+            [B, channels, H, W]: logits of the pixels for a cross-entropy loss, the pixels for a squared error.
         """
         activated = F.silu(embedding)
         image: Tensor = self.up(self.middle(u, activated), activated)
@@ -76,10 +75,9 @@ class ReconstructionDecoder(nn.Module):
 
 
 class UNetDecoder(nn.Module):
-    """From a code and a noise level to an image: a `ReconstructionDecoder` with what it needs around it.
+    """From a code and a noise level to an image: a time embedding, a latent path and a `ReconstructionDecoder`.
 
-    It is what remains of a conditional score network whose loss is the reconstruction alone: time embedding, latent
-    path and decoder, without the U-Net.
+    These are the parts of a conditional score network that are used if its loss is only the reconstruction.
 
     Args:
         image_size: Height and width of the images, in pixels; even at every level but the lowest.
@@ -87,7 +85,7 @@ class UNetDecoder(nn.Module):
         code_size: Size of the code, >= 1.
         nf: Base width.
         channel_multipliers: Width of each level as a multiple of `nf`, full resolution first.
-        blocks: One less than the residual blocks per level.
+        blocks: Residual blocks per level minus one.
         attention_resolutions: Resolutions in pixels at which the last block is followed by self-attention.
         dropout: Probability in residual blocks.
         embedding: `fourier` (of ln sigma; VE) or `positional` (of the number as it is; VP).
@@ -136,14 +134,14 @@ class UNetDecoder(nn.Module):
         self.embedding = NoiseEmbedding(nf, embedding, fourier_scale)
 
     def forward(self, z: Tensor, noise_level: Tensor) -> Tensor:
-        """Decode.
+        """Decode codes.
 
         Args:
             z: Codes [B, code_size].
             noise_level: [B]; sigma > 0 for the Fourier embedding, any number for the positional one.
 
         Returns:
-            [B, channels, H, W], as `ReconstructionDecoder` gives it.
+            [B, channels, H, W], as in `ReconstructionDecoder`.
         """
         embedding, u = self.conditioning(self.embedding(noise_level), z)
         image: Tensor = self.decoder(u, embedding)

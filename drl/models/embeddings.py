@@ -18,10 +18,10 @@ EmbeddingKind = Literal["fourier", "positional"]
 class FourierEmbedding(nn.Module):
     """Random Fourier features sin(2 pi W v), cos(2 pi W v) with frozen W ~ N(0, scale^2).
 
-    W is a persistent buffer: saved with the model, never trained, not among the parameters.
+    W is a persistent buffer: it is saved with the model, but it is not a parameter and never trained.
 
     Args:
-        size: Number of frequencies; the features are twice as many.
+        size: Number of frequencies; there are twice as many features.
         scale: Standard deviation of the frequencies.
 
     Source: score_sde (`GaussianFourierProjection`).
@@ -44,7 +44,7 @@ class PositionalEmbedding(nn.Module):
     """Sinusoidal features of a number: wavelengths in geometric progression from 2 pi to 10000 x 2 pi.
 
     Args:
-        size: Number of features, >= 4; sines fill the first half, cosines the second, a zero follows where it is odd.
+        size: Number of features, >= 4; first the sines, then the cosines, then a zero if `size` is odd.
 
     Raises:
         UserError: If `size` is below 4.
@@ -72,7 +72,7 @@ class PositionalEmbedding(nn.Module):
 
 
 class TimeMLP(nn.Module):
-    """Linear, swish, linear. No activation at the end: every user of the embedding applies its own.
+    """Linear, swish, linear. There is no activation at the end; each user of the embedding applies its own.
 
     Args:
         in_features: Size of the features.
@@ -115,7 +115,7 @@ class NoiseEmbedding(nn.Module):
         self.mlp = TimeMLP(2 * nf if kind == "fourier" else nf, 4 * nf)
 
     def forward(self, noise_level: Tensor) -> Tensor:
-        """Map noise levels [B] (sigma > 0 where `kind` is fourier) to embeddings [B, 4 nf]."""
+        """Map noise levels [B] (sigma > 0 if `kind` is fourier) to embeddings [B, 4 nf]."""
         number = noise_level.log() if self.kind == "fourier" else noise_level
         embedding: Tensor = self.mlp(self.features(number))
         return embedding
@@ -127,8 +127,8 @@ class TimeEmbedding(nn.Module):
     Args:
         nf: Number of frequencies.
         fourier_scale: Standard deviation of the random frequencies.
-        sigma_min: Noise level at t = 0; sigma(t) = sigma_min (sigma_max/sigma_min)^t, whatever process the score
-            network is trained with.
+        sigma_min: Noise level at t = 0; sigma(t) = sigma_min (sigma_max/sigma_min)^t for every process of the score
+            network.
         sigma_max: Noise level at t = 1.
 
     Raises:

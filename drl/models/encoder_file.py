@@ -1,4 +1,4 @@
-"""The encoder alone: read from a model file, or kept in a file without the networks that codes do not need."""
+"""Read only the encoder of a model file, or write it into a file without the networks that codes do not need."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from drl.methods.base import Method
 from drl.models.model_file import PARTS, ModelHeader, encoder_weights
 from drl.models.weights_file import open_weights
 
-# The header's key. A model's is another one, so that an encoder is not taken for a whole model.
+# Key of the header. It differs from a model's key, so that an encoder file is not mistaken for a complete model.
 KEY = "encoder"
 
 
 def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Method:
-    """Read what codes need of a trained model: `encode(images, t)`, in evaluation mode, with frozen weights.
+    """Read the encoder of a trained model for `encode(images, t)`, in evaluation mode, with frozen weights.
 
     Args:
         path: A model.safetensors of `drl pretrain`, or an encoder.safetensors of `drl export --encoder-only`.
@@ -30,7 +30,7 @@ def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Method
         The method without score network or decoder.
 
     Raises:
-        UserError: If the file is missing, damaged, of no model of this project, or of one without an encoder.
+        UserError: If the file is missing or damaged, is not of a model of this project, or has no encoder.
     """
     path = Path(path)
     found, weights = read_encoder(path)
@@ -48,7 +48,7 @@ def read_encoder(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
     """Return the header of a model or an encoder file, and the encoder's weights by name.
 
     Raises:
-        UserError: If the file is missing, damaged, or of no model of this project.
+        UserError: If the file is missing or damaged, or is not of a model of this project.
     """
     missing = "there is no such model; give a model.safetensors of drl pretrain"
     with open_weights(path, missing, "give a model.safetensors of drl pretrain") as file:
@@ -66,8 +66,8 @@ def save_encoder(path: Path, header: ModelHeader, weights: Mapping[str, Tensor])
 
     Args:
         path: The file.
-        header: Of the whole model.
-        weights: The encoder's weights by name: those that codes are taken from.
+        header: Header of the complete model.
+        weights: The encoder's weights by name, raw or averaged as in the recipe's `codes_from`.
     """
     with atomic(path) as temporary:
         save_file(

@@ -1,4 +1,4 @@
-"""`drl export`: a model's weights in a folder of their own, with a model card that says what they are."""
+"""`drl export`: write a model's weights into a new folder, with a model card that describes them."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ CARD, TRAINING = "README.md", "training.json"
 
 
 def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence[Path] = ()) -> None:
-    """Write a folder with the weights, README.md (the model card), the training's run card, and a run card of its own.
+    """Write a folder with the weights, README.md (the model card), and the run cards of the training and the export.
 
-    All of it appears at once: the folder is made beside `out` and moved.
+    The folder is written under a temporary name beside `out` and then renamed, so that it is always complete.
 
     Args:
         model: A model.safetensors that drl pretrain wrote.
         out: A folder that does not exist or is empty.
-        encoder_only: Write encoder.safetensors, with the weights that codes are taken from, and no other networks.
-        metrics: CSV files of drl probe of this model; none: those at their place in the model's results, if any.
+        encoder_only: Write only the encoder, as encoder.safetensors, with the weights that codes are computed with.
+        metrics: CSV files of drl probe for this model; if empty, the file at its usual place in the model's results, if
+            any.
 
     Raises:
-        UserError: If the model is missing, damaged, without an encoder though that is asked for, or not as its run
-            card says; the folder holds something; or metrics are of another model.
+        UserError: If the model is missing, damaged, different from its run card, or lacks the encoder that was
+            requested; if the folder is not empty; or if metrics are of another model.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: is there and not empty; give a new folder")
+        raise UserError(f"{out}: exists and is not empty; give a new folder")
     found, source = header(model), check_inputs([model])[model]
     if encoder_only and found.recipe.encoder is None:
         raise UserError(f"{model}: has no encoder; leave --encoder-only out")

@@ -12,7 +12,7 @@ TAPS = (1.0, 3.0, 3.0, 1.0)
 class FIRResampling(nn.Module):
     """Resampling by 2 with the separable filter [1, 3, 3, 1]; pixels outside the image count as zero.
 
-    The filter is a buffer that is not saved: it is no part of what a network learns.
+    The filter is a buffer that is not saved, because it is not learned.
 
     Source: score_sde (`upsample_2d`, `downsample_2d`, `conv_downsample_2d`, all through `upfirdn2d`), after StyleGAN2.
     """
@@ -27,7 +27,7 @@ class FIRResampling(nn.Module):
         self.register_buffer("kernel", (kernel / kernel.sum())[None, None], persistent=False)
 
     def upsample(self, x: Tensor) -> Tensor:
-        """Double height and width: [B, C, H, W] -> [B, C, 2H, 2W]. The gain of 4 makes up for zeros between pixels."""
+        """Double height and width: [B, C, H, W] -> [B, C, 2H, 2W]. The factor 4 makes up for zeros between pixels."""
         return F.conv_transpose2d(x, 4 * self._kernel(x), stride=2, padding=1, groups=x.shape[1])
 
     def downsample(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class FIRResampling(nn.Module):
         return F.conv2d(x, self._kernel(x), stride=2, padding=1, groups=x.shape[1])
 
     def smooth(self, x: Tensor) -> Tensor:
-        """Filter [B, C, H, W] to [B, C, H + 1, W + 1], ready for a 3x3 convolution of stride 2 without padding."""
+        """Filter [B, C, H, W] to [B, C, H + 1, W + 1], for a 3x3 convolution of stride 2 without padding."""
         return F.conv2d(x, self._kernel(x), padding=2, groups=x.shape[1])
 
     def _kernel(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Weight initialisation: variance scaling over the mean of both fans (NCSN++) or over the fan-in (all else)."""
+"""Weight initialisation: variance scaled by the mean of both fans (NCSN++) or by the fan-in (other networks)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def fan_avg_uniform_(weight: Tensor, scale: float = 1.0, generator: torch.Genera
 
     Args:
         weight: Linear weight [out, in] or convolution weight [out, in, kh, kw]; both fans count the receptive field.
-        scale: Factor of the variance, >= 0. The value 0 means 1e-10: a layer that is nearly, not exactly, zero, so that
-            the gradients of what lies before it do not vanish.
-        generator: Where the numbers come from; torch's default generator if None.
+        scale: Factor of the variance, >= 0. The value 0 means 1e-10: the layer is nearly but not exactly zero, so that
+            gradients of earlier layers do not vanish.
+        generator: Source of the numbers; None means torch's default generator.
 
     Returns:
         The same tensor.
@@ -30,9 +30,9 @@ def fan_avg_uniform_(weight: Tensor, scale: float = 1.0, generator: torch.Genera
 
 
 def linear(in_features: int, out_features: int, init_scale: float = 1.0) -> nn.Linear:
-    """Return a linear layer with fan_avg weights and zero bias; also the "NIN" of score_sde.
+    """Return a linear layer with fan_avg weights and zero bias. It also replaces the "NIN" of score_sde.
 
-    score_sde keeps a NIN weight as [in, out] and multiplies from the left; here it is [out, in], its transpose.
+    score_sde stores a NIN weight as [in, out]; here it is the transpose, [out, in].
     """
     layer = nn.Linear(in_features, out_features)
     fan_avg_uniform_(layer.weight, init_scale)
@@ -57,13 +57,13 @@ def lecun_normal_(weight: Tensor, fan_in: int, generator: torch.Generator | None
 
     Args:
         weight: Any shape.
-        fan_in: Numbers that one output is a sum over, >= 1.
-        generator: Where the numbers come from; torch's default generator if None.
+        fan_in: Number of terms in the sum that gives one output, >= 1.
+        generator: Source of the numbers; None means torch's default generator.
 
     Returns:
         The same tensor.
 
-    Source: Flax's default, which the authors' first code left to the layers of its code paths and small networks.
+    Source: Flax's default, which the authors' first code uses in its code paths and small networks.
     """
     # A standard normal distribution cut off at -2 and 2 has this standard deviation.
     std = 1 / (math.sqrt(fan_in) * 0.87962566103423978)

@@ -19,7 +19,7 @@ Resampling = Literal["up", "down"]
 class GroupNorm(nn.GroupNorm):
     """Group normalisation that always computes in float32.
 
-    Statistics of bfloat16 lose digits, and on a CPU bfloat16 in channels_last takes three times as long as this.
+    Statistics in bfloat16 would lose digits, and bfloat16 in channels_last takes three times as long on a CPU.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,13 +45,13 @@ def group_norm(channels: int) -> GroupNorm:
 def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     """Zero activations at random and scale up the rest, with torch's default generator.
 
-    On a CPU `F.dropout` draws one number an activation, which costs a tenth of a training step; 16 bits of a number are
-    enough for a probability rounded to a multiple of 2^-16.
+    On a CPU, `F.dropout` draws one number per activation, which takes a tenth of a training step. Here each activation
+    uses only 16 bits of a number, which is enough for a probability rounded to a multiple of 2^-16.
 
     Args:
         x: Any shape.
-        probability: Of zeroing, in [0, 1).
-        training: If not, `x` is returned as it is.
+        probability: Probability of zeroing an activation, in [0, 1).
+        training: If false, `x` is returned unchanged.
     """
     if not training or probability == 0:
         return x
@@ -75,7 +75,7 @@ def downsample(x: Tensor) -> Tensor:
 
 
 def resample(x: Tensor, direction: Resampling | None, fir: FIRResampling | None = None) -> Tensor:
-    """Resample by a factor of 2, with a smoothing filter where one is given, or not at all."""
+    """Resample by a factor of 2, with a smoothing filter if one is given. Without a direction, return x."""
     if direction is None:
         return x
     if fir is not None:
@@ -84,7 +84,7 @@ def resample(x: Tensor, direction: Resampling | None, fir: FIRResampling | None 
 
 
 def combine(skip: Tensor, h: Tensor) -> Tensor:
-    """Add a residual and divide by sqrt(2), so that the variance stays what it was ("skip_rescale")."""
+    """Add a residual and divide by sqrt(2), so that the variance does not change ("skip_rescale")."""
     return (skip + h) / math.sqrt(2)
 
 
@@ -92,19 +92,19 @@ class ResBlock(nn.Module):
     """BigGAN residual block, optionally resampling, shifted per channel by an embedding.
 
     h = conv3x3(resample(swish(GN(x)))) + Linear(embedding); h = conv3x3(dropout(swish(GN(h)))), nearly zero at the
-    start; result (skip(resample(x)) + h) / sqrt(2). The skip is a 1x1 convolution where the width changes or the block
-    resamples (also at equal widths, as in the authors' code), else the identity.
+    start; the result is (skip(resample(x)) + h) / sqrt(2). The skip is a 1x1 convolution if the width changes or the
+    block resamples (also at equal widths, as in the authors' code), otherwise the identity.
 
     Args:
         in_channels: Width of the input.
         out_channels: Width of the output.
         embedding_size: Size of the embedding; None builds a block without one.
         dropout: Probability of zeroing an activation in training mode (torch's default generator).
-        resampling: `up` doubles, `down` halves height and width.
+        resampling: `up` doubles height and width, `down` halves them.
         fir: Whether resampling smooths with a FIR filter.
 
-    Source: score_sde (`ResnetBlockBigGANpp`); its names for the layers, in the same order, are GroupNorm_0, Conv_0,
-    Dense_0, GroupNorm_1, Conv_1, Conv_2.
+    Source: score_sde (`ResnetBlockBigGANpp`). It names the layers, in the same order, GroupNorm_0, Conv_0, Dense_0,
+    GroupNorm_1, Conv_1, Conv_2.
     """
 
     def __init__(
@@ -149,13 +149,13 @@ class ResBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Self-attention of one head over all positions, residual, divided by sqrt(2).
+    """Self-attention with one head over all positions, with a residual connection divided by sqrt(2).
 
     Args:
         channels: Width of input and output.
 
-    Source: score_sde (`AttnBlockpp`). Its three NINs for query, key and value, each a [in, out] matrix, are one matrix
-    here: `qkv.weight` [3 channels, channels] holds their transposes one below the other, `qkv.bias` their biases.
+    Source: score_sde (`AttnBlockpp`). It has three NINs for query, key and value, each with an [in, out] matrix. Here,
+    `qkv.weight` [3 channels, channels] contains their transposes one below the other, and `qkv.bias` their biases.
     """
 
     def __init__(self, channels: int) -> None:
@@ -170,9 +170,9 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Attend from every position to every position: [B, C, H, W] -> [B, C, H, W]."""
         height, width = x.shape[-2:]
-        # In channels_last both reshapes are views, so no data moves.
+        # In channels_last, both reshapes are views, so no data is copied.
         tokens = self.norm(x).flatten(2).transpose(1, 2)
         query, key, value = self.qkv(tokens).unsqueeze(1).chunk(3, dim=-1)
-        # The default scale is 1 / sqrt(channels), the one wanted.
+        # The default scale is 1 / sqrt(channels), as in score_sde.
         h = self.out(F.scaled_dot_product_attention(query, key, value).squeeze(1))
         return combine(x, h.transpose(1, 2).unflatten(2, (height, width)))

@@ -1,4 +1,4 @@
-"""The model card: what exported weights are, in words and numbers that results hold."""
+"""The model card: a description of exported weights, from their header, run cards and metrics."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PIXELS = {
     "symmetric": "2 x / 255 - 1, in [-1, 1]",
 }
 SCALES = {
-    "demo": "It was trained at demo scale: a few dozen steps of tiny networks, to check machinery, and is good for "
-    "nothing else.",
-    "lite": "It was trained at lite scale: small networks, a few thousand steps. Compare it with models of that scale "
-    "alone.",
+    "demo": "It was trained at demo scale: a few dozen steps of tiny networks. This only shows that everything works; "
+    "the model is not useful.",
+    "lite": "It was trained at lite scale: small networks, a few thousand steps. Compare it only with models of that "
+    "scale.",
     "paper": "It was trained by the paper's protocol.",
 }
 SHOWN_CLASSES = 20
@@ -30,7 +30,7 @@ SHOWN_CLASSES = 20
 
 @dataclass(frozen=True)
 class Weights:
-    """The exported file: its name, size in bytes, SHA-256, and whether it is the encoder alone."""
+    """The exported file: its name, size in bytes, SHA-256, and whether it contains only the encoder."""
 
     name: str
     size: int
@@ -61,7 +61,7 @@ def _use(facts: ModelFacts, weights: Weights) -> str:
     if facts.code_size is None:
         return (
             "## Use\n\n```python\nfrom drl.models.model_file import load_model\n\n"
-            f'model = load_model("{weights.name}")\n```\n\nIt has no encoder, so images have no codes.'
+            f'model = load_model("{weights.name}")\n```\n\nIt has no encoder, so it gives no codes of images.'
         )
     images, t = facts.header.facts, suggested_t(facts)
     shape = f"2, {images.channels}, {images.image_size}, {images.image_size}"
@@ -78,7 +78,7 @@ images = torch.zeros({shape}, dtype=torch.uint8)  # [N, channels, height, width]
 codes = model.encode(images, torch.full((len(images),), {t:g}))  # [N, {facts.code_size}]
 ```
 
-Of a folder of images of any size and format:
+To get the codes of a folder of images of any size and format:
 
 ```
 drl encode --model {weights.name} --images folder --t {t:g} --out codes.npy
@@ -86,7 +86,7 @@ drl encode --model {weights.name} --images folder --t {t:g} --out codes.npy
 
 
 def suggested_t(facts: ModelFacts) -> float:
-    """Return the t at which codes are best read, as far as is known: validation's choice, else 0.5."""
+    """Return the t at which to read codes: the t chosen on validation images if there is one, else 0.5."""
     return 0.5 if facts.chosen_t is None else facts.chosen_t
 
 
@@ -95,18 +95,18 @@ def _codes(facts: ModelFacts) -> str:
         return ""
     lines = [f"- Size: {facts.code_size} entries, taken from the {_which_weights(facts)} weights."]
     if not facts.depends_on_t:
-        lines.append("- They do not depend on *t*: any value gives the same.")
+        lines.append("- They do not depend on *t*: every value gives the same codes.")
     elif facts.chosen_t is None:
-        lines.append("- Which *t* is best was not measured; 0.5 is a guess. Probe it (`drl probe`) on images of yours.")
+        lines.append("- The best *t* was not measured; 0.5 is a guess. Measure it on your own images (`drl probe`).")
     else:
-        lines.append(f"- Read them at *t* = {facts.chosen_t:g}: probes were best there on validation images.")
+        lines.append(f"- Read them at *t* = {facts.chosen_t:g}, where probes were best on validation images.")
     if isinstance(facts.header.recipe.method, GaussianCodeSettings):
-        lines.append("- They are Gaussian; `encode` gives the mean, or with a generator a sample.")
+        lines.append("- They are Gaussian; `encode` gives the mean, or a sample if it gets a generator.")
     if facts.code_usage:
         shares = ", ".join(f"{share:.3f} % at *t* = {t:g}" for t, share in facts.code_usage.items())
         lines.append(
-            "- Code usage: with another image's code the denoising loss, at the end of training, is higher by "
-            f"{shares}. About zero means that the denoiser does not use the code."
+            "- Code usage at the end of training: if the denoiser gets the code of another image, its loss rises by "
+            f"{shares}. A value near zero means that it does not use the code."
         )
     return "## Codes\n\n" + "\n".join(lines)
 
@@ -117,7 +117,7 @@ def _which_weights(facts: ModelFacts) -> str:
 
 def _accuracies(facts: ModelFacts) -> str:
     if not facts.accuracy:
-        return "## Measured\n\nNo probe of this model was at hand."
+        return "## Measured\n\nNo probes of this model were found."
     times = sorted({t for over_t in facts.accuracy.values() for t in over_t})
     rows = (
         [f"{labels:,}", *(f"{over_t[t]:.1f}" if t in over_t else "" for t in times)]
@@ -125,7 +125,7 @@ def _accuracies(facts: ModelFacts) -> str:
     )
     lines = markdown_table(["labels", *(f"t = {t:g}" for t in times)], rows)
     return (
-        "## Measured\n\nTest accuracy in percent of a small network that reads the frozen codes, mean over its "
+        "## Measured\n\nTest accuracy in percent of a small network trained on the frozen codes, averaged over its "
         "seeds:\n\n" + "\n".join(lines)
     )
 
@@ -137,27 +137,27 @@ def _training(facts: ModelFacts) -> str:
     scaled = PIXELS[recipe.pixels].format(mean=_numbers(facts.header.mean), std=_numbers(facts.header.std))
     lines = [
         f"- Length: {recipe.iterations:,} steps of {recipe.batch_size} images, {seen:,} images in all.",
-        f"- Objective's settings: {_section(recipe.method)}; times {_section(recipe.times)}{_sde(recipe)}.",
+        f"- Settings of the objective: {_section(recipe.method)}; times {_section(recipe.times)}{_sde(recipe)}.",
         f"- Trainable parameters: {networks}.",
-        f"- Pixels x (0 to 255) are scaled by the model itself: {scaled}.",
+        f"- The model itself scales pixels x (0 to 255): {scaled}.",
     ]
     if recipe.start_from is not None:
-        lines.append(f"- Went on from: {recipe.start_from}.")
+        lines.append(f"- Started from the weights of: {recipe.start_from}.")
     if card:
         seconds = card.get("seconds")
         took = "" if seconds is None else f", {seconds:,.0f} s"
         lines.append(f"- Where: {card.get('device_name', card.get('device'))}, {card.get('precision')}{took}.")
         commit, dirty = card.get("git", {}).get("commit"), card.get("git", {}).get("dirty")
         if commit:
-            lines.append(f"- Commit: {commit}{', with changes that were not committed' if dirty else ''}.")
+            lines.append(f"- Commit: {commit}{', with uncommitted changes' if dirty else ''}.")
         lines.append(f"- Versions: {_settings(card.get('versions', {}))}.")
     else:
-        lines.append(f"- The training's run card was not at hand. Versions at export: {_settings(versions())}.")
+        lines.append(f"- The run card of the training was not found. Versions at export: {_settings(versions())}.")
     return "## Training\n\n" + "\n".join(lines)
 
 
 def _sde(recipe: Recipe) -> str:
-    """Name the SDE, where a method uses it."""
+    """Return the settings of the SDE if the method uses it."""
     used = recipe.method.network == "score" or isinstance(recipe.method, DAESettings)
     return f"; SDE {_section(recipe.sde)}" if used else ""
 
@@ -173,31 +173,31 @@ def _data(facts: ModelFacts) -> str:
         names = known["classes"][:SHOWN_CLASSES]
         more = f" and {len(known['classes']) - len(names)} more" if len(known["classes"]) > len(names) else ""
         lines += [
-            f"- {known['n_train']:,} images for training, of which {known['n_val']:,} are marked as validation; "
+            f"- {known['n_train']:,} images for training, {known['n_val']:,} of them marked as validation images; "
             f"{known['n_test']:,} for testing.",
             f"- Classes: {', '.join(names)}{more}.",
-            f"- From: {known['origin']}.",
+            f"- Source: {known['origin']}.",
         ]
     labels = (
-        "its labels were read" if isinstance(facts.header.recipe.method, SupervisedSettings) else "no label was read"
+        "labels were used" if isinstance(facts.header.recipe.method, SupervisedSettings) else "labels were not used"
     )
-    return "## Data\n\n" + "\n".join([*lines, f"- In training {labels}."])
+    return "## Data\n\n" + "\n".join([*lines, f"- In training, {labels}."])
 
 
 def _limits(facts: ModelFacts) -> str:
     size = facts.header.facts.image_size
     lines = [
-        f"- {SCALES.get(facts.header.about.scale, 'Its scale is none of the project.')}",
-        f"- It knows images of {size}x{size} pixels like those above. `drl encode` brings others to that size (short "
-        "side, then the centre); what codes of other kinds of images are worth was not measured.",
-        "- It was not examined for what its data may have brought with it, such as an imbalance between groups of "
+        f"- {SCALES.get(facts.header.about.scale, 'Its scale is not one of this project.')}",
+        f"- It was trained on images of {size}x{size} pixels like those above. `drl encode` resizes the short side of "
+        "other images to that size and crops them at the centre. Codes of other kinds of images were not tested.",
+        "- Nobody examined whether it has faults that come from its data, such as an imbalance between groups of "
         "people.",
     ]
     return "## Limits\n\n" + "\n".join(lines)
 
 
 def _files(facts: ModelFacts, weights: Weights) -> str:
-    kept = "the encoder alone" if weights.encoder_only else "all networks, raw and averaged weights"
+    kept = "only the encoder" if weights.encoder_only else "all networks, raw and averaged weights"
     lines = [
         f"- `{weights.name}`: {kept}; {weights.size / 1e6:,.1f} MB, SHA-256 `{weights.sha256}`. safetensors: reading "
         "it runs no code.",

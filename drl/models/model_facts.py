@@ -1,4 +1,4 @@
-"""What results know of a model: its header, and the run cards and metrics that lie around it."""
+"""Facts about a model for its card: its header, and the run cards and metrics in the same folder of results."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from drl.records.metrics import read_metrics
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A model, and what lies around it in a folder of results.
+    """The header of a model, with the run cards and metrics that belong to it.
 
     Attributes:
-        header: What the model file says of itself.
-        code_size: Entries of a code; None without an encoder.
+        header: Header of the model file.
+        code_size: Number of entries of a code; None without an encoder.
         depends_on_t: Whether codes depend on t.
         parameters: Trainable parameters by part.
-        training: Run card of the training; empty where there is none.
-        data: Run card of the images; empty where there is none.
+        training: Run card of the training; empty if there is none.
+        data: Run card of the images; empty if there is none.
         accuracy: Test accuracy of probes in percent, mean over probe seeds, by number of labels and t.
-        chosen_t: The t that validation images chose for the probes on most labels.
-        code_usage: At the last measurement, by t: by how many percent the denoising loss with another image's code is
-            above that with the own one.
+        chosen_t: The t chosen on validation images for the probes with the most labels.
+        code_usage: Increase of the denoising loss in percent if the denoiser gets the code of another image, by t, at
+            the last measurement.
     """
 
     header: ModelHeader
@@ -45,14 +45,14 @@ class ModelFacts:
 
     @classmethod
     def read(cls, model: Path, metrics: Sequence[Path] = ()) -> ModelFacts:
-        """Read a model's header and what lies around it.
+        """Read a model's header, and the run cards and metrics that belong to it.
 
         Args:
             model: A model.safetensors.
-            metrics: Its probe metrics; none: those at their place in the model's results, if any.
+            metrics: Files of its probe metrics; if empty, the file at its usual place in the model's results, if any.
 
         Raises:
-            UserError: If the file is no whole model, or metrics are of another model.
+            UserError: If the file is not a complete model, or metrics are of another model.
         """
         found, method = check_model(model)
         about, results = found.about, _results_of(model)
@@ -77,7 +77,7 @@ def _results_of(model: Path) -> Path:
 
 
 def _card(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run card, or nothing where there is none of this model or these images."""
+    """Return a run card; empty if there is none, or if it is of another model or other images."""
     try:
         card: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -96,7 +96,7 @@ def _probes(paths: Sequence[Path], about: About, needed: bool) -> list[dict[str,
         own = [row for row in read_metrics(path) if row["study"] == "probe" and _of(row, about)]
         if needed and not own:
             raise UserError(
-                f"{path}: holds no probes of {about.recipe} on {about.dataset}, seed {about.seed}, scale "
+                f"{path}: contains no probes of {about.recipe} on {about.dataset}, seed {about.seed}, scale "
                 f"{about.scale}; give those of this model"
             )
         rows += own
@@ -109,7 +109,7 @@ def _measured(
     """Return accuracies, the chosen t and code usage.
 
     Raises:
-        UserError: If rows lack what they must have.
+        UserError: If rows are incomplete or invalid.
     """
     try:
         return _accuracy(rows), _chosen(rows), _usage(usage, about)

@@ -1,4 +1,4 @@
-"""The model file: weights as safetensors, and in its header all that is needed to use them."""
+"""The model file: weights as safetensors, and a header with everything that is needed to use them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARTS = {"encoder": "encoder", "score_network": "score", "decoder": "decoder"}
 
 @dataclass(frozen=True)
 class About:
-    """Which model this is; `vars(about)` are the cells that rows about it share."""
+    """Scale, dataset, recipe and seed of a model; `vars(about)` are the cells that are equal in all its rows."""
 
     scale: str
     dataset: str
@@ -38,12 +38,12 @@ class About:
 
     @classmethod
     def of(cls, cells: Mapping[str, str | int]) -> Self:
-        """Take the four out of the cells of a job."""
+        """Take these four from the cells of a job."""
         return cls(str(cells["scale"]), str(cells["dataset"]), str(cells["recipe"]), int(cells["seed"]))
 
 
 class _Said(SaidImages):
-    """A header as it stands in the file."""
+    """The header in a file, before it is checked."""
 
     about: SaidAbout
     recipe: Recipe
@@ -51,14 +51,14 @@ class _Said(SaidImages):
 
 @dataclass(frozen=True)
 class ModelHeader:
-    """What a model file says of itself.
+    """The header of a model file.
 
     Attributes:
         about: Which model it is.
-        recipe: The resolved recipe, without its name in legends.
+        recipe: The resolved recipe, without its label for legends.
         facts: Size of the images.
-        mean: Of the training pixels in [0, 1], one number per channel.
-        std: As mean.
+        mean: Mean of the training pixels in [0, 1], one number per channel.
+        std: Their standard deviation.
     """
 
     about: About
@@ -69,42 +69,42 @@ class ModelHeader:
 
     @classmethod
     def of(cls, method: Method, about: About) -> Self:
-        """Describe a method."""
+        """Return the header for a method."""
         mean, std = (tuple(values.flatten().tolist()) for values in (method.pixel_mean, method.pixel_std))
         return cls(about, method.recipe, method.facts, mean, std)
 
     @classmethod
     def parse(cls, text: str | None, path: Path) -> Self:
-        """Read what `json` gave.
+        """Restore the result of `json`.
 
         Raises:
-            UserError: If it is something else; names the path.
+            UserError: If the text is something else; the message names the path.
         """
         said = parse_header(_Said, text, path, NO_MODEL)
         return cls(About(**said.about.slice()), said.recipe, said.facts.facts(), said.mean, said.std)
 
     def json(self) -> str:
-        """Return the header as it stands in the file."""
+        """Return the header as JSON for the file."""
         plain = {"recipe": self.recipe.slice(), "about": vars(self.about), "facts": vars(self.facts)}
         return json.dumps(plain | {"mean": self.mean, "std": self.std}, sort_keys=True)
 
     def skeleton(self, path: Path) -> Method:
-        """Return the method without memory for its weights, on torch's device `meta`: names and shapes alone.
+        """Return the method with only names and shapes of its weights, without their memory (torch's device `meta`).
 
         Args:
             path: The file, for messages.
 
         Raises:
-            UserError: If the recipe makes no network.
+            UserError: If no network can be built from the recipe.
         """
         try:
             with torch.device("meta"):
                 return self.build()
         except (RuntimeError, ValueError, ArithmeticError, AssertionError) as error:
-            raise UserError(f"{path}: no network can be made of its recipe; pretrain it again") from error
+            raise UserError(f"{path}: no network can be built from its recipe; pretrain it again") from error
 
     def build(self) -> Method:
-        """Return the method with fresh weights; the default generator stays as it was."""
+        """Return the method with new weights; the state of the default generator does not change."""
         mean, std = (
             torch.tensor(v, dtype=torch.float32, device="cpu").reshape(1, -1, 1, 1) for v in (self.mean, self.std)
         )
@@ -113,12 +113,12 @@ class ModelHeader:
 
 
 def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about: About) -> None:
-    """Write `encoder.`, `encoder_ema.`, `score.`, `score_ema.`, `decoder.`, … whichever exist.
+    """Write those of `encoder.`, `encoder_ema.`, `score.`, `score_ema.`, `decoder.` and `decoder_ema.` that exist.
 
     Args:
         path: The file.
         method: The trained method.
-        averages: Moving averages by the method's own parameter names.
+        averages: Moving averages by the method's parameter names.
         about: Which model it is, for the header.
     """
     tensors: dict[str, Tensor] = {}
@@ -128,19 +128,19 @@ def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about
             continue
         for name, value in part.state_dict().items():
             tensors[f"{prefix}.{name}"] = value.detach().contiguous().cpu()
-            # What is not averaged (batch statistics, frozen frequencies) is the same in both.
+            # Tensors that are not averaged (batch statistics, frozen frequencies) are the same in both.
             averaged = averages.get(f"{module}.{name}", value)
             tensors[f"{prefix}_ema.{name}"] = averaged.detach().clone().contiguous().cpu()
     _write(path, tensors, method, about)
 
 
 def save_snapshots(path: Path, method: Method, snapshots: Mapping[int, Mapping[str, Tensor]], about: About) -> None:
-    """Write encoders as they were at some steps of a training, `<step>/<name>`.
+    """Write the encoder's weights at some steps of a training, as `<step>/<name>`.
 
     Args:
         path: The file.
         method: The trained method.
-        snapshots: Step to the encoder's state dict.
+        snapshots: State dict of the encoder for each step.
         about: As in save_model.
     """
     tensors = {
@@ -152,13 +152,13 @@ def save_snapshots(path: Path, method: Method, snapshots: Mapping[int, Mapping[s
 
 
 def start_from(path: str | Path, method: Method) -> dict[str, Tensor]:
-    """Copy the weights of a trained model, as they were in training (not averaged), into a method that is to go on.
+    """Copy a trained model's raw weights (not averaged) into a method whose training starts from them.
 
     Returns:
-        Their moving averages by the method's own names.
+        Their moving averages by the method's parameter names.
 
     Raises:
-        UserError: As `load_model`, and if the model's networks or images are not the method's.
+        UserError: As `load_model`, and if the model has other networks, or images of another size, than the method.
     """
     path = Path(path)
     averages: dict[str, Tensor] = {}
@@ -167,7 +167,7 @@ def start_from(path: str | Path, method: Method) -> dict[str, Tensor]:
             theirs, ours = (getattr(facts, key) for facts in (found.facts, method.facts))
             if theirs != ours:
                 raise UserError(
-                    f"{path}: is a model of images of {key} {theirs}, not {ours}; start from a model of the same images"
+                    f"{path}: is for images with {key} {theirs}, not {ours}; start from a model of the same images"
                 )
         for module, prefix in PARTS.items():
             part = getattr(method, module, None)
@@ -180,9 +180,9 @@ def start_from(path: str | Path, method: Method) -> dict[str, Tensor]:
 
 
 def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iterator[tuple[int, Method]]:
-    """Yield the steps of a training, ascending, each with the method whose encoder is as it was then.
+    """Yield the steps of a training in ascending order, each with a method that has the encoder of that step.
 
-    It is one and the same object every time, in evaluation mode, with frozen weights; its other networks are untrained.
+    The method is the same object each time, in evaluation mode, with frozen weights. Its other networks are untrained.
 
     Raises:
         UserError: As `load_model`.
@@ -208,7 +208,7 @@ def _steps(file: WeightsFile) -> list[int]:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], method: Method, about: About) -> None:
-    # One key only: safetensors writes several in random order, and equal models should be equal files.
+    # Only one key, because safetensors writes several in random order, and equal models should give equal files.
     with atomic(path) as temporary:
         save_file(dict(tensors), str(temporary), metadata={"model": ModelHeader.of(method, about).json()})
 
@@ -219,14 +219,14 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
     Args:
         path: A model.safetensors.
         device: Where to put it.
-        weights: `raw` or `ema` for all parts. None: the encoder as the recipe's `codes_from` says, all else averaged,
-            as the authors export codes and draw samples.
+        weights: `raw` or `ema` for all parts. None means the encoder that the recipe's `codes_from` names, and averaged
+            weights for the other parts; the authors export codes and draw samples with these.
 
     Returns:
-        The method; use its `encode` and, where it has one, `score`.
+        The method; use its `encode` and, if it has one, its `score`.
 
     Raises:
-        UserError: If the file is missing, damaged, or its names and shapes are not those of its own recipe.
+        UserError: If the file is missing, damaged, or its names and shapes do not fit its own recipe.
     """
     path = Path(path)
     with _opened(path) as (file, found):
@@ -244,10 +244,10 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
 
 
 def check_model(path: str | Path) -> tuple[ModelHeader, Method]:
-    """Return a model's header, and its method without memory for weights, for what can be said without them.
+    """Check a model; return its header, and its method without memory for weights.
 
     Raises:
-        UserError: As `load_model`, of raw and averaged weights.
+        UserError: As `load_model`, for raw and averaged weights.
     """
     path = Path(path)
     with _opened(path) as (file, found):
@@ -261,7 +261,7 @@ def check_model(path: str | Path) -> tuple[ModelHeader, Method]:
 
 
 def encoder_weights(path: str | Path) -> tuple[ModelHeader, dict[str, Tensor]]:
-    """Return a model's header, and its encoder's weights by name: averaged or not, as the recipe takes codes from.
+    """Return a model's header, and its encoder's weights by name, raw or averaged as in the recipe's `codes_from`.
 
     Raises:
         UserError: As `load_model`.
@@ -278,7 +278,7 @@ def header(path: str | Path) -> ModelHeader:
     """Return a model's header without reading its weights.
 
     Raises:
-        UserError: As `load_model`, but for what is wrong with weights.
+        UserError: As `load_model`, except for faults of the weights.
     """
     with _opened(Path(path)) as (_, found):
         return found

@@ -1,4 +1,4 @@
-"""NCSN++, the score network, conditional on a code or not."""
+"""NCSN++, the score network, with or without a code as condition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from drl.models.paths import DownPath, InputPyramid, Middle, UNetShape, UpPath
 
 
 class NCSNpp(nn.Module):
-    """U-Net of residual blocks that estimates the score, up to a factor that the caller applies.
+    """U-Net of residual blocks that estimates the score up to a factor; the caller applies the factor.
 
     Args:
         image_size: Height and width of the images, in pixels; even at every level but the lowest.
@@ -28,15 +28,15 @@ class NCSNpp(nn.Module):
         embedding: `fourier` (of ln sigma; VE) or `positional` (of the number as it is; VP).
         fourier_scale: Standard deviation of the random Fourier frequencies.
         code_size: Size of the code; None builds an unconditional network.
-        bottleneck_injection: Whether the code also acts at the lowest resolution, as its path does.
+        bottleneck_injection: Whether the code also enters at the lowest resolution; how depends on `code_path`.
         input_pyramid: `residual` feeds the downsampled image to every level; `none` does not.
         code_path: How the code enters: `linear` (128-d networks), `dense_map` (2-d networks of colour images) or
             `dense_middle` (of digits); see drl.models.conditioning.
-        code_time: Whether the code depends on t, which `dense_map` takes into account.
+        code_time: Whether the code depends on t; only `dense_map` uses it.
         fir: Whether all resampling smooths with a FIR filter (2-d networks of colour images).
 
     Attributes:
-        conditioning: The latent path, None in an unconditional network. Its parameters are counted apart.
+        conditioning: The latent path, None in an unconditional network. Its parameters are counted separately.
 
     Raises:
         UserError: If `image_size` cannot be halved often enough, or a setting is out of range or unknown.
@@ -95,13 +95,13 @@ class NCSNpp(nn.Module):
         """Apply the network.
 
         Args:
-            x: Noisy images [B, C, H, W], in the scale that the caller chose; they are not rescaled here.
+            x: Noisy images [B, C, H, W], scaled by the caller; they are not rescaled here.
             noise_level: [B]; sigma > 0 for the Fourier embedding, any number for the positional one (VP passes 999 t).
-            z: Codes [B, code_size]; None where the network is unconditional.
+            z: Codes [B, code_size]; None if the network is unconditional.
 
         Returns:
-            [B, C, H, W]. It is *not* divided by sigma: for the score of a VE process the caller divides by sigma, for
-            that of a VP process by minus the standard deviation of the noise.
+            [B, C, H, W], *not* divided by sigma. For the score of a VE process, the caller divides by sigma; for that
+            of a VP process, by minus the standard deviation of the noise.
 
         Raises:
             UserError: If the images have another shape than the network, or a code is missing or not expected.
@@ -110,7 +110,7 @@ class NCSNpp(nn.Module):
             raise UserError(f"NCSNpp: images of shape {tuple(x.shape[1:])}; this network takes {self.image_shape}")
         if (self.conditioning is None) != (z is None):
             message = "codes are missing" if z is None else "codes were given to an unconditional network"
-            raise UserError(f"NCSNpp: {message}; pass codes exactly where code_size is set")
+            raise UserError(f"NCSNpp: {message}; pass codes if and only if code_size is set")
         embedding, u = self.embedding(noise_level), None
         if self.conditioning is not None:
             embedding, u = self.conditioning(embedding, z)

@@ -1,4 +1,4 @@
-"""The ways down, through the middle and up of a U-Net: the parts of NCSN++ and of the reconstruction decoder."""
+"""Downward path, middle and upward path of a U-Net: the parts of NCSN++ and of the reconstruction decoder."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class UNetShape:
     Attributes:
         image_size: Height and width of the images, in pixels; even at every level but the lowest.
         nf: Base width.
-        channel_multipliers: Width of each level as a multiple of `nf`, full resolution first. One level fewer halvings.
-        blocks: Residual blocks per level on the way down; one more on the way up.
+        channel_multipliers: Width of each level as a multiple of `nf`, full resolution first. There is one
+            halving between two levels.
+        blocks: Residual blocks per level in the downward path; the upward path has one more.
         attention_resolutions: Resolutions in pixels at which blocks are followed by self-attention.
         embedding_size: Size of the embedding that shifts every block; None for blocks without one.
         dropout: Probability in residual blocks.
@@ -81,7 +82,7 @@ class UNetShape:
 
 
 class Stage(nn.Module):
-    """A residual block and, where wanted, self-attention after it."""
+    """A residual block, optionally followed by self-attention."""
 
     def __init__(self, shape: UNetShape, in_channels: int, out_channels: int, *, attention: bool) -> None:
         """Build the layers."""
@@ -90,13 +91,13 @@ class Stage(nn.Module):
         self.attention = AttentionBlock(out_channels) if attention else None
 
     def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
-        """Apply both: [B, in_channels, H, W] -> [B, out_channels, H, W]."""
+        """Map [B, in_channels, H, W] to [B, out_channels, H, W]."""
         h: Tensor = self.block(x, embedding)
         return h if self.attention is None else self.attention(h)
 
 
 class DownPath(nn.Module):
-    """From an image to feature maps of every level.
+    """Downward path, from an image to feature maps of every level.
 
     Args:
         shape: Sizes of the network.
@@ -125,7 +126,7 @@ class DownPath(nn.Module):
             pyramid_channels = None if pyramid_channels is None else width
 
     def forward(self, x: Tensor, embedding: Tensor | None) -> list[Tensor]:
-        """Return all feature maps, widths `skip_channels`, the bottleneck's last; image [B, channels, H, W]."""
+        """Map an image [B, channels, H, W] to feature maps of the widths `skip_channels`; the bottleneck is last."""
         maps: list[Tensor] = [self.conv(x)]
         pyramid = x
         for level in self.levels:
@@ -146,7 +147,7 @@ class _DownLevel(nn.Module):
         self.fir = FIRResampling() if shape.fir and self.pyramid is not None else None
 
     def forward(self, maps: list[Tensor], pyramid: Tensor, embedding: Tensor | None) -> Tensor:
-        """Append this level's maps, then the halved one; return the input pyramid of the next level."""
+        """Append the maps of this level, then the halved map; return the input pyramid of the next level."""
         for stage in self.stages:
             maps.append(stage(maps[-1], embedding))
         if self.downsampler is None:
@@ -169,19 +170,19 @@ class Middle(nn.Module):
         self.second = _block(shape, channels, channels)
 
     def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
-        """Apply the three: [B, channels, R, R] -> the same."""
+        """Map [B, channels, R, R] to the same shape."""
         h: Tensor = self.second(self.first(x, embedding), embedding)
         return h
 
 
 class UpPath(nn.Module):
-    """From the lowest resolution to an image; the last convolution is nearly zero at the start.
+    """Upward path, from the lowest resolution to an image. The last convolution is nearly zero at the start.
 
     Args:
         shape: Sizes of the network.
-        in_channels: Width of what comes from the middle.
+        in_channels: Width of the output of the middle.
         channels: Channels of the image.
-        skip_channels: Widths of the maps that the way down hands over, in its order; empty for a decoder without skips.
+        skip_channels: Widths of the maps of the downward path, in its order; empty for a decoder without skips.
 
     Source: score_sde (`NCSNpp`, upsampling part); authors' code (`Decoder`).
     """
@@ -199,7 +200,7 @@ class UpPath(nn.Module):
         self.conv = conv(in_channels, channels, 3, padding=1, init_scale=0.0)
 
     def forward(self, h: Tensor, embedding: Tensor | None, skips: Sequence[Tensor] = ()) -> Tensor:
-        """Map [B, in_channels, R, R] and the maps of the way down to an image [B, channels, H, W]."""
+        """Map [B, in_channels, R, R] and the maps of the downward path to an image [B, channels, H, W]."""
         waiting = list(skips)
         for level in self.levels:
             h = level(h, embedding, waiting)
@@ -221,7 +222,7 @@ class _UpLevel(nn.Module):
         self.upsampler = None if level == 0 else _block(shape, width, width, "up")
 
     def forward(self, h: Tensor, embedding: Tensor | None, waiting: list[Tensor]) -> Tensor:
-        """Apply the level; maps of the way down are taken from the end of `waiting`."""
+        """Apply the level; maps of the downward path are taken from the end of `waiting`."""
         for stage in self.stages:
             h = stage(torch.cat((h, waiting.pop()), dim=1) if waiting else h, embedding)
         return h if self.upsampler is None else self.upsampler(h, embedding)

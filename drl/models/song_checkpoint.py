@@ -1,6 +1,6 @@
-"""The names that score_sde_pytorch gives to the tensors of an unconditional NCSN++, beside ours.
+"""The names of the tensors of an unconditional NCSN++ in score_sde_pytorch, and the same tensors here.
 
-Its modules stand in one list, `all_modules.0`, `all_modules.1`, …, in the order in which the network uses them.
+Its modules are in one list, `all_modules.0`, `all_modules.1`, …, in the order in which the network uses them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RES = (
 
 
 def song_tensors(network: NCSNpp) -> dict[str, Tensor]:
-    """Return the network's tensors by Song's names, in his order; each shares memory with ours, or is a view of it.
+    """Return the network's tensors by Song's names, in his order; they share memory with it.
 
     Raises:
         UserError: If the network is conditional on a code.
@@ -47,20 +47,20 @@ def load_song(network: NCSNpp, checkpoint: Mapping[str, Any], where: str) -> lis
 
     Args:
         network: An unconditional NCSN++ of the checkpoint's sizes.
-        checkpoint: What torch.load gave: `model`, names to tensors; `ema`, whose `shadow_params` has no names.
+        checkpoint: Result of torch.load: `model` maps names to tensors; `ema` has a list `shadow_params` without names.
         where: The file, for messages.
 
     Returns:
         The moving averages, in the order of `song_tensors` without the frozen frequencies.
 
     Raises:
-        UserError: If names are missing or surplus, a shape differs, or the list is too long or short.
+        UserError: If names are missing or unexpected, a shape differs, or the list has a wrong length.
     """
     model = checkpoint.get("model")
     ema = checkpoint.get("ema")
     shadow = ema.get("shadow_params") if isinstance(ema, Mapping) else None
     if not isinstance(model, Mapping) or not isinstance(shadow, (list, tuple)):
-        raise UserError(f"{where}: holds no `model` and `ema.shadow_params`; give a checkpoint of score_sde_pytorch")
+        raise UserError(f"{where}: has no `model` or no `ema.shadow_params`; give a checkpoint of score_sde_pytorch")
     if odd := [name for name in model if not isinstance(name, str)]:
         raise UserError(f"{where}: holds a tensor named {shown(odd[0])}; give a checkpoint of score_sde_pytorch")
     # `sigmas` is the discrete noise schedule, which continuous models do not use.
@@ -84,17 +84,17 @@ def load_song(network: NCSNpp, checkpoint: Mapping[str, Any], where: str) -> lis
 
 
 def learnt_names(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Return which of `song_tensors` are learnt and so averaged: all but the frozen frequencies."""
+    """Return the names of those `song_tensors` that are learned and averaged: all but the frozen frequencies."""
     return [name for name in tensors if not name.endswith(".W") or ".NIN_" in name]
 
 
 def _check_fits(value: Any, ours: Tensor, called: str) -> None:
-    """Check that a value is real numbers, all finite, in the shape of our tensor."""
+    """Check that a value is a tensor of finite real numbers with the shape of ours."""
     if not isinstance(value, Tensor):
-        raise UserError(f"{called} is no tensor; give a checkpoint of score_sde_pytorch")
+        raise UserError(f"{called} is not a tensor; give a checkpoint of score_sde_pytorch")
     if value.shape != ours.shape:
         raise UserError(
-            f"{called} has shape {tuple(value.shape)}, in the recipe's network {tuple(ours.shape)}; {REMEDY}"
+            f"{called} has shape {tuple(value.shape)}, but {tuple(ours.shape)} in the recipe's network; {REMEDY}"
         )
     if not value.is_floating_point() or value.layout is not torch.strided or value.device.type != "cpu":
         raise UserError(f"{called} holds {value.dtype}, not plain real numbers; give a checkpoint of score_sde_pytorch")

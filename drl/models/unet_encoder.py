@@ -1,4 +1,4 @@
-"""The encoder of the 2-, 4-, 8- and 16-dimensional codes: the way down of a U-Net."""
+"""The encoder of the 2-, 4-, 8- and 16-dimensional codes: the downward path of a U-Net."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Head = Literal["narrow", "wide"]
 
 
 class UNetEncoder(Encoder):
-    """Convolution and way down of NCSN++, a head at the lowest resolution, three dense layers.
+    """Convolution and downward path of NCSN++, a head at the lowest resolution, three dense layers.
 
-    With `time`, residual blocks are shifted by an embedding of t. The authors took the score network's own embedding;
-    here the encoder has one of its own (the same Fourier features of ln sigma(t), the same MLP), so that it can be used
-    without a score network and a frozen encoder stays as it is.
+    With `time`, residual blocks are shifted by an embedding of t. The authors' encoder shares the embedding of the
+    score network. Here, it has a separate one of the same design (Fourier features of ln sigma(t), then an MLP). So it
+    can be used without a score network, and a frozen encoder does not change.
 
     Args:
         image_size: Height and width of the images, in pixels; even at every level but the lowest.
         channels: Channels of the images.
-        code_size: Entries of a code.
+        code_size: Number of entries of a code.
         nf: Base width.
         channel_multipliers: Width of each level as a multiple of `nf`, full resolution first.
         blocks: Residual blocks per level.
@@ -35,14 +35,14 @@ class UNetEncoder(Encoder):
         dropout: Probability in residual blocks.
         fir: Whether resampling smooths with a FIR filter.
         input_pyramid: `residual` feeds the downsampled image to every level; `none` does not.
-        time: Whether blocks see an embedding of t. If not, every `t` is ignored.
+        time: Whether blocks get an embedding of t. If not, `t` is ignored.
         fourier_scale: Standard deviation of the random Fourier frequencies.
         sigma_min: Noise level at t = 0.
         sigma_max: Noise level at t = 1.
         head: `narrow` (digits): residual block to `nf` channels, self-attention. `wide` (colour images): residual
             block, self-attention, residual block, all of the lowest level's width.
         probabilistic: Whether the code is Gaussian.
-        log_variance_offset: Taken off the log-variance, so that codes begin with little noise (5 in the authors' code).
+        log_variance_offset: Subtracted from the log-variance, so that codes start with little noise (authors' code: 5).
 
     Raises:
         UserError: If `image_size` cannot be halved often enough, or a setting is out of range or unknown.
@@ -105,17 +105,17 @@ class UNetEncoder(Encoder):
         )
 
     def latent(self, x: Tensor, t: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Encode; see `Encoder.latent`.
+        """Encode images; see `Encoder.latent`.
 
         Raises:
-            UserError: If the images have another shape than the network, or it needs a t and gets none.
+            UserError: If the images have another shape than the network, or `t` is needed and missing.
         """
         if x.shape[1:] != self.image_shape:
             raise UserError(f"UNetEncoder: images of shape {tuple(x.shape[1:])}; this network takes {self.image_shape}")
         embedding = None
         if self.embedding is not None:
             if t is None:
-                raise UserError("UNetEncoder: t is missing; pass times to an encoder that is built with time")
+                raise UserError("UNetEncoder: t is missing; pass times to an encoder built with time")
             embedding = F.silu(self.embedding(t))
         h = self.head(self.down(x, embedding)[-1], embedding).flatten(1)
         for layer in self.dense:

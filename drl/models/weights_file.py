@@ -1,8 +1,8 @@
-"""A safetensors file with weights, of which nothing is believed: a header is parsed and tensors must fit before use.
+"""A safetensors file with weights. Its header and its tensors are checked before they are used.
 
 A file may come from elsewhere, so it may be damaged or forged. Its header says which network to build, and a forged one
-could ask for any amount of memory. So a network is first built without memory (on torch's device `meta`), and only if
-the file holds exactly its tensors is it built for use: a network is never larger than the file that describes it.
+could demand any amount of memory. So a network is first built without memory, on torch's device `meta`. It is built for
+use only if the file contains exactly its tensors, so a network is never larger than the file that describes it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DTYPES = {
 }
 Statistic = Annotated[float, Field(ge=-1e6, le=1e6)]
 Statistics = Annotated[tuple[Statistic, ...], Field(min_length=1, max_length=16)]
-# A part of a path: no separators, no control characters, and more than dots.
+# A part of a path: no separators, no control characters, and not only dots.
 Name = Annotated[
     str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]*[^/\\\x00-\x1f\x7f.][^/\\\x00-\x1f\x7f]*$")
 ]
@@ -39,19 +39,19 @@ H = TypeVar("H", bound=Settings)
 
 
 class SaidFacts(Settings):
-    """Size of the images, as a header says it."""
+    """Size of the images in a header."""
 
     channels: int = Field(ge=1, le=16)
     image_size: int = Field(ge=1, le=4096)
     classes: int = Field(ge=1, le=1_000_000)
 
     def facts(self) -> ImageFacts:
-        """Return them as networks take them."""
+        """Return them in the form that networks take."""
         return ImageFacts(self.channels, self.image_size, self.classes)
 
 
 class SaidAbout(Settings):
-    """Which model it is, as a header says it."""
+    """Scale, dataset, recipe and seed in a header."""
 
     scale: Name
     dataset: Name
@@ -60,7 +60,7 @@ class SaidAbout(Settings):
 
 
 class SaidImages(Settings):
-    """What all headers of weights say of the images: size, and mean and deviation of each channel."""
+    """The part of a header about the images: size, and mean and deviation of each channel."""
 
     facts: SaidFacts
     mean: Statistics
@@ -80,13 +80,13 @@ def parse_header(kind: type[H], text: str | None, path: Path, remedy: str) -> H:
     """Parse the JSON text of a header.
 
     Args:
-        kind: What it must be.
-        text: What stands in the file; None: nothing.
-        path: For messages.
-        remedy: What is wrong with another text, and what to do.
+        kind: Class that the text must describe.
+        text: The text in the file; None if there is none.
+        path: The file, for messages.
+        remedy: Text of the error: what is wrong, and what to do.
 
     Raises:
-        UserError: If it is something else: the first complaint.
+        UserError: If the text is invalid; it quotes the first complaint.
     """
     if text is None:
         raise UserError(f"{path}: {remedy}")
@@ -105,20 +105,20 @@ class WeightsFile:
     """
 
     def __init__(self, path: Path, file: Any) -> None:
-        """Wrap what safe_open gave."""
+        """Wrap the result of safe_open."""
         self.path, self._file = path, file
         self.names: tuple[str, ...] = tuple(file.keys())
 
     def said(self, key: str) -> str | None:
-        """Return an entry of the header; None: there is none."""
+        """Return an entry of the header; None if there is none."""
         text: str | None = (self._file.metadata() or {}).get(key)
         return text
 
     def check(self, prefix: str, wanted: Mapping[str, Tensor]) -> None:
-        """Compare the names that begin with a prefix, their shapes and types with those of a network, reading nothing.
+        """Compare the tensors whose names begin with a prefix with those of a network: names, shapes and types.
 
         Raises:
-            UserError: If one is missing, surplus or different.
+            UserError: If a tensor is missing, unexpected or different.
         """
         found = {name.removeprefix(prefix) for name in self.names if name.startswith(prefix)}
         for name in sorted(found | set(wanted)):
@@ -131,14 +131,14 @@ class WeightsFile:
             raise UserError(f"{self.path}: {called} does not fit the network of its recipe; pretrain it again")
 
     def read(self, prefix: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the tensors whose names begin with a prefix, without it.
+        """Return the tensors whose names begin with a prefix, by name without the prefix.
 
         Args:
             prefix: `encoder.`, …
-            wanted: A network's state dict, which they must fit; its own values do not matter.
+            wanted: State dict of a network that they must fit; its values are not used.
 
         Raises:
-            UserError: As `check`, and if a number is not finite.
+            UserError: As `check`, or if a number is not finite.
         """
         self.check(prefix, wanted)
         tensors = {name: self._file.get_tensor(prefix + name) for name in wanted}
@@ -154,8 +154,8 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
 
     Args:
         path: The file.
-        missing: What to say and do where there is none.
-        damaged: What to do about a damaged one.
+        missing: Text of the error if the file is missing.
+        damaged: What to do about a damaged file.
 
     Raises:
         UserError: If it is missing or damaged.

@@ -15,8 +15,8 @@ from drl.models.init import linear
 class WideBlock(nn.Module):
     """Pre-activation block h = conv(relu(BN(x))) + Linear(embedding), conv(relu(BN(dropout(h)))) + shortcut(x).
 
-    The stride is in the second convolution. The shortcut is a strided 1x1 convolution of the raw input where the shape
-    changes, else the identity.
+    The stride is in the second convolution. The shortcut is a strided 1x1 convolution of the raw input if the shape
+    changes, otherwise the identity.
 
     Args:
         in_channels: Width of the input.
@@ -62,24 +62,24 @@ class WideResNet(Encoder):
 
     Args:
         channels: Channels of the images.
-        depth: 6 n + 4, n blocks in each of three groups.
+        depth: 6 n + 4, with n blocks in each of three groups.
         width: Factor of the widths 16, 32, 64 of the groups.
-        classes: Outputs of the classification head. Pretraining gives the head no gradient.
-        time: Whether blocks see an embedding of t. If not, every `t` is ignored.
+        classes: Number of outputs of the classification head. The head gets no gradient in pretraining.
+        time: Whether blocks get an embedding of t. If not, `t` is ignored.
         nf: Fourier frequencies of the time embedding; it has 4 nf numbers.
         fourier_scale: Standard deviation of the frequencies.
         sigma_min: Noise level at t = 0. The embedding is of ln sigma(t), sigma(t) = sigma_min (sigma_max/sigma_min)^t,
-            whatever process the score network is trained with.
+            for every process of the score network.
         sigma_max: Noise level at t = 1.
         probabilistic: Whether a linear layer turns the features into mean and log-variance of a code.
         dropout: Probability in the blocks.
 
     Attributes:
         feature_size: Length of the feature vector, 64 width.
-        code_size: The same.
-        param_t: The logit of a learned t, a scalar parameter, initially 0 (present when `time`).
-        linear_latent: Features to mean and log-variance (present when `probabilistic`).
-        classifier: Features to class logits.
+        code_size: The same length.
+        param_t: The logit of a learned t, a scalar parameter, initially 0 (only with `time`).
+        linear_latent: Layer from features to mean and log-variance (only with `probabilistic`).
+        classifier: Layer from features to class logits.
 
     Raises:
         UserError: If `depth` is not 6 n + 4 with n >= 1, or a number is out of range.
@@ -133,7 +133,7 @@ class WideResNet(Encoder):
 
         Args:
             x: Images [B, C, H, W].
-            t: Times [B] in [0, 1]; None takes sigmoid(param_t) for the whole batch. Ignored in a network without time.
+            t: Times [B] in [0, 1]; None means sigmoid(param_t) for the whole batch. Ignored in a network without time.
 
         Returns:
             [B, feature_size], all >= 0.
@@ -145,9 +145,9 @@ class WideResNet(Encoder):
         return F.relu(self.norm(h)).mean(dim=(2, 3))
 
     def latent(self, x: Tensor, t: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Return the mean of the code [B, feature_size] and its log-variance, None in a deterministic encoder.
+        """Return the mean of the code [B, feature_size], and its log-variance.
 
-        The mean of a deterministic encoder is the feature vector itself.
+        If the encoder is deterministic, the mean is the feature vector and the log-variance is None.
         """
         features = self.features(x, t)
         if self.linear_latent is None:

@@ -19,7 +19,7 @@ from drl.theory.networks import Mlp, Timed
 
 # The project's convention for every loss and constant of this study.
 REDUCTION: Reduction = "half_sum"
-SIGMA_DATA = 1.0  # mixtures are scaled to it
+SIGMA_DATA = 1.0  # mixtures are scaled to this deviation
 
 
 class MixtureModel(nn.Module, ABC):

@@ -1,1 +1,1 @@
-"""Pretraining: the loop, its state, moving averages, and what is written while it runs."""
+"""Pretraining: the loop, its saved state, moving averages, and the measurements during training."""

@@ -1,7 +1,7 @@
-"""Code usage: what the code is worth to the denoiser at each t (beyond the paper).
+"""Code usage: how much the code helps the denoiser at each t (beyond the paper).
 
-The denoising loss of held images is measured with each image's own code and with another image's, everything else
-equal. The difference is what the code is worth there; zero means that the encoder has not begun to learn.
+The denoising loss is measured twice on the same images and noise: with the code of the image, and with the code of
+another image. The difference is the worth of the code at this t; zero means that the encoder has not begun to learn.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def code_usage(
     """Measure code usage with the weights as they are in training (not their moving average).
 
     Args:
-        method: In training; it is put into evaluation mode and back. Methods without a conditional
+        method: The method in training. It is in evaluation mode during the measurement. Methods without a conditional
             score give no rows.
-        store: The images; validation images are used, or training images where there are none.
-        images: How many, at most.
+        store: The images. Validation images are used, or training images if there are none.
+        images: Largest number of images.
         times: Values of t in [0, 1].
-        seed: Images, partners and noise are the same at every call with the same seed, so that the numbers of one
-            training compare.
+        seed: Seed of the choice of images, their partners and the noise. Calls with the same seed use the same ones, so
+            that the numbers of one training can be compared.
 
     Returns:
         Three rows for each t: `loss_own_code`, `loss_other_code`, `code_worth` (their difference), per image.
@@ -40,7 +40,7 @@ def code_usage(
     if not isinstance(method, Denoiser) or method.encoder is None:
         return []
     pool = store.val if len(store.val) else store.train
-    # In random order the next image is any other one: stored images may be sorted by class.
+    # The order is random because stored images may be sorted by class; the next image is then of any class.
     positions = pool[torch.randperm(len(pool), generator=generator(seed, "code usage"))][:images]
     training = method.training
     method.eval()
@@ -56,7 +56,7 @@ def code_usage(
 def _mean_losses(
     method: Denoiser, store: ImageStore, positions: Tensor, value: float, seed: int
 ) -> tuple[float, float]:
-    """Return the mean denoising loss with the images' own codes and with those of other images."""
+    """Return the mean denoising loss with the codes of the images, and with those of other images."""
     device = store.images.device
     noises = generator(seed, f"code usage at {value}", device)
     chunks = positions.split(CHUNK)

@@ -1,4 +1,4 @@
-"""Exponential moving average of weights (Song et al. 2021, with its warm-up of the decay)."""
+"""Exponential moving average of weights, with the warm-up of the decay of Song et al. 2021."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class MovingAverage:
     """Shadow <- d shadow + (1 - d) weight with d = min(decay, (1 + n) / (10 + n)), n = 1, 2, ... updates.
 
     Attributes:
-        updates: n so far.
+        updates: Number of updates so far, n.
         shadow: The averages, in the order of the parameters.
     """
 
     def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:
-        """Start from the parameters' present values."""
+        """Start from the current values of the parameters."""
         self.parameters = [parameter.detach() for parameter in parameters]
         self.shadow = [parameter.clone() for parameter in self.parameters]
         self.decay = decay

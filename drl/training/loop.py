@@ -1,4 +1,4 @@
-"""The training loop: steps, logs and a state from which it goes on bit for bit."""
+"""The training loop: steps, logs and a state from which it resumes bit for bit."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ from drl.training.optimiser import WarmedAdam
 from drl.training.seeds import generator, stream_seed
 
 LOG_ROWS = 200
-LISTED_SPLIT = 10  # the label list whose images the authors' code pretrains on
+LISTED_SPLIT = 10  # number of the label list whose images the authors' code uses for pretraining
 
 
 class Training:
     """One training in progress.
 
     Attributes:
-        step: Optimiser steps made.
-        rows: Rows of the loss curve and of code usage so far, without the cells that are equal for all.
-        snapshots: Encoders so far, by step: untrained, and at evenly spaced steps.
+        step: Number of optimiser steps so far.
+        rows: Rows of the loss curve and of code usage so far, without the cells that are equal in all rows.
+        snapshots: Weights of the encoder by step: before training, and at evenly spaced steps so far.
     """
 
     def __init__(
         self, method: Method, store: ImageStore, placement: Placement, settings: PretrainJob, seed: int
     ) -> None:
-        """Prepare to train.
+        """Prepare the training.
 
         Args:
-            method: With fresh weights, on the device.
-            store: Images on the same device.
+            method: The method, with the weights to start from, on the device.
+            store: The images, on the same device.
             placement: Device, precision, compiler.
-            settings: The recipe, when code usage is measured, and how many snapshots to keep.
-            seed: Decides order, noise, dropout.
+            settings: The recipe, the times at which code usage is measured, and the number of snapshots.
+            seed: Seed of order, noise, augmentation and dropout.
         """
         recipe = settings.recipe
         self.method, self.store, self.placement = method, store, placement
@@ -62,7 +62,7 @@ class Training:
         self.noise = generator(seed, "noise", placement.device)
         self.augmentation = generator(seed, "augmentation")
         self.augment = augmenter(recipe.augmentation, store, self.augmentation)
-        # Dropout has no generator of its own in torch, so the default one is seeded and kept in the state.
+        # torch's dropout has no separate generator, so the default one is seeded and saved with the state.
         torch.manual_seed(stream_seed(seed, "dropout"))
         self.optimiser = WarmedAdam(method.parameters(), recipe.optimiser, recipe.iterations)
         self.average = MovingAverage(method.parameters(), recipe.optimiser.ema_decay)
@@ -78,11 +78,11 @@ class Training:
 
     @property
     def total(self) -> int:
-        """Steps in all."""
+        """Total number of steps."""
         return self.recipe.iterations
 
     def advance(self) -> None:
-        """Make one optimiser step, and write down what is due after it."""
+        """Do one optimiser step, and add the log rows and the snapshot that are due after it."""
         if self.step == 0:
             self.keep_snapshot()
         batch = self.store.batch(self.sampler.next())
@@ -95,8 +95,8 @@ class Training:
         loss.backward()
         loss = loss.detach()
         norm = self.optimiser.step(self.step)
-        # The first bad step is remembered on the device: reading it every step would make a GPU wait. A finite loss
-        # can have an infinite gradient, which spoils the weights just the same.
+        # The number of the first bad step stays on the device, because reading it at every step would make a GPU wait.
+        # A finite loss can have an infinite gradient, which makes the weights useless as well.
         fresh_fault = ~torch.isfinite(loss + norm) & (self.bad_step < 0)
         self.bad_step = torch.where(fresh_fault, self.step, self.bad_step)
         self.average.update()
@@ -106,7 +106,7 @@ class Training:
         self.log()
 
     def keep_snapshot(self) -> None:
-        """Keep the encoder, where there is one, as it is, with the weights from which the recipe takes codes."""
+        """Store the encoder's present weights, raw or averaged (the recipe's `codes_from`), if there is an encoder."""
         if self.method.encoder is None:
             return
         weights = {name: value.detach().cpu().clone() for name, value in self.method.encoder.state_dict().items()}
@@ -119,14 +119,14 @@ class Training:
         self.snapshots[self.step] = weights
 
     def log(self) -> None:
-        """Add rows to the loss curve and to code usage, and keep a snapshot, when they are due."""
+        """Store a snapshot, and add rows to the loss curve and to code usage, if this step is due for them."""
         if self.step in self.snapshot_steps:
             self.keep_snapshot()
         every = max(1, self.total // LOG_ROWS)
         if self.step % every == 0 or self.step == self.total:
             self._check_loss()
             count = self.step % every or every
-            # Not in the order of the loss's parts: a saved state gives them back in another one.
+            # Sorted, because a saved state returns the parts of the loss in another order.
             for name in sorted(self.sums):
                 value = float(self.sums[name]) / count
                 self.rows.append({"step": self.step, "metric": name, "value": value, "n": count})
@@ -140,16 +140,16 @@ class Training:
                 print(f"step {self.step}: the code is worth {worth}", file=sys.stderr, flush=True)
 
     def check(self) -> None:
-        """Stop if a loss was not finite, or a weight or an average is not.
+        """Stop if a loss was not finite, or if a weight or an average is not finite.
 
         Raises:
-            UserError: Names the first such step, or a tensor.
+            UserError: If so; it names the first such step, or a tensor.
         """
         self._check_loss()
         named = dict(self.method.state_dict())
         parameters = (name for name, _ in self.method.named_parameters())
         named |= {f"the average of {name}": value for name, value in zip(parameters, self.average.shadow, strict=True)}
-        # One answer for all: reading it makes a GPU wait.
+        # Read one result for all tensors, because each read makes a GPU wait.
         if bool(torch.stack([value.isfinite().all() for value in named.values()]).all()):
             return
         bad = next(name for name, value in named.items() if not bool(value.isfinite().all()))
@@ -177,7 +177,7 @@ class Training:
         return {"step": self.step, "rows": self.rows}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything that decides the steps to come."""
+        """Return everything that determines later steps."""
         tensors = {f"method.{name}": value for name, value in self.method.state_dict().items()}
         tensors |= {f"average.{position}": value for position, value in enumerate(self.average.shadow)}
         tensors |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
@@ -195,7 +195,7 @@ class Training:
         return tensors
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Take back what `tensors` and `facts` gave."""
+        """Restore the results of `tensors` and `facts`."""
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -219,7 +219,7 @@ class Training:
 
 
 def training_images(recipe: Recipe, store: ImageStore, label_list: str | None = None) -> Tensor:
-    """Return the images that a recipe trains on, int64 positions; a subset is a label list where there are."""
+    """Return the images that a recipe trains on, int64 indices; with `label_list`, a subset comes from that folder."""
     positions = store.train
     if recipe.hold_out_validation:
         positions = positions[~torch.isin(positions, store.val)]
@@ -243,9 +243,9 @@ def training_images(recipe: Recipe, store: ImageStore, label_list: str | None = 
 def augmenter(
     settings: AugmentationSettings | None, store: ImageStore, source: torch.Generator
 ) -> Callable[[Tensor], Tensor] | None:
-    """Return what LaplaceNet does to images before they are learned from; None where a recipe does not say so.
+    """Return LaplaceNet's augmentation as a function of images; None if the recipe does not use it.
 
-    The module is imported by name, so that it belongs to the code of those recipes alone.
+    The module is imported by name, so that it belongs only to the code of recipes that use it.
     """
     if settings is None:
         return None

@@ -1,4 +1,4 @@
-"""Adam with linear warm-up and clipping (Song et al. 2021, as the authors' code calls it)."""
+"""Adam with linear warm-up and gradient clipping (Song et al. 2021, with the options of the authors' code)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from drl.config.recipes import OptimiserSettings
 
 
 class WarmedAdam:
-    """Adam whose rate rises linearly from 0, may then fall, and whose gradients are clipped by their global norm."""
+    """Adam with clipping by the global norm of the gradients. Its rate rises linearly from 0 and may then fall."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], settings: OptimiserSettings, total: int) -> None:
-        """Build from a recipe's `optimiser` section; parameters that never get a gradient are left alone.
+        """Build the optimiser; parameters that never get a gradient do not change.
 
         Args:
-            parameters: What to train.
-            settings: The section.
-            total: Steps in all, for the cosine schedule.
+            parameters: The parameters to train.
+            settings: A recipe's `optimiser` section.
+            total: Total number of steps, for the cosine schedule.
         """
         self.parameters = list(parameters)
         self.total = total if settings.schedule == "cosine" else None
@@ -35,14 +35,14 @@ class WarmedAdam:
         )
 
     def step(self, step: int) -> torch.Tensor:
-        """Update the weights from their gradients and clear those.
+        """Update the weights from their gradients, and clear the gradients.
 
         Args:
-            step: Steps made before this one: the rate is lr min(step / warmup, 1), so the first one is 0; with the
-                cosine schedule times (1 + cos(pi step / total)) / 2.
+            step: Number of earlier steps. The rate is lr min(step / warmup, 1), so the first rate is 0; with the cosine
+                schedule, it is multiplied by (1 + cos(pi step / total)) / 2.
 
         Returns:
-            The gradients' global norm before clipping, a scalar on the device.
+            The global norm of the gradients before clipping, a scalar on the device.
         """
         limit = self.clip if self.clip > 0 else float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
@@ -56,7 +56,7 @@ class WarmedAdam:
         return norm
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return the moments and step counts by parameter position, for a saved state."""
+        """Return moments and step counts by parameter index, for a saved state."""
         return {
             f"{position}.{name}": value
             for position, entries in self.adam.state_dict()["state"].items()
@@ -64,11 +64,11 @@ class WarmedAdam:
         }
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Take back what `tensors` gave."""
+        """Restore the result of `tensors`."""
         for key, value in tensors.items():
             position, _, name = key.partition(".")
             parameter = self.parameters[int(position)]
-            # The fused step walks weights and moments in memory order, so a moment must lie as its weight does.
+            # The fused step uses memory order, so a moment must have the memory layout of its weight.
             shaped = value.shape == parameter.shape
             fitting = torch.empty_like(parameter) if shaped else torch.empty_like(value, device=parameter.device)
             self.adam.state[parameter][name] = fitting.detach().copy_(value)

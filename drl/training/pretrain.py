@@ -1,4 +1,4 @@
-"""`drl pretrain`: one recipe on one dataset with one seed, from images to a model file."""
+"""`drl pretrain`: train one recipe on one dataset with one seed, and write a model file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from drl.training.seeds import stream_seed
 
 
 def run(job: Job[PretrainJob]) -> None:
-    """Train and write `out` (model.safetensors) with snapshots.safetensors, two CSV files and the run card beside it.
+    """Train, and write `out` (model.safetensors) with snapshots.safetensors, two CSV files and the run card beside it.
 
     Args:
-        job: Its inputs are `images` and, for a recipe with `start_from`, `start`: the model that it goes on from.
+        job: Its inputs are `images` and, for a recipe with `start_from`, `start`: the model to start from.
 
     Raises:
-        UserError: Bad input, a damaged or foreign state, a loss that is not finite.
-        drl.errors.Unfinished: Stopped at a wall-clock budget or by a signal; the same command goes on.
+        UserError: Bad input, a damaged state, a state of another job, or a loss that is not finite.
+        drl.errors.Unfinished: Stopped at a time limit or by a signal; the same command continues.
     """
     began, recipe, seed, resources = time.monotonic(), job.settings.recipe, int(job.about["seed"]), job.resources
     images, start = job.input("images"), _start(job)
@@ -48,7 +48,7 @@ def run(job: Job[PretrainJob]) -> None:
     if start is not None:
         if not start.is_file():
             raise UserError(
-                f"{job.title}: there is no {start} to start from; make it (drl convert, of a published checkpoint, "
+                f"{job.title}: there is no {start} to start from; make it (drl convert for a published checkpoint, "
                 "or drl pretrain), or name another recipe in the items that use this one"
             )
         averages = start_from(start, method)
@@ -56,7 +56,7 @@ def run(job: Job[PretrainJob]) -> None:
         method.trained_encoder().requires_grad_(False)
     training = Training(method, store, placement, job.settings, seed)
     if recipe.iterations == 0:
-        # Nothing is trained, so nothing is averaged: samples are drawn from the other's averages.
+        # Nothing is trained or averaged, so samples use the averages of the model that this one starts from.
         for (key, _), shadow in zip(method.named_parameters(), training.average.shadow, strict=True):
             if key in averages:
                 shadow.copy_(averages[key])
@@ -66,7 +66,7 @@ def run(job: Job[PretrainJob]) -> None:
         placement,
         inputs,
         began,
-        # So that a long training can be watched, and one that failed be understood.
+        # The curves of an unfinished training can then be watched, and the cause of a failure be found.
         on_save=lambda folder: _write_curves(job, training, folder),
         write=lambda: _write(job, training),
     )
@@ -77,7 +77,7 @@ def _start(job: Job[PretrainJob]) -> Path | None:
     if wanted is None:
         return None
     if not job.inputs.get("start"):
-        raise UserError(f"{job.title}: it starts from a model of {wanted!r}; give its file as start")
+        raise UserError(f"{job.title}: this recipe starts from a model of {wanted!r}; give its file as start")
     return job.input("start")
 
 

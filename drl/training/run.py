@@ -1,4 +1,4 @@
-"""Runs a training to its end: progress, saved states, stops, and the run card."""
+"""Run a training to its end: progress, saved states, stops, and the run card."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from drl.training.state import belongs_to, load_state, save_state
 
 @dataclass(frozen=True)
 class Ran:
-    """How a training went.
+    """Speed and duration of a training.
 
     Attributes:
-        images_per_second: In the last process.
-        earlier_seconds: What processes that were interrupted took, up to their last saved states.
+        images_per_second: Rate of the last process.
+        earlier_seconds: Time of earlier, interrupted processes, up to their last saved states.
     """
 
     images_per_second: float
@@ -40,11 +40,11 @@ class Ran:
 
 
 class Resumable(Protocol):
-    """A training that can be stopped after any step, and gone on with bit for bit.
+    """A training that can be stopped after any step and resumed bit for bit.
 
     Attributes:
-        step: Steps made.
-        images_per_step: For the rate.
+        step: Number of steps so far.
+        images_per_step: Number of images in a step, for the rate.
     """
 
     step: int
@@ -52,19 +52,19 @@ class Resumable(Protocol):
 
     @property
     def total(self) -> int:
-        """Steps in all."""
+        """Total number of steps."""
         ...
 
     def advance(self) -> None:
-        """Make one step."""
+        """Do one step."""
         ...
 
     def check(self) -> None:
-        """Raise UserError if what was made is not finite, so that it is not saved."""
+        """Raise UserError if a result is not finite, so that it is not saved."""
         ...
 
     def note(self) -> str:
-        """Return what the progress line says besides."""
+        """Return additional text for the progress line."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:
@@ -72,11 +72,11 @@ class Resumable(Protocol):
         ...
 
     def facts(self) -> dict[str, Any]:
-        """Return its plain values."""
+        """Return the plain values of the state."""
         ...
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Take back what `tensors` and `facts` gave."""
+        """Restore the results of `tensors` and `facts`."""
         ...
 
 
@@ -90,21 +90,21 @@ def train_job(
     write: Callable[[], Sequence[Path]],
     **facts: Any,
 ) -> None:
-    """Train a job's model to the end as the only process at it, write its files, and its run card beside the first.
+    """Train a job's model to the end in only one process at a time; write its files, and the run card beside the first.
 
     Args:
         job: The job.
-        training: Fresh; it goes on from the job's saved state where there is one.
+        training: A training before its first step; it continues from the job's saved state if there is one.
         placement: Device, precision and so on.
         inputs: SHA-256 of the files that the job reads.
-        began: When the job began, in seconds of time.monotonic.
+        began: Start of the job, in seconds of time.monotonic.
         on_save: Called with the state's folder whenever a state is saved.
         write: Writes the finished files, and returns them.
-        facts: What else the run card says.
+        facts: Additional entries of the run card.
 
     Raises:
-        UserError: If the loss is not finite, or the state is damaged or another's.
-        drl.errors.Unfinished: After a stop that was asked for.
+        UserError: If the loss is not finite, or the state is damaged or belongs to another job.
+        drl.errors.Unfinished: After a requested stop.
     """
     settings, minutes = job.settings.slice(), job.resources.wall_clock_minutes
     mark = fingerprint(dict(job.about), settings, job.code_digest, *inputs.values())
@@ -141,29 +141,29 @@ def train(
     on_save: Callable[[Path], object],
     began: float,
 ) -> Ran:
-    """Train to the end, from a saved state where there is one.
+    """Train to the end, starting from the saved state if there is one.
 
     Args:
-        training: Fresh.
-        title: For the progress line.
+        training: A training before its first step.
+        title: Title of the progress line.
         state: File of the saved state.
-        owner: What must be equal for a state to be used.
+        owner: Facts that must be equal for a state to be used; see `belongs_to`.
         resources: How often to save, and how long after `began` to save and stop. A signal has the same effect.
         on_save: Called with the state's folder whenever a state is saved.
-        began: When the job began, in seconds of time.monotonic.
+        began: Start of the job, in seconds of time.monotonic.
 
     Returns:
-        How fast it was, and how long earlier processes took.
+        The rate, and the time of earlier processes.
 
     Raises:
-        Unfinished: After a stop that was asked for.
-        UserError: If the loss is not finite, or the state is damaged or another's.
+        Unfinished: After a requested stop.
+        UserError: If the loss is not finite, or the state is damaged or belongs to another job.
     """
     saved, earlier, minutes = time.monotonic(), 0.0, resources.wall_clock_minutes
     found = load_state(state, owner)
     if found is not None:
         earlier = _take_back(training, state, *found)
-        print(f"{title}: goes on from step {training.step} of {training.total}", file=sys.stderr, flush=True)
+        print(f"{title}: continues from step {training.step} of {training.total}", file=sys.stderr, flush=True)
 
     def save() -> None:
         training.check()
@@ -189,10 +189,10 @@ def train(
 
 
 def _take_back(training: Resumable, path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> float:
-    """Load a state whose checksum is right, and return how many seconds were spent on it.
+    """Load a state whose checksum is correct, and return the seconds that were spent on it.
 
     Raises:
-        UserError: If it is not one that such a training saved.
+        UserError: If it does not fit the training.
     """
     try:
         earlier = facts.pop("seconds")
@@ -202,10 +202,10 @@ def _take_back(training: Resumable, path: Path, tensors: dict[str, Tensor], fact
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, UserError) as error:
         raise UserError(
-            f"{path}: is no state of this training ({clean(error, 160)}); remove {path.parent} to start again"
+            f"{path}: is not a state of this training ({clean(error, 160)}); remove {path.parent} to start again"
         ) from error
     if not whole:
-        raise UserError(f"{path}: says a wrong step or time; remove {path.parent} to start again")
+        raise UserError(f"{path}: contains a wrong step or time; remove {path.parent} to start again")
     return float(earlier)
 
 

@@ -8,7 +8,7 @@ import torch
 
 
 def stream_seed(seed: int, stream: str) -> int:
-    """Return a 63-bit seed for one purpose, so that, say, noise does not follow data order.
+    """Return a 63-bit seed for one purpose, so that, for example, noise does not depend on the order of images.
 
     Args:
         seed: The job's seed.
@@ -19,5 +19,5 @@ def stream_seed(seed: int, stream: str) -> int:
 
 
 def generator(seed: int, stream: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a generator on a device for one purpose."""
+    """Return a generator for one purpose, on a device."""
     return torch.Generator(device).manual_seed(stream_seed(seed, stream))

@@ -1,7 +1,7 @@
-"""The saved state of an unfinished training: written whole or not at all, and read back only if it is this training's.
+"""The saved state of an unfinished training, written completely or not at all, and read only by the same training.
 
-A state is one safetensors file: tensors, and in its header what it belongs to. Nothing is unpickled. The one saved
-before is kept beside it, for the case that the newest is damaged.
+A state is one safetensors file. It contains tensors, and its header says which job it belongs to. Nothing is unpickled.
+The previous state is kept beside it, in case the newest is damaged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from drl.records.run_card import versions
 
 
 class _Header(BaseModel):
-    """What the header says; `facts` are the training's own, `belongs_to` is compared as a whole."""
+    """The header: `facts` are plain values of the training; `belongs_to` must be equal for the state to be used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,20 +37,20 @@ class _Header(BaseModel):
 
 
 class _Damaged(Exception):
-    """A state cannot be read back as it was saved."""
+    """A state cannot be read as it was saved."""
 
 
 def save_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], owner: Mapping[str, Any]) -> None:
-    """Write a state atomically, and keep the one before as the previous one.
+    """Write a state atomically, and keep the previous one.
 
     Args:
-        path: Where.
-        tensors: Weights, moments, generator states.
+        path: The file.
+        tensors: Weights, moments, states of generators.
         facts: Plain values: step, rows of the logs.
-        owner: What must be equal for the state to be used again; see `belongs_to`.
+        owner: Facts that must be equal for the state to be used again; see `belongs_to`.
 
     Raises:
-        UserError: If the disk is full; then the states saved before are as they were.
+        UserError: If the disk is full; earlier states then stay unchanged.
     """
     flat = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     about = {"facts": facts, "belongs_to": owner}
@@ -62,7 +62,7 @@ def save_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, An
 
 
 def belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
-    """Return what must be equal for a state to be used again: the job's fingerprint, versions, kind of device, …."""
+    """Return the facts that must be equal for a state to be used again: fingerprint of the job, versions, device, …."""
     where = placement.describe()
     return {
         "fingerprint": mark,
@@ -72,12 +72,12 @@ def belongs_to(mark: str, placement: Placement) -> dict[str, Any]:
 
 
 def load_state(path: Path, owner: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Read a state back, or None where there is none.
+    """Read a state; return None if there is none.
 
-    A damaged one is put aside, and the one saved before it taken; what was computed since is computed again.
+    A damaged state is moved aside and the previous one is used, so that the steps between them are computed again.
 
     Raises:
-        UserError: If the state was saved by other code, settings, device, precision, threads or versions.
+        UserError: If the state was saved with other code, settings, device, precision, threads or versions.
     """
     for candidate in (path, _beside(path, "previous")):
         if not candidate.exists():
@@ -87,7 +87,7 @@ def load_state(path: Path, owner: Mapping[str, Any]) -> tuple[dict[str, Tensor],
         except _Damaged as damage:
             aside = _beside(path, "damaged")
             os.replace(candidate, aside)
-            line = f"drl: {candidate}: the saved state is damaged ({damage}); kept as {aside.name}, going on without it"
+            line = f"drl: {candidate}: the saved state is damaged ({damage}); kept as {aside.name}, not used"
             print(" ".join(line.split()), file=sys.stderr, flush=True)
             continue
         _check_owner(candidate, json.loads(json.dumps(owner)), found)
@@ -96,7 +96,7 @@ def load_state(path: Path, owner: Mapping[str, Any]) -> tuple[dict[str, Tensor],
 
 
 def facts_of(path: Path) -> dict[str, Any]:
-    """Return the plain values of a state without reading its tensors; none where it is damaged."""
+    """Return the plain values of a state without reading its tensors; empty if it is damaged."""
     try:
         with safe_open(str(path), framework="pt") as file:
             return _Header.model_validate_json((file.metadata() or {})["state"]).facts

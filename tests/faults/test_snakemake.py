@@ -123,7 +123,7 @@ def test_a_snakemake_that_is_killed_is_run_again(killed, project, whole, chance)
         assert "is made already" in said, said
     else:
         # At once: unless the second one has removed files that the first was just writing.
-        assert "is made already" in said or "goes on from step" in said, said
+        assert "is made already" in said or "continues from step" in said, said
     is_right(project, whole)
 
 

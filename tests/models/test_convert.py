@@ -79,7 +79,7 @@ def test_a_checkpoint_without_one_of_its_parts_is_named(trained, tmp_path, cut):
     *inner, last = cut
     part = content[inner[0]] if inner else content
     del part[last]
-    message = f"{tmp_path / 'checkpoint.pth'}: holds no `model` and `ema.shadow_params`; give a checkpoint of score"
+    message = f"{tmp_path / 'checkpoint.pth'}: has no `model` or no `ema.shadow_params`; give a checkpoint of score"
     with pytest.raises(UserError, match=re.escape(message)):
         run(tmp_path / "checkpoint.pth", content)
 
@@ -105,7 +105,7 @@ DAMAGED += [_bytes(False)[:k] for k in (1, 3, 14, 18, 25, 60, 150, -1)]
 def test_a_damaged_file_is_one_line(tmp_path, content):
     path = tmp_path / "checkpoint.pth"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=re.escape(f"{path}: cannot be read as tensors alone")) as caught:
+    with pytest.raises(UserError, match=re.escape(f"{path}: cannot be read as plain tensors")) as caught:
         convert(path, tmp_path / "model.safetensors", RECIPE, tiny.FACTS, ABOUT)
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == ["checkpoint.pth"]
@@ -123,7 +123,7 @@ class Touch:
 
 def test_code_in_a_checkpoint_does_not_run(trained, tmp_path):
     content = contents(*trained) | {"optimizer": Touch(tmp_path / "ran")}
-    with pytest.raises(UserError, match="cannot be read as tensors alone") as caught:
+    with pytest.raises(UserError, match="cannot be read as plain tensors") as caught:
         run(tmp_path / "checkpoint.pth", content)
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == ["checkpoint.pth"]
@@ -146,12 +146,12 @@ def _everywhere(content, value):
         (lambda c: c["model"].update({k: v.long() for k, v in c["model"].items()}), "real numbers"),
         (lambda c: c["model"].update({k: v.to_sparse() for k, v in c["model"].items()}), "real numbers"),
         (lambda c: c["model"].update({5: torch.zeros(1)}), "named '5'"),
-        (lambda c: c["model"].update(dict.fromkeys(c["model"], "text")), "is no tensor"),
-        (lambda c: c["ema"].update(shadow_params=5), "holds no `model`"),
-        (lambda c: c["ema"].update(shadow_params=[None] * len(c["ema"]["shadow_params"])), "is no tensor"),
-        (lambda c: c.update(step="many"), "as its step"),
-        (lambda c: c.update(step=float("nan")), "as its step"),
-        (lambda c: c.update(step=torch.ones(2)), "as its step"),
+        (lambda c: c["model"].update(dict.fromkeys(c["model"], "text")), "is not a tensor"),
+        (lambda c: c["ema"].update(shadow_params=5), "has no `model`"),
+        (lambda c: c["ema"].update(shadow_params=[None] * len(c["ema"]["shadow_params"])), "is not a tensor"),
+        (lambda c: c.update(step="many"), "has the step"),
+        (lambda c: c.update(step=float("nan")), "has the step"),
+        (lambda c: c.update(step=torch.ones(2)), "has the step"),
     ],
 )
 def test_odd_keys_and_values_are_one_line_and_nothing_is_written(trained, tmp_path, change, said):

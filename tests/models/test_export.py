@@ -104,7 +104,7 @@ def test_the_folder_is_whole(trained, tmp_path):
 def test_the_encoder_alone_is_smaller_and_said_to_be(trained, tmp_path):
     export(trained(), tmp_path / "out", encoder_only=True)
     assert (tmp_path / "out" / "encoder.safetensors").stat().st_size < trained().stat().st_size / 2
-    assert "`encoder.safetensors`: the encoder alone" in card_of(tmp_path / "out")
+    assert "`encoder.safetensors`: only the encoder" in card_of(tmp_path / "out")
     assert 'load_encoder("encoder.safetensors")' in snippet(tmp_path / "out")
 
 
@@ -115,7 +115,7 @@ def test_what_was_measured_is_in_the_card(probed, tmp_path):
     assert "| 30 | 50.5 | 54.5 | 60.5 |" in card
     assert "Read them at *t* = 0.4" in card
     assert "torch.full((len(images),), 0.4)" in snippet(tmp_path / "out")
-    assert "30 images for training, of which 6 are marked as validation; 6 for testing." in card
+    assert "30 images for training, 6 of them marked as validation images; 6 for testing." in card
     assert "Classes: a, b, c." in card
     assert "12 steps of 8 images, 96 images in all" in card
     assert "Code usage" in card
@@ -126,8 +126,8 @@ def test_without_results_around_it_a_model_is_described_by_its_header(trained, t
     model.write_bytes(trained().read_bytes())
     export(model, tmp_path / "out")
     card = card_of(tmp_path / "out")
-    assert "No probe of this model was at hand." in card
-    assert "The training's run card was not at hand." in card
+    assert "No probes of this model were found." in card
+    assert "The run card of the training was not found." in card
     assert "0.5 is a guess" in card
     assert not (tmp_path / "out" / "training.json").exists()
 
@@ -138,7 +138,7 @@ def test_metrics_may_lie_elsewhere_but_must_be_of_the_model(probed, trained, tmp
     export(probed.model, tmp_path / "out", metrics=[other])
     assert "| 30 | 50.5 |" in card_of(tmp_path / "out")
     other.write_text(other.read_text().replace(",vdrl,", ",drl,"))
-    with pytest.raises(UserError, match=r"mine\.csv: holds no probes of vdrl on stripes, seed 3, scale lite"):
+    with pytest.raises(UserError, match=r"mine\.csv: contains no probes of vdrl on stripes, seed 3, scale lite"):
         export(probed.model, tmp_path / "again", metrics=[other])
     assert not (tmp_path / "again").exists()
 
@@ -158,8 +158,8 @@ def test_mistakes_are_one_line(trained, tmp_path):
     (tmp_path / "full" / "mine.txt").touch()
     (tmp_path / "empty").mkdir()
     for model, out, said in (
-        (trained(), tmp_path / "full", "is there and not empty; give a new folder"),
-        (trained(), tmp_path / "full" / "mine.txt", "is there and not empty"),
+        (trained(), tmp_path / "full", "exists and is not empty; give a new folder"),
+        (trained(), tmp_path / "full" / "mine.txt", "exists and is not empty"),
         (tmp_path / "none.safetensors", tmp_path / "out", "there is no such model"),
     ):
         with pytest.raises(UserError, match=said):

@@ -146,9 +146,9 @@ def _swapped(model, shadow):
     [
         (_lacks, "lacks all_modules.3.bias"),
         (_surplus, "holds all_modules.99.weight"),
-        (_shape, "all_modules.3.bias has shape (9,), in the recipe's network (8,)"),
+        (_shape, "all_modules.3.bias has shape (9,), but (8,) in the recipe's network"),
         (_short, "tensors, but the network learns"),
-        (_swapped, "in the recipe's network (32, 16)"),
+        (_swapped, "but (32, 16) in the recipe's network"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_named(tmp_path, change, message):
@@ -164,7 +164,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
             return (print, ("ran",))
 
     torch.save({"model": Evil()}, tmp_path / "c.pth")
-    with pytest.raises(UserError, match="cannot be read as tensors alone"):
+    with pytest.raises(UserError, match="cannot be read as plain tensors"):
         convert(tmp_path / "c.pth", tmp_path / "model.safetensors", recipe(), FACTS, ABOUT)
     with pytest.raises(UserError, match="there is no such file"):
         convert(tmp_path / "none.pth", tmp_path / "model.safetensors", recipe(), FACTS, ABOUT)

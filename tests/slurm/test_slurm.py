@@ -134,4 +134,4 @@ def running_job(cluster: Cluster, recipe: str) -> str:
 def assert_went_on(project: Slice) -> None:
     """The last job of vdrl did not begin at the first step."""
     log = (project.folder / "results/demo/logs/pretrain/digits/vdrl/seed0.log").read_text()
-    assert "goes on from step" in log, log
+    assert "continues from step" in log, log

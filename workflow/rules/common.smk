@@ -1,4 +1,4 @@
-# Helper functions. Rules live in the other files; what they ask is answered by drl/pipeline/rules.py.
+# Helper functions for the rules in the other files; most answers come from drl/pipeline/rules.py.
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ use_this_python()
 
 
 def checked(call, *arguments):
-    """Call a function; print its one-line complaint and stop with exit code 2, before any job starts."""
+    """Call a function. If it raises UserError, print its message and exit with code 2, before any job starts."""
     try:
         return call(*arguments)
     except UserError as error:
@@ -32,33 +32,33 @@ def checked(call, *arguments):
 
 
 def asked(function):
-    """Let a function of wildcards complain in one line, too."""
+    """Wrap a function of wildcards in `checked`."""
     return lambda wildcards: checked(function, wildcards)
 
 
 def limit_gpu_jobs():
-    """Let at most as many GPU jobs run here at once as there are GPU slots, unless --resources gpu=N says how many.
+    """Limit the number of concurrent GPU jobs on this machine to the number of GPU slots, or to N of --resources gpu=N.
 
-    Without a limit Snakemake counts cores alone, which is right where there is no GPU.
+    Without a limit, Snakemake counts only cores, which is right without a GPU.
     """
     slots = len(visible_gpus()) * CONFIG.run.gpu_slots
     given = "gpu" in workflow.global_resources
-    # The Snakemake in a submitted job is given that job's resources, and is not the one that counts.
+    # The Snakemake inside a submitted job gets the resources of that job and must not set a limit.
     if given or CONFIG.run.device == "cpu" or not slots or not workflow.is_main_process:
         return
-    # Which executor will run the jobs is not known yet; local: jobs that are submitted elsewhere do not count.
+    # The executor is not known yet. With scope local, jobs that are submitted elsewhere do not count.
     workflow.resourcescope(gpu="local")
     workflow.register_resource("gpu", slots)
 
 
 def needs_of(step):
-    """Return what a scheduler is asked for."""
+    """Return the resources of a job, for a scheduler."""
     gpu = {"gpu": 1} if step.gpu else {}
     return {"mem_mb": RULES.memory(step), "runtime": RULES.minutes(step), **gpu}
 
 
 def params_of(step, **axes):
-    """Return what reruns a job besides its inputs: its settings and the digest of its code."""
+    """Return the params of a job, which cause a rerun if they change: its settings and the digest of its code."""
     return {
         "job": RULES.words(step, **axes),
         "settings": asked(RULES.settings(step, **axes)),
@@ -67,7 +67,7 @@ def params_of(step, **axes):
 
 
 def texts_of(item):
-    """Return what the report says about an item; it is written when the report is."""
+    """Return the texts of an item for the report; they are written together with the report."""
     folder = Path(f"results/{CONFIG.scale}")
     return {
         "caption": LateText("drl.reporting.captions", "caption", CONFIG, item),
@@ -77,7 +77,7 @@ def texts_of(item):
 
 
 def texts_of_study(part):
-    """Return what the report says about a part of a study of one dataset."""
+    """Return the texts of one part of the study of a dataset, for the report."""
 
     def told(wildcards):
         return {
@@ -107,5 +107,5 @@ def item_files(kind=None):
 
 
 def verdict_files():
-    """Return what compares everything with the paper."""
+    """Return the files of the comparison with the paper."""
     return [RULES.results(step.output) for step in (COMPARE, CLAIMS)]

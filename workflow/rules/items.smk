@@ -1,4 +1,4 @@
-# Metrics -> results/<scale>/figures/ and tables/, and the named targets: one drawing rule and one target per item.
+# Figures and tables in results/<scale>/figures/ and tables/, from metrics: one drawing rule and one named target per item.
 
 for ITEM in items_of_kind(CONFIG):
 
@@ -27,7 +27,7 @@ for ITEM in items_of_kind(CONFIG):
             RULES.results(f"logs/draw/{ITEM}.log"),
         benchmark:
             RULES.results(f"benchmarks/draw/{ITEM}.tsv")
-        # Seconds each: a cluster gets several in one submission.
+        # These jobs take seconds, so a cluster gets several in one submission.
         group:
             "draw"
         conda:

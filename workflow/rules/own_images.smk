@@ -1,4 +1,4 @@
-# The study of one dataset, mostly a folder of one's own: results/<scale>/study/<dataset>/, and the target `study`.
+# The study of one dataset, usually a folder of the user's images: results/<scale>/study/<dataset>/, and the target `study`.
 
 for STEP in STUDY_PARTS:
 

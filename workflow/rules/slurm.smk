@@ -1,4 +1,4 @@
-# What SLURM's executor plugin needs besides profiles/slurm.
+# Additions to SLURM's executor plugin, besides profiles/slurm.
 
 from drl.jobs.slurm_executor import keep_unanswered_jobs
 

@@ -1,4 +1,4 @@
-# Images, models, metrics: one rule per step of drl/pipeline/registry.py, all of the same shape.
+# Images, models and metrics: one rule per step of drl/pipeline/registry.py, all with the same structure.
 
 for STEP in (PREPARE, *STUDIES.values()):
 

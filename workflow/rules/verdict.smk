@@ -1,4 +1,4 @@
-# Items and metrics -> results/<scale>/comparison.csv, claims.csv
+# The verdict: results/<scale>/comparison.csv and claims.csv, from items and metrics.
 
 VERDICT = {
     "compare": "Comparison: every printed number beside ours",
