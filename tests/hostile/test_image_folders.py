@@ -19,7 +19,7 @@ from drl.data.prepare import prepare
 from drl.data.sources.image_file import FORMATS, decode, read_image
 from drl.data.store import ImageStore
 from drl.errors import UserError
-from drl.evaluation.encode import images_below
+from drl.evaluation.given_images import files_in
 from drl.pipeline.folder_facts import read_folder
 from tests.hostile.profile import examples
 
@@ -125,7 +125,7 @@ def test_any_folder_is_prepared_or_refused_in_one_line(tree):
         build(top + b"/own", tree)
         before = listing(top + b"/own")
         facts = said(lambda: read_folder(root, None, LIMIT))
-        paths = said(lambda: images_below(root))
+        paths = said(lambda: files_in(root, LIMIT, nested=True))
         assert listing(top + b"/own") == before
         if facts is not None:
             check_prepared(root, facts)

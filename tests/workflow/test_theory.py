@@ -21,7 +21,7 @@ def test_its_own_code_and_settings_rerun_it_and_others_do_not(made):
     made.edit("drl/methods/conditional.py", "2 * lam", "lam * 2")
     made.edit("config/studies.yaml", "    epochs: 50", "    epochs: 51")
     assert made.planned("theory", *SEEDS) == {}
-    made.edit("drl/reporting/theory.py", 'UNCONDITIONAL = "#000000", "#E69F00"', 'UNCONDITIONAL = "#000000", "#E69F01"')
+    made.edit("drl/reporting/theory.py", 'style.Look("#E69F00", "o"', 'style.Look("#E69F01", "o"')
     assert made.planned("theory", *SEEDS) == {"draw_theory": 1, "theory": 1}
     made.edit("drl/theory/mixture.py", "2 * math.pi * torch.arange", "math.tau * torch.arange")
     assert made.planned("theory", *SEEDS) == {"measure_theory": 2, "draw_theory": 1, "theory": 1}
