@@ -7,7 +7,7 @@ include: "workflow/rules/slurm.smk"
 
 # `config` holds what the user said, --configfile and then --config. It is laid over config/ and the scale's file, as `drl` does it:
 # there is no `configfile:` statement, by which Snakemake would merge them in a way of its own.
-CONFIG = checked(resolve_over, config)
+CONFIG = checked(resolve_over, checked(said))
 RULES = rules.Rules(CONFIG, checked(max_minutes))
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))
 limit_gpu_jobs()

@@ -20,9 +20,11 @@ from drl.errors import nearest
 
 def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Refuse a list in which something stands twice."""
-    for position, value in enumerate(values):
-        if value in values[:position]:
+    seen = set()
+    for value in values:
+        if value in seen:
             raise ValueError(f"{value!r} stands twice")
+        seen.add(value)
     return values
 
 

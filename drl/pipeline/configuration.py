@@ -9,9 +9,12 @@ from typing import Any
 from drl.config.layers import Layer, layers, merged, own_layers
 from drl.config.resolve import recipe, validated
 from drl.config.schema import Config
+from drl.errors import UserError
 from drl.pipeline.checks import check
 from drl.pipeline.own_images import is_folder, with_folder
 from drl.pipeline.studies import STUDIES
+
+MOST_PAIRS = 10_000  # of a recipe and a dataset
 
 
 def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
@@ -54,12 +57,23 @@ def load(raw: Mapping[str, Any]) -> Config:
     if config.dataset is not None and is_folder(config.dataset, config.datasets):
         config, name = with_folder(config, config.dataset)
         config = config.model_copy(update={"dataset": name})
+    _bounded(config)
     for name in config.recipes:
         for member in config.members(name):
             for dataset in (None, *config.datasets):
                 recipe(config, member, dataset)
     check(config, STUDIES)
     return config
+
+
+def _bounded(config: Config) -> None:
+    """Refuse more recipes and datasets than can be checked in a moment: each recipe is, for each dataset."""
+    recipes = sum(len(config.members(name)) for name in config.recipes)
+    if recipes * (len(config.datasets) + 1) > MOST_PAIRS:
+        raise UserError(
+            f"config: recipes: {recipes:,} recipes, with the members of sweeps, for {len(config.datasets):,} datasets "
+            "are too many; split them into several files"
+        )
 
 
 def origins(config: Config) -> dict[str, dict[str, Any]]:
