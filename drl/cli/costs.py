@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Invocation, configured
+from drl.cli.options import THREADS, Finite, Invocation, configured
+from drl.config.said import unquoted
 from drl.config.schema import SCALES
-from drl.errors import UserError, nearest
+from drl.errors import UserError, clean, nearest
 
 AXES = ("scale", "dataset", "seeds")  # what `snakemake --config` carries
 
@@ -23,15 +23,18 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     """Read KEY=VALUE words as `snakemake --config` does: the scale, and the others as `--set` takes them.
 
     Raises:
-        UserError: If a key is another.
+        UserError: If a key is another, or stands twice.
     """
-    scale, sets = None, []
+    scale, sets, seen = None, [], set()
     for word in words:
         key, sign, value = word.partition("=")
+        if key in seen:
+            raise UserError(f"--config {clean(word)}: {key} stands twice; give it once")
+        seen.add(key)
         if not sign or key not in AXES:
-            raise UserError(f"--config {word}: {nearest(key, AXES)}; other settings: --set a.b=v")
+            raise UserError(f"--config {clean(word)}: {nearest(key, AXES)}; other settings: --set a.b=v")
         if key == "scale":
-            scale = value
+            scale = unquoted(value)
         else:
             sets.append(word)
     return scale, tuple(sets)
@@ -42,15 +45,15 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
 @click.option(
     "--config", "pairs", multiple=True, metavar="KEY=VALUE", help="As of Snakemake: scale=, dataset=, seeds=."
 )
-@click.option("--threads", type=click.IntRange(1), help="CPU threads of a job. Default: what its rule gives it.")
+@click.option("--threads", type=THREADS, help="CPU threads of a job. Default: what its rule gives it.")
 @click.option("--calibrate", is_flag=True, help="Measure all rates again.")
 @click.option(
     "--no-calibration", is_flag=True, help="Measure nothing: known rates, and what operations say of the rest."
 )
-@click.option("--minutes", type=click.FloatRange(0), default=3.0, show_default=True, help="Of calibration, at most.")
+@click.option("--minutes", type=Finite(0), default=3.0, show_default=True, help="Of calibration, at most.")
 @click.option(
     "--operations-per-second",
-    type=float,
+    type=Finite(0, min_open=True),
     help="Plan for a device that is not at hand: floating-point operations a second, two a multiply-add.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -70,8 +73,6 @@ def plan(
 
     Rates are measured on this device once, in a few minutes, and kept.
     """
-    if operations_per_second is not None and not (operations_per_second > 0 and math.isfinite(operations_per_second)):
-        raise UserError("--operations-per-second: give a positive number, such as 1e14")
     # As Snakemake's `--config a=1 b=2`: what has an equals sign is no target.
     scale, sets = axes([*pairs, *(word for word in targets if "=" in word)])
     if calibrate and no_calibration:

@@ -21,7 +21,7 @@ SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
 
 def _count_to_seeds(value: Any) -> Any:
     """Read a single number n, as `--config seeds=n` gives it, as the seeds 0 .. n-1."""
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and len(value) < 20 and value.strip().isdecimal():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return value

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from drl.config.merge import merge
 from drl.errors import nearest
 
-MOST_MEMBERS = 256
+MOST_MEMBERS = 128
 # Axes, and what a value of each sets in the recipe.
 SWEEPS: dict[str, Callable[[float], dict[str, dict[str, Any]]]] = {
     "t": lambda value: {"times": {"kind": "single", "t": value}},
@@ -58,7 +58,7 @@ def _checked(name: str, sweep: Any) -> dict[str, list[float]]:
 
 def _numbers(where: str, values: Any) -> list[float]:
     try:
-        numbers = [value if type(value) is int else float(_not_bool(value)) for value in values]
+        numbers = [value if type(value) is int else float(_not_bool(value)) for value in _listed(values)]
     except (TypeError, ValueError, OverflowError):
         numbers = []
     # A name must give its value back, and no two members may share one.
@@ -66,6 +66,12 @@ def _numbers(where: str, values: Any) -> list[float]:
     if not numbers or not exact or len(set(numbers)) < len(numbers):
         raise _error(f"{where} must be a list of different numbers >= 0 of at most 12 decimals")
     return numbers
+
+
+def _listed(values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        raise TypeError("no list")
+    return values
 
 
 def _not_bool(value: Any) -> Any:

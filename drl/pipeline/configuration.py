@@ -15,6 +15,7 @@ from drl.pipeline.own_images import is_folder, with_folder
 from drl.pipeline.studies import STUDIES
 
 MOST_PAIRS = 10_000  # of a recipe and a dataset
+MOST_RUNS = 20_000  # of one item
 
 
 def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
@@ -74,6 +75,23 @@ def _bounded(config: Config) -> None:
             f"config: recipes: {recipes:,} recipes, with the members of sweeps, for {len(config.datasets):,} datasets "
             "are too many; split them into several files"
         )
+    for item in config.items:
+        runs = _runs(config, item)
+        if runs > MOST_RUNS:
+            raise UserError(
+                f"config: items.{item}: {runs:,} runs are too many; give fewer seeds, labels, splits or arms"
+            )
+
+
+def _runs(config: Config, item: str) -> int:
+    """Return at most how many jobs measure an item."""
+    about, datasets, seeds = config.items[item], config.item_datasets(item), len(config.item_seeds(item))
+    if not about.arms:
+        models = sum(len(config.members(name)) for name in about.recipes if name in config.recipes)
+        return seeds * len(datasets) * models
+    labels = {**config.studies.fine_tune.labels, **(about.labels or {})}
+    budgets = sum(len(labels.get(dataset, (0,))) for dataset in datasets)
+    return seeds * len(config.splits(0)) * budgets * len(about.arms) + len(about.beyond)
 
 
 def origins(config: Config) -> dict[str, dict[str, Any]]:

@@ -52,7 +52,7 @@ def test_a_plan_takes_snakemakes_words(words):
         (["plan", "figure_1"], "plan: unknown target 'figure_1'"),
         (["plan", "--config", "scale=big"], "unknown scale 'big'; valid: demo, lite, paper"),
         (["plan", "--config", "sale=demo"], "did you mean 'scale'?"),
-        (["plan", "--operations-per-second", "0"], "give a positive number"),
+        (["plan", "--operations-per-second", "0"], "0.0 is not in the range x>0"),
         (["plan", "--calibrate", "--no-calibration"], "contradict"),
         (["costs", "nowhere"], "nowhere holds no results"),
     ],
