@@ -8,7 +8,7 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-_FOLDER = Path(__file__).resolve().parents[2] / "drl"
+_FOLDER = Path(__file__).resolve().parents[3] / "drl"
 _SPEC = spec_from_file_location("drl", _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)])
 assert _SPEC is not None
 assert _SPEC.loader is not None
