@@ -15,7 +15,7 @@ from drl.pipeline.own_images import is_folder, with_folder
 from drl.pipeline.studies import STUDIES
 
 MOST_PAIRS = 10_000  # of a recipe and a dataset
-MOST_RUNS = 20_000  # of one item
+MOST_RUNS = 10_000  # of one item
 
 
 def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
