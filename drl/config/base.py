@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from drl.errors import nearest
+from drl.errors import clean, nearest
 
 
 def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -50,7 +50,9 @@ class Settings(BaseModel):
             for key in data:
                 if key not in cls.model_fields:
                     hint = nearest(str(key), cls.model_fields)
-                    raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": key, "hint": hint})
+                    raise PydanticCustomError(
+                        "unknown_key", "unknown key '{key}'; {hint}", {"key": clean(key), "hint": hint}
+                    )
                 if _is_bool(data[key]) and _is_number(cls.model_fields[key].annotation):
                     raise PydanticCustomError("bool", "{key} must be a number, not a yes or no", {"key": key})
         return data
