@@ -7,7 +7,7 @@ include: "workflow/rules/slurm.smk"
 
 # `config` contains the user's settings: --configfile, overridden by --config. They override config/ and the scale's file, as in `drl`.
 # There is no `configfile:` statement, because Snakemake would merge the files in a different way.
-CONFIG = checked(resolve_over, config)
+CONFIG = checked(resolve_over, checked(said))
 RULES = rules.Rules(CONFIG, checked(max_minutes))
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))
 limit_gpu_jobs()

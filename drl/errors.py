@@ -18,7 +18,7 @@ class Unfinished(Exception):
     """A job stopped at its wall-clock budget or on request. Its state is saved, and the same command continues it."""
 
 
-def nearest(word: str, valid: Iterable[str]) -> str:
+def nearest(word: object, valid: Iterable[str]) -> str:
     """Suggest the valid name that a mistyped one probably means, for the end of an error line.
 
     Args:
@@ -28,8 +28,8 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     Returns:
         `did you mean 'x'?` if a name is similar, else `valid: a, b, c`.
     """
-    names = sorted(valid)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    names = sorted(map(str, valid))
+    close = difflib.get_close_matches(clean(word), names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"valid: {', '.join(names)}" if names else "there are none"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Invocation, configured, path, placed
+from drl.cli.options import SEED, Finite, Invocation, configured, path, placed
 from drl.config.layers import layers, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
@@ -24,14 +24,14 @@ from drl.pipeline.studies.training import dataset_known
 @path("--model", required=True, help="A model.safetensors of drl or vdrl.")
 @path("--images", required=True, help="A folder of images in any format and size.")
 @path("--out", required=True, help="The PNG: one row per image, starting with the original, then its samples.")
+@click.option("--t", type=Finite(0, 1), default=0.5, show_default=True, help="The time at which codes are read.")
 @click.option(
-    "--t", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="The time at which codes are read."
+    "--t-init", type=Finite(), default=1.0, show_default=True, help="The time at which chains begin, above 0."
 )
-@click.option("--t-init", type=float, default=1.0, show_default=True, help="The time at which chains begin, above 0.")
 @click.option("--prior", type=click.Choice(["gaussian", "uniform_gaussian"]), default="gaussian", show_default=True)
-@click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help="Samples per image.")
-@click.option("--steps", type=click.IntRange(2), help="Steps of the sampler. Default: the recipe's.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the samples' noise.")
+@click.option("--samples", type=click.IntRange(1, 1000), default=8, show_default=True, help="Samples per image.")
+@click.option("--steps", type=click.IntRange(2, 100_000), help="Steps of the sampler. Default: the recipe's.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the samples' noise.")
 @placed
 @configured
 def sample(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Invocation, configured
+from drl.cli.options import THREADS, Finite, Invocation, configured
+from drl.config.said import unquoted
 from drl.config.schema import SCALES
-from drl.errors import UserError, nearest
+from drl.errors import UserError, clean, nearest
 
 AXES = ("scale", "dataset", "seeds")  # what `snakemake --config` carries
 
@@ -23,15 +23,18 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     """Read KEY=VALUE words as `snakemake --config` does; return the scale, and the other words in the form of `--set`.
 
     Raises:
-        UserError: If a key is unknown.
+        UserError: If a key is unknown, or given twice.
     """
-    scale, sets = None, []
+    scale, sets, seen = None, [], set()
     for word in words:
         key, sign, value = word.partition("=")
+        if key in seen:
+            raise UserError(f"--config {clean(word)}: {key} is given twice; give it once")
+        seen.add(key)
         if not sign or key not in AXES:
-            raise UserError(f"--config {word}: {nearest(key, AXES)}; other settings: --set a.b=v")
+            raise UserError(f"--config {clean(word)}: {nearest(key, AXES)}; other settings: --set a.b=v")
         if key == "scale":
-            scale = value
+            scale = unquoted(value)
         else:
             sets.append(word)
     return scale, tuple(sets)
@@ -42,7 +45,7 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
 @click.option(
     "--config", "pairs", multiple=True, metavar="KEY=VALUE", help="As in Snakemake: scale=, dataset=, seeds=."
 )
-@click.option("--threads", type=click.IntRange(1), help="CPU threads of a job. Default: as many as its rule gives it.")
+@click.option("--threads", type=THREADS, help="CPU threads of a job. Default: as many as its rule gives it.")
 @click.option("--calibrate", is_flag=True, help="Measure all rates again.")
 @click.option(
     "--no-calibration", is_flag=True, help="Measure nothing: use known rates, and estimate the others from operations."
@@ -51,8 +54,11 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     "--minutes", type=click.FloatRange(0), default=3.0, show_default=True, help="The longest that calibration may take."
 )
 @click.option(
+    "--minutes", type=Finite(0), default=3.0, show_default=True, help="The longest that calibration may take."
+)
+@click.option(
     "--operations-per-second",
-    type=float,
+    type=Finite(0, min_open=True),
     help="Plan for a device that is not available: its floating-point operations per second, two per multiply-add.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -72,8 +78,6 @@ def plan(
 
     Rates are measured on this device once, in a few minutes, and kept.
     """
-    if operations_per_second is not None and not (operations_per_second > 0 and math.isfinite(operations_per_second)):
-        raise UserError("--operations-per-second: give a positive number, such as 1e14")
     # As in Snakemake's `--config a=1 b=2`: a word with an equals sign is not a target.
     scale, sets = axes([*pairs, *(word for word in targets if "=" in word)])
     if calibrate and no_calibration:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from drl.config.base import Settings
 from drl.config.schema import SCALES, Config, RunSettings
-from drl.errors import UserError
+from drl.errors import UserError, clean, complaint, shown
 from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
@@ -28,6 +29,21 @@ from drl.records.code_digest import check_code
 P = TypeVar("P")
 REMEDY = "leave it out to read the configuration"
 Command = Callable[..., None]
+
+# Whole numbers of options. No machine has more threads, and generators take no larger seed.
+THREADS = click.IntRange(1, 1024)
+SEED = click.IntRange(0, 2**63 - 1)
+
+
+class Finite(click.FloatRange):
+    """A number in a range; click itself takes `nan` for one in any, and `inf` for one that is large enough."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read an option's text."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 @dataclass
@@ -138,7 +154,7 @@ def placed(command: Command) -> Command:
     command = click.option(
         "--run", "run_json", envvar="DRL_RUN", help="The configuration's `run` section as JSON. Also: $DRL_RUN."
     )(command)
-    return click.option("--threads", type=click.IntRange(1), help="CPU threads. Default: torch's choice.")(command)
+    return click.option("--threads", type=THREADS, help="CPU threads. Default: torch's choice.")(command)
 
 
 def path(*names: str, **more: Any) -> Callable[[Command], Command]:
@@ -153,12 +169,23 @@ def read_json(option: str, given: str) -> dict[str, Any]:
         UserError: If it is not a JSON object.
     """
     try:
-        value = json.loads(given)
-    except ValueError as error:
-        raise UserError(f"{option}: not JSON ({error}); {REMEDY}") from error
+        given.encode()  # half a letter of UTF-16 is no text
+        value = json.loads(given, object_pairs_hook=_no_key_twice)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{option}: is not JSON ({clean(error, 160)}); {REMEDY}") from error
     if not isinstance(value, dict) or not value:
         raise UserError(f"{option}: must be a JSON object; {REMEDY}")
     return value
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {shown(twice)} is given twice")
+    return found
 
 
 def parsed(option: str, parse: Callable[[Mapping[str, Any]], P], values: Mapping[str, Any]) -> P:
@@ -170,6 +197,4 @@ def parsed(option: str, parse: Callable[[Mapping[str, Any]], P], values: Mapping
     try:
         return parse(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{option}: {where}: {first['msg']}; {REMEDY}") from error
+        raise UserError(f"{option}: {complaint(error)}; {REMEDY}") from error

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Command, Invocation, configured, path, placed, planned
+from drl.cli.options import SEED, Command, Invocation, configured, path, placed, planned
 from drl.jobs.job import Job
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
 from drl.pipeline.items import item_name
@@ -25,12 +25,9 @@ AXES: Mapping[str, dict[str, Any]] = {
     "dataset": {"required": True, "help": "Name in the configuration's `datasets`, or a folder."},
     "recipe": {"required": True, "help": "Name in the configuration's `recipes`."},
     "arm": {"required": True, "help": "Name in the configuration's `arms`."},
-    "labels": {"required": True, "type": click.IntRange(1), "help": "Images that keep their labels."},
-    "split": {
-        "type": click.IntRange(0),
-        "help": "Which images keep their labels. Default: the split configured for the seed.",
-    },
-    "seed": {"type": click.IntRange(0), "default": 0, "show_default": True, "help": "Seed of the job."},
+    "labels": {"required": True, "type": click.IntRange(1, 10**9), "help": "Images that keep their labels."},
+    "split": {"type": SEED, "help": "Which images keep their labels. Default: the split configured for the seed."},
+    "seed": {"type": SEED, "default": 0, "show_default": True, "help": "Seed of the job."},
 }
 
 

@@ -15,14 +15,16 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from drl.errors import nearest
+from drl.errors import clean, nearest
 
 
 def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Refuse a list with a repeated value."""
-    for position, value in enumerate(values):
-        if value in values[:position]:
+    seen = set()
+    for value in values:
+        if value in seen:
             raise ValueError(f"{value!r} is given twice")
+        seen.add(value)
     return values
 
 
@@ -48,7 +50,9 @@ class Settings(BaseModel):
             for key in data:
                 if key not in cls.model_fields:
                     hint = nearest(str(key), cls.model_fields)
-                    raise PydanticCustomError("unknown_key", "unknown key '{key}'; {hint}", {"key": key, "hint": hint})
+                    raise PydanticCustomError(
+                        "unknown_key", "unknown key '{key}'; {hint}", {"key": clean(key), "hint": hint}
+                    )
                 if _is_bool(data[key]) and _is_number(cls.model_fields[key].annotation):
                     raise PydanticCustomError("bool", "{key} must be a number, not a yes or no", {"key": key})
         return data

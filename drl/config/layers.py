@@ -7,11 +7,11 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from drl.config.merge import merge
+from drl.config.said import TEXTS, text_value
 from drl.config.schema import SCALES
-from drl.errors import UserError, nearest
+from drl.config.yaml_text import read_value, read_yaml
+from drl.errors import UserError, clean, nearest
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
 # Later files override earlier ones. No two of them set the same key.
@@ -67,41 +67,18 @@ def own_layers(scale: str | None, files: Sequence[Path], sets: Sequence[str]) ->
     return given if scale is None else [*given, Layer("--scale", {"scale": scale})]
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping; an empty file is an empty mapping.
-
-    Raises:
-        UserError: If the file is missing, is not YAML or is not a mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        place = " ".join(str(error).split())
-        raise UserError(f"{path}: is not YAML in UTF-8: {place}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: must hold 'key: value' lines at the top level")
-    return content
-
-
 def assignments(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn `a.b=v` words of a command line into a nested mapping; v is read as YAML.
+    """Turn `a.b=v` words of a command line into a nested mapping; v is read as YAML, and names as they stand.
 
     Raises:
-        UserError: If a word has no `=`.
+        UserError: If a word has no `=`, or its value is not YAML.
     """
     nested: dict[str, Any] = {}
     for pair in pairs:
         path, sign, text = pair.partition("=")
         if not sign or not path:
-            raise UserError(f"--set {pair}: write key.subkey=value")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UserError(f"--set {pair}: the value is not YAML; quote it or fix its brackets") from error
+            raise UserError(f"--set {clean(pair)}: write key.subkey=value")
+        value: Any = text_value(text) if path in TEXTS else read_value(text, f"--set {clean(pair)}")
         for key in reversed(path.split(".")):
             value = {key: value}
         nested = merge(nested, value)

@@ -14,8 +14,9 @@ from drl.config.merge import merge
 from drl.config.recipes import NAME_PATTERN, Recipe
 from drl.config.schema import Config
 from drl.config.sweeps import sweep_settings
-from drl.errors import UserError, nearest
+from drl.errors import UserError, clean, nearest
 
+LONGEST_LINE = 30  # of recipes that inherit one from the other
 STRUCTURE = ("inherits", "sweep", "for_dataset")
 Model = TypeVar("Model", bound=Settings)
 Keys = tuple[str, ...]  # keys, from the outside to the inside
@@ -73,6 +74,9 @@ def paths(config: Config, name: str, dataset: str | None, children: Keys = ()) -
         raise UserError(f"config: {where}unknown recipe {name!r}; {nearest(str(name), config.recipes)}")
     if not re.fullmatch(NAME_PATTERN, name):
         raise UserError(f"config: recipes.{name}: use lower case letters, digits and _ in a recipe's name")
+    if len(children) > LONGEST_LINE:
+        line = f"recipes.{children[0]}: inherits from more than {LONGEST_LINE} recipes, one through the other"
+        raise UserError(f"config: {line}; let it inherit from a recipe nearer to the first")
     if name in children:
         raise UserError(f"config: recipes.{name}: inherits from itself through {' -> '.join((*children, name))}")
     parent, for_dataset = config.recipes[name].get("inherits"), config.recipes[name].get("for_dataset", {})
@@ -110,7 +114,8 @@ def validated(model: type[Model], raw: dict[str, Any], where: str) -> Model:
             tag, valid = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "").split(", ")
             message = f"unknown kind {tag!r}; {nearest(tag, valid)}"
         elif not isinstance(found, (dict, list)) and first["type"] != "missing":
-            shown = f" (found {found!r})"
+            quotes = "; put quotes around it" if first["type"] == "string_type" and found is not None else ""
+            shown = f" (found {clean(repr(found), 100)}){quotes}"
         prefix = where if not path else f"{where}{': ' if where == 'config' else '.'}{path}"
         raise UserError(f"{prefix}: {message[0].lower()}{message[1:]}{shown}") from error
 

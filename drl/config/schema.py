@@ -15,14 +15,19 @@ from drl.config.sweeps import sweep_members, with_sweeps
 from drl.config.verdict import VerdictSettings
 
 Scale = Literal["demo", "lite", "paper"]
+MOST_SEEDS = 1000
 SCALES: tuple[Scale, ...] = ("demo", "lite", "paper")
 
 
 def _count_to_seeds(value: Any) -> Any:
     """Read a single number n, as `--config seeds=n` gives it, as the seeds 0 .. n-1."""
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and len(value) < 20 and value.strip().isdecimal():
         value = int(value)
-    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if value > MOST_SEEDS:
+        raise ValueError(f"{value} seeds are too many; give at most {MOST_SEEDS}")
+    return list(range(value))
 
 
 def _on_or_off(value: Any) -> Any:
@@ -68,7 +73,10 @@ class Config(Settings):
         None, description="Draw every item from this dataset alone: a dataset's name, or a folder of class folders."
     )
     seeds: Annotated[
-        tuple[Seed, ...], Field(min_length=1), BeforeValidator(_count_to_seeds), AfterValidator(unique)
+        tuple[Seed, ...],
+        Field(min_length=1, max_length=MOST_SEEDS),
+        BeforeValidator(_count_to_seeds),
+        AfterValidator(unique),
     ] = Field(description="Seeds of each recipe's pretrainings; a single number n means 0 .. n-1.")
     run: RunSettings
     datasets: dict[str, DatasetSettings]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from drl.config.merge import merge
 from drl.errors import nearest
 
+MOST_MEMBERS = 128
 # Axes, and the setting of the recipe that each axis sets.
 SWEEPS: dict[str, Callable[[float], dict[str, dict[str, Any]]]] = {
     "t": lambda value: {"times": {"kind": "single", "t": value}},
@@ -48,19 +50,28 @@ def _checked(name: str, sweep: Any) -> dict[str, list[float]]:
     for axis in sweep:
         if axis not in SWEEPS:
             raise _error(f"{name}.sweep: unknown axis {axis!r}; {nearest(str(axis), SWEEPS)}")
+    most = math.prod(len(values) for values in sweep.values() if isinstance(values, list))
+    if most > MOST_MEMBERS:
+        raise _error(f"{name}.sweep has {most:,} members; give at most {MOST_MEMBERS}")
     return {axis: _numbers(f"{name}.sweep.{axis}", values) for axis, values in sweep.items()}
 
 
 def _numbers(where: str, values: Any) -> list[float]:
     try:
-        numbers = [value if type(value) is int else float(_not_bool(value)) for value in values]
-    except (TypeError, ValueError):
+        numbers = [value if type(value) is int else float(_not_bool(value)) for value in _listed(values)]
+    except (TypeError, ValueError, OverflowError):
         numbers = []
     # A value must be readable from its name, and no two members may share a name.
-    exact = all(value >= 0 and float(_shown(value)) == value for value in numbers)
+    exact = all(0 <= value < math.inf and float(_shown(value)) == value for value in numbers)
     if not numbers or not exact or len(set(numbers)) < len(numbers):
         raise _error(f"{where} must be a list of different numbers >= 0 of at most 12 decimals")
     return numbers
+
+
+def _listed(values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        raise TypeError("no list")
+    return values
 
 
 def _not_bool(value: Any) -> Any:

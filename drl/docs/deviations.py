@@ -10,9 +10,9 @@ from pydantic import Field, ValidationError
 
 from drl.config.base import Settings
 from drl.config.items import item_kind
-from drl.config.layers import read_yaml
 from drl.config.resolve import recipe
 from drl.config.schema import Config
+from drl.config.yaml_text import read_yaml
 from drl.docs.markdown import anchor, code, shown, title
 from drl.docs.paper import ITEMS
 from drl.errors import UserError, nearest

@@ -10,11 +10,17 @@ from pathlib import Path
 from drl.errors import UserError
 
 
-def use_this_python() -> None:
-    """Put the folder of the running Python first in PATH.
+def use_this_python(package: str) -> None:
+    """Let jobs run the Python that runs Snakemake, and import nothing from the folder in which they run.
 
     Jobs call `python -m drl`. It has to be the Python that runs Snakemake, even if no environment is activated.
+
+    Args:
+        package: A folder from which `drl` can be imported, and nothing else. Modules must not come from the folder in
+            which a job runs: a user's random.py there would come before Python's.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 

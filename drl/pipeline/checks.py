@@ -11,6 +11,7 @@ from drl.config.datasets import DatasetSettings
 from drl.config.lists import known
 from drl.config.networks import UNet
 from drl.config.recipes import Recipe, is_file
+from drl.config.resolve import LONGEST_LINE
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError
@@ -229,7 +230,11 @@ def _starts_fit(config: Config, name: str, dataset: str) -> None:
                 f"{before!r} has another `{section}` than {chain[-1]!r}; "
                 "start from a recipe with the same networks and pixels",
             )
+        key = f"recipes.{name}.start_from"
+        require(
+            len(chain) <= LONGEST_LINE, key, f"more than {LONGEST_LINE} recipes start one from the other; use fewer"
+        )
         way = " -> ".join([*chain, before])
-        require(before not in chain, f"recipes.{name}.start_from", f"starts from itself through {way}")
+        require(before not in chain, key, f"starts from itself through {way}")
         chain.append(before)
         recipe = other

@@ -9,9 +9,13 @@ from typing import Any
 from drl.config.layers import Layer, layers, merged, own_layers
 from drl.config.resolve import recipe, validated
 from drl.config.schema import Config
+from drl.errors import UserError
 from drl.pipeline.checks import check
 from drl.pipeline.own_images import is_folder, with_folder
 from drl.pipeline.studies import STUDIES
+
+MOST_PAIRS = 10_000  # of a recipe and a dataset
+MOST_RUNS = 10_000  # of one item
 
 
 def resolve(scale: str | None = None, files: Sequence[Path] = (), sets: Sequence[str] = ()) -> Config:
@@ -54,12 +58,40 @@ def load(raw: Mapping[str, Any]) -> Config:
     if config.dataset is not None and is_folder(config.dataset, config.datasets):
         config, name = with_folder(config, config.dataset)
         config = config.model_copy(update={"dataset": name})
+    _bounded(config)
     for name in config.recipes:
         for member in config.members(name):
             for dataset in (None, *config.datasets):
                 recipe(config, member, dataset)
     check(config, STUDIES)
     return config
+
+
+def _bounded(config: Config) -> None:
+    """Refuse more recipes and datasets than can be checked in a moment: each recipe is, for each dataset."""
+    recipes = sum(len(config.members(name)) for name in config.recipes)
+    if recipes * (len(config.datasets) + 1) > MOST_PAIRS:
+        raise UserError(
+            f"config: recipes: {recipes:,} recipes, with the members of sweeps, for {len(config.datasets):,} datasets "
+            "are too many; split them into several files"
+        )
+    for item in config.items:
+        runs = _runs(config, item)
+        if runs > MOST_RUNS:
+            raise UserError(
+                f"config: items.{item}: {runs:,} runs are too many; give fewer seeds, labels, splits or arms"
+            )
+
+
+def _runs(config: Config, item: str) -> int:
+    """Return at most how many jobs measure an item."""
+    about, datasets, seeds = config.items[item], config.item_datasets(item), len(config.item_seeds(item))
+    if not about.arms:
+        models = sum(len(config.members(name)) for name in about.recipes if name in config.recipes)
+        return seeds * len(datasets) * models
+    labels = {**config.studies.fine_tune.labels, **(about.labels or {})}
+    budgets = sum(len(labels.get(dataset, (0,))) for dataset in datasets)
+    return seeds * len(config.splits(0)) * budgets * len(about.arms) + len(about.beyond)
 
 
 def origins(config: Config) -> dict[str, dict[str, Any]]:

@@ -52,7 +52,6 @@ def test_a_plan_takes_snakemakes_words(words):
         (["plan", "figure_1"], "plan: unknown target 'figure_1'"),
         (["plan", "--config", "scale=big"], "unknown scale 'big'; valid: demo, lite, paper"),
         (["plan", "--config", "sale=demo"], "did you mean 'scale'?"),
-        (["plan", "--operations-per-second", "0"], "give a positive number"),
         (["plan", "--calibrate", "--no-calibration"], "contradict"),
         (["costs", "nowhere"], "nowhere holds no results"),
     ],
@@ -64,6 +63,16 @@ def test_mistakes_are_one_line(words, line):
     assert "\n" not in str(run.exception)
 
 
+@pytest.mark.parametrize("option", ["--minutes", "--operations-per-second"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-1", "1e999", "x"])
+def test_numbers_are_finite_and_positive(option, number):
+    run = drl("plan", option, number)
+    assert run.exit_code == 2
+    assert f"Invalid value for '{option}'" in run.output
+
+
 def test_axes():
     assert axes(["scale=paper", "dataset=cifar10", "seeds=2"]) == ("paper", ("dataset=cifar10", "seeds=2"))
     assert axes([]) == (None, ())
+    with pytest.raises(UserError, match="dataset is given twice"):
+        axes(["dataset=a", "dataset=b"])

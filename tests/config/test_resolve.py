@@ -148,7 +148,7 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         (["recipes.drl.batch_size=5000"], "5000 is more than the 1297 training images"),
         (["recipes.drl.score.channel_multipliers=[1,1,1,1,1,1]"], "6 levels halve 5 times"),
         (["nonsense"], "write key.subkey=value"),
-        (["a=["], "the value is not YAML"),
+        (["a=["], "is not YAML"),
         (["studies.probe.epochs=yes"], "epochs must be a number, not a yes or no"),
         (["run.compile=maybe"], "run.compile: input should be 'auto', 'on' or 'off'"),
         (

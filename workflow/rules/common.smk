@@ -3,8 +3,11 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, workflow.basedir)
+# Not the project's folder, where a random.py of the user would come before Python's.
+PACKAGE = str(Path(workflow.basedir, "workflow", "package"))
+sys.path.insert(0, PACKAGE)
 
+from drl.config.said import as_typed, check_command_line, shell_quoted
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
@@ -19,7 +22,7 @@ from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
 from drl.verdict.late_text import LateText
 
-use_this_python()
+use_this_python(PACKAGE)
 
 
 def checked(call, *arguments):
@@ -29,6 +32,17 @@ def checked(call, *arguments):
     except UserError as error:
         print(f"drl: {error}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def said():
+    """Return --configfile and --config, with names as the user typed them."""
+    settings = workflow.config_settings
+    if workflow.is_main_process:
+        check_command_line(sys.argv)
+    typed = as_typed(config, settings.config_args)
+    # A submitted job's own Snakemake gets the same words through a shell.
+    settings.config_args = shell_quoted(settings.config_args)
+    return typed
 
 
 def asked(function):

@@ -1,0 +1,65 @@
+"""Names are what a user typed, not what YAML reads."""
+
+import pytest
+
+from drl.config.layers import assignments
+from drl.config.said import as_typed, check_command_line, pairs, shell_quoted
+from drl.errors import UserError
+
+NAMES = ["zz #2", "2024_11", "007", "1e5", "no", "zz: 2", "[zz", "{zz}", "*zz", "it's", "!!int 3", "a,b", "$(touch x)"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_used_as_it_is_typed(name):
+    assert as_typed({"dataset": "other", "seeds": 1}, [f"dataset={name}"]) == {"dataset": name, "seeds": 1}
+    assert as_typed({}, [f"dataset='{name}'"]) == {"dataset": name}, "quotes around all of it are for YAML"
+    assert assignments([f"dataset={name}"]) == {"dataset": name}
+
+
+def test_no_name_is_none():
+    assert as_typed({}, ["dataset="]) == assignments(["dataset=null"]) == {"dataset": None}
+
+
+def test_a_folder_of_that_name_wins_over_what_yaml_means_by_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("null", "'zz'"):
+        (tmp_path / name).mkdir()
+        assert assignments([f"dataset={name}"]) == as_typed({}, [f"dataset={name}"]) == {"dataset": name}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dataset=#2"], "Snakemake takes it for a comment; write ./ before"),
+        (["run={device: cpu} # slow"], "YAML takes '# slow' for a comment"),
+        (["run={device: cpu, device: cuda}"], "the key 'device' stands in line 1 already"),
+        (["dataset=a", "dataset=b"], "dataset is given twice"),
+    ],
+)
+def test_words_that_snakemake_would_change_are_named(words, said):
+    with pytest.raises(UserError, match=said):
+        pairs(words)
+
+
+def test_files_are_checked_before_snakemake_reads_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "profiles/mine").mkdir(parents=True)
+    (tmp_path / "own.yaml").write_text("seeds: 1\nseeds: 2\n")
+    (tmp_path / "fine.yaml").write_text("seeds: 1\n")
+    check_command_line(["/bin/snakemake", "figure_4", "--configfile", "fine.yaml"])
+    check_command_line(["pytest", "--configfile", "own.yaml"])
+    for words in (["--configfile", "fine.yaml", "own.yaml"], ["--configfiles=own.yaml"]):
+        with pytest.raises(UserError, match=r"own\.yaml: line 2: the key 'seeds'"):
+            check_command_line(["/lib/snakemake/__main__.py", *words])
+    profile = tmp_path / "profiles/mine/config.v9+.yaml"
+    for text, said in (("cores: 1\ncores: 2\n", "line 2: the key 'cores'"), ("config: {dataset: 2024_11}", "quotes")):
+        profile.write_text(text)
+        with pytest.raises(UserError, match=said):
+            check_command_line(["snakemake", "--workflow-profile", "mine"])
+        with pytest.raises(UserError, match=said):
+            check_command_line(["snakemake", "--profile", "profiles/mine"])
+
+
+def test_a_submitted_job_s_shell_changes_no_word():
+    assert shell_quoted(["dataset=it's $(touch x)", "seeds=1"]) == ["'dataset=it'\"'\"'s $(touch x)'", "seeds=1"]
+    assert shell_quoted(None) is None

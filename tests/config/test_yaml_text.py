@@ -1,0 +1,78 @@
+import time
+
+import pytest
+
+from drl.config.yaml_text import MOST_BYTES, load, read_value, read_yaml
+from drl.errors import UserError
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seeds: 1\nrun: {}\nseeds: 2\n", "line 3: the key 'seeds' stands in line 1 already"),
+        ("recipes:\n  drl: {iterations: 1, iterations: 2}\n", "line 2: the key 'iterations' stands in line 2 already"),
+        ("1: a\n1.0: b\n", "line 2: the key '1.0' stands in line 1 already"),
+        (LAUGHS, "line 5: more than 50,000 values"),
+        ("a: &a [*a]", r"line 1: \*a stands inside itself"),
+        ("a: &a {<<: *a}", r"line 1: \*a stands inside itself"),
+        ("[" * 500 + "]" * 500, "line 1: nested 40 deep"),
+        ("[" * 200_000, "line 1: nested 40 deep"),
+        ("- x\n" * 60_000, "more than 50,000 values"),
+        ("seeds: " + "9" * 5000, "a number of 5,000 digits; give at most 18"),
+        ("seeds: 010", "'010': YAML does not count it in tens"),
+        ("title: 1:30", "'1:30': YAML does not count it in tens"),
+        ("title: 2024-11-29", "YAML takes it for a timestamp; put it in quotes"),
+        ("a: !!python/object:os.system {}", "put it in quotes"),
+        ("a: !!bool x", "is not YAML"),
+        ("? [a]\n: b", "a key is a list or a mapping"),
+        ("a: [1", "is not YAML: line 2"),
+        ("a: *b", "is not YAML: line 1: found undefined alias"),
+    ],
+)
+def test_bad_text_is_one_short_line_within_a_second(text, said):
+    started = time.perf_counter()
+    with pytest.raises(UserError, match=said) as caught:
+        load(text, "own.yaml")
+    assert time.perf_counter() - started < 1
+    assert str(caught.value).startswith("own.yaml: ")
+    assert len(str(caught.value)) < 400
+
+
+def test_aliases_and_merges_are_read():
+    assert load("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n", "") == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("seeds: 1".encode("utf-16"), "save it as UTF-8"),
+        ("seeds: 1".encode("utf-16-le"), "save it as UTF-8"),
+        (b"\xff", "save it as UTF-8"),
+        (b"x" * (MOST_BYTES + 1), "500,001 bytes"),
+        (b"- a", "must hold 'key: value' lines"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, content, said):
+    file = tmp_path / "own.yaml"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=said) as caught:
+        read_yaml(file)
+    assert str(file) in str(caught.value)
+
+
+def test_json_of_other_software_is_read(tmp_path):
+    file = tmp_path / "own.json"
+    file.write_text('\ufeff{"title": "\\ud83d\\ude00", "n": [1, null]}', encoding="utf-8")
+    assert read_yaml(file) == {"title": "😀", "n": [1, None]}
+
+
+def test_what_yaml_would_leave_out_of_a_value_is_named():
+    assert read_value("'zz #2'", "--set a=…") == "zz #2"
+    assert read_value("{a: [1, 2]} ", "--set a=…") == {"a": [1, 2]}
+    for text in ("zz #2", "[1, 2] # two", "# nothing"):
+        with pytest.raises(UserError, match="for a comment; put the value in quotes"):
+            read_value(text, "--set a=…")
