@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Positive, Settings
+from drl.config.base import Line, Positive, Settings
 from drl.config.diffusion import (
     ObjectiveSettings,
     SDESettings,
@@ -52,7 +52,7 @@ class AugmentationSettings(Settings):
 class Recipe(Settings):
     """A named training set-up, resolved: what `drl pretrain` needs besides images and a seed."""
 
-    label: str = Field("", description="Name in legends. A job does not need it, the configuration does.")
+    label: Line = Field("", description="Name in legends. A job does not need it, the configuration does.")
     method: MethodSettings
     pixels: Literal["standardised", "unit", "symmetric"] = Field(
         "standardised",

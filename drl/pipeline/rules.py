@@ -9,6 +9,7 @@ from typing import Any
 
 from drl.config.schema import Config
 from drl.files import canonical_json
+from drl.markup import category, json_in_script, label
 from drl.pipeline.drawing import item_step
 from drl.pipeline.items import known_item, section_of
 from drl.pipeline.own_study import study_dataset
@@ -115,11 +116,15 @@ class Rules:
     def item_label(self, item: str) -> dict[str, str]:
         """Return how the report lists an item: by one label, because it takes a second one for a switch."""
         title = item.replace("_", " ").capitalize()
-        return {"item": f"{title}: {known_item(self.config, item).shows}"}
+        return {"item": label(f"{title}: {known_item(self.config, item).shows}")}
 
     def item_category(self, item: str) -> str:
         """Return the heading under which the report lists an item."""
         return section_of(self.config, item)
+
+    def study_category(self, wildcards: Any) -> str:
+        """Return the heading under which the report lists the study of a dataset."""
+        return category(f"Study of {self.config.datasets[wildcards.dataset].title}")
 
     def study_parts(self) -> list[str]:
         """Return the files of a study of the dataset that --config names."""
@@ -133,4 +138,5 @@ class Rules:
 
     def _plan(self, step: Step, axes: tuple[tuple[str, str | int], ...]) -> tuple[str, str]:
         settings = step.settings_for(self.config, dict(axes))
-        return canonical_json(settings.slice()), code_digest(step.code(settings))
+        # The report shows parameters, and Snakemake writes them into a script as they are.
+        return json_in_script(canonical_json(settings.slice())), code_digest(step.code(settings))

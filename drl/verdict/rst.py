@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 
+class Markup(str):
+    """Text that is reStructuredText already."""
+
+
 def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """Yield a table in reStructuredText; cells may contain any text."""
+    """Yield a table in reStructuredText; cells may contain any text, or Markup."""
     yield ".. list-table::"
     yield f"   :widths: {' '.join(map(str, widths))}"
     if head:
@@ -15,7 +19,7 @@ def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Seque
     yield ""
     for row in ([head] if head else []) + list(rows):
         for k, cell in enumerate(row):
-            text = escape(cell)
+            text = cell if isinstance(cell, Markup) else escape(cell)
             yield f"   {'*' if k == 0 else ' '} - {text}".rstrip()
     yield ""
 
