@@ -29,7 +29,9 @@ def rst(text: str) -> str:
     # Links need no brackets: docutils makes one of `javascript:x` and of `a_`.
     text = re.sub(r"(?<![^\W_])_|_(?![^\W_])|[^\w\s,.;'()/%=+&#!?-]", r"\\\g<0>", line(text))
     text = re.sub(r"^[^\w\s\\]", r"\\\g<0>", text)
-    return re.sub(r"^(\w+)([.)])(?=\s|$)", r"\1\\\2", text)
+    text = re.sub(r"^(\w+)([.)])(?=\s|$)", r"\1\\\2", text)
+    # A line of backslashes would be a rule. An escaped blank is nothing.
+    return text if text.strip("\\") else rf"\ {text}"
 
 
 def rst_code(text: str) -> str:
