@@ -52,7 +52,8 @@ def fonts_for(signs: str) -> tuple[tuple[str, ...], str]:
     families: list[str] = []
     fonts = list(_installed()) if signs else []
     while signs:
-        left, family = min(((_not_in(path, signs), family) for family, path in fonts), key=lambda found: len(found[0]))
+        found = ((_not_in(path, signs), family) for family, path in fonts)
+        left, family = min(found, key=lambda pair: len(pair[0]), default=(signs, ""))
         if left == signs:
             break
         families.append(family)
