@@ -114,4 +114,4 @@ def _spent(results: Path, config: Config) -> Spent | None:
 
 def _made(result: Path) -> str:
     card = card_of(result)
-    return f"Drawn at commit {commit(card)}." if card else ""
+    return f"Drawn at commit {rst(commit(card))}." if card else ""
