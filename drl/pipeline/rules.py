@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from drl.config.schema import Config
+from drl.data.regular import shown
+from drl.errors import UserError
 from drl.files import canonical_json
 from drl.markup import category, json_in_script, label
 from drl.pipeline.drawing import item_step
@@ -56,8 +58,14 @@ class Rules:
         """Return the paths of files that jobs read or write.
 
         A file from outside that is missing is left to the job, which says what to do: the rest can be made without it.
+
+        Raises:
+            UserError: If a path has signs that Snakemake takes for wildcards or variables.
         """
         known = [file for file in files if file.job is not None or Path(file.path).is_file()]
+        for file in known:
+            if set("<>{}") & set(file.path):
+                raise UserError(f"{shown(file.path)}: Snakemake cannot read paths with <, >, {{ or }}; rename it")
         return [file.path if file.job is None else self.results(file.path) for file in known]
 
     def name(self, step: Step) -> str:
