@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from drl.errors import clean, nearest
+from drl.markup import is_line
 
 
 def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -28,7 +29,28 @@ def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+LONGEST = 300  # letters; folders' names, which become titles, have at most 255
+
+
+def one_line(text: str) -> str:
+    """Refuse a text that figures, tables and pages cannot show."""
+    if len(text) > LONGEST:
+        raise ValueError(f"has {len(text):,} letters; give at most {LONGEST}")
+    if not is_line(text):
+        raise ValueError(f"{text!r} has a line break or another control character; write it in one line")
+    return text
+
+
+def not_blank(text: str) -> str:
+    """Refuse a text of blanks alone."""
+    if not text.strip():
+        raise ValueError("is blank; give some letters")
+    return text
+
+
 T = TypeVar("T")
+Line = Annotated[str, AfterValidator(one_line)]  # what figures, tables and pages show
+Title = Annotated[Line, AfterValidator(not_blank)]
 Count = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; the bound stops forged headers that ask for more
 Positive = Annotated[float, Field(gt=0)]

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Count, Positive, Settings
+from drl.config.base import Count, Positive, Settings, Title
 
 Source = Literal["mnist5k", "mnistm5k", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
 # The module of drl/data/sources that reads each source.
@@ -70,7 +70,7 @@ class ImageSettings(Settings):
 class DatasetSettings(ImageSettings):
     """One dataset. Class count and sizes are declared, so that label budgets are checked before any job starts."""
 
-    title: str = Field(description="Name in figures and tables.")
+    title: Title = Field(description="Name in figures and tables.")
     download: bool = Field(True, description="Whether the source may use the network.")
     label_list: str | None = Field(
         None,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Count, Distinct, Positive, Select, Settings, Several
+from drl.config.base import Count, Distinct, Positive, Select, Settings, Several, Title
 from drl.data.padding import crop_padding
 
 Logit = Annotated[float, Field(gt=0, lt=1)]
@@ -47,7 +47,7 @@ class FineTuneStart(Settings):
 class ArmSettings(FineTuneStart):
     """One way to fine-tune."""
 
-    label: str = Field(description="Name in tables.")
+    label: Title = Field(description="Name in tables.")
 
 
 class Beyond(Settings):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from drl.config.base import Distinct, Settings, Several
+from drl.config.base import Distinct, Settings, Several, Title
 from drl.config.fine_tuning import Beyond, Labels
 from drl.config.studies import Budget, Seed
 from drl.errors import nearest
@@ -27,10 +27,10 @@ class TableSettings(Settings):
 class ItemSettings(Settings):
     """A figure or table: what it shows, and its axes."""
 
-    shows: str = Field(description="What it shows, in a few words.")
-    section: str = Field(description="The section of the paper, or `beyond the paper`.")
+    shows: Title = Field(description="What it shows, in a few words.")
+    section: Title = Field(description="The section of the paper, or `beyond the paper`.")
     study: str = Field(description="The measurement that it is drawn from.")
-    needs: str = Field(description="The models and data that it needs at paper scale, in words.")
+    needs: Title = Field(description="The models and data that it needs at paper scale, in words.")
     drawn_by: str = Field(description="The module of drl/reporting that draws it.")
     datasets: Distinct[str] = Field(
         (), description="One panel or column group per dataset; only theory has none, because it makes its own data."

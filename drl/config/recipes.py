@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Positive, Settings
+from drl.config.base import Line, Positive, Settings
 from drl.config.diffusion import (
     ObjectiveSettings,
     SDESettings,
@@ -58,7 +58,7 @@ class AugmentationSettings(Settings):
 class Recipe(Settings):
     """A named and resolved training set-up: all that `drl pretrain` needs besides images and a seed."""
 
-    label: str = Field("", description="Name in legends. The configuration requires it; a job does not need it.")
+    label: Line = Field("", description="Name in legends. The configuration requires it; a job does not need it.")
     method: MethodSettings
     pixels: Literal["standardised", "unit", "symmetric"] = Field(
         "standardised",

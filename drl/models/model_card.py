@@ -9,6 +9,7 @@ from typing import Any
 from drl.config.base import Settings
 from drl.config.methods import DAESettings, GaussianCodeSettings, SupervisedSettings
 from drl.config.recipes import Recipe
+from drl.markup import markdown, markdown_code
 from drl.models.model_facts import ModelFacts
 from drl.records.run_card import versions
 from drl.reporting.markdown import markdown_table
@@ -43,9 +44,10 @@ def model_card(facts: ModelFacts, weights: Weights) -> str:
     about, method = facts.header.about, facts.header.recipe.method
     parts = [
         "---\nlibrary_name: drl\ntags: [representation-learning, diffusion, image-feature-extraction]\n---",
-        f"# {about.recipe} on {about.dataset}, seed {about.seed}",
+        f"# {markdown(about.recipe)} on {markdown(about.dataset)}, seed {about.seed}",
         f"{'The encoder' if weights.encoder_only else 'A model'} trained by {method.goal} "
-        f"(method `{method.kind}`, recipe `{about.recipe}`, scale `{about.scale}`).\n\nReference: {method.source}.",
+        f"(method `{method.kind}`, recipe {markdown_code(about.recipe)}, scale {markdown_code(about.scale)}).\n\n"
+        f"Reference: {method.source}.",
         _use(facts, weights),
         _codes(facts),
         _accuracies(facts),
@@ -142,15 +144,17 @@ def _training(facts: ModelFacts) -> str:
         f"- The model itself scales pixels x (0 to 255): {scaled}.",
     ]
     if recipe.start_from is not None:
-        lines.append(f"- Started from the weights of: {recipe.start_from}.")
+        lines.append(f"- Started from the weights of: {markdown(recipe.start_from)}.")
     if card:
         seconds = card.get("seconds")
         took = "" if seconds is None else f", {seconds:,.0f} s"
-        lines.append(f"- Where: {card.get('device_name', card.get('device'))}, {card.get('precision')}{took}.")
+        device, precision = card.get("device_name", card.get("device")), card.get("precision")
+        lines.append(f"- Where: {markdown(str(device))}, {markdown(str(precision))}{took}.")
         commit, dirty = card.get("git", {}).get("commit"), card.get("git", {}).get("dirty")
         if commit:
-            lines.append(f"- Commit: {commit}{', with uncommitted changes' if dirty else ''}.")
-        lines.append(f"- Versions: {_settings(card.get('versions', {}))}.")
+            lines.append(f"- Commit: {markdown(str(commit))}{', with uncommitted changes' if dirty else ''}.")
+        known = {markdown(str(name)): str(version) for name, version in card.get("versions", {}).items()}
+        lines.append(f"- Versions: {_settings(known)}.")
     else:
         lines.append(f"- The run card of the training was not found. Versions at export: {_settings(versions())}.")
     return "## Training\n\n" + "\n".join(lines)
@@ -166,17 +170,17 @@ def _data(facts: ModelFacts) -> str:
     images, known = facts.header.facts, facts.data.get("facts", {})
     colours = "grey" if images.channels == 1 else "colour"
     lines = [
-        f"- `{facts.header.about.dataset}`: {images.image_size}x{images.image_size} pixels, {colours}, "
+        f"- {markdown_code(facts.header.about.dataset)}: {images.image_size}x{images.image_size} pixels, {colours}, "
         f"{images.classes} classes."
     ]
     if known:
-        names = known["classes"][:SHOWN_CLASSES]
+        names = [markdown(str(name)) for name in known["classes"][:SHOWN_CLASSES]]
         more = f" and {len(known['classes']) - len(names)} more" if len(known["classes"]) > len(names) else ""
         lines += [
             f"- {known['n_train']:,} images for training, {known['n_val']:,} of them marked as validation images; "
             f"{known['n_test']:,} for testing.",
             f"- Classes: {', '.join(names)}{more}.",
-            f"- Source: {known['origin']}.",
+            f"- Source: {markdown(str(known['origin']))}.",
         ]
     labels = (
         "labels were used" if isinstance(facts.header.recipe.method, SupervisedSettings) else "labels were not used"
@@ -221,4 +225,4 @@ def _settings(values: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else markdown(value) if isinstance(value, str) else str(value)

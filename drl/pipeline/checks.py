@@ -23,6 +23,7 @@ from drl.pipeline.study import Study
 def check(config: Config, studies: Mapping[str, Study]) -> None:
     """Check all that a single section cannot check; `studies` are all studies by name."""
     named_plainly("datasets", config.datasets, "a dataset")
+    named_plainly("items", config.items, "an item")
     if config.dataset is not None:
         known("dataset", config.dataset, "dataset", config.datasets)
     for item, about in config.items.items():

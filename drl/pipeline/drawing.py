@@ -12,6 +12,7 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import sha256
+from drl.markup import figure, line
 from drl.pipeline import disk, work
 from drl.pipeline.checks import item_fits, own_study_fits
 from drl.pipeline.items import claimed, items_of_kind, known_item, study_of
@@ -28,13 +29,14 @@ def _item(config: Config, item: str) -> ItemJob:
     about, study = known_item(config, item), study_of(config, item)
     if config.dataset is not None:
         item_fits(config, item, study)
+    written = line if item_kind(item) == "table" else figure
     settings: dict[str, Any] = {
         "study": about.study,
         "drawn_by": about.drawn_by,
         "scale": config.scale,
-        "datasets": [(name, config.datasets[name].title) for name in config.item_datasets(item)],
+        "datasets": [(name, written(config.datasets[name].title)) for name in config.item_datasets(item)],
         "recipes": [
-            (name, resolve_recipe(config, config.members(recipe)[0]).label)
+            (name, written(_legend_name(config, config.members(recipe)[0])))
             for recipe in about.recipes
             # Figure 7 shows every member of a sweep; other figures show one of them, or all in one line.
             for name in (config.members(recipe) if study.name == "one_code" else [recipe])
@@ -43,6 +45,10 @@ def _item(config: Config, item: str) -> ItemJob:
     if item_kind(item) == "table":
         settings["published"] = sha256(PAPER_VALUES)
     return parse_item(settings | study.item_settings(config, item))
+
+
+def _legend_name(config: Config, recipe: str, dataset: str | None = None) -> str:
+    return resolve_recipe(config, recipe, dataset).label.strip() or recipe
 
 
 def _item_inputs(config: Config, axes: Axes) -> Inputs:
@@ -94,13 +100,13 @@ def _part(part: str, config: Config, dataset: str) -> ItemJob:
     """
     own_study_fits(config, dataset_known(config, dataset))
     about, title = PARTS[part], config.datasets[dataset].title
-    study = about.measured_by[0]
+    study, written = about.measured_by[0], line if about.kind == "table" else figure
     settings: dict[str, Any] = {
         "study": study.name,
         "drawn_by": about.drawn_by,
         "scale": config.scale,
         "datasets": [(dataset, shown(title) if about.kind == "figure" else title)],
-        "recipes": [(name, resolve_recipe(config, name, dataset).label) for name in config.studies.study.recipes],
+        "recipes": [(name, written(_legend_name(config, name, dataset))) for name in config.studies.study.recipes],
     }
     if part == "probe_curve":
         settings |= {"budgets": {dataset: budgets(config, dataset)[-1]}, "trajectory": True}

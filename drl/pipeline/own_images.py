@@ -70,7 +70,7 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
     name = dataset_name(folder)
     settings = DatasetSettings(
-        title=Path(os.path.abspath(path)).name,
+        title=" ".join(Path(os.path.abspath(path)).name.split()) or "images",
         source="image_folder",
         folder=_place(path),
         classes=len(facts.classes),

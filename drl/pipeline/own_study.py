@@ -8,6 +8,7 @@ from typing import Literal
 
 from drl.config.schema import Config
 from drl.errors import UserError
+from drl.markup import figure, rst, width
 from drl.pipeline.step import Axes, Inputs
 from drl.pipeline.studies.codes import CODE_VIEW, FEW_SHOT, PROBE
 from drl.pipeline.study import Study
@@ -77,16 +78,16 @@ def part_files(part: str, config: Config, axes: Axes) -> Inputs:
 
 
 def shown(name: str, most: int = 32) -> str:
-    """Return a user's name for figures: shortened, and with `$` escaped so that it does not start mathematics."""
+    """Return a user's name for figures: shortened, and escaped so that nothing in it starts mathematics."""
     # Names often differ only at their ends, so keep the end.
     end = most // 2
     short = name if len(name) <= most else f"{name[: most - end - 1].rstrip()}…{name[-end:].lstrip()}"
-    return short.replace("$", r"\$")
+    return figure(short)
 
 
 def study_page(config: Config, dataset: str) -> str:
     """Return the page that the report of a study opens on, in reStructuredText."""
-    title = f"Study of {config.datasets[dataset].title.replace('*', '').replace('`', '')}"
+    title = f"Study of {rst(config.datasets[dataset].title)}"
     recipes = ", ".join(f"``{recipe}``" for recipe in config.studies.study.recipes)
     parts = "\n".join(f"- {name.replace('_', ' ').capitalize()}: {part.shows}" for name, part in PARTS.items())
     remark = {
@@ -95,7 +96,7 @@ def study_page(config: Config, dataset: str) -> str:
         "paper": "Paper scale: the networks and the training of the paper.",
     }[config.scale]
     return f"""{title}
-{"=" * len(title)}
+{"=" * width(title)}
 
 What codes of these images are worth, and at which time *t* they are best read. Trained, {len(config.seeds)} times each:
 {recipes}.

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from drl.config.schema import Config
+from drl.data.regular import shown
+from drl.errors import UserError
 from drl.files import canonical_json
+from drl.markup import category, json_in_script, label
 from drl.pipeline.drawing import item_step
 from drl.pipeline.items import known_item, section_of
 from drl.pipeline.own_study import study_dataset
@@ -56,8 +59,14 @@ class Rules:
 
         Missing files that no job makes are left out, so that the rest can be made without them; the job that needs one
         says what to do.
+
+        Raises:
+            UserError: If a path has signs that Snakemake takes for wildcards or variables.
         """
         known = [file for file in files if file.job is not None or Path(file.path).is_file()]
+        for file in known:
+            if set("<>{}") & set(file.path):
+                raise UserError(f"{shown(file.path)}: Snakemake cannot read paths with <, >, {{ or }}; rename it")
         return [file.path if file.job is None else self.results(file.path) for file in known]
 
     def name(self, step: Step) -> str:
@@ -116,11 +125,15 @@ class Rules:
     def item_label(self, item: str) -> dict[str, str]:
         """Return the item's label in the report; only one, because the report turns a second label into a switch."""
         title = item.replace("_", " ").capitalize()
-        return {"item": f"{title}: {known_item(self.config, item).shows}"}
+        return {"item": label(f"{title}: {known_item(self.config, item).shows}")}
 
     def item_category(self, item: str) -> str:
         """Return the heading under which the report lists an item."""
         return section_of(self.config, item)
+
+    def study_category(self, wildcards: Any) -> str:
+        """Return the heading under which the report lists the study of a dataset."""
+        return category(f"Study of {self.config.datasets[wildcards.dataset].title}")
 
     def study_parts(self) -> list[str]:
         """Return the files of a study of the dataset that --config names."""
@@ -134,4 +147,5 @@ class Rules:
 
     def _plan(self, step: Step, axes: tuple[tuple[str, str | int], ...]) -> tuple[str, str]:
         settings = step.settings_for(self.config, dict(axes))
-        return canonical_json(settings.slice()), code_digest(step.code(settings))
+        # The report shows parameters, and Snakemake writes them into a script as they are.
+        return json_in_script(canonical_json(settings.slice())), code_digest(step.code(settings))

@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
+from drl.markup import rst, rst_code
 from drl.pipeline.own_study import PARTS
 
 FIXED = {
@@ -52,7 +53,7 @@ def caption(config: Config, item: str) -> str:
     about, made = config.items[item], facts(config, item)
     where = about.section if about.section.startswith(("App.", "beyond")) else f"section {about.section}"
     where = where if where.startswith("beyond") else f"paper {where}"
-    head = f"**{item.replace('_', ' ').capitalize()}** ({where}): {about.shows}."
+    head = f"**{item.replace('_', ' ').capitalize()}** ({rst(where)}): {rst(about.shows)}."
     return _joined(config, about.drawn_by, head, made)
 
 
@@ -79,8 +80,8 @@ def study_caption(config: Config, dataset: str, part: str) -> str:
         part: Name of the part.
     """
     images, recipes = config.datasets[dataset], config.studies.study.recipes
-    title = images.title.replace("*", "").replace("`", "")
-    folder = f" (folder ``{images.folder}``)" if images.contents else ""
+    title = rst(images.title)
+    folder = f" (folder {rst_code(images.folder)})" if images.contents and images.folder else ""
     colours = "grey" if images.channels == 1 else "colour"
     made = {
         "item": part,

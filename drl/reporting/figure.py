@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -14,6 +15,7 @@ from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.records.inputs import check_inputs
 from drl.reporting import style
+from drl.reporting.fonts import use_fonts_that_have
 from drl.reporting.item import Writers, name_of, write_item
 from drl.reporting.pictures import beside, first_seeds
 
@@ -38,5 +40,8 @@ def _drawn(job: Job[ItemJob], module: ModuleType, numbers: pd.DataFrame, read: d
     picture = module.draw(numbers, settings, files) if shown else module.draw(numbers, settings)
     if settings.scale == "demo":
         style.mark_demo(picture)
+    if lacking := use_fonts_that_have(picture):
+        print(f"drl: {name_of(job)}: {lacking}", file=sys.stderr)
+        style.remark(picture, lacking)
     save = partial(style.save, picture)
     return {".svg": save, ".png": save}

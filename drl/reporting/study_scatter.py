@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from drl.config.drawings import ItemJob
+from drl.markup import width
 from drl.pipeline.own_study import shown
 from drl.reporting import style
 from drl.reporting.aggregate import read_frame
@@ -134,10 +135,10 @@ def _legend(figure: Figure, keys: dict[str, Key], classes: int) -> None:
     if classes > len(keys):
         handles.append(_mark(Key(OTHERS, "o")))
         labels.append(f"{classes - len(keys)} other classes")
-    width, height = figure.get_size_inches()
-    columns = max(1, min(len(labels), int(width / (0.42 + 0.065 * max(map(len, labels))))))
+    across, height = figure.get_size_inches()
+    columns = max(1, min(len(labels), int(across / (0.42 + 0.065 * max(map(width, labels))))))
     rows = math.ceil(len(labels) / columns)
-    figure.set_size_inches(width, height + style.LEGEND_ROW * (rows - 1))
+    figure.set_size_inches(across, height + style.LEGEND_ROW * (rows - 1))
     figure.legend(
         handles,
         labels,

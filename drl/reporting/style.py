@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from drl.config.drawings import Pairs
+from drl.markup import width as width_of
 
 
 class Look(NamedTuple):
@@ -52,6 +55,7 @@ SPARE = [
 PANEL_WIDTH, PANEL_HEIGHT = 2.6, 2.3  # inches
 LEGEND_ROW = 0.17  # inches
 LEGEND_COLUMNS = 5
+CHARACTERS_PER_INCH = 20  # at 7 points
 
 
 def of(label: str, labels: Sequence[str]) -> Look:
@@ -140,7 +144,7 @@ def legend_shape(labels: list[str], width: float) -> tuple[int, int]:
         labels: Names in the legend.
         width: Width of the figure in inches.
     """
-    column = 0.65 + 0.06 * max(map(len, labels))  # width of handle and space, then of the letters at 8 points
+    column = 0.65 + 0.06 * max(map(width_of, labels))  # width of handle and space, then of the letters at 8 points
     most = max(1, min(LEGEND_COLUMNS, int(width / column)))
     rows = math.ceil(len(labels) / most)
     return math.ceil(len(labels) / rows), rows
@@ -160,7 +164,17 @@ def mark_demo(figure: Figure) -> None:
     figure.suptitle("demo scale: a machinery check, not evidence", fontsize=7, color="#666666", style="italic")
 
 
+def remark(figure: Figure, text: str) -> None:
+    """Write a line above a picture, under what stands there."""
+    above = figure.get_suptitle()
+    lines = [*([above] if above else []), *textwrap.wrap(text, int(figure.get_figwidth() * CHARACTERS_PER_INCH))]
+    figure.suptitle("\n".join(lines), fontsize=7, color="#666666", style="italic")
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's suffix, without a date, so that equal figures give equal files."""
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    figure.savefig(path, dpi=200, metadata=metadata)
+    with warnings.catch_warnings():
+        # `use_fonts_that_have` says so in one line.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(path, dpi=200, metadata=metadata)

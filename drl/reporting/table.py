@@ -11,8 +11,9 @@ import pandas as pd
 
 from drl.config.drawings import ItemJob
 from drl.jobs.job import Job
+from drl.markup import line, markdown
 from drl.reporting.item import Writers, write_item
-from drl.reporting.markdown import markdown_row
+from drl.reporting.markdown import bold_part, markdown_row, plain_cell
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Sheet:
     Attributes:
         caption: One or two sentences above it.
         header: Names of the columns.
-        rows: Cells as text; `**…**` is bold.
+        rows: Cells as text; `**…**` is bold, nothing else is markup.
     """
 
     caption: str
@@ -31,9 +32,8 @@ class Sheet:
 
     def markdown(self) -> str:
         """Return a Markdown table under its caption."""
-        rows = (self.header, ["---"] * len(self.header), *self.rows)
-        lines = [markdown_row(cell.replace("|", r"\|") for cell in row) for row in rows]
-        return "\n".join([self.caption, "", *lines, ""])
+        head, *rows = (markdown_row(map(plain_cell, row)) for row in (self.header, *self.rows))
+        return "\n".join([markdown(self.caption), "", head, markdown_row(["---"] * len(self.header)), *rows, ""])
 
     def latex(self) -> str:
         """Return a LaTeX table with booktabs rules."""
@@ -71,6 +71,13 @@ _ESCAPES = {
     "&": r"\&",
     "_": r"\_",
     "#": r"\#",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    # At the start of a row they would be options of the line break before it.
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
     "±": r"$\pm$",
     "σ": r"$\sigma$",
     "−": "$-$",
@@ -78,6 +85,6 @@ _ESCAPES = {
 
 
 def _latex(cell: str) -> str:
-    bold = cell.startswith("**") and cell.endswith("**") and len(cell) > 4
-    text = "".join(_ESCAPES.get(letter, letter) for letter in (cell[2:-2] if bold else cell))
-    return rf"\textbf{{{text}}}" if bold else text
+    bold = bold_part(cell)
+    text = "".join(_ESCAPES.get(letter, letter) for letter in line(cell if bold is None else bold))
+    return text if bold is None else rf"\textbf{{{text}}}"

@@ -13,10 +13,12 @@ from drl.config.schema import Config
 from drl.costs.show import hours, hours_of, size
 from drl.costs.spent import Spent
 from drl.errors import UserError
+from drl.markup import rst
+from drl.reporting.markdown import bold_part, cells_of
 from drl.verdict.cards import card_of, commit
 from drl.verdict.comparison_page import beside, counted
 from drl.verdict.ledger_page import summaries
-from drl.verdict.rst import escape, list_table
+from drl.verdict.rst import Markup, escape, list_table
 
 
 def item_facts(item: str, results: Path, config: Config) -> str:
@@ -48,8 +50,13 @@ def _table(markdown: Path) -> Iterator[str]:
     if not markdown.is_file():
         return
     lines = [line for line in markdown.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    head, _, *rows = (list(map(_cell, cells_of(line))) for line in lines)
     yield from list_table(head, rows, [round(100 / len(head))] * len(head))
+
+
+def _cell(text: str) -> Markup:
+    bold = bold_part(text)
+    return Markup(rst(text) if bold is None else f"**{rst(bold)}**")
 
 
 def _published(item: str, results: Path) -> str:
@@ -107,4 +114,4 @@ def _spent(results: Path, config: Config) -> Spent | None:
 
 def _made(result: Path) -> str:
     card = card_of(result)
-    return f"Drawn at commit {commit(card)}." if card else ""
+    return f"Drawn at commit {rst(commit(card))}." if card else ""

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from drl.markup import line, rst_code
+
+
+class Markup(str):
+    """Text that is reStructuredText already."""
+
 
 def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """Yield a table in reStructuredText; cells may contain any text."""
+    """Yield a table in reStructuredText; cells may contain any text, or Markup."""
     yield ".. list-table::"
     yield f"   :widths: {' '.join(map(str, widths))}"
     if head:
@@ -15,19 +21,20 @@ def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Seque
     yield ""
     for row in ([head] if head else []) + list(rows):
         for k, cell in enumerate(row):
-            text = escape(cell)
+            text = cell if isinstance(cell, Markup) else escape(cell)
             yield f"   {'*' if k == 0 else ' '} - {text}".rstrip()
     yield ""
 
 
 def escape(text: str) -> str:
     """Escape characters that docutils would read as markup; **bold** and *italic* stay, `…` becomes code."""
-    parts = re.split(r"`([^`]+)`", text)
+    parts = re.split(r"`([^`]+)`", line(text))
     # Every second part was between backticks.
-    text = "".join(f"``{part}``" if k % 2 else _plain(part) for k, part in enumerate(parts))
+    text = "".join(rst_code(part) if k % 2 else _plain(part) for k, part in enumerate(parts))
     return re.sub(r"\{(?=[{%#])", "{ ", text)
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r"([\\|_`])", r"\\\1", text)
+    # docutils makes a link of `javascript:x` and of `a@b`, and a role of `:x:` before code.
+    text = re.sub(r"([\\|_`@]|:(?=\S|$))", r"\\\1", text)
     return re.sub(r"(\*\*?)(?! )[^*]+(?<! )\1|\*", lambda found: found[0] if found[1] else r"\*", text)

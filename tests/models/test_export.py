@@ -184,3 +184,14 @@ def test_exported_weights_can_be_encoded_with(trained, tmp_path):
     for model, name in ((trained(), "whole"), (tmp_path / "out" / "encoder.safetensors", "alone")):
         encode(model, tmp_path / "images", [0.5], tmp_path / f"{name}.npy", resources)
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "alone.npy"))
+
+
+def test_names_in_a_card_are_no_markup(probed, tmp_path):
+    card = probed.model.parents[4] / "data" / "stripes" / "images.safetensors.json"
+    said = json.loads(card.read_text())
+    said["facts"] |= {"classes": ["<img src=x onerror=alert(9)>", "pets_", "|x|", "$x$", "猫"], "origin": "p</script>"}
+    card.write_text(json.dumps(said))
+    export(probed.model, tmp_path / "out")
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert r"- Classes: \<img src=x onerror=alert(9)\>, pets\_, \|x\|, \$x\$, 猫." in text
+    assert r"- From: p\</script\>." in text

@@ -8,13 +8,14 @@ from click.testing import CliRunner
 
 from drl.cli.main import cli
 from drl.config.schema import SCALES
+from drl.errors import UserError
 from drl.files import canonical_json
 from drl.pipeline.configuration import resolve
 from drl.pipeline.drawing import item_step
 from drl.pipeline.items import item_jobs, known_item, with_all_before
 from drl.pipeline.registry import STEPS
 from drl.pipeline.rules import Rules
-from drl.pipeline.step import PlannedJob
+from drl.pipeline.step import PlannedJob, ResultFile
 from drl.pipeline.studies import STUDIES
 from drl.records.code_digest import changes_no_result, code_digest, reached
 from drl.records.run_card import write_card
@@ -91,6 +92,13 @@ def test_its_rule_says_what_its_command_takes(name):
         file for files in job.needs(CONFIG).values() for file in files
     )
     assert json.loads(rules.settings(job.step)(wildcards)) == job.step.settings_for(CONFIG, job.about).slice()
+
+
+@pytest.mark.parametrize("name", ["b{x}", "<script>"])
+def test_a_file_from_outside_that_snakemake_cannot_name_is_refused(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"Snakemake cannot read paths with <, >, \{ or \}; rename it"):
+        Rules(CONFIG, 10_000).paths([ResultFile(str(tmp_path / name), None)])
 
 
 @pytest.mark.parametrize("name", STEPS)

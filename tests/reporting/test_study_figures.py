@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from drl.config.drawings import FewShotItem, ItemJob
 from drl.errors import UserError
@@ -142,3 +143,15 @@ def test_parts_are_drawn_and_written_with_cards(views, tmp_path):
     make_table("few_shot", files, tmp_path / "few_shot.csv", FEW_SHOT)
     assert "± 4.2" in (tmp_path / "few_shot.md").read_text()
     assert pd.read_csv(tmp_path / "few_shot.csv").shape == (4, 6 + len(TIMES))
+
+
+def test_classes_of_any_name_have_their_place_in_the_legend(views, tmp_path):
+    names = ["10²", "①", "b{x}", "_a", "$x$", "\\frac", "猫", "犬 犬", "</script>", "|x|"]
+    for path in tmp_path.rglob("*.codes.csv"):
+        pd.read_csv(path).assign(**{"class": names * 2}).to_csv(path, index=False)
+    draw_figure("scatter", views, tmp_path / "x.svg", changed(SETTINGS, drawn_by="study_scatter"))
+    assert (tmp_path / "x.svg").read_text().count("<svg") == 1
+    figure = Figure()
+    study_scatter._legend(figure, study_scatter.class_keys(names), len(names))
+    shown = [text.get_text().strip("\u200a") for text in figure.legends[0].get_texts()]
+    assert sorted(text.replace("\\$", "$") for text in shown) == sorted(names)

@@ -133,6 +133,19 @@ def test_what_rules_carry_does_not_change_with_what_was_measured(results):
     assert str(facts) == item_facts("figure_4", results, CONFIG)
 
 
+def test_a_forged_card_adds_nothing_but_text_to_the_page(results):
+    bad = "javascript:alert(9) :raw:`x` `y <javascript:alert(9)>`_ z_\n\n.. raw:: html\n\n   <script>alert(9)</script>"
+    card = {"git": {"commit": bad, "dirty": False}, "outputs": {}, "versions": {"torch": bad}, "device_name": bad}
+    model = results / "models" / "digits" / "drl" / "seed0" / "model.safetensors.json"
+    model.parent.mkdir(parents=True)
+    for path in (model, results / "claims.csv.json", results / "figures" / "figure_12.svg.json"):
+        path.write_text(json.dumps(card))
+    model.with_suffix("").touch()
+    for page in (report_page(results, CONFIG), item_facts("figure_12", results, CONFIG)):
+        assert "alert" in html(page) or "javascript" in html(page)
+        assert not re.search(r"<script|href=.javascript", html(page))
+
+
 @pytest.mark.parametrize("text", ["a|b", "back\\slash", "name_", "`code", "x {{ y }} {% z %}", "3 * 4", "*.png", "**x"])
 def test_any_text_stands_in_a_cell_as_it_is(text):
     page = html("\n".join(list_table(["head"], [[text]], [100])))

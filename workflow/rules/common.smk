@@ -110,11 +110,6 @@ def texts_of_study(part):
     return told
 
 
-def study_category(wildcards):
-    title = CONFIG.datasets[wildcards.dataset].title
-    return f"Study of {title}"
-
-
 def item_files(kind=None):
     """Return the files of all items of a kind."""
     return [RULES.item_file(item) for item in items_of_kind(CONFIG, kind)]

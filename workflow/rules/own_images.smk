@@ -12,7 +12,7 @@ for STEP in STUDY_PARTS:
             shown=report(
                 RULES.outputs(STEP)[0],
                 caption="../report/item.rst",
-                category=study_category,
+                category=RULES.study_category,
                 labels={
                     "part": STEP.name.removeprefix("study_")
                     .replace("_", " ")
