@@ -90,7 +90,7 @@ def as_typed(config: Mapping[str, Any], words: Sequence[str] | None) -> dict[str
 
 def text_value(text: str) -> str | None:
     """Return the name that `--set dataset=…` gives; without one, and for YAML's null, there is none."""
-    return None if text in ("", "~", "null") and not os.path.exists(text) else unquoted(text)
+    return None if text in ("", "~", "null") and not os.path.exists(text) else unquoted(text) or None
 
 
 def shell_quoted(words: Sequence[str] | None) -> list[str] | None:

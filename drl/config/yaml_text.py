@@ -21,7 +21,7 @@ MOST_DIGITS = 18  # of a whole number: what 64 bits hold
 # The C parser is ten times as fast, and in all wheels of PyYAML.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
-_PLAIN = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+_PLAIN = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "merge"))
 # What other software's JSON makes of an emoji: two escapes, which YAML takes for two letters that do not exist.
 _PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
 
@@ -152,7 +152,7 @@ def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
         seen.add(id(part))
         yield part
         if isinstance(part, yaml.MappingNode):
-            waiting += [inner for _, inner in reversed(part.value)]
+            waiting += [inner for pair in reversed(part.value) for inner in reversed(pair)]
         elif isinstance(part, yaml.SequenceNode):
             waiting += reversed(part.value)
 

@@ -31,7 +31,7 @@ def chain(count, key):
         ([f"datasets={{{', '.join(f'd{i}: {DATASET}' for i in range(500))}}}"], "for 508 datasets are too many"),
         (
             [f"studies.fine_tune.labels.digits=[{', '.join(map(str, range(20, 5020)))}]"],
-            "jobs are too many; give fewer seeds or labels",
+            "25,001 runs are too many; give fewer seeds, labels",
         ),
         (["datasets.digits.title=2024"], "should be a valid string .found 2024.; put quotes around it"),
         (["recipes.drl.for_dataset={1: {}}"], "unknown dataset 1; "),

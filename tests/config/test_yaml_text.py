@@ -27,6 +27,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("title: 1:30", "'1:30': YAML does not count it in tens"),
         ("title: 2024-11-29", "YAML takes it for a timestamp; put it in quotes"),
         ("a: !!python/object:os.system {}", "put it in quotes"),
+        ("? !!binary aGk=\n: y", "YAML takes it for a binary; put it in quotes"),
         ("a: !!bool x", "is not YAML"),
         ("? [a]\n: b", "a key is a list or a mapping"),
         ("a: [1", "is not YAML: line 2"),
