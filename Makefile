@@ -1,10 +1,10 @@
-# make demo | test | test-slurm | faults | report | bench | lock. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
+# make demo | test | test-slurm | faults | fuzz | report | bench | lock. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
 PYTHON ?= python3
 SCALE ?= demo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help demo test test-slurm faults check report docs bench lock clean
+.PHONY: help demo test test-slurm faults fuzz check report docs bench lock clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-slurm: $(READY)  ## the workflow on a real SLURM of one node, with and with
 
 faults: $(READY)  ## every fault of docs/reliability.md, 20 times
 	pytest tests/faults --repeats 20 -n 2
+
+fuzz: $(READY)  ## hostile folders, files, settings and command lines, at least 10,000 of them
+	DRL_FUZZ=12 pytest tests/hostile -n auto --dist loadfile
 
 check: $(READY)  ## format, lint, types
 	ruff format --check .
