@@ -9,7 +9,6 @@ versions of a batch of 100 images, half of them labelled.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -22,6 +21,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, write
 from benchmarks.rand_augment import TransformedImages
 from benchmarks.training_step import synthetic_store
 from benchmarks.ways import WAYS, both
@@ -107,28 +107,24 @@ def all_images(config: Config) -> tuple[int, int, int]:
 
 def main() -> None:
     """Run both ways, each in a separate process; print the ratio and the estimated time of all runs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--out", type=Path)
     parser.add_argument("--way", choices=WAYS, help="measure only this way, in this process, and print JSON")
-    options = parser.parse_args()
-    if options.way:
-        print(json.dumps(measure(options.way, options.size, options.steps, options.device, options.threads)))
+    given = parser.parse_args()
+    if given.way:
+        print(json.dumps(measure(given.way, given.size, given.steps, given.device, given.threads)))
         return
     timings, ratio = both("images")
     print(f"ratio     {ratio:8.2f}")
     runs, images, updates = all_images(resolve("paper"))
-    rate = timings[1]["images_per_second"] * (options.size / 32) ** 2
+    rate = timings[1]["images_per_second"] * (given.size / 32) ** 2
     print(
         f"Tables 1 to 5 at paper scale: {runs} runs, {images:.3g} images of 32x32, {updates:,} pseudo-label updates; "
         f"at this rate {images / rate / 3600:,.0f} hours, and the time of the updates"
     )
-    if options.out:
-        report = {"timings": timings, "ratio": ratio, "runs": runs, "images": images, "updates": updates}
-        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    report = {"timings": timings, "ratio": ratio, "runs": runs, "images": images, "updates": updates}
+    write(report, given.out)
 
 
 if __name__ == "__main__":

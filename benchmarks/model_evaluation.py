@@ -11,13 +11,11 @@ scaled up, from one t and one probe.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, seconds, write
 from benchmarks.reference.sequential_probe import train_sequentially
 from benchmarks.training_step import synthetic_store
 from drl.config.jobs import ProbeJob, ProbeProtocol
@@ -68,11 +67,6 @@ class Subject:
         """Return the labels of `images(count)` on the device."""
         return self.store.labels[self.images(count).to(self.placement.device)]
 
-    def synchronize(self) -> None:
-        """Wait for the device."""
-        if self.placement.device.type == "cuda":
-            torch.cuda.synchronize(self.placement.device)
-
 
 def subject(device: str, precision: str, threads: int | None) -> Subject:
     """Build the paper's WRN-28-2 of recipe drl for 32x32x3, with the probe settings of scale paper."""
@@ -92,15 +86,6 @@ def subject(device: str, precision: str, threads: int | None) -> Subject:
         settings.probe,
         encoder.code_size,
     )
-
-
-def seconds(work: Callable[[], object], it: Subject) -> float:
-    """Time one call."""
-    it.synchronize()
-    start = time.perf_counter()
-    work()
-    it.synchronize()
-    return time.perf_counter() - start
 
 
 @torch.inference_mode()
@@ -133,10 +118,11 @@ def codes_cost(it: Subject, plain: Method, images: int, full: bool) -> dict[str,
         # Only complete chunks: an incomplete one takes more time per image, which matters less for 60,000 images.
         return it.images(max(images // chunk, 1) * chunk)
 
+    device = it.placement.device
     taken, times = (it.images(TRAIN + TEST), it.protocol.t) if full else (rounded(it.chunk), it.protocol.t[:1])
     few = rounded(PLAIN_BATCH)
-    pipeline = seconds(lambda: extract_codes(it.method, it.store, taken, times, it.placement), it)
-    reference = seconds(lambda: plain_codes(plain, it.store, few, it.protocol.t[:1]), it)
+    pipeline = seconds(lambda: extract_codes(it.method, it.store, taken, times, it.placement), device)[0]
+    reference = seconds(lambda: plain_codes(plain, it.store, few, it.protocol.t[:1]), device)[0]
     return {
         "pipeline": pipeline * everything / (len(taken) * len(times)),
         "plain": reference * everything / len(few),
@@ -168,8 +154,8 @@ def probes_cost(it: Subject, labels: int, full: bool) -> dict[str, float]:
 
     scale = sum(steps(it.protocol, n) for n in it.protocol.label_budgets) / steps(one_epoch, labels)
     return {
-        "pipeline": seconds(batched, it) * (1 if full else scale),
-        "plain": seconds(sequential, it) * scale * len(it.protocol.t) * len(it.protocol.seeds),
+        "pipeline": seconds(batched, it.placement.device)[0] * (1 if full else scale),
+        "plain": seconds(sequential, it.placement.device)[0] * scale * len(it.protocol.t) * len(it.protocol.seeds),
     }
 
 
@@ -219,8 +205,7 @@ def compare(it: Subject, images: int, labels: int, repeats: int, full: bool) -> 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure, print, and write JSON if requested."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser = command_line(__doc__)
     parser.add_argument(
         "--precision", default="auto", choices=("auto", "fp32", "bf16"), help="precision of the pipeline"
     )
@@ -229,15 +214,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--labels", type=int, default=5120, help="labels for probes if scaled up (default: %(default)s)"
     )
     parser.add_argument("--repeats", type=int, default=3, help="timings of each way (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: chosen by torch)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     it = subject(given.device, given.precision, given.threads)
     report = compare(it, given.images, given.labels, given.repeats, full=it.placement.device.type == "cuda")
     print(json.dumps(report, indent=2))
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write(report, given.out)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, seconds, write
 from benchmarks.reference.sequential_probe import train_sequentially
 from drl.evaluation.mlp_probe import Precision, train_probes
 from drl.jobs.device import PAPER_SIZE_CHANNELS, place
@@ -30,15 +29,6 @@ def clusters(samples: int, device: torch.device, generator: torch.Generator) -> 
     spread = torch.linspace(1, 4, TIMES)[:, None, None]
     codes = centres[labels] + spread * torch.randn(TIMES, samples, FEATURES, generator=generator)
     return codes.to(device), labels.to(device)
-
-
-def seconds(work: Callable[[], Tensor], device: torch.device) -> tuple[float, Tensor]:
-    """Time one call; the result is a tensor on the CPU, so the device has finished."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
 
 
 def compare(images: int, epochs: int, repeats: int, precision: Precision, device: torch.device) -> dict[str, object]:
@@ -96,8 +86,7 @@ def compare(images: int, epochs: int, repeats: int, precision: Precision, device
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure, print, and write JSON if requested."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser = command_line(__doc__)
     parser.add_argument("--images", type=int, default=4000, help="largest label budget (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=5, help="epochs per probe (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="timings per implementation (default: %(default)s)")
@@ -107,15 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default="auto",
         help="of the batched probes; auto: as in drl probe for the paper's encoder (the reference is always fp32)",
     )
-    parser.add_argument("--threads", type=int, help="CPU threads (default: chosen by torch)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     placement = place(given.device, given.precision, "off", given.threads, PAPER_SIZE_CHANNELS)
     report = compare(given.images, given.epochs, given.repeats, placement.precision, placement.device)
     print(json.dumps(report, indent=2))
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write(report, given.out)
 
 
 if __name__ == "__main__":

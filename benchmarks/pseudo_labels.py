@@ -8,12 +8,10 @@ alignment of the whole matrix of probabilities in each round.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, seconds, write
 from drl.jobs.device import place
 from drl.laplacenet.pseudo_labels import pseudo_labels
 
@@ -85,15 +84,6 @@ def plain(
     return torch.from_numpy(result)
 
 
-def seconds(work: Callable[[], Tensor], device: torch.device) -> tuple[float, Tensor]:
-    """Time one call; the result is copied to the CPU, so the device has finished."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
-    result = work().cpu()
-    return time.perf_counter() - start, result
-
-
 def compare(images: int, classes: int, labelled: int, repeats: int, device: torch.device) -> dict[str, object]:
     """Time both ways in turn.
 
@@ -112,11 +102,12 @@ def compare(images: int, classes: int, labelled: int, repeats: int, device: torc
     features, truth = clusters(images, classes)
     known = torch.randperm(images, generator=torch.Generator().manual_seed(1))[:labelled]
     given = (features.to(device), known.to(device), truth[known].to(device), classes)
-    ways = {"ours": lambda: pseudo_labels(*given).labels, "plain": lambda: plain(*given)}
+    ways = {"ours": lambda: pseudo_labels(*given).labels.cpu(), "plain": lambda: plain(*given)}
     timings: dict[str, list[float]] = {name: [] for name in ways}
     results: dict[str, Tensor] = {}
     small = min(images, 3000)
-    pseudo_labels(given[0][:small], torch.arange(classes), torch.arange(classes), classes)
+    few = torch.arange(classes, device=device)
+    pseudo_labels(given[0][:small], few, few, classes)
     for _ in range(repeats):
         for name, work in ways.items():
             took, results[name] = seconds(work, device)
@@ -136,16 +127,13 @@ def compare(images: int, classes: int, labelled: int, repeats: int, device: torc
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure, print, and write JSON if requested."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser = command_line(__doc__)
     parser.add_argument("--images", type=int, default=50_000, help="number of codes (default: %(default)s)")
     parser.add_argument(
         "--classes", type=int, nargs="+", default=[10, 100], help="numbers of classes (default: %(default)s)"
     )
     parser.add_argument("--labelled", type=int, default=4000, help="labelled images (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="timings of each way (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: chosen by torch)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     device = place(given.device, "fp32", "off", given.threads).device
     report = {
@@ -156,9 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "updates": [compare(given.images, classes, given.labelled, given.repeats, device) for classes in given.classes],
     }
     print(json.dumps(report, indent=2))
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write(report, given.out)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import os
 import random
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, seconds, smooth_images, write
 from drl.data.augment.cutout import FILL, LARGEST_SIDE
 from drl.data.augment.laplacenet import augment
 from drl.data.augment.rand_augment import OPERATIONS
@@ -97,22 +97,6 @@ class TransformedImages(Dataset[Tensor]):
         return self.to_tensor(rand_augment(self.view(self.images[position]), self.operations))
 
 
-def smooth_images(n: int, size: int) -> Tensor:
-    """Return random smooth colour images, uint8 [n, 3, size, size]."""
-    coarse = torch.rand(n, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    images = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
-    return (255 * images).to(torch.uint8)
-
-
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
-
-
 def compare(threads: int, given: argparse.Namespace, device: torch.device) -> dict[str, object]:
     """Time both ways in turn, on the same number of cores.
 
@@ -145,7 +129,7 @@ def compare(threads: int, given: argparse.Namespace, device: torch.device) -> di
     timings: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(given.repeats + 1):  # the first is a warm-up
         for name, work in ways.items():
-            took = seconds(work, device)
+            took, _ = seconds(work, device)
             timings[name] += [took] if repeat else []
     rates = {name: given.images / statistics.median(values) for name, values in timings.items()}
     return {
@@ -160,7 +144,7 @@ def compare(threads: int, given: argparse.Namespace, device: torch.device) -> di
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure, print, and write JSON if requested."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__, threads="+")
     parser.add_argument("--images", type=int, default=1500, help="images per timing (default: %(default)s)")
     parser.add_argument("--size", type=int, default=32, help="height and width in pixels (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=300, help="images per batch (default: %(default)s)")
@@ -168,13 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--operations", type=int, default=2, help="RandAugment operations per image (default: %(default)s)"
     )
     parser.add_argument("--repeats", type=int, default=5, help="timings of each way (default: %(default)s)")
-    parser.add_argument("--threads", type=int, nargs="+", help="numbers of cores to compare (default: 1 and all)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     random.seed(0)
     cores = len(os.sched_getaffinity(0))
     runs = [compare(count, given, torch.device("cpu")) for count in given.threads or sorted({1, cores})]
-    if torch.cuda.is_available():
+    if given.device != "cpu" and torch.cuda.is_available():
         runs.append(compare(cores, given, torch.device("cuda")))
     report = {
         "runs": runs,
@@ -183,9 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "torch": torch.__version__,
     }
     print(json.dumps(report, indent=2))
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write(report, given.out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Silhouette: the function that Figure 12 uses, for 10,000 codes, compared with a 
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -26,6 +25,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, write
 from benchmarks.ways import WAYS, both
 from drl.config.recipes import Recipe
 from drl.config.resolve import recipe as resolve_recipe
@@ -140,26 +140,21 @@ def silhouettes() -> float:
 
 def main() -> None:
     """Run both ways, each in a separate process, and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--recipe", default="drl", help="drl, or song_deep, the model of Table 6")
     parser.add_argument("--steps", type=int, default=16, help="steps of the chain; noise is drawn for 16 steps at once")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--out", type=Path)
     parser.add_argument("--way", choices=WAYS, help="measure only this way, in this process, and print JSON")
-    options = parser.parse_args()
-    if options.way:
-        timing = measure(options.way, options.recipe, options.steps, options.repeats, options.device, options.threads)
+    given = parser.parse_args()
+    if given.way:
+        timing = measure(given.way, given.recipe, given.steps, given.repeats, given.device, given.threads)
         print(json.dumps(asdict(timing)))
         return
     timings, ratio = both("evaluations")
-    print(f"ratio     {ratio:8.2f}   ({options.recipe})")
+    print(f"ratio     {ratio:8.2f}   ({given.recipe})")
     share = silhouettes()
     print(f"silhouette of {CODES:,} codes: {share:.2f} of scikit-learn's time")
-    if options.out:
-        found = {"timings": timings, "ratio": ratio, "silhouette": share}
-        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    write({"timings": timings, "ratio": ratio, "silhouette": share}, given.out)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,10 @@ processes as the batched way gets threads. Both return batches of float tensors.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, seconds, smooth_images, write
 from drl.data.augment.simclr import BLUR_SIGMA, SimCLRAugmentation
 from drl.data.compatibility import make_torchvision_importable
 from drl.jobs.device import place
@@ -61,22 +60,6 @@ class TransformedImages(Dataset[Tensor]):
         return self.change(self.images[position])
 
 
-def smooth_images(n: int, size: int) -> Tensor:
-    """Return random smooth colour images, uint8 [n, 3, size, size]."""
-    coarse = torch.rand(n, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    images = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
-    return (255 * images).to(torch.uint8)
-
-
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Time one call."""
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
-
-
 def compare(threads: int, n: int, size: int, batch_size: int, repeats: int, device: torch.device) -> dict[str, object]:
     """Time both ways in turn, on the same number of cores.
 
@@ -112,7 +95,7 @@ def compare(threads: int, n: int, size: int, batch_size: int, repeats: int, devi
     timings: dict[str, list[float]] = {name: [] for name in ways}
     for repeat in range(repeats + 1):  # the first is a warm-up
         for name, work in ways.items():
-            took = seconds(work, device)
+            took, _ = seconds(work, device)
             timings[name] += [took] if repeat else []
     rates = {name: n / statistics.median(values) for name, values in timings.items()}
     return {
@@ -125,14 +108,11 @@ def compare(threads: int, n: int, size: int, batch_size: int, repeats: int, devi
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, measure, print, and write JSON if requested."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu", help="device of the batched way, cpu or cuda (default: %(default)s)")
+    parser = command_line(__doc__, threads="+")
     parser.add_argument("--images", type=int, default=1024, help="images per timing (default: %(default)s)")
     parser.add_argument("--size", type=int, default=32, help="height and width in pixels (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=512, help="images per batch (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="timings of each way (default: %(default)s)")
-    parser.add_argument("--threads", type=int, nargs="+", help="numbers of cores to compare (default: 1 and all)")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     placement = place(given.device, "fp32", "off")
     counts = given.threads or sorted({1, len(os.sched_getaffinity(0))})
@@ -146,9 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "torch": torch.__version__,
     }
     print(json.dumps(report, indent=2))
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write(report, given.out)
 
 
 if __name__ == "__main__":

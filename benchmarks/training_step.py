@@ -8,7 +8,6 @@ pipeline is the choice of `drl pretrain` on this machine (bf16, channels_last, c
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -20,6 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.harness import command_line, write
 from benchmarks.ways import WAYS, both
 from drl.config.jobs import PretrainJob
 from drl.data.store import ImageStore
@@ -109,22 +109,18 @@ def measure(way: str, steps: int, compile_mode: str, device: str, threads: int |
 
 def main() -> None:
     """Run both ways, each in a separate process, and print the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--compile", default="auto", choices=("auto", "on", "off"))
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--out", type=Path)
     parser.add_argument("--way", choices=WAYS, help="measure only this way, in this process, and print JSON")
-    options = parser.parse_args()
-    if options.way:
-        timing = measure(options.way, options.steps, options.compile, options.device, options.threads)
+    given = parser.parse_args()
+    if given.way:
+        timing = measure(given.way, given.steps, given.compile, given.device, given.threads)
         print(json.dumps(asdict(timing)))
         return
     timings, ratio = both("images")
     print(f"ratio     {ratio:8.2f}   (the first {WARM_UP} steps took {timings[1]['seconds_before_steady']:.0f} s)")
-    if options.out:
-        options.out.write_text(json.dumps({"timings": timings, "ratio": ratio}, indent=2) + "\n", encoding="utf-8")
+    write({"timings": timings, "ratio": ratio}, given.out)
 
 
 if __name__ == "__main__":
