@@ -14,6 +14,7 @@ from drl.config.layers import layers, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import SCALES
+from drl.data.regular import shown
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import with_folders_of_results
@@ -100,16 +101,16 @@ def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--remove", is_flag=True, help="Remove results that are not as they were made, to have them made again.")
+@click.option("--yes", is_flag=True, help="With --remove: do not ask.")
 @configured
-def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+def verify(
+    folder: Path, remove: bool, yes: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]
+) -> None:
     """Check results against their run cards, the present code and the present configuration."""
-    from drl.records.verify import remove_damaged
     from drl.records.verify import verify as run
 
     if remove:
-        for path in remove_damaged(folder):
-            click.echo(f"{path}: removed")
-        click.echo(f"{folder}: what is left is as it was made; snakemake makes the rest again")
+        _remove(folder, yes)
         return
     config = resolve(scale or (folder.name if folder.name in SCALES else None), files, sets)
     faults = run(folder, with_folders_of_results(config, folder))
@@ -122,6 +123,29 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
     )
     if faults:
         sys.exit(1)
+
+
+def _remove(folder: Path, yes: bool) -> None:
+    """Show which results are damaged, ask, and remove them."""
+    from drl.records.removal import damaged, remove
+
+    found = damaged(folder)
+    for line in found.left:
+        click.echo(line)
+    for file in found.files:
+        click.echo(f"{shown(file)}: to be removed")
+    if not found.files:
+        click.echo(f"{shown(folder)}: nothing was changed after it was made, so nothing is removed")
+        return
+    try:
+        agreed = yes or click.confirm(f"Remove these files ({len(found.files)})?")
+    except click.Abort as error:
+        raise UserError("nothing was removed, because nobody answered; give --yes to remove without asking") from error
+    if not agreed:
+        raise UserError("nothing was removed")
+    for file in remove(found, folder):
+        click.echo(f"{shown(file)}: removed")
+    click.echo(f"{shown(folder)}: snakemake makes what was removed again")
 
 
 @cli.command()

@@ -144,13 +144,12 @@ def _training(facts: ModelFacts) -> str:
     if recipe.start_from is not None:
         lines.append(f"- Went on from: {recipe.start_from}.")
     if card:
-        seconds = card.get("seconds")
-        took = "" if seconds is None else f", {seconds:,.0f} s"
-        lines.append(f"- Where: {card.get('device_name', card.get('device'))}, {card.get('precision')}{took}.")
-        commit, dirty = card.get("git", {}).get("commit"), card.get("git", {}).get("dirty")
-        if commit:
-            lines.append(f"- Commit: {commit}{', with changes that were not committed' if dirty else ''}.")
-        lines.append(f"- Versions: {_settings(card.get('versions', {}))}.")
+        took = "" if card.seconds is None else f", {card.seconds:,.0f} s"
+        lines.append(f"- Where: {card.device_name or card.device}, {card.precision}{took}.")
+        if card.git.commit:
+            dirty = ", with changes that were not committed" if card.git.dirty else ""
+            lines.append(f"- Commit: {card.git.commit}{dirty}.")
+        lines.append(f"- Versions: {_settings(card.versions)}.")
     else:
         lines.append(f"- The training's run card was not at hand. Versions at export: {_settings(versions())}.")
     return "## Training\n\n" + "\n".join(lines)
@@ -163,20 +162,20 @@ def _sde(recipe: Recipe) -> str:
 
 
 def _data(facts: ModelFacts) -> str:
-    images, known = facts.header.facts, facts.data.get("facts", {})
+    images, known = facts.header.facts, facts.data and facts.data.facts
     colours = "grey" if images.channels == 1 else "colour"
     lines = [
         f"- `{facts.header.about.dataset}`: {images.image_size}x{images.image_size} pixels, {colours}, "
         f"{images.classes} classes."
     ]
     if known:
-        names = known["classes"][:SHOWN_CLASSES]
-        more = f" and {len(known['classes']) - len(names)} more" if len(known["classes"]) > len(names) else ""
+        names = known.classes[:SHOWN_CLASSES]
+        more = f" and {len(known.classes) - len(names)} more" if len(known.classes) > len(names) else ""
         lines += [
-            f"- {known['n_train']:,} images for training, of which {known['n_val']:,} are marked as validation; "
-            f"{known['n_test']:,} for testing.",
+            f"- {known.n_train:,} images for training, of which {known.n_val:,} are marked as validation; "
+            f"{known.n_test:,} for testing.",
             f"- Classes: {', '.join(names)}{more}.",
-            f"- From: {known['origin']}.",
+            f"- From: {known.origin}.",
         ]
     labels = (
         "its labels were read" if isinstance(facts.header.recipe.method, SupervisedSettings) else "no label was read"

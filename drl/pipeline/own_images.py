@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import unicodedata
@@ -14,6 +13,7 @@ from drl.config.datasets import DatasetSettings
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import fingerprint
+from drl.records.card import read_card
 
 TEST_SHARE = 5  # every fifth image, where a folder is not split
 VALIDATION_SHARE = 10  # every tenth training image
@@ -95,8 +95,8 @@ def with_folders_of_results(config: Config, results: Path) -> Config:
         results: results/<scale>; the run cards of its images name the folders.
     """
     for card in sorted(results.glob("data/*/images.safetensors.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, UserError):
-            settings = json.loads(card.read_text(encoding="utf-8"))["settings"]["dataset"]
+        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError, UserError):
+            settings = read_card(card).settings["dataset"]
             if settings["contents"] is not None and dataset_name(settings["folder"]) == card.parent.name:
                 config, _ = with_folder(config, settings["folder"])
     return config

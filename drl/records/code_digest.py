@@ -23,8 +23,11 @@ WITHOUT_RESULTS = (
     "drl.files",
     "drl.jobs",
     "drl.pipeline",
+    "drl.records.card",
     "drl.records.code_digest",
     "drl.records.inputs",
+    "drl.records.places",
+    "drl.records.removal",
     "drl.records.run_card",
     "drl.records.verify",
 )

@@ -6,7 +6,8 @@ import pytest
 
 from drl.errors import UserError
 from drl.records import run_card
-from drl.records.run_card import read_card, write_card
+from drl.records.run_card import write_card
+from tests.cards import read_card
 
 
 def git(folder, *words):
