@@ -7,6 +7,7 @@ as outputs only files beside itself.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ MOST_BYTES = 2**24
 MOST_LEVELS = 40  # of settings
 # JSON with so many of these keys is a card of ours, whole or damaged.
 SIGNS, LEAST_SIGNS = {"command", "settings", "code_digest", "versions", "inputs", "outputs"}, 3
-AGAIN = "remove it, and make its output again"
+AGAIN = "make its output again"
 
 
 class NotACard(UserError):
@@ -123,6 +124,8 @@ def read_card(path: Path) -> Card:
         NotACard: If it is JSON of another kind.
         UserError: If it is missing, no regular file, too large, damaged, or says what no card can say.
     """
+    if not os.path.lexists(path):
+        raise UserError(f"{shown(path)}: cannot be read as a run card; make its output again")
     try:
         found = json.loads(read_regular(path, MOST_BYTES))
     except (ValueError, RecursionError) as error:

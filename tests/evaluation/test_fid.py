@@ -281,7 +281,7 @@ def test_missing_or_damaged_samples_are_named(samples, extractor, stripes):
 
 def test_a_card_of_another_study_is_named(samples, extractor, stripes):
     card = samples.with_suffix(".csv.json")
-    card.write_text('{"command": "figure", "outputs": {}}')
+    card.write_text(json.dumps(read_card(card) | {"command": "figure"}))
     refused(samples, stripes, extractor, str(card))
 
 
