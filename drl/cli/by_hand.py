@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Invocation, configured, path, placed
+from drl.cli.options import Invocation, configured, path, placed, writes
 from drl.config.layers import layers, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
@@ -24,7 +24,7 @@ from drl.pipeline.studies.training import dataset_known
 @cli.command()
 @path("--model", required=True, help="A model.safetensors of drl or vdrl.")
 @path("--images", required=True, help="A folder of images in any format and size.")
-@path("--out", required=True, help="The PNG: a row an image, itself first, then its samples.")
+@writes("--out", required=True, help="The PNG: a row an image, itself first, then its samples.")
 @click.option("--t", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Where codes are read.")
 @click.option("--t-init", type=float, default=1.0, show_default=True, help="Where chains begin, above 0.")
 @click.option("--prior", type=click.Choice(["gaussian", "uniform_gaussian"]), default="gaussian", show_default=True)
@@ -65,7 +65,7 @@ def sample(
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--dataset", default="cifar10", show_default=True, help="Whose images it was trained on.")
 @click.option("--recipe", default="song_deep", show_default=True, help="What describes its network.")
-@path("--out", required=True, help="The model.safetensors to write.")
+@writes("--out", required=True, help="The model.safetensors to write.")
 @configured
 def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: Any) -> None:
     """Bring a published VE NCSN++ checkpoint of score_sde_pytorch into this project's form (Table 6)."""

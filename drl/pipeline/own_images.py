@@ -13,6 +13,7 @@ from drl.config.datasets import DatasetSettings
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import fingerprint
+from drl.out_places import home_path
 from drl.records.card import read_card
 
 TEST_SHARE = 5  # every fifth image, where a folder is not split
@@ -40,7 +41,7 @@ def dataset_name(folder: str | Path) -> str:
     The digits stand for where it lies, so that two folders of one name differ: seen from the working directory for
     folders below it, so that a project can be moved with its images.
     """
-    path = Path(os.path.expanduser(folder))
+    path = home_path(folder)
     plain = unicodedata.normalize("NFKD", Path(os.path.abspath(path)).name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].strip("_") or "images"
     return f"{slug}_{fingerprint(_place(path))[:6]}"
@@ -63,10 +64,10 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
     # Pillow is imported for folders alone.
     from drl.pipeline.folder_facts import read_folder
 
-    path = Path(os.path.expanduser(folder))
+    path = home_path(folder)
     # Beside what sources download (drl.data.sources.download).
-    cache = Path(os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl"))
-    facts = read_folder(path, cache, config.run.image_pixels)
+    cache = os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl")
+    facts = read_folder(path, None if cache.startswith("~") else Path(cache), config.run.image_pixels)
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
     name = dataset_name(folder)
     settings = DatasetSettings(

@@ -22,6 +22,7 @@ WITHOUT_RESULTS = (
     "drl.errors",
     "drl.files",
     "drl.jobs",
+    "drl.out_places",
     "drl.pipeline",
     "drl.records.card",
     "drl.records.code_digest",
