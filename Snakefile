@@ -9,6 +9,7 @@ include: "workflow/rules/slurm.smk"
 # there is no `configfile:` statement, by which Snakemake would merge them in a way of its own.
 CONFIG = checked(resolve_over, config)
 RULES = rules.Rules(CONFIG, checked(max_minutes))
+checked(nearest_folder, Path(RULES.results(".state")))
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))
 limit_gpu_jobs()
 

@@ -40,12 +40,7 @@ def check_folder_place(folder: Path) -> None:
     Raises:
         UserError: If not.
     """
-    _mode(folder)
-    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
-    if there.is_symlink() and not there.exists():
-        raise UserError(f"{shown(there)}: is a link that leads nowhere; remove it, or {REMEDY}")
-    if not there.is_dir():
-        raise UserError(f"{shown(there)}: is no folder, so nothing can be made in it; {REMEDY}")
+    there = nearest_folder(folder)
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
@@ -53,6 +48,21 @@ def check_folder_place(folder: Path) -> None:
         # A full disk is another matter, of which whoever writes says more.
         if error.errno not in FULL:
             raise UserError(f"{shown(there)}: no file can be made there ({error.strerror}); {REMEDY}") from error
+
+
+def nearest_folder(folder: Path) -> Path:
+    """Return a folder, or where it is missing the nearest one above it that is there.
+
+    Raises:
+        UserError: If what is there is no folder.
+    """
+    _mode(folder)
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if there.is_symlink() and not there.exists():
+        raise UserError(f"{shown(there)}: is a link that leads nowhere; remove it, or {REMEDY}")
+    if not there.is_dir():
+        raise UserError(f"{shown(there)}: is no folder, so nothing can be made in it; {REMEDY}")
+    return there
 
 
 def home_path(given: str | Path) -> Path:
