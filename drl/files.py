@@ -33,11 +33,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
     If a process on this machine was killed, its leftovers are removed when the file is next written.
 
     Raises:
-        UserError: If the disk is full. Then nothing is left behind, and an old file stays as it was.
+        UserError: If something else than a file has this name, or the disk is full. Then nothing is left behind, and an
+            old file stays as it was.
         OSError: If the folder cannot be created or written to.
     """
     path = Path(path)
     folder = None
+    if os.path.lexists(path) and not path.is_symlink() and not path.is_file():
+        # Renaming over a device would replace it: `--out /dev/null` as root.
+        raise UserError(f"{path}: is a folder or a device, not a file; choose another place, or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import SEED, Finite, Invocation, configured, path, placed
+from drl.cli.options import SEED, Finite, Invocation, configured, path, placed, writes
 from drl.config.layers import layers, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import SCALES
+from drl.data.regular import shown
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import with_folders_of_results
@@ -23,7 +24,7 @@ from drl.pipeline.studies.training import dataset_known
 @cli.command()
 @path("--model", required=True, help="A model.safetensors of drl or vdrl.")
 @path("--images", required=True, help="A folder of images in any format and size.")
-@path("--out", required=True, help="The PNG: one row per image, starting with the original, then its samples.")
+@writes("--out", required=True, help="The PNG: one row per image, starting with the original, then its samples.")
 @click.option("--t", type=Finite(0, 1), default=0.5, show_default=True, help="The time at which codes are read.")
 @click.option(
     "--t-init", type=Finite(), default=1.0, show_default=True, help="The time at which chains begin, above 0."
@@ -66,7 +67,7 @@ def sample(
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--dataset", default="cifar10", show_default=True, help="The dataset that it was trained on.")
 @click.option("--recipe", default="song_deep", show_default=True, help="The recipe that describes its network.")
-@path("--out", required=True, help="The model.safetensors to write.")
+@writes("--out", required=True, help="The model.safetensors to write.")
 @configured
 def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: Any) -> None:
     """Convert a published VE NCSN++ checkpoint of score_sde_pytorch into a model file of this project (Table 6)."""
@@ -106,16 +107,16 @@ def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
 @click.option(
     "--remove", is_flag=True, help="Remove results that were changed after they were made, so that they are made again."
 )
+@click.option("--yes", is_flag=True, help="With --remove: do not ask.")
 @configured
-def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+def verify(
+    folder: Path, remove: bool, yes: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]
+) -> None:
     """Check results against their run cards, the current code and the current configuration."""
-    from drl.records.verify import remove_damaged
     from drl.records.verify import verify as run
 
     if remove:
-        for path in remove_damaged(folder):
-            click.echo(f"{path}: removed")
-        click.echo(f"{folder}: what is left is as it was made; snakemake makes the rest again")
+        _remove(folder, yes)
         return
     config = resolve(scale or (folder.name if folder.name in SCALES else None), files, sets)
     faults = run(folder, with_folders_of_results(config, folder))
@@ -128,6 +129,29 @@ def verify(folder: Path, remove: bool, scale: str | None, files: tuple[Path, ...
     )
     if faults:
         sys.exit(1)
+
+
+def _remove(folder: Path, yes: bool) -> None:
+    """Show which results are damaged, ask, and remove them."""
+    from drl.records.removal import damaged, remove
+
+    found = damaged(folder)
+    for line in found.left:
+        click.echo(line)
+    for file in found.files:
+        click.echo(f"{shown(file)}: to be removed")
+    if not found.files:
+        click.echo(f"{shown(folder)}: nothing was changed after it was made, so nothing is removed")
+        return
+    try:
+        agreed = yes or click.confirm(f"Remove these files ({len(found.files)})?")
+    except click.Abort as error:
+        raise UserError("nothing was removed, because nobody answered; give --yes to remove without asking") from error
+    if not agreed:
+        raise UserError("nothing was removed")
+    for file in remove(found, folder):
+        click.echo(f"{shown(file)}: removed")
+    click.echo(f"{shown(folder)}: snakemake makes what was removed again")
 
 
 @cli.command()

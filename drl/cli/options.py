@@ -21,6 +21,7 @@ from drl.errors import UserError, clean, complaint, shown
 from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
+from drl.out_places import check_file_place, check_folder_place, home_path
 from drl.pipeline.configuration import origins, resolve
 from drl.pipeline.own_images import is_folder, with_folder
 from drl.pipeline.step import Axes, Step
@@ -160,6 +161,26 @@ def placed(command: Command) -> Command:
 def path(*names: str, **more: Any) -> Callable[[Command], Command]:
     """Return an option that takes a path."""
     return click.option(*names, type=click.Path(path_type=Path), **more)
+
+
+class Place(click.Path):
+    """A path that a command writes to: a bad one is refused before the command begins."""
+
+    def __init__(self, folder: bool = False) -> None:
+        """Take files, or a folder to make or to add files to."""
+        super().__init__(path_type=Path)
+        self._check = check_folder_place if folder else check_file_place
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, with `~` replaced."""
+        place = home_path(str(super().convert(value, param, ctx)))
+        self._check(place)
+        return place
+
+
+def writes(name: str, *, folder: bool = False, **more: Any) -> Callable[[Command], Command]:
+    """Return an option that takes a path to write to."""
+    return click.option(name, type=Place(folder), **more)
 
 
 def read_json(option: str, given: str) -> dict[str, Any]:

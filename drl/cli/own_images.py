@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Invocation, configured, path, placed
+from drl.cli.options import Invocation, configured, path, placed, writes
 from drl.errors import UserError
 
 
@@ -23,7 +23,7 @@ from drl.errors import UserError
     show_default=True,
     help="Times at which codes are read, in [0, 1]; give several as 0,0.5,1 or repeat the option.",
 )
-@path(
+@writes(
     "--out",
     required=True,
     help="The .npy: codes [n, d], or [n, t, d] for several t. File names are written beside it as .csv.",
@@ -57,7 +57,7 @@ def _times(words: tuple[str, ...]) -> list[float]:
 
 @cli.command()
 @path("--model", required=True, help="A model.safetensors that drl pretrain wrote.")
-@path("--out", required=True, help="A new or empty folder.")
+@writes("--out", folder=True, required=True, help="A new or empty folder.")
 @click.option("--encoder-only", is_flag=True, help="Leave out the score network or decoder, which codes do not need.")
 @path("--metrics", "metrics", multiple=True, help="Probe metrics for the card. Default: those in the model's results.")
 def export(model: Path, out: Path, encoder_only: bool, metrics: tuple[Path, ...]) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import SEED, Command, Invocation, configured, path, placed, planned
+from drl.cli.options import SEED, Command, Invocation, configured, path, placed, planned, writes
 from drl.jobs.job import Job
+from drl.out_places import check_file_place, check_folder_place
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
 from drl.pipeline.items import item_name
 from drl.pipeline.own_study import PARTS
@@ -61,6 +62,10 @@ def run_step(
         states=states or call.results / ".state",
         resources=call.resources(str(axes["dataset"]) if step is PREPARE else None),
     )
+    # By default they lie below ./results, which may be a bad place too.
+    check_file_place(job.out)
+    check_file_place(job.out.with_name(f"{job.out.name}.json"))
+    check_folder_place(job.states)
     with call.gpu() if step.gpu else nullcontext():
         said = importlib.import_module(step.module).run(job)
     if said is not None:
@@ -97,10 +102,10 @@ def _command_of(step: Step) -> Command:
     command.__doc__ = step.help
     decorated: Command = configured(placed(planned(command)))
     if step.minutes == "resumable":
-        decorated = path("--states", help="Folder of the states of unfinished jobs. Default: results/<scale>/.state.")(
-            decorated
-        )
-    decorated = path("--out", help=f"Default: results/<scale>/{_shown(step.output)}.")(decorated)
+        decorated = writes(
+            "--states", folder=True, help="Folder of the states of unfinished jobs. Default: results/<scale>/.state."
+        )(decorated)
+    decorated = writes("--out", help=f"Default: results/<scale>/{_shown(step.output)}.")(decorated)
     for name in step.reads:
         said = f"The job's {name}. Default: the path to which the step that makes them writes them."
         decorated = path(f"--{name}", name, multiple=True, help=said)(decorated)
@@ -120,7 +125,7 @@ def _draw(step: Step) -> Command:
 
     command.__doc__ = step.help
     decorated: Command = configured(planned(command))
-    decorated = path(
+    decorated = writes(
         "--out", help=f"Default: results/<scale>/{_shown(step.output)}; other files are written beside it."
     )(decorated)
     decorated = click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))(decorated)
@@ -137,7 +142,7 @@ for _step in (FIGURE, TABLE):
 @click.argument("part", type=click.Choice(list(PARTS)))
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--dataset", required=True, help="A folder of class folders, or a name in `datasets`.")
-@path("--out", help="The SVG or CSV; other files are written beside it. Default: results/<scale>/study/<dataset>/….")
+@writes("--out", help="The SVG or CSV; other files are written beside it. Default: results/<scale>/study/<dataset>/….")
 @planned
 @configured
 def study(part: str, metrics: tuple[Path, ...], dataset: str, out: Path | None, **shared: Any) -> None:
@@ -149,7 +154,7 @@ def study(part: str, metrics: tuple[Path, ...], dataset: str, out: Path | None, 
 
 @cli.command()
 @click.argument("tables", nargs=-1, type=click.Path(path_type=Path))
-@path("--out", help="The CSV. Default: results/<scale>/comparison.csv.")
+@writes("--out", help="The CSV. Default: results/<scale>/comparison.csv.")
 @planned
 @configured
 def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
@@ -164,7 +169,7 @@ def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
     "--items",
     help="Read the items' CSV files in this folder, not metrics; they hold only means and decide fewer claims.",
 )
-@path("--out", help="The CSV; a page in Markdown is written beside it. Default: results/<scale>/claims.csv.")
+@writes("--out", help="The CSV; a page in Markdown is written beside it. Default: results/<scale>/claims.csv.")
 @planned
 @configured
 def claims(metrics: tuple[Path, ...], items: Path | None, out: Path | None, **shared: Any) -> None:

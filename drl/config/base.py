@@ -56,6 +56,10 @@ Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; the bound stops for
 Positive = Annotated[float, Field(gt=0)]
 Distinct = Annotated[tuple[T, ...], AfterValidator(unique)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(unique)]
+# A part of a path: no separators, no control characters, and not only dots.
+Name = Annotated[
+    str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]*[^/\\\x00-\x1f\x7f.][^/\\\x00-\x1f\x7f]*$")
+]
 Select = Literal["last", "best_val"]  # the epoch that counts: the last one, or the best on validation images
 
 

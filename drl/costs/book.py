@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,7 @@ class Book:
         """
         self.path = path or cache_folder() / "rates.json"
         self.entries = self._read()
+        self._said = False
 
     def _read(self) -> dict[str, float]:
         try:
@@ -72,10 +74,11 @@ class Book:
         self.entries = {**self._read(), **self.entries, "/".join(names): value}
         try:
             write_json(self.path, {"format": FORMAT, "entries": self.entries})
-        except OSError as error:
-            raise UserError(
-                f"{self.path}: rates cannot be written ({error.strerror}); set DRL_DATA to a folder that you own"
-            ) from error
+        except (OSError, UserError) as error:
+            # The plan continues, because the measured rate is right even if it cannot be kept.
+            if not self._said:
+                print(f"drl: rates are not kept ({error}); set DRL_DATA to a folder that you own", file=sys.stderr)
+            self._said = True
         return value
 
     def get_or_put(self, count: Callable[[], float], *names: str) -> float:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from drl.costs.show import hours, hours_of, in_words, plain_hours, shared_parts,
 from drl.errors import UserError
 from drl.files import atomic
 from drl.pipeline.step import PlannedJob
+from drl.records.card import Card, read_card
 
 NAMED = 12  # the most missing jobs to name; costs.csv counts all of them
 
@@ -137,11 +137,11 @@ def job_cost(folder: Path, job: PlannedJob) -> JobCost:
         job: The job, made.
     """
     card, benchmark = _card(folder / f"{job.output}.json"), _benchmark(benchmark_file(folder, job))
-    if not card and not benchmark:
+    if card is None and not benchmark:
         return JobCost(unknown=True, cpu_seconds=math.nan)
-    on_gpu = card.get("device") == "cuda"
-    of_card = card.get("seconds", card.get("seconds_of_last_process", 0.0))
-    memory, gpu_memory = card.get("peak_memory_bytes", 0), card.get("peak_gpu_memory_bytes")
+    on_gpu = card is not None and card.device == "cuda"
+    of_card = 0.0 if card is None else card.seconds or card.seconds_of_last_process or 0.0
+    memory, gpu_memory = (card.peak_memory_bytes or 0, card.peak_gpu_memory_bytes) if card else (0, None)
     if on_gpu and gpu_memory is None:
         # Older cards have only one peak: the GPU's if the job used a GPU.
         memory, gpu_memory = 0, memory
@@ -165,19 +165,18 @@ def benchmark_file(folder: Path, job: PlannedJob) -> Path:
     return folder / "benchmarks" / f"{name}.tsv"
 
 
-def _files(folder: Path, job: PlannedJob, card: Mapping[str, Any]) -> Iterator[Path]:
+def _files(folder: Path, job: PlannedJob, card: Card | None) -> Iterator[Path]:
     output, benchmark = folder / job.output, benchmark_file(folder, job)
-    yield from {output, *(output.parent / name for name in card.get("outputs", {}))}
+    yield from {output, *(output.parent / name for name in (card.outputs if card else ()))}
     yield from (Path(f"{output}.json"), benchmark)
     yield folder / "logs" / benchmark.relative_to(folder / "benchmarks").with_suffix(".log")
 
 
-def _card(path: Path) -> dict[str, Any]:
+def _card(path: Path) -> Card | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return read_card(path)
+    except UserError:
+        return None
 
 
 def _benchmark(path: Path) -> dict[str, float]:

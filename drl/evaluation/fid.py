@@ -21,9 +21,9 @@ from drl.evaluation.sample_sets import sample_name
 from drl.jobs.device import Placement, place
 from drl.jobs.job import Job
 from drl.jobs.progress import Reporter
+from drl.records.card import read_card
 from drl.records.inputs import check_inputs
 from drl.records.metrics import read_metrics
-from drl.records.run_card import read_card
 
 
 def run(job: Job[FidJob]) -> None:
@@ -82,17 +82,17 @@ def _extractor(job: Job[FidJob], placement: Placement, store: ImageStore) -> Ext
 
 def _about(job: Job[FidJob], samples: Path, store: ImageStore) -> dict[str, Any]:
     card = read_card(samples.with_suffix(".csv.json"))
-    if card.get("command") != "later_start":
+    if card.command != "later_start":
         raise UserError(
             f"{samples.with_suffix('.csv.json')}: is not the run card of samples; give files that drl later-start wrote"
         )
-    about = {key: card[key] for key in ("scale", "dataset", "recipe", "seed")}
+    about = {key: card.fact(key) for key in ("scale", "dataset", "recipe", "seed")}
     for key in ("dataset", "recipe", "seed"):
         if about[key] != job.about[key]:
             raise UserError(
                 f"{samples} holds samples of {key} {about[key]!r}, not {job.about[key]!r}; give the right ones"
             )
-    if samples.name not in card["outputs"]:
+    if samples.name not in card.outputs:
         raise UserError(f"{samples}: is not listed in its run card; run drl later-start again")
     if about["dataset"] != store.name:
         raise UserError(

@@ -20,7 +20,7 @@ from drl.errors import UserError
 from drl.files import canonical_json, sha256
 from drl.jobs.environment import ordered_by_snakemake
 from drl.jobs.lock import job_lock
-from drl.records.run_card import read_card
+from drl.records.card import read_card
 
 KEPT = "finished"
 
@@ -65,15 +65,14 @@ class Work:
         try:
             found = read_card(card)
             return (
-                canonical_json([found["settings"], found["code_digest"]])
-                == canonical_json([self.settings, self.code_digest])
-                and all(found[key] == value for key, value in self.about.items())
-                and sorted(found["inputs"].values()) == sorted(self.inputs.values())
-                and all(found["versions"].get(name) == value for name, value in self.owner["versions"].items())
-                and all(found[key] == self.owner[key] for key in ("device", "precision", "compile", "threads"))
-                and all(sha256(card.parent / name) == digest for name, digest in found["outputs"].items())
+                canonical_json([found.settings, found.code_digest]) == canonical_json([self.settings, self.code_digest])
+                and all(found.fact(key) == value for key, value in self.about.items())
+                and sorted(found.inputs.values()) == sorted(self.inputs.values())
+                and all(found.versions.get(name) == value for name, value in self.owner["versions"].items())
+                and all(found.fact(key) == self.owner[key] for key in ("device", "precision", "compile", "threads"))
+                and all(sha256(card.parent / name) == digest for name, digest in found.outputs.items())
             )
-        except (UserError, OSError, KeyError):
+        except (UserError, OSError):
             return False
 
 
@@ -124,7 +123,7 @@ def _take(work: Work, kept: Path) -> bool:
         shutil.rmtree(kept, ignore_errors=True)
         return False
     # The card comes last, as when the files are made.
-    for name in (*read_card(kept / work.card.name)["outputs"], work.card.name):
+    for name in (*read_card(kept / work.card.name).outputs, work.card.name):
         target = work.out.parent / name
         target.unlink(missing_ok=True)
         os.link(kept / name, target)
@@ -141,7 +140,7 @@ def _settle(work: Work, state: Path) -> None:
     shutil.rmtree(kept, ignore_errors=True)
     try:
         kept.mkdir(parents=True)
-        for name in (*read_card(work.card)["outputs"], work.card.name):
+        for name in (*read_card(work.card).outputs, work.card.name):
             os.link(work.out.parent / name, kept / name)
     except (OSError, UserError):
         # The file is gone, hard links do not work here, or the disk is full. The last state leads to the same files.

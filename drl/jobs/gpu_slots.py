@@ -22,7 +22,8 @@ from weakref import WeakSet
 
 from filelock import Timeout
 
-from drl.errors import UserError
+from drl.errors import Unfinished, UserError
+from drl.jobs import lock
 from drl.jobs.lock import file_lock
 
 POLL_SECONDS = 0.5
@@ -76,6 +77,7 @@ def gpu_slot(
 
     Raises:
         UserError: If the folder cannot hold lock files.
+        Unfinished: If no slot became free in drl.jobs.lock.LONGEST_SECONDS.
     """
     gpus = visible_gpus() if gpus is None else gpus
     before = {name: os.environ.get(name) for name in (VISIBLE, OURS)}
@@ -152,16 +154,21 @@ def _prepare(folder: Path) -> None:
 
 
 def _wait_for(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, ExitStack]:
-    waiting_since = time.monotonic()
-    told = False
+    since = time.monotonic()
+    say_at = since + PATIENCE_SECONDS
     while True:
         found = _least_busy(gpus, slots, folder)
         if found is not None:
             return found
-        if not told and time.monotonic() - waiting_since >= PATIENCE_SECONDS:
+        now = time.monotonic()
+        if now >= min(say_at, since + lock.LONGEST_SECONDS):
             each = "" if slots == 1 else f" of {slots} slots each"
-            print(f"waiting for a free GPU: jobs hold all of {', '.join(gpus)}{each}", file=sys.stderr, flush=True)
-            told = True
+            holders = sorted({lock.holder_of(path) for gpu in gpus for path in _slot_files(gpu, slots, folder)})
+            held = f"jobs hold all of {', '.join(gpus)}{each}: {', '.join(holders)}"
+            if now >= since + lock.LONGEST_SECONDS:
+                raise Unfinished(f"stopped while waiting for a free GPU: {held}; run the same command to go on")
+            print(f"waiting for a free GPU: {held}", file=sys.stderr, flush=True)
+            say_at = now + lock.SAY_SECONDS
         time.sleep(POLL_SECONDS)
 
 
@@ -180,13 +187,16 @@ def _least_busy(gpus: Sequence[str], slots: int, folder: Path) -> tuple[str, Exi
     return None if mine is None else (best, mine)
 
 
-def _free_slots(gpu: str, slots: int, folder: Path) -> list[ExitStack]:
+def _slot_files(gpu: str, slots: int, folder: Path) -> list[Path]:
     # SLURM numbers the GPUs of each job from 0, so another job's 0 is another GPU.
     job = f"job{os.environ['SLURM_JOB_ID']}-" if VISIBLE in os.environ and "SLURM_JOB_ID" in os.environ else ""
     name = job + re.sub(r"[^\w-]", "_", gpu)
+    return [folder / f"{name}.{number}.lock" for number in range(slots)]
+
+
+def _free_slots(gpu: str, slots: int, folder: Path) -> list[ExitStack]:
     taken = []
-    for number in range(slots):
-        path = folder / f"{name}.{number}.lock"
+    for path in _slot_files(gpu, slots, folder):
         try:
             slot = _take(path)
         except OSError as error:

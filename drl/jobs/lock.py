@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import socket
 import sys
@@ -14,9 +15,13 @@ from pathlib import Path
 
 from filelock import Timeout, UnixFileLock
 
-from drl.errors import Unfinished, UserError
+from drl.data.regular import read_regular
+from drl.errors import Unfinished, UserError, clean
 
 POLL_SECONDS = 0.5
+# A job may take days, but no process waits longer than this. From time to time it prints for which process it waits.
+LONGEST_SECONDS, SAY_SECONDS = 14 * 24 * 3600.0, 600.0
+HOLDER_BYTES = 4096
 # The process that made the folder of a lock file removes it when it is empty, so it may vanish while others use it.
 MOST_TRIES, TRY_SECONDS = 20, 0.05
 # The kernel's errors if a file system has no locks, or if its lock server does not answer.
@@ -34,13 +39,13 @@ def job_lock(title: str, *paths: Path, until: float | None = None) -> Iterator[b
         title: Name of the job, for messages.
         paths: Files or folders for one process. `.<name>.lock` beside each is locked, in this order. Jobs that share
             several paths must name them in the same order.
-        until: The value of time.monotonic at which the process stops waiting; None: never.
+        until: The value of time.monotonic at which the process stops waiting; None: after LONGEST_SECONDS.
 
     Yields:
         Whether another process held one of the locks before. That process may have done the work.
 
     Raises:
-        Unfinished: If `until` passed while another process held a lock.
+        Unfinished: If that time passed while another process held a lock.
         UserError: If a lock file cannot be made beside a path.
     """
     with ExitStack() as locks:
@@ -79,7 +84,7 @@ def file_lock(path: Path) -> Iterator[None]:
 
 def _acquire(locks: ExitStack, title: str, path: Path, until: float | None) -> bool:
     """Take one lock and return whether another process held it before."""
-    folder, waited, tries = path.parent, False, 0
+    folder, waited, tries, began, told = path.parent, False, 0, 0.0, 0.0
     if not folder.exists():
         locks.callback(_remove_if_empty, folder)
     while True:
@@ -103,11 +108,14 @@ def _acquire(locks: ExitStack, title: str, path: Path, until: float | None) -> b
                 raise UserError(f"{folder}: cannot hold new files; choose another folder")
             time.sleep(TRY_SECONDS)
             continue
-        tries, holder = 0, _holder(path)
+        tries, holder, now = 0, holder_of(path), time.monotonic()
         if not waited:
             _say(f"{title}: {holder} is running this job already; waiting for it to end")
-            waited = True
-        if until is not None and time.monotonic() >= until:
+            waited, began, told = True, now, now
+        elif now - told >= SAY_SECONDS:
+            _say(f"{title}: {holder} is still running this job; waiting since {(now - began) / 60:,.0f} minutes")
+            told = now
+        if now >= min(math.inf if until is None else until, began + LONGEST_SECONDS):
             raise Unfinished(f"stopped while {holder} was running this job; run the same command to go on")
         time.sleep(POLL_SECONDS)
 
@@ -117,11 +125,12 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _holder(path: Path) -> str:
+def holder_of(path: Path) -> str:
+    """Name the process that holds the lock of a file."""
     try:
-        found = json.loads(path.read_bytes())
-        return f"process {found['pid']} on {found['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads(read_regular(path, HOLDER_BYTES))
+        return f"process {clean(found['pid'])} on {clean(found['host'])}"
+    except (OSError, UserError, ValueError, KeyError, TypeError, RecursionError):
         return "another process"
 
 

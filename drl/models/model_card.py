@@ -146,15 +146,13 @@ def _training(facts: ModelFacts) -> str:
     if recipe.start_from is not None:
         lines.append(f"- Started from the weights of: {markdown(recipe.start_from)}.")
     if card:
-        seconds = card.get("seconds")
-        took = "" if seconds is None else f", {seconds:,.0f} s"
-        device, precision = card.get("device_name", card.get("device")), card.get("precision")
+        took = "" if card.seconds is None else f", {card.seconds:,.0f} s"
+        device, precision = card.device_name or card.device, card.precision
         lines.append(f"- Where: {markdown(str(device))}, {markdown(str(precision))}{took}.")
-        commit, dirty = card.get("git", {}).get("commit"), card.get("git", {}).get("dirty")
-        if commit:
-            lines.append(f"- Commit: {markdown(str(commit))}{', with uncommitted changes' if dirty else ''}.")
-        known = {markdown(str(name)): str(version) for name, version in card.get("versions", {}).items()}
-        lines.append(f"- Versions: {_settings(known)}.")
+        if card.git.commit:
+            changes = ", with uncommitted changes" if card.git.dirty else ""
+            lines.append(f"- Commit: {markdown(card.git.commit)}{changes}.")
+        lines.append(f"- Versions: {_settings({markdown(name): version for name, version in card.versions.items()})}.")
     else:
         lines.append(f"- The run card of the training was not found. Versions at export: {_settings(versions())}.")
     return "## Training\n\n" + "\n".join(lines)
@@ -167,20 +165,20 @@ def _sde(recipe: Recipe) -> str:
 
 
 def _data(facts: ModelFacts) -> str:
-    images, known = facts.header.facts, facts.data.get("facts", {})
+    images, known = facts.header.facts, facts.data and facts.data.facts
     colours = "grey" if images.channels == 1 else "colour"
     lines = [
         f"- {markdown_code(facts.header.about.dataset)}: {images.image_size}x{images.image_size} pixels, {colours}, "
         f"{images.classes} classes."
     ]
     if known:
-        names = [markdown(str(name)) for name in known["classes"][:SHOWN_CLASSES]]
-        more = f" and {len(known['classes']) - len(names)} more" if len(known["classes"]) > len(names) else ""
+        names = [markdown(name) for name in known.classes[:SHOWN_CLASSES]]
+        more = f" and {len(known.classes) - len(names)} more" if len(known.classes) > len(names) else ""
         lines += [
-            f"- {known['n_train']:,} images for training, {known['n_val']:,} of them marked as validation images; "
-            f"{known['n_test']:,} for testing.",
+            f"- {known.n_train:,} images for training, {known.n_val:,} of them marked as validation images; "
+            f"{known.n_test:,} for testing.",
             f"- Classes: {', '.join(names)}{more}.",
-            f"- Source: {markdown(str(known['origin']))}.",
+            f"- Source: {markdown(known.origin)}.",
         ]
     labels = (
         "labels were used" if isinstance(facts.header.recipe.method, SupervisedSettings) else "labels were not used"

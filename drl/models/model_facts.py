@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from drl.config.methods import SupervisedSettings
 from drl.errors import UserError
 from drl.methods.describe import parameters
 from drl.models.model_file import About, ModelHeader, check_model
+from drl.records.card import Card, read_card
 from drl.records.metrics import read_metrics
 
 
@@ -25,8 +25,8 @@ class ModelFacts:
         code_size: Number of entries of a code; None without an encoder.
         depends_on_t: Whether codes depend on t.
         parameters: Trainable parameters by part.
-        training: Run card of the training; empty if there is none.
-        data: Run card of the images; empty if there is none.
+        training: Run card of the training; None if there is none.
+        data: Run card of the images; None if there is none.
         accuracy: Test accuracy of probes in percent, mean over probe seeds, by number of labels and t.
         chosen_t: The t chosen on validation images for the probes with the most labels.
         code_usage: Increase of the denoising loss in percent if the denoiser gets the code of another image, by t, at
@@ -37,8 +37,8 @@ class ModelFacts:
     code_size: int | None
     depends_on_t: bool
     parameters: Mapping[str, int]
-    training: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
+    training: Card | None = None
+    data: Card | None = None
     accuracy: Mapping[int, Mapping[float, float]] = field(default_factory=dict)
     chosen_t: float | None = None
     code_usage: Mapping[float, float] = field(default_factory=dict)
@@ -76,14 +76,13 @@ def _results_of(model: Path) -> Path:
     return above[4] if len(above) > 4 and above[3].name == "models" else model.parent
 
 
-def _card(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run card; empty if there is none, or if it is of another model or other images."""
+def _card(path: Path, about: Mapping[str, Any]) -> Card | None:
+    """Return a run card; None if there is none, or if it is of another model or other images."""
     try:
-        card: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    fits = isinstance(card, dict) and all(card.get(key) == value for key, value in about.items())
-    return card if fits else {}
+        card = read_card(path)
+    except UserError:
+        return None
+    return card if all(card.fact(key) == value for key, value in about.items()) else None
 
 
 def _of(row: Mapping[str, str], about: About) -> bool:

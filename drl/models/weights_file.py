@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from drl.config.base import Settings
+from drl.config.base import Name, Settings
 from drl.errors import UserError, clean, complaint
 from drl.methods.base import ImageFacts
 
@@ -31,10 +31,6 @@ DTYPES = {
 }
 Statistic = Annotated[float, Field(ge=-1e6, le=1e6)]
 Statistics = Annotated[tuple[Statistic, ...], Field(min_length=1, max_length=16)]
-# A part of a path: no separators, no control characters, and not only dots.
-Name = Annotated[
-    str, Field(min_length=1, max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]*[^/\\\x00-\x1f\x7f.][^/\\\x00-\x1f\x7f]*$")
-]
 H = TypeVar("H", bound=Settings)
 
 

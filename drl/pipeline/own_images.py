@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import unicodedata
@@ -14,6 +13,8 @@ from drl.config.datasets import DatasetSettings
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.files import fingerprint
+from drl.out_places import home_path
+from drl.records.card import read_card
 
 TEST_SHARE = 5  # every fifth image, if a folder is not split
 VALIDATION_SHARE = 10  # every tenth training image
@@ -40,7 +41,7 @@ def dataset_name(folder: str | Path) -> str:
     The digits depend on the folder's path, so that folders with the same name differ. For folders below the working
     directory the path is relative to it, so that a project can be moved with its images.
     """
-    path = Path(os.path.expanduser(folder))
+    path = home_path(folder)
     plain = unicodedata.normalize("NFKD", Path(os.path.abspath(path)).name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].strip("_") or "images"
     return f"{slug}_{fingerprint(_place(path))[:6]}"
@@ -63,10 +64,10 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
     # Pillow is imported only for folders.
     from drl.pipeline.folder_facts import read_folder
 
-    path = Path(os.path.expanduser(folder))
+    path = home_path(folder)
     # Beside the downloads of sources (drl.data.sources.download).
-    cache = Path(os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl"))
-    facts = read_folder(path, cache, config.run.image_pixels)
+    cache = os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl")
+    facts = read_folder(path, None if cache.startswith("~") else Path(cache), config.run.image_pixels)
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
     name = dataset_name(folder)
     settings = DatasetSettings(
@@ -95,8 +96,8 @@ def with_folders_of_results(config: Config, results: Path) -> Config:
         results: results/<scale>; the run cards of its prepared images name the folders.
     """
     for card in sorted(results.glob("data/*/images.safetensors.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, UserError):
-            settings = json.loads(card.read_text(encoding="utf-8"))["settings"]["dataset"]
+        with contextlib.suppress(OSError, ValueError, AttributeError, KeyError, TypeError, UserError):
+            settings = read_card(card).settings["dataset"]
             if settings["contents"] is not None and dataset_name(settings["folder"]) == card.parent.name:
                 config, _ = with_folder(config, settings["folder"])
     return config

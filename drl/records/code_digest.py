@@ -22,9 +22,13 @@ WITHOUT_RESULTS = (
     "drl.errors",
     "drl.files",
     "drl.jobs",
+    "drl.out_places",
     "drl.pipeline",
+    "drl.records.card",
     "drl.records.code_digest",
     "drl.records.inputs",
+    "drl.records.places",
+    "drl.records.removal",
     "drl.records.run_card",
     "drl.records.verify",
 )

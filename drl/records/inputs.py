@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from drl.errors import UserError
 from drl.files import sha256
+from drl.records.card import NotACard, read_card
 
 # Folders of results/<scale>.
 RESULTS = ("data", "models", "metrics", "figures", "tables", "study")
@@ -44,7 +44,9 @@ def remedy(path: Path) -> str:
     """Return a text that says how to remove a damaged result."""
     below = [parent.parent for parent in path.parents if parent.name in RESULTS]
     again = "and run the same command again"
-    return f"run `drl verify {below[0]} --remove`, or remove it, {again}" if below else f"remove it {again}"
+    if not below:
+        return f"remove it {again}"
+    return f"run `drl verify {shlex.quote(str(below[0]))} --remove`, or remove it, {again}"
 
 
 def _named_by_cards(folder: Path) -> dict[str, tuple[str, Path]]:
@@ -54,14 +56,14 @@ def _named_by_cards(folder: Path) -> dict[str, tuple[str, Path]]:
         # Ignore JSON files that are not cards; a card is named after a result.
         beside = path.with_suffix("")
         try:
-            card: Any = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            card = read_card(path)
+        except NotACard:
+            continue
+        except UserError as error:
             if beside.is_file():
                 raise UserError(f"{path}: the run card of {beside.name} is damaged; {remedy(path)}") from error
             continue
-        outputs = card.get("outputs") if isinstance(card, dict) else None
-        if isinstance(outputs, dict):
-            found |= {name: (digest, path) for name, digest in outputs.items()}
+        found |= {name: (digest, path) for name, digest in card.outputs.items()}
     return found
 
 

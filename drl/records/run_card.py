@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -12,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from drl.errors import UserError
 from drl.files import sha256, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,21 +72,6 @@ def write_card(
     }
     write_json(target, card)
     return target
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """Read a run card.
-
-    Raises:
-        UserError: If it is missing or is not a card.
-    """
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as a run card; make its output again") from error
-    if not isinstance(card, dict) or "outputs" not in card:
-        raise UserError(f"{path}: is not a run card")
-    return card
 
 
 @cache

@@ -10,17 +10,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from drl.config.schema import Config
-from drl.errors import UserError
+from drl.data.regular import shown
+from drl.errors import UserError, clean, complaint
 from drl.files import canonical_json, files_below, sha256
 from drl.pipeline.registry import STEPS
+from drl.pipeline.step import PlannedJob
+from drl.records.card import Card, read_card
 from drl.records.code_digest import code_digest
 from drl.records.inputs import RESULTS
-from drl.records.run_card import read_card
+from drl.records.places import jobs_at
 
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
 # Commands of users, with their own settings.
 BY_HAND = ("convert", "sample", "encode", "export")
+RESULT_SUFFIXES = (*SUFFIXES, ".json", ".npy")
+SYSTEM = (("dev",), ("proc",), ("sys",))
 
 
 def verify(folder: Path, config: Config) -> list[str]:
@@ -36,46 +43,16 @@ def verify(folder: Path, config: Config) -> list[str]:
     Raises:
         UserError: If the folder holds no run card at all.
     """
-    cards = _cards(folder)
+    cards = cards_below(folder)
     return [*_without_card(folder, cards), *(line for path in cards for line in _faults(path, config))]
 
 
-def remove_damaged(folder: Path) -> list[Path]:
-    """Remove results that were changed after they were made, so that they are made again.
-
-    If a file of a result was changed, all files of its run card and the card are removed; Snakemake makes them again
-    when something needs them. If a card cannot be read, the card and the file that it is named after are removed. These
-    are kept: complete results made from other inputs, settings or code, because Snakemake itself makes them again;
-    results with a missing file but no changed one; and all files that no card names.
-
-    Args:
-        folder: results/<scale>, or any folder of results.
-
-    Returns:
-        The files that were removed.
+def cards_below(folder: Path) -> list[Path]:
+    """Return the JSON files in a folder of results: its run cards, and perhaps others.
 
     Raises:
-        UserError: If the folder holds no run card at all.
+        UserError: If there is none.
     """
-    removed: list[Path] = []
-    for path in _cards(folder):
-        try:
-            card = read_card(path)
-        except UserError:
-            # Keep JSON files that are not cards; a card is named after a result.
-            files = [path.with_suffix("")] if path.with_suffix("").suffix in SUFFIXES else []
-        else:
-            files = [path.parent / name for name in card["outputs"]]
-            if not any(file.is_file() and sha256(file) != card["outputs"][file.name] for file in files):
-                files = []
-        for file in [*files, path] if files else []:
-            if file.is_file():
-                file.unlink()
-                removed.append(file)
-    return removed
-
-
-def _cards(folder: Path) -> list[Path]:
     cards = [path for path in files_below(folder) if path.suffix == ".json"]
     if not cards:
         raise UserError(f"{folder}: holds no run cards; give a folder of results, such as results/demo")
@@ -87,11 +64,11 @@ def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
     known: set[Path] = set()
     for path in cards:
         with contextlib.suppress(UserError):
-            known |= {path.parent / name for name in read_card(path)["outputs"]}
+            known |= {path.parent / name for name in read_card(path).outputs}
     for place in RESULTS:
         for path in files_below(folder / place):
             if path.suffix in SUFFIXES and path not in known:
-                yield f"{path}: has no run card; make it again"
+                yield f"{shown(path)}: has no run card; make it again"
 
 
 def _faults(path: Path, config: Config) -> Iterator[str]:
@@ -100,36 +77,71 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
     except UserError as error:
         yield str(error)
         return
-    for name, digest in card["outputs"].items():
+    for name, digest in card.outputs.items():
         yield from _file(path.parent / name, digest, "was changed after it was made; make it again")
-    for name, digest in card["inputs"].items():
-        yield from _file(path.parent / name, digest, f"is not what {path} was made from; make that again")
-    if card["command"] in BY_HAND:
+    for name, digest in card.inputs.items():
+        yield from _file(path.parent / name, digest, f"is not what {shown(path)} was made from; make that again")
+    for trouble in _plan_faults(path, card, config):
+        yield f"{shown(path)}: {trouble}"
+
+
+def _plan_faults(path: Path, card: Card, config: Config) -> Iterator[str]:
+    """Compare what a card says of its job with its place, with the configuration and with the code."""
+    result = path.with_suffix("")
+    places = jobs_at(result)
+    if result.name not in card.outputs:
+        yield f"does not name {shown(result.name)} as an output; make it again"
+    misplaced = [_misplaced(card, place) for place in places]
+    if misplaced and all(misplaced):
+        yield f"{misplaced[0]}; make it again"
         return
-    step = STEPS.get(card["command"])
+    if card.command in BY_HAND:
+        return
+    step = STEPS.get(card.command)
     if step is None:
-        yield f"{path}: unknown command {card['command']!r}; made by another version"
+        yield f"unknown command {card.command!r}; made by another version"
+        return
+    if lacking := [name for name in step.settings_axes if card.fact(name) is None]:
+        yield f"does not say which {lacking[0]} it is of; made by another version"
         return
     try:
-        expected = step.settings_for(config, {name: card[name] for name in step.settings_axes}).slice()
-        digest = code_digest(step.code(step.parsed(card["settings"])))
-    except KeyError as error:
-        yield f"{path}: has no {error.args[0]}; made by another version"
+        expected = step.settings_for(config, {name: card.fact(name) for name in step.settings_axes}).slice()
+        digest = code_digest(step.code(step.parsed(card.settings)))
+    except ValidationError as error:
+        yield f"settings: {complaint(error)}; made by another version"
         return
     except (UserError, ValueError) as error:
-        yield f"{path}: {str(error).splitlines()[0]}"
+        yield clean(str(error).splitlines()[0], 1000)
         return
-    if canonical_json(expected) != canonical_json(card["settings"]):
-        yield f"{path}: made with other settings ({_difference(expected, card['settings'])}); make it again"
-    if digest != card["code_digest"]:
-        yield f"{path}: made by other code ({card['code_digest']}, now {digest}); make it again"
+    if canonical_json(expected) != canonical_json(card.settings):
+        yield f"made with other settings ({clean(_difference(expected, card.settings), 200)}); make it again"
+    if digest != card.code_digest:
+        yield f"made by other code ({card.code_digest}, now {digest}); make it again"
+
+
+def _misplaced(card: Card, place: PlannedJob) -> str | None:
+    """Say in what a card disagrees with the job that writes such a file; None if it does not."""
+    if card.command != place.step.name:
+        return f"says that it is of {card.command}, but {place.step.name} makes this file"
+    for axis, value in place.about.items():
+        if card.fact(axis) != value:
+            said = card.fact(axis)
+            named = "no" if said is None else f"{axis} {said} as its"
+            return f"names {named} {axis}, but this is the file of {axis} {clean(value)}"
+    return None
 
 
 def _file(path: Path, digest: str, trouble: str) -> Iterator[str]:
-    if not path.is_file():
-        yield f"{path}: is missing"
-    elif sha256(path) != digest:
-        yield f"{path}: {trouble}"
+    try:
+        if not path.is_file():
+            yield f"{shown(path)}: is missing"
+        elif path.resolve().parts[1:2] in SYSTEM:
+            # Some of these files never end.
+            yield f"{shown(path)}: is a file of the system, not of a result"
+        elif sha256(path) != digest:
+            yield f"{shown(path)}: {trouble}"
+    except OSError as error:
+        yield f"{shown(path)}: cannot be read ({error.strerror})"
 
 
 def _difference(new: Any, old: Any, where: str = "") -> str:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from drl.errors import UserError
 from drl.files import sha256
-from drl.records.run_card import read_card
+from drl.records.card import Card, read_card
 
 
-def card_of(result: Path) -> dict[str, Any]:
-    """Return a result's run card, or an empty one if it cannot be read, as for results from elsewhere."""
+def card_of(result: Path) -> Card | None:
+    """Return a result's run card, or None if it cannot be read, as for results from elsewhere."""
     try:
         return read_card(Path(f"{result}.json"))
     except UserError:
-        return {}
+        return None
 
 
-def commit(card: Mapping[str, Any]) -> str:
+def commit(card: Card) -> str:
     """Return the commit that made a result, `0123456789ab`, with a remark if the code had uncommitted changes."""
-    git = card.get("git") or {}
-    changed = " with changes" if git.get("dirty") else ""
-    return f"{(git.get('commit') or 'not known')[:12]}{changed}"
+    changed = " with changes" if card.git.dirty else ""
+    return f"{(card.git.commit or 'not known')[:12]}{changed}"
 
 
 def newer(result: Path, files: Iterable[Path]) -> int:
@@ -33,6 +31,6 @@ def newer(result: Path, files: Iterable[Path]) -> int:
         result: A result file, such as results/lite/claims.csv.
         files: Its input files; missing ones are not counted.
     """
-    inputs = card_of(result).get("inputs", {})
-    known = {(result.parent / name).resolve(): digest for name, digest in inputs.items()}
+    card = card_of(result)
+    known = {(result.parent / name).resolve(): digest for name, digest in (card.inputs if card else {}).items()}
     return sum(path.is_file() and known.get(path.resolve()) != sha256(path) for path in files)

@@ -113,14 +113,15 @@ def _cost(results: Path, config: Config) -> str:
 
 
 def _made_with(results: Path) -> Iterator[list[str]]:
-    cards = [card_of(path) for path in sorted(results.glob("models/*/*/*/model.safetensors"))]
-    devices = sorted({card["device_name"] for card in cards if "device_name" in card})
+    found = [card_of(path) for path in sorted(results.glob("models/*/*/*/model.safetensors"))]
+    cards = [card for card in found if card is not None]
+    devices = sorted({card.device_name for card in cards if card.device_name is not None})
     if devices:
         yield ["device", ", ".join(devices)]
     decided = card_of(results / "claims.csv")
-    known = [card.get("versions", {}) for card in cards] or [decided.get("versions", {})]
-    if found := [f"{name} {' and '.join(several)}" for name in VERSIONS if (several := _all(known, name))]:
-        yield ["versions", ", ".join(found)]
+    known = [card.versions for card in cards] or [decided.versions if decided else {}]
+    if versions := [f"{name} {' and '.join(several)}" for name in VERSIONS if (several := _all(known, name))]:
+        yield ["versions", ", ".join(versions)]
     if commits := sorted({commit(card) for card in cards}):
         yield ["models trained at", ", ".join(commits)]
     if decided:

@@ -11,6 +11,7 @@ from drl.costs.show import hours_of
 from drl.costs.spent import Spent, benchmark_file, job_cost, plain_sum, spent_parts, write_csv
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
+from tests.cards import WHOLE
 from tests.job_settings import trained
 
 CONFIG = resolve("demo")
@@ -21,7 +22,9 @@ def make(folder, job, seconds=10.0, of_card=7.0, **card):
     output = folder / job.output
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(b"x" * 1000)
-    card = {"outputs": {output.name: ""}, "device": "cpu", "seconds": of_card, "peak_memory_bytes": 1} | card
+    card = (
+        WHOLE | {"outputs": {output.name: "0" * 64}, "device": "cpu", "seconds": of_card, "peak_memory_bytes": 1} | card
+    )
     output.with_name(output.name + ".json").write_text(json.dumps(card))
     benchmark = benchmark_file(folder, job)
     benchmark.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +119,7 @@ def test_old_and_new_cards(tmp_path):
     new = job_cost(tmp_path, job)
     assert (new.gpu_memory, new.memory) == (5, 3 * 2**30)
     card = tmp_path / f"{job.output}.json"
-    card.write_text(json.dumps({"outputs": {}, "seconds_of_last_process": 77.0}))
+    card.write_text(json.dumps(WHOLE | {"seconds_of_last_process": 77.0}))
     assert job_cost(tmp_path, job).seconds == 77
 
 

@@ -10,9 +10,9 @@ from drl.files import sha256
 from drl.jobs.job import Job
 from drl.models.model_file import About, save_model
 from drl.records.metrics import read_metrics
-from drl.records.run_card import read_card
 from drl.training import pretrain
 from tests import tiny
+from tests.cards import read_card
 from tests.evaluation.jobs import ALONE, parsed
 
 SEED = 3

@@ -17,8 +17,8 @@ from drl.evaluation import encode as module
 from drl.evaluation.encode import encode
 from drl.files import sha256
 from drl.models.model_file import load_model
-from drl.records.run_card import read_card
 from tests import tiny
+from tests.cards import read_card
 from tests.evaluation.jobs import ALONE
 
 NAMES = ["a.png", "b/c.jpg", "b/d.bmp", "b2.gif", "e.webp"]

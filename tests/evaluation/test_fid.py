@@ -23,8 +23,8 @@ from drl.files import sha256
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from drl.records.metrics import read_metrics
-from drl.records.run_card import read_card
 from tests import tiny
+from tests.cards import read_card
 from tests.evaluation.jobs import ALONE, job_of
 
 IMAGES, T_INIT, PRIORS, REPEATS = 9, [0.5, 1.0], ["gaussian", "uniform_gaussian"], 2
@@ -281,7 +281,7 @@ def test_missing_or_damaged_samples_are_named(samples, extractor, stripes):
 
 def test_a_card_of_another_study_is_named(samples, extractor, stripes):
     card = samples.with_suffix(".csv.json")
-    card.write_text('{"command": "figure", "outputs": {}}')
+    card.write_text(json.dumps(read_card(card) | {"command": "figure"}))
     refused(samples, stripes, extractor, str(card))
 
 

@@ -18,8 +18,8 @@ from drl.evaluation.sampling import Wanted, draw, image_seed
 from drl.files import sha256
 from drl.jobs.device import place
 from drl.models.model_file import load_model
-from drl.records.run_card import read_card
 from tests import tiny
+from tests.cards import read_card
 from tests.evaluation.jobs import ALONE
 from tests.evaluation.pictures import load_png, tiles
 

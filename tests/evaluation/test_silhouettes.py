@@ -14,7 +14,7 @@ from drl.files import sha256
 from drl.jobs.device import place
 from drl.models.model_file import load_model
 from drl.records.metrics import read_metrics
-from drl.records.run_card import read_card
+from tests.cards import read_card
 from tests.evaluation.jobs import job_of
 
 CPU = place("cpu", "fp32", "off", 1)

@@ -164,7 +164,7 @@ def test_results_that_are_edited_by_hand_are_found_and_made_again(whole, tmp_pat
         f"drl: {files[0]}: is not as it was made, model.safetensors.json says; run `drl verify results/demo --remove`"
     )
     assert line in run.stdout + run.stderr
-    removed = project.drl("verify", "results/demo", "--remove")
+    removed = project.drl("verify", "results/demo", "--remove", "--yes")
     assert f"{files[0]}: removed" in removed.stdout, removed.stdout + removed.stderr
     assert not any((project.folder / file).exists() for file in files)
     project.finish("code_usage")

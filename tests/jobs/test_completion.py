@@ -18,7 +18,14 @@ OWNER = {"fingerprint": "mark", "versions": {"torch": versions()["torch"]}, **PL
 def work(tmp_path):
     images = tmp_path / "images"
     return Work(
-        "job", tmp_path / "out" / "a.csv", tmp_path / "states" / "mark", {"x": 1}, "code", {images: "0"}, OWNER, ABOUT
+        "job",
+        tmp_path / "out" / "a.csv",
+        tmp_path / "states" / "mark",
+        {"x": 1},
+        "code",
+        {images: "0" * 64},
+        OWNER,
+        ABOUT,
     )
 
 

@@ -5,6 +5,7 @@ import fcntl
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,14 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drl.errors import UserError
+from drl.errors import Unfinished, UserError
 from drl.jobs import gpu_slots
 from drl.jobs.gpu_slots import gpu_slot, visible_gpus
+
+HERE = f"process {os.getpid()} on {socket.gethostname()}"
 
 # Takes a slot so many times, holds it for about so many seconds, and writes when it came and went.
 JOB = """
 import os, random, sys, time
 from pathlib import Path
+from drl.errors import Unfinished, UserError
 from drl.jobs import gpu_slots
 if "FILES_ALONE" in os.environ:  # as between containers, which do not see each other's sockets
     gpu_slots.sys.platform = "other"
@@ -167,12 +171,22 @@ def test_who_waits_says_so_once_and_goes_on(tmp_path):
     with gpu_slot("auto", 1, ["0"], machine.locks):
         waiting = machine.start(patience=0.03)
         line = waiting.stderr.readline()
-        assert line == "waiting for a free GPU: jobs hold all of 0\n"
+        assert line == f"waiting for a free GPU: jobs hold all of 0: {HERE}\n"
         time.sleep(0.1)
         assert not machine.events()
     _, rest = waiting.communicate(timeout=30)
     assert (waiting.returncode, rest) == (0, "")
     assert [what for what, *_ in machine.events()] == ["enter", "leave"]
+
+
+def test_no_wait_is_endless(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu_slots.lock, "LONGEST_SECONDS", 0.02)
+    said = f"stopped while waiting for a free GPU: jobs hold all of 0: {HERE}; run the same command to go on"
+    with gpu_slot("auto", 1, ["0"], tmp_path):
+        # This process holds the slot, as another one would.
+        monkeypatch.delenv("DRL_GPU")
+        with pytest.raises(Unfinished, match=said), gpu_slot("auto", 1, ["0"], tmp_path):
+            pass
 
 
 def test_a_lock_file_that_is_deleted_while_held_lets_nobody_in(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from drl.errors import Unfinished, UserError
 from drl.jobs import lock as module
-from drl.jobs.lock import job_lock
+from drl.jobs.lock import holder_of, job_lock
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +63,24 @@ def test_waiting_ends_with_the_time_of_the_job(tmp_path):
         job_lock("second", tmp_path / "a", until=time.monotonic() + 0.05),
     ):
         pass
+
+
+def test_no_wait_is_endless_and_who_waits_says_so_now_and_then(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "LONGEST_SECONDS", 0.05)
+    monkeypatch.setattr(module, "SAY_SECONDS", 0.01)
+    with (
+        job_lock("first", tmp_path / "a"),
+        pytest.raises(Unfinished, match=f"process {os.getpid()} on .* run the same command to go on"),
+        job_lock("second", tmp_path / "a"),
+    ):
+        pass
+    assert f"second: process {os.getpid()} on " in capsys.readouterr().err.splitlines()[1]
+
+
+@pytest.mark.parametrize("text", ["[" * 4000, "[]", '{"pid": "1\\n2", "host": 3}', "\0", "9" * 5000])
+def test_a_forged_lock_file_is_no_harm(tmp_path, text):
+    (tmp_path / "forged").write_text(text)
+    assert "\n" not in holder_of(tmp_path / "forged")
 
 
 def test_a_lock_file_that_a_killed_process_left_is_no_lock(tmp_path):

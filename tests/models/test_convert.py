@@ -12,8 +12,8 @@ from drl.files import sha256
 from drl.models.convert import convert
 from drl.models.model_file import load_model
 from drl.models.song_checkpoint import song_tensors
-from drl.records.run_card import read_card
 from tests import tiny
+from tests.cards import read_card
 
 ABOUT = tiny.about("song")
 RECIPE = tiny.recipe("unconditional")

@@ -13,9 +13,10 @@ from drl.files import sha256
 from drl.models.export import export
 from drl.models.model_file import load_model
 from drl.records.metrics import write_metrics
-from drl.records.run_card import read_card, write_card
+from drl.records.run_card import write_card
 from drl.training.pretrain import run
 from tests import tiny
+from tests.cards import read_card
 
 SEED = 3
 KINDS = ("drl", "vdrl", "ae", "simclr", "unconditional", "supervised")

@@ -244,7 +244,7 @@ def test_a_folder_whose_own_name_is_no_text_is_named(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a" * 300, "/" + "b" * 5000, "x/" * 3000, "~nosuchuser/pets", "~nosuchuser"])
 def test_names_longer_than_a_file_s_are_no_folder(name):
-    with pytest.raises(UserError, match=r"does not exist or is not a folder|unknown dataset"):
+    with pytest.raises(UserError, match=r"does not exist or is not a folder|unknown dataset|home folder of ~no"):
         resolve("demo", sets=[f"dataset={name}"])
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from drl.errors import UserError
-from drl.records import run_card
-from drl.records.run_card import read_card, write_card
+from drl.records import card, run_card
+from drl.records.run_card import write_card
+from tests.cards import read_card
 
 
 def git(folder, *words):
@@ -63,4 +64,4 @@ def test_a_file_that_is_not_a_card_is_one_line(text, tmp_path):
     path = tmp_path / "a.csv.json"
     path.write_text(text)
     with pytest.raises(UserError, match=r"a\.csv\.json"):
-        read_card(path)
+        card.read_card(path)

@@ -15,12 +15,12 @@ from drl.pipeline.items import measurements
 from drl.pipeline.registry import STEPS
 from drl.records.code_digest import reached
 from drl.records.metrics import read_metrics
-from drl.records.run_card import read_card
 from drl.theory import study
 from drl.theory.measures import constant_by_quadrature
 from drl.theory.mixture import make_mixture
 from drl.theory.probes import Reading
 from drl.theory.training import MODELS
+from tests.cards import read_card
 from tests.job_settings import settings_of
 from tests.theory.common import TINY, settings
 

@@ -20,6 +20,7 @@ from drl.verdict.ledger import ledger
 from drl.verdict.ledger_page import number
 from drl.verdict.report_page import page as report_page
 from drl.verdict.rst import escape, list_table
+from tests.cards import WHOLE
 from tests.job_settings import BUILT
 from tests.verdict.measured import claims_job, compare_job
 
@@ -44,7 +45,7 @@ def results(tmp_path):
         tmp_path / "comparison.csv", index=False
     )
     (tmp_path / "figures").mkdir()
-    card = {"git": {"commit": "0123456789abcdef", "dirty": True}, "outputs": {}, "versions": {"torch": "2.13.0"}}
+    card = WHOLE | {"git": {"commit": "0123456789abcdef", "dirty": True}, "versions": {"torch": "2.13.0"}}
     (tmp_path / "figures" / "figure_12.svg.json").write_text(json.dumps(card))
     (tmp_path / "claims.csv.json").write_text(json.dumps(card))
     (tmp_path / "tables").mkdir()
@@ -115,7 +116,9 @@ def test_the_page_says_what_was_measured_since(results):
     assert "drl claims" not in html(report_page(results, CONFIG))
 
 
-@pytest.mark.parametrize("card", ["{", "{}", '{"outputs": {}}'])
+@pytest.mark.parametrize(
+    "card", ["{", "{}", '{"outputs": {}}', json.dumps(WHOLE | {"git": {"commit": 7}, "inputs": {"a": 1}})]
+)
 def test_a_card_from_elsewhere_does_no_harm(results, card):
     for name in ("claims.csv.json", "figures/figure_12.svg.json"):
         (results / name).write_text(card)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from drl.data.sources import safe_pickle
 from drl.data.sources.download import cache_folder, fetch
 from drl.data.sources.raw import LabelledImages, Raw, indexed_files
 from drl.errors import UserError
+from drl.out_places import home_path
 
 MOST_BYTES = 2**28  # of a file; the largest has 155 million
 
@@ -101,7 +101,7 @@ def read(settings: DatasetSettings, layout: Layout | None = None) -> Raw:
 
 def _folder(settings: DatasetSettings, layout: Layout) -> Path:
     if settings.folder is not None:
-        root = Path(os.path.expanduser(settings.folder))
+        root = home_path(settings.folder)
         return root / layout.folder if (root / layout.folder).is_dir() else root
     root = cache_folder()
     folder = root / layout.folder

@@ -9,13 +9,21 @@ from pathlib import Path
 
 from drl.data.compatibility import make_torchvision_importable
 from drl.errors import UserError
+from drl.out_places import check_folder_place, home_path
 
 PAUSES = (5.0, 20.0)
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloads: `$DRL_DATA` if set, else `~/.cache/drl`."""
-    return Path(os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl"))
+    """Return the folder of downloads: `$DRL_DATA` if set, else `~/.cache/drl`.
+
+    Raises:
+        UserError: If nobody knows the home folder.
+    """
+    try:
+        return home_path(os.environ.get("DRL_DATA") or "~/.cache/drl")
+    except UserError as error:
+        raise UserError(f"{error}; set DRL_DATA to a folder of yours") from error
 
 
 def fetch(url: str, folder: Path, md5: str, extract: bool = False) -> None:
@@ -24,6 +32,10 @@ def fetch(url: str, folder: Path, md5: str, extract: bool = False) -> None:
     Raises:
         UserError: If three attempts failed.
     """
+    try:
+        check_folder_place(folder)
+    except UserError as error:
+        raise UserError(f"{error}: set DRL_DATA to a folder of yours") from error
     make_torchvision_importable()
     from torchvision.datasets.utils import download_and_extract_archive, download_url
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from drl.data.sources.download import cache_folder, fetch
 from drl.data.sources.idx import find_idx, read_idx
 from drl.data.sources.raw import LabelledImages, Raw, indexed_files
 from drl.errors import UserError
+from drl.out_places import home_path
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read_idx_set(known: IdxSet, settings: DatasetSettings) -> Raw:
 
 def _folder(known: IdxSet, settings: DatasetSettings) -> Path:
     if settings.folder is not None:
-        return Path(os.path.expanduser(settings.folder))
+        return home_path(settings.folder)
     if known.system_folder is not None and _complete(known, known.system_folder[0]):
         return known.system_folder[0]
     folder = cache_folder() / known.cache

@@ -15,6 +15,7 @@ from drl.data.regular import check_name, check_regular, shown
 from drl.data.sources.image_file import read_image
 from drl.data.sources.raw import LabelledImages, Raw, split_pool
 from drl.errors import UserError
+from drl.out_places import home_path
 
 SPLIT_NAMES = {"train", "test", "val", "valid", "validation"}
 
@@ -32,7 +33,7 @@ def read(settings: DatasetSettings, most_pixels: int = MOST_PIXELS) -> Raw:
     Raises:
         UserError: If the folder is missing or has no such structure, or a file is not an 8-bit image.
     """
-    root = Path(os.path.expanduser(settings.folder or ""))
+    root = home_path(settings.folder or "")
     digest = hashlib.sha256()
     parts = {
         name: _read_classes(folders, settings, digest, most_pixels) for name, folders in class_folders(root).items()

@@ -45,7 +45,9 @@ def test_verify_names_an_arm_that_is_gone(made):
     for item in without["items"].values():
         item["arms"] = [name for name in item.get("arms", []) if name != "drl_mixup"]
     config = load(without)
-    (card,) = made.rglob("*.json")
+    (folder,) = made.glob("metrics/fine_tune/digits/drl")
+    folder = folder.rename(folder.with_name("drl_mixup"))
+    (card,) = folder.glob("*.json")
     card.write_text(card.read_text().replace('"arm": "drl"', '"arm": "drl_mixup"'))
     (line,) = verify(made, config)
     assert f"{card}: unknown arm 'drl_mixup'; " in line

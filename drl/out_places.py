@@ -1,0 +1,96 @@
+"""Places that are written to: found to be good or bad before any work is done for them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from drl.data.regular import check_name, shown
+from drl.errors import UserError
+from drl.files import FULL
+
+# Temporary files, locks and run cards have longer names than what they stand beside; most systems allow 255 bytes.
+MOST_BYTES = 150
+REMEDY = "choose another place"
+
+
+def check_file_place(path: Path) -> None:
+    """Make sure that a file can be written, or written anew.
+
+    Raises:
+        UserError: If something else is there, such as a folder or a device; its folder cannot be made or written to; or
+            its name is too long, not UTF-8 or has control characters.
+    """
+    mode = _mode(path)
+    if not path.name or (mode is not None and stat.S_ISDIR(mode)):
+        raise UserError(f"{shown(path)}: is a folder; give the name of a file")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise UserError(f"{shown(path)}: is no regular file, so it is not written to; {REMEDY}")
+    check_name(path)
+    if (length := len(os.fsencode(path.name))) > MOST_BYTES:
+        raise UserError(f"{shown(path.name[:20])}…: the name has {length} bytes; give one of {MOST_BYTES} at most")
+    check_folder_place(path.parent)
+
+
+def check_folder_place(folder: Path) -> None:
+    """Make sure that a folder is there or can be made, and that files can be made in it. Nothing is left behind.
+
+    Raises:
+        UserError: If not.
+    """
+    there = nearest_folder(folder)
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        # A full disk is another matter, of which whoever writes says more.
+        if error.errno not in FULL:
+            raise UserError(f"{shown(there)}: no file can be made there ({error.strerror}); {REMEDY}") from error
+
+
+def nearest_folder(folder: Path) -> Path:
+    """Return a folder, or where it is missing the nearest one above it that is there.
+
+    Raises:
+        UserError: If what is there is no folder.
+    """
+    _mode(folder)
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    if there.is_symlink() and not there.exists():
+        raise UserError(f"{shown(there)}: is a link that leads nowhere; remove it, or {REMEDY}")
+    if not there.is_dir():
+        raise UserError(f"{shown(there)}: is no folder, so nothing can be made in it; {REMEDY}")
+    return there
+
+
+def home_path(given: str | Path) -> Path:
+    """Return a path with `~` and `~user` replaced.
+
+    Raises:
+        UserError: If there is no such user, or nobody knows the home folder.
+    """
+    expanded = os.path.expanduser(given)
+    if str(expanded).startswith("~"):
+        user = Path(expanded).parts[0]
+        raise UserError(
+            f"{shown(given)}: the home folder of {shown(user)} is not known; write the whole path, or "
+            f"./{shown(user)} if it is a name"
+        )
+    return Path(expanded)
+
+
+def _mode(path: Path) -> int | None:
+    """Return kind and permissions of what lies at a path, links followed; None where nothing does.
+
+    Raises:
+        UserError: If no file can have this path.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise UserError(f"{shown(str(path)[:60])}: no file can have this name ({said}); {REMEDY}") from error
