@@ -16,7 +16,7 @@ from drl.data.splits import label_subset
 from drl.data.store import FILES_CSV, ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import check_images
-from drl.jobs.completion import Work, sole_job
+from drl.jobs.completion import JobFiles, sole_job
 from drl.jobs.device import Placement, memory_used, network_channels, place
 from drl.jobs.job import Job, S
 from drl.models.model_file import ModelHeader, header
@@ -102,8 +102,8 @@ class Measurement(Generic[S]):
         # Asked before the rows are made, which may save a state anew.
         state, until, earlier_seconds = self.kept()
         owner = belongs_to("" if state is None else state.name, self.placement)
-        work = Work(job.title, job.out, state, job.settings.slice(), job.code_digest, self.digests, owner, about)
-        with sole_job(work, until) as done:
+        files = JobFiles(job.title, job.out, state, job.settings.slice(), job.code_digest, self.digests, owner, about)
+        with sole_job(files, until) as done:
             if done:
                 return
             try:

@@ -26,7 +26,7 @@ KEPT = "finished"
 
 
 @dataclass(frozen=True)
-class Work:
+class JobFiles:
     """The outputs of a job, and all that decides them.
 
     Attributes:
@@ -77,11 +77,11 @@ class Work:
 
 
 @contextmanager
-def sole_job(work: Work, until: float | None = None) -> Iterator[bool]:
+def sole_job(files: JobFiles, until: float | None = None) -> Iterator[bool]:
     """Hold a job for this process while the block makes its files; remove its state when they are made.
 
     Args:
-        work: The job.
+        files: What the job makes.
         until: Value of time.monotonic at which this process stops waiting for another one; None: never.
 
     Yields:
@@ -91,15 +91,15 @@ def sole_job(work: Work, until: float | None = None) -> Iterator[bool]:
     Raises:
         drl.errors.Unfinished: If this process stopped waiting.
     """
-    with job_lock(work.title, work.out, *([work.state] if work.state else []), until=until) as waited:
-        done = waited and work.made(work.card)
-        if work.state is not None:
-            done = done or _take(work, work.state / KEPT)
+    with job_lock(files.title, files.out, *([files.state] if files.state else []), until=until) as waited:
+        done = waited and files.made(files.card)
+        if files.state is not None:
+            done = done or _restore(files, files.state / KEPT)
         if done:
-            print(f"drl: {work.title}: is made already, see {work.card}", file=sys.stderr, flush=True)
+            print(f"drl: {files.title}: is made already, see {files.card}", file=sys.stderr, flush=True)
         yield done
-        if work.state is not None and not done:
-            _settle(work, work.state)
+        if files.state is not None and not done:
+            _keep_for_snakemake(files, files.state)
 
 
 def forget(states: Path, incomplete: Path = Path(".snakemake/incomplete")) -> None:
@@ -118,13 +118,13 @@ def forget(states: Path, incomplete: Path = Path(".snakemake/incomplete")) -> No
         shutil.rmtree(kept.parent, ignore_errors=True)
 
 
-def _take(work: Work, kept: Path) -> bool:
-    if not work.made(kept / work.card.name):
+def _restore(files: JobFiles, kept: Path) -> bool:
+    if not files.made(kept / files.card.name):
         shutil.rmtree(kept, ignore_errors=True)
         return False
     # The card comes last, as when the files are made.
-    for name in (*read_card(kept / work.card.name).outputs, work.card.name):
-        target = work.out.parent / name
+    for name in (*read_card(kept / files.card.name).outputs, files.card.name):
+        target = files.out.parent / name
         target.unlink(missing_ok=True)
         os.link(kept / name, target)
         # Make it newer than its inputs, because Snakemake compares times.
@@ -132,7 +132,7 @@ def _take(work: Work, kept: Path) -> bool:
     return True
 
 
-def _settle(work: Work, state: Path) -> None:
+def _keep_for_snakemake(files: JobFiles, state: Path) -> None:
     if not ordered_by_snakemake():
         shutil.rmtree(state, ignore_errors=True)
         return
@@ -140,8 +140,8 @@ def _settle(work: Work, state: Path) -> None:
     shutil.rmtree(kept, ignore_errors=True)
     try:
         kept.mkdir(parents=True)
-        for name in (*read_card(work.card).outputs, work.card.name):
-            os.link(work.out.parent / name, kept / name)
+        for name in (*read_card(files.card).outputs, files.card.name):
+            os.link(files.out.parent / name, kept / name)
     except (OSError, UserError):
         # The file is gone, hard links do not work here, or the disk is full. The last state leads to the same files.
         return

@@ -25,7 +25,7 @@ import torch
 from drl.config.jobs import TheoryJob
 from drl.config.theory import DATASET, TheorySettings
 from drl.diffusion.sde import SDE, make_sde
-from drl.jobs.completion import Work, sole_job
+from drl.jobs.completion import JobFiles, sole_job
 from drl.jobs.device import memory_used, place
 from drl.jobs.job import Job
 from drl.records.metrics import write_metrics
@@ -52,8 +52,8 @@ def run(job: Job[TheoryJob]) -> None:
     """
     started, placement = time.monotonic(), place("cpu", "fp32", "off", job.resources.threads)
     about, settings = {**job.about, "dataset": DATASET[0]}, job.settings.slice()
-    work = Work(job.title, job.out, None, settings, job.code_digest, {}, belongs_to("", placement), about)
-    with sole_job(work) as done:
+    files = JobFiles(job.title, job.out, None, settings, job.code_digest, {}, belongs_to("", placement), about)
+    with sole_job(files) as done:
         if done:
             return
         rows = list(_rows(job.settings.theory, int(job.about["seed"])))

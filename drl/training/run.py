@@ -18,7 +18,7 @@ from torch import Tensor
 from drl.config.base import Settings
 from drl.errors import Unfinished, UserError, clean
 from drl.files import fingerprint
-from drl.jobs.completion import Work, sole_job
+from drl.jobs.completion import JobFiles, sole_job
 from drl.jobs.device import Placement, memory_used
 from drl.jobs.job import Job, Resources
 from drl.jobs.progress import Reporter
@@ -109,12 +109,12 @@ def train_job(
     settings, minutes = job.settings.slice(), job.resources.wall_clock_minutes
     mark = fingerprint(dict(job.about), settings, job.code_digest, *inputs.values())
     owner = belongs_to(mark, placement)
-    work = Work(job.title, job.out, job.states / mark, settings, job.code_digest, inputs, owner, job.about)
-    with sole_job(work, None if minutes is None else began + 60 * minutes) as done:
+    files = JobFiles(job.title, job.out, job.states / mark, settings, job.code_digest, inputs, owner, job.about)
+    with sole_job(files, None if minutes is None else began + 60 * minutes) as done:
         if done:
             return
         try:
-            ran = train(training, job.title, work.state_file, owner, job.resources, on_save, began)
+            ran = train(training, job.title, files.state_file, owner, job.resources, on_save, began)
         except UserError as error:
             raise UserError(f"{job.title}: {error}") from error
         write_card(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from drl.jobs import completion as finished
-from drl.jobs.completion import Work, forget, sole_job
+from drl.jobs.completion import JobFiles, forget, sole_job
 from drl.records.run_card import versions, write_card
 
 PLACED = {"device": "cpu", "precision": "fp32", "compile": False, "threads": 1}
@@ -17,7 +17,7 @@ OWNER = {"fingerprint": "mark", "versions": {"torch": versions()["torch"]}, **PL
 @pytest.fixture
 def work(tmp_path):
     images = tmp_path / "images"
-    return Work(
+    return JobFiles(
         "job",
         tmp_path / "out" / "a.csv",
         tmp_path / "states" / "mark",
