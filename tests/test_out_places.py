@@ -1,12 +1,14 @@
 """Homes that nobody knows or that cannot be made, wherever caches and folders of one's own are used."""
 
+from pathlib import Path
+
 import pytest
 
 from drl.costs.book import Book
 from drl.data.sources.download import cache_folder, fetch
 from drl.errors import UserError
 from drl.files import atomic
-from drl.out_places import home_path
+from drl.out_places import check_file_place, home_path
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import dataset_name, with_folder
 
@@ -49,6 +51,11 @@ def test_a_plan_goes_on_without_its_book(monkeypatch, capsys):
     said = capsys.readouterr().err
     assert said.startswith("drl: rates are not kept (")
     assert said.count("\n") == 1
+
+
+def test_half_a_surrogate_pair_is_one_line():
+    with pytest.raises(UserError, match=r"a\\ud800: no file can have this name"):
+        check_file_place(Path("a\ud800"))
 
 
 def test_a_device_is_never_replaced():

@@ -103,7 +103,11 @@ def check_name(path: Path) -> None:
 
 def shown(path: Path | str) -> str:
     """Return a path as one line that every terminal and file can show; all other characters are escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, as JSON and YAML can write it: no file has such a name.
+        text = str(path).encode("utf-8", "backslashreplace").decode()
     return "".join(
         repr(sign)[1:-1] if unicodedata.category(sign) in ("Cc", "Zl", "Zp", "Cs") else sign for sign in text
     )

@@ -19,6 +19,7 @@ WITHOUT_RESULTS = (
     "drl.cli",
     "drl.config",
     "drl.costs",
+    "drl.data.regular",
     "drl.errors",
     "drl.files",
     "drl.jobs",
