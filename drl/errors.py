@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+# Cc: control characters; Cs: halves of characters; Zl and Zp: separators of lines and paragraphs.
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
 
 
 class UserError(Exception):
@@ -16,6 +20,11 @@ class UserError(Exception):
 
 class Unfinished(Exception):
     """A job stopped at its wall-clock budget or on request. Its state is saved, and the same command continues it."""
+
+
+def is_line(text: str) -> bool:
+    """Return whether all characters of a text can stand in one line of any file, XML included."""
+    return not any(unicodedata.category(sign) in _NO_TEXT or ord(sign) & 0xFFFE == 0xFFFE for sign in text)
 
 
 def nearest(word: object, valid: Iterable[str]) -> str:

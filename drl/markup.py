@@ -8,15 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Cc: control characters; Cs: halves of characters; Zl and Zp: separators of lines and paragraphs.
-_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
+from drl.errors import is_line
+
 _WIDE = str.maketrans({sign: chr(ord(sign) + 0xFEE0) for sign in r"""!"#$%'*/:;<=>?@[\]^_`{|}~"""})
 _ANGLES_AND_BRACES = {ord(sign): _WIDE[ord(sign)] for sign in "<>{}"}
-
-
-def is_line(text: str) -> bool:
-    """Return whether all signs of a text can stand in one line of any file, XML included."""
-    return not any(unicodedata.category(sign) in _NO_TEXT or ord(sign) & 0xFFFE == 0xFFFE for sign in text)
 
 
 def line(text: str) -> str:

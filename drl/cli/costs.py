@@ -51,9 +51,6 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     "--no-calibration", is_flag=True, help="Measure nothing: use known rates, and estimate the others from operations."
 )
 @click.option(
-    "--minutes", type=click.FloatRange(0), default=3.0, show_default=True, help="The longest that calibration may take."
-)
-@click.option(
     "--minutes", type=Finite(0), default=3.0, show_default=True, help="The longest that calibration may take."
 )
 @click.option(

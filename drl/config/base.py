@@ -15,8 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from drl.errors import clean, nearest
-from drl.markup import is_line
+from drl.errors import clean, is_line, nearest
 
 
 def unique(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Count, Positive, Settings, Title
+from drl.config.base import Count, Settings, Title
 
 Source = Literal["mnist5k", "mnistm5k", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
 # The module of drl/data/sources that reads each source.
@@ -45,10 +45,10 @@ class ImageSettings(Settings):
         description="How many training images are marked as validation; only options that select something use them.",
     )
     seed: int = Field(0, ge=0, description="Seed of the split, and of the blending in mnistm5k.")
-    mean: tuple[Positive, ...] | None = Field(
+    mean: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] | None = Field(
         None, description="Mean per channel, for pixels in [0, 1]. Unset: measured on the training images."
     )
-    std: tuple[Positive, ...] | None = Field(None, description="As mean.")
+    std: tuple[Annotated[float, Field(ge=1e-9, le=1e6)], ...] | None = Field(None, description="As mean.")
     contents: str | None = Field(
         None,
         description="Digest of the names and sizes of a folder's files, so that changed files are read again. Found by "

@@ -84,7 +84,7 @@ class FineTuneProtocol(Settings):
     )
     learning_rate: Positive = Field(description="Learning rate of SGD. Job scripts: 0.03.")
     momentum: float = Field(ge=0, lt=1, description="Nesterov momentum. Authors' code: 0.9.")
-    weight_decay: float = Field(ge=0, description="On every parameter. Authors' code: 5e-4.")
+    weight_decay: float = Field(ge=0, le=1e6, description="On every parameter. Authors' code: 5e-4.")
     tail_epochs: int = Field(
         ge=0, description="The cosine schedule would reach 0 this many epochs after the end. Authors' code: 10."
     )

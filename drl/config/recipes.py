@@ -29,7 +29,7 @@ class OptimiserSettings(Settings):
     learning_rate: Positive = Field(2e-4, description="Authors' code: 2e-4.")
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="Authors' code.")
     epsilon: Positive = Field(1e-8, description="Authors' code: 1e-8.")
-    weight_decay: float = Field(0.0, ge=0, description="L2 in the gradient. Authors' code: 0.")
+    weight_decay: float = Field(0.0, ge=0, le=1e6, description="L2 in the gradient. Authors' code: 0.")
     warmup_steps: int = Field(
         5000,
         ge=0,

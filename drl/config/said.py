@@ -42,16 +42,22 @@ def check_command_line(argv: Sequence[str]) -> None:
     if not argv or ("snakemake" not in Path(argv[0]).parts[-2:] and Path(argv[0]).name != "snakemake"):
         return
     parser = _Words(add_help=False)
-    parser.add_argument("--config", "-C", nargs="*", default=[])
-    parser.add_argument("--configfile", "--configfiles", nargs="+", default=[])
+    parser.add_argument("--config", "-C", nargs="*", action="append", default=[])
+    parser.add_argument("--configfile", "--configfiles", nargs="+", action="append", default=[])
     parser.add_argument("--profile", action="append", default=[])
     parser.add_argument("--workflow-profile", default="default")
     try:
         given, _ = parser.parse_known_args(list(argv[1:]))
     except _Unclear:
         return
-    pairs(given.config)
-    for file in given.configfile:
+    for option, groups in (("--config", given.config), ("--configfile", given.configfile)):
+        if len(groups) > 1:
+            raise UserError(
+                f"{option} is given {len(groups)} times, and Snakemake uses only the last; "
+                f"give all words after one {option}"
+            )
+    pairs([word for words in given.config for word in words])
+    for file in (file for files in given.configfile for file in files):
         read_yaml(Path(file))
     for file in _profiles([*(given.profile or [os.environ.get("SNAKEMAKE_PROFILE", "")]), given.workflow_profile]):
         _check_profile(file)

@@ -26,7 +26,7 @@ class ProbeTraining(Settings):
     learning_rate: Positive = Field(
         description="Learning rate of Adam. Neither the paper nor the code gives it; ours: 1e-3."
     )
-    weight_decay: float = Field(ge=0, description="L2 in the gradient. Successor code: 1e-5.")
+    weight_decay: float = Field(ge=0, le=1e6, description="L2 in the gradient. Successor code: 1e-5.")
     batch_size: Count = Field(description="The last, incomplete batch of an epoch is dropped. Successor code: 256.")
     epochs: Count = Field(description="Paper App. F: 50 (successor code: 100).")
     select: Select = Field(

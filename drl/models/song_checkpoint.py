@@ -98,7 +98,8 @@ def _check_fits(value: Any, ours: Tensor, called: str) -> None:
         )
     if not value.is_floating_point() or value.layout is not torch.strided or value.device.type != "cpu":
         raise UserError(f"{called} holds {value.dtype}, not plain real numbers; give a checkpoint of score_sde_pytorch")
-    if not bool(value.double().isfinite().all()):
+    # As they will be stored: a large float64 is no float32.
+    if not bool(value.to(ours.dtype).isfinite().all()):
         raise UserError(f"{called} holds numbers that are not finite: its training diverged; give another checkpoint")
 
 

@@ -80,12 +80,13 @@ def _git() -> dict[str, Any]:
 
     An archive of the project may be inside another repository, whose commit says nothing about this code.
     """
+    # GIT_DIR and others, which git itself sets for its hooks, would name another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def ask(*words: str) -> str | None:
+        command = ["git", "-C", str(ROOT), *words]
         try:
-            run = subprocess.run(
-                ["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10, check=True
-            )
+            run = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=environment)
         except (OSError, ValueError, subprocess.SubprocessError):
             return None
         return run.stdout.removesuffix("\n")

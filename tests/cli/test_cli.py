@@ -38,7 +38,7 @@ def test_every_command_has_help(command):
         (["pretrain", "--dataset", "digit", "--recipe", "drl"], "drl: unknown dataset 'digit'; did you mean 'digits'?"),
         (["pretrain", "--dataset", "digits", "--recipe", "dlr"], "unknown recipe 'dlr'; did you mean 'drl'?"),
         (["pretrain", "--dataset", "digits", "--recipe", "drl", "--seed", "x"], "drl: Invalid value for '--seed'"),
-        (["pretrain", "--dataset", "digits", "--recipe", "drl", "--settings", "{"], "drl: --settings: not JSON"),
+        (["pretrain", "--dataset", "digits", "--recipe", "drl", "--settings", "{"], "drl: --settings: is not JSON"),
         (["describe", "drl", "--scale", "huge"], "drl: Invalid value for '--scale'"),
         (["describe", "drl", "--set", "sede=1"], "drl: config: unknown key 'sede'; did you mean 'seeds'?"),
         (["table", "7"], "drl: unknown item 'table_7'"),

@@ -41,6 +41,12 @@ def test_words_that_snakemake_would_change_are_named(words, said):
         pairs(words)
 
 
+@pytest.mark.parametrize("words", [["--config", "dataset=a"], ["--configfile", "a.yaml"]])
+def test_an_option_of_which_snakemake_would_use_the_last_is_named(words):
+    with pytest.raises(UserError, match=rf"{words[0]} is given 2 times, .* give all words after one {words[0]}"):
+        check_command_line(["snakemake", *words, "figure_4", *words])
+
+
 def test_files_are_checked_before_snakemake_reads_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "profiles/mine").mkdir(parents=True)

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from drl import markup
 from drl.config.base import LONGEST
 from drl.config.datasets import DatasetSettings
-from drl.errors import UserError
+from drl.errors import UserError, is_line
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_study import PARTS, shown, study_page
 from drl.pipeline.rules import Rules
@@ -56,7 +56,7 @@ PIECES = [
 ]
 SIGNS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 NAMES = st.lists(st.one_of(st.sampled_from(PIECES), st.text(SIGNS, max_size=4)), min_size=1, max_size=6).map("".join)
-NAMES = NAMES.filter(lambda name: markup.is_line(name) and name.strip() and len(name) <= 80)
+NAMES = NAMES.filter(lambda name: is_line(name) and name.strip() and len(name) <= 80)
 # What a row of LaTeX may have: columns, escaped signs, and the commands that stand for others.
 LATEX = r"\$(\\pm|\\sigma|-)\$|\\[%&_#${}]|\\text\w+\{\}|\\textbf\{|[{}&]"
 fuzz = settings(derandomize=True, deadline=None, max_examples=examples(40))
@@ -170,7 +170,7 @@ def test_titles_that_no_page_can_show_are_refused(start, end):
         " ",
         "x" * (LONGEST + 1),
     ):
-        good = bool(title.strip()) and markup.is_line(title) and len(title) <= LONGEST
+        good = bool(title.strip()) and is_line(title) and len(title) <= LONGEST
         try:
             assert DatasetSettings.model_validate({**base, "title": title}).title == title
         except ValidationError:

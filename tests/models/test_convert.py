@@ -142,6 +142,7 @@ def _everywhere(content, value):
     [
         (lambda c: _everywhere(c, float("nan")), "not finite"),
         (lambda c: c["ema"]["shadow_params"][0].fill_(float("inf")), "not finite"),
+        (lambda c: c["model"].update({k: v.double().fill_(1e300) for k, v in c["model"].items()}), "not finite"),
         (lambda c: c["model"].update({k: v.to(torch.complex64) for k, v in c["model"].items()}), "real numbers"),
         (lambda c: c["model"].update({k: v.long() for k, v in c["model"].items()}), "real numbers"),
         (lambda c: c["model"].update({k: v.to_sparse() for k, v in c["model"].items()}), "real numbers"),

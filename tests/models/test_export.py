@@ -195,4 +195,4 @@ def test_names_in_a_card_are_no_markup(probed, tmp_path):
     export(probed.model, tmp_path / "out")
     text = (tmp_path / "out" / "README.md").read_text()
     assert r"- Classes: \<img src=x onerror=alert(9)\>, pets\_, \|x\|, \$x\$, 猫." in text
-    assert r"- From: p\</script\>." in text
+    assert r"- Source: p\</script\>." in text

@@ -53,6 +53,14 @@ def test_a_copy_inside_another_repository_names_no_commit(repository):
     assert named_by(outer / "project") == {"commit": None, "dirty": None}
 
 
+def test_variables_of_git_name_no_other_repository(repository, tmp_path, monkeypatch):
+    outer, named_by = repository
+    (tmp_path / "copy").mkdir()
+    monkeypatch.setenv("GIT_DIR", str(outer / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "copy"))
+    assert named_by(tmp_path / "copy") == {"commit": None, "dirty": None}
+
+
 def test_a_copy_outside_any_repository_names_no_commit(repository, tmp_path):
     _, named_by = repository
     (tmp_path / "copy").mkdir()

@@ -137,15 +137,15 @@ def test_what_rules_carry_does_not_change_with_what_was_measured(results):
 
 
 def test_a_forged_card_adds_nothing_but_text_to_the_page(results):
-    bad = "javascript:alert(9) :raw:`x` `y <javascript:alert(9)>`_ z_\n\n.. raw:: html\n\n   <script>alert(9)</script>"
-    card = {"git": {"commit": bad, "dirty": False}, "outputs": {}, "versions": {"torch": bad}, "device_name": bad}
+    bad = "javascript:alert(9) :raw:`x` `y <javascript:alert(9)>`_ z_ .. raw:: html <script>alert(9)</script>"
+    card = {**WHOLE, "versions": {"torch": bad}, "device_name": bad}
     model = results / "models" / "digits" / "drl" / "seed0" / "model.safetensors.json"
     model.parent.mkdir(parents=True)
     for path in (model, results / "claims.csv.json", results / "figures" / "figure_12.svg.json"):
         path.write_text(json.dumps(card))
     model.with_suffix("").touch()
+    assert "javascript" in html(report_page(results, CONFIG)), "the device is not shown"
     for page in (report_page(results, CONFIG), item_facts("figure_12", results, CONFIG)):
-        assert "alert" in html(page) or "javascript" in html(page)
         assert not re.search(r"<script|href=.javascript", html(page))
 
 

@@ -101,8 +101,8 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
     Raises:
         UserError: If it is not an image, is damaged or too large, or does not have 8 bits per channel.
     """
-    # The limit also applies to parts of a file, such as frames, which Pillow checks itself.
-    Image.MAX_IMAGE_PIXELS = most_pixels
+    # Pillow's own limit also applies to parts of a file, such as frames. All threads share it, so it is only raised.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most_pixels)
     try:
         with Image.open(source, formats=FORMATS) as image:
             if image.width * image.height > most_pixels:
