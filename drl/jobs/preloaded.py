@@ -28,7 +28,11 @@ PATIENCE_SECONDS = 60.0
 MOST_BYTES = 1 << 20
 
 # Libraries read these when they are loaded, so the server has one thread, and so must its jobs.
-THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "GOTO", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR"))
+# These are those that Snakemake sets.
+THREADS = (
+    *("OMP_NUM_THREADS", "GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"),
+)
 # Variables that may differ between a job and the server: the above, those that are read when they are needed, and the
 # shell's own. Also those of this project.
 MAY_DIFFER = {*THREADS, "TMPDIR", "TMP", "TEMPDIR", "TEMP", "PWD", "OLDPWD", "SHLVL", "_"}

@@ -114,14 +114,14 @@ SAME = {
     "signals": "import signal; print([(n, signal.getsignal(n)) for n in (1, 2, 10, 13, 15, 17)])",
     "mask": "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))",
     "limits": "import resource; print([resource.getrlimit(n) for n in range(16)])",
-    "streams": "import sys; print([(f.encoding, f.errors, f.line_buffering) for f in (sys.stdin, sys.stdout, sys.stderr)])",
+    "streams": "from sys import *; print([(f.encoding, f.errors, f.line_buffering) for f in (stdin, stdout, stderr)])",
     "threads": "import torch; print(torch.get_num_threads(), torch.get_num_interop_threads())",
     "pools": "import sklearn.svm, torch, threadpoolctl; print(sorted(map(str, threadpoolctl.threadpool_info())))",
     "draws": "import torch; torch.manual_seed(3); print(torch.randn(64, 64).mm(torch.ones(64, 64)).sum().item())",
     "killed": "import os; print('before', flush=True); os.kill(os.getpid(), 9)",
     "aborted": "import os; os.abort()",
     "terminated": "import os; os.kill(os.getpid(), 15)",
-    "interrupted": "import os, time\ntry: os.kill(os.getpid(), 2); time.sleep(9)\nexcept KeyboardInterrupt: print('so')",
+    "interrupted": "import signal\ntry: signal.raise_signal(2)\nexcept KeyboardInterrupt: print('interrupted')",
 }
 
 
