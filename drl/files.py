@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from drl.data.regular import check_regular
+from drl.data.regular import check_not_special
 from drl.errors import UserError
 
 # Libraries written in other languages pass on only the text of a system error, not its number.
@@ -127,8 +127,7 @@ def sha256(path: str | Path) -> str:
         OSError: If it is missing or cannot be read.
         UserError: If it is not a file: reading a FIFO would never end.
     """
-    if Path(path).exists():
-        check_regular(Path(path))
+    check_not_special(Path(path))
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

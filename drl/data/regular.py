@@ -77,6 +77,16 @@ def check_regular(path: Path) -> os.stat_result:
     return found
 
 
+def check_not_special(path: Path) -> None:
+    """Refuse a FIFO, a socket, a device or a folder in place of a file; a missing file is left to who opens it.
+
+    Raises:
+        UserError: If it is one of these.
+    """
+    if path.exists():
+        check_regular(path)
+
+
 def _check_kind(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = next((kind for known, kind in _KINDS if known(mode)), "something else")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from drl.config.base import Settings
 from drl.data.batch import Batch
-from drl.data.regular import check_regular
+from drl.data.regular import check_not_special
 from drl.errors import UserError, clean, complaint
 from drl.files import canonical_json, sha256
 
@@ -118,8 +118,7 @@ class ImageStore:
             UserError: If the file is missing, truncated, damaged, or not a file of prepared images.
         """
         path = Path(path)
-        if path.exists():
-            check_regular(path)
+        check_not_special(path)
         try:
             with safe_open(path, framework="pt") as opened:
                 text = (opened.metadata() or {})["facts"]

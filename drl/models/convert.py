@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from drl.config.recipes import Recipe
-from drl.data.regular import check_regular
+from drl.data.regular import check_not_special
 from drl.errors import UserError, shown
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
@@ -36,8 +36,7 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
     started = time.monotonic()
     if recipe.method.encodes:
         raise UserError("convert: Song's checkpoints have no encoder; give a recipe of method unconditional")
-    if checkpoint.exists():
-        check_regular(checkpoint)
+    check_not_special(checkpoint)
     try:
         # Only tensors and plain containers are unpickled.
         loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)

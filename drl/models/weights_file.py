@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from drl.config.base import Name, Settings
-from drl.data.regular import check_regular
+from drl.data.regular import check_not_special
 from drl.errors import UserError, clean, complaint
 from drl.methods.base import ImageFacts
 
@@ -157,8 +157,7 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
     Raises:
         UserError: If it is missing or damaged.
     """
-    if path.exists():
-        check_regular(path)
+    check_not_special(path)
     try:
         with safe_open(str(path), framework="pt") as file:
             yield WeightsFile(path, file)

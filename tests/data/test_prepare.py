@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 
 from drl.config.datasets import DatasetSettings
 from drl.data import prepare as module
@@ -66,6 +67,14 @@ def test_validation_is_a_balanced_part_of_training(tmp_path: Path) -> None:
 def test_given_statistics_win(tmp_path: Path) -> None:
     facts = prepare("m", settings("digits", image_size=8, mean=(0.25,), std=(0.5,)), tmp_path / "i.safetensors")
     assert (facts["mean"], facts["std"]) == ([0.25], [0.5])
+
+
+@pytest.mark.parametrize(("key", "value"), [("mean", 2e6), ("std", 1e-320), ("std", float("inf"))])
+def test_given_statistics_that_no_file_of_images_may_have_are_refused(key: str, value: float) -> None:
+    given = {"mean": (0.5,), "std": (0.5,)}
+    settings("digits", image_size=8, **given)
+    with pytest.raises(ValidationError, match=rf"{key}\.0"):
+        settings("digits", image_size=8, **given | {key: (value,)})
 
 
 @pytest.mark.parametrize(

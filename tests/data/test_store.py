@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,9 @@ def test_facts_travel_with_the_file(prepared: Path) -> None:
     assert facts["n_train"] == 300
     assert "load_digits" in facts["origin"]
     assert np.isfinite(facts["mean"]).all()
+
+
+def test_a_fifo_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is a FIFO and not a file"):
+        ImageStore.open(tmp_path / "pipe")

@@ -1,6 +1,7 @@
 """Names and shapes in a model file are those of its own recipe, or it is refused."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -84,3 +85,9 @@ def test_the_header_alone_tells_how_to_use_it(saved):
         found = json.loads(file.metadata()["model"])
     assert found["recipe"]["method"]["kind"] == "drl"
     assert found["facts"] == {"channels": 1, "image_size": 8, "classes": 3}
+
+
+def test_a_fifo_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is a FIFO and not a file"):
+        header(tmp_path / "pipe")

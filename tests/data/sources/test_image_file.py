@@ -73,3 +73,11 @@ def test_an_image_of_many_pixels_is_as_one_of_few(tmp_path, monkeypatch):
     first = read_image(tmp_path / "x.png", 8, 1)[0]
     monkeypatch.setattr("drl.data.sources.image_file._LARGE", 10)
     assert np.array_equal(read_image(tmp_path / "x.png", 8, 1)[0], first)
+
+
+def test_a_low_limit_holds_for_its_call_alone(tmp_path):
+    (tmp_path / "x.png").write_bytes(png_of(10, 10))
+    with pytest.raises(UserError, match="more than 5 pixels"):
+        check_header(tmp_path / "x.png", 5)
+    with Image.open(tmp_path / "x.png") as image:
+        assert image.size == (10, 10)
