@@ -40,6 +40,10 @@ include: "workflow/rules/verdict.smk"
 report: "workflow/report/verdict.rst"
 
 
+onstart:
+    preload_jobs()
+
+
 # Files of jobs whose Snakemake was killed are kept (drl/jobs/completion.py) until a Snakemake ends normally, as here.
 onsuccess:
     forget(Path(RULES.results(".state")))

@@ -6,6 +6,11 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-from drl.cli.main import main
+from drl.jobs.preloaded import become_or_ask
+
+# It returns in the process that is to run the command: usually this one.
+become_or_ask()
+
+from drl.cli.main import main  # noqa: E402
 
 main()

@@ -94,6 +94,7 @@ class Invocation:
             device=run.device,
             precision=run.precision,
             compile=run.compile,
+            deterministic=run.deterministic,
             threads=self.threads,
             save_minutes=run.save_minutes,
             wall_clock_minutes=budget(run.wall_clock_minutes),

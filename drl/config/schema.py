@@ -43,7 +43,12 @@ class RunSettings(Settings):
         description="auto: bf16 autocast on CUDA, and on a CPU with AMX for networks of the paper's size; else fp32."
     )
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
-        description="torch.compile. auto: on CUDA."
+        description="torch.compile. auto: on CUDA, where it works, for jobs that run a network at least 20,000 times."
+    )
+    deterministic: bool = Field(
+        False,
+        description="On a GPU, use only operations that give the same result each time, where torch has one; slower. "
+        "On a CPU results are the same each time anyway.",
     )
     gpu_slots: int = Field(gt=0, description="Jobs that share one GPU. Small networks leave most of a GPU idle.")
     save_minutes: Positive = Field(description="How often an unfinished job saves its state.")

@@ -28,7 +28,7 @@ class JobCost(NamedTuple):
     Attributes:
         seconds: Seconds from start to end, of all its processes if it was interrupted.
         unknown: Whether it is made, but neither its card nor its benchmark file gives its cost.
-        cpu_seconds: Processor seconds of its last process; nan if there is no benchmark file.
+        cpu_seconds: Processor seconds of its last process; nan if neither its card nor its benchmark file gives them.
         gpu_seconds: The same as `seconds` if it computed on a GPU.
         memory: The most bytes of its process.
         gpu_memory: The most bytes on the GPU; 0 if it used none.
@@ -147,9 +147,11 @@ def job_cost(folder: Path, job: PlannedJob) -> JobCost:
         memory, gpu_memory = 0, memory
     # The benchmark file includes the time of starting; the card includes processes before an interruption.
     seconds = max(of_card, benchmark.get("s", 0.0))
+    # Snakemake looks at a job's processes from time to time, and never at one that the preloaded server started.
+    cpu = [benchmark.get("cpu_time"), card.cpu_seconds if card else None]
     return JobCost(
         seconds,
-        cpu_seconds=benchmark.get("cpu_time", math.nan),
+        cpu_seconds=max((value for value in cpu if value is not None), default=math.nan),
         gpu_seconds=seconds * on_gpu,
         memory=int(max(memory, 2**20 * benchmark.get("max_rss", 0.0))),
         gpu_memory=int(gpu_memory or 0),

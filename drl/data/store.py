@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from drl.config.base import Settings
+from drl.data.augment.host import to_device
 from drl.data.batch import Batch
 from drl.data.regular import check_not_special
 from drl.errors import UserError, clean, complaint
@@ -157,7 +158,7 @@ class ImageStore:
 
     def batch(self, indices: Tensor) -> Batch:
         """Return the images and labels at `indices` (int64 [B], any device), on the store's device."""
-        at = indices.to(self.images.device, non_blocking=True)
+        at = to_device(indices, self.images.device)
         return Batch(self.images.index_select(0, at), self.labels.index_select(0, at))
 
     def training_files(self) -> dict[str, int]:

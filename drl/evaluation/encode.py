@@ -18,7 +18,7 @@ from drl.errors import UserError
 from drl.evaluation.code_file import code_file
 from drl.evaluation.codes import CHUNKS
 from drl.evaluation.given_images import as_batch, files_in
-from drl.jobs.device import Placement, network_channels, place
+from drl.jobs.device import Placement, network_channels, place_job
 from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
 from drl.methods.base import Method
@@ -51,8 +51,7 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     if out.suffix != ".npy":
         raise UserError(f"{out}: codes are written as .npy; give a name that ends in .npy")
     inputs = check_inputs([model])
-    channels = network_channels(read_encoder(model)[0].recipe)
-    placement = place(resources.device, resources.precision, "off", resources.threads, channels)
+    placement = place_job(resources, network_channels(read_encoder(model)[0].recipe))
     method = load_encoder(model, placement.device)
     paths = files_in(folder, resources.image_pixels, nested=True)
     names = [path.relative_to(folder).as_posix() for path in paths]

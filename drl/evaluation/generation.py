@@ -72,11 +72,15 @@ class Generation(Measurement[S]):
         return job.states / fingerprint(*decides)
 
 
-def begin_generation(job: Job[S]) -> Generation[S]:
+def begin_generation(job: Job[S], passes: int) -> Generation[S]:
     """Open a model that can be sampled from, and its images.
+
+    Args:
+        job: As for `begin`.
+        passes: How often the score network will be run.
 
     Raises:
         UserError: As `begin`, and if the model has no score network.
     """
-    found = begin(job, job.resources.compile)
+    found = begin(job, passes)
     return Generation(**vars(found), method=sampler_of(load_model(found.file, found.placement.device)))

@@ -15,7 +15,7 @@ from drl.evaluation.codes import extract_codes
 from drl.evaluation.generation import Generation, begin_generation
 from drl.evaluation.geometry import ink_r2, silhouette
 from drl.evaluation.montage import montage, save_png
-from drl.evaluation.sampling import Wanted, image_seed
+from drl.evaluation.sampling import Wanted, image_seed, passes_on_gpu
 from drl.files import atomic
 from drl.jobs.job import Job
 
@@ -29,7 +29,9 @@ def run(job: Job[LatentGridJob]) -> None:
         UserError: If model and images do not belong together, the model's codes are not 2-d, or it cannot be sampled
             from.
     """
-    found = begin_generation(job)
+    found = begin_generation(
+        job, passes_on_gpu(job.settings.sampler, job.settings.latent_grid.cells**2, job.resources.sampling_batch)
+    )
     found.write(_rows(found), [job.out.with_suffix(".png"), job.out.with_suffix(".codes.csv")])
 
 

@@ -13,7 +13,7 @@ from drl.config.jobs import LaterStartJob
 from drl.diffusion.samplers.chain import calls
 from drl.evaluation.generation import Generation, begin_generation
 from drl.evaluation.sample_sets import sample_name
-from drl.evaluation.sampling import Wanted, grid_of, image_seed, options_of
+from drl.evaluation.sampling import Wanted, grid_of, image_seed, options_of, passes_on_gpu
 from drl.files import atomic
 from drl.jobs.job import Job
 
@@ -27,7 +27,9 @@ def run(job: Job[LaterStartJob]) -> None:
     Raises:
         UserError: If model and images do not belong together, or the model has codes or cannot be sampled from.
     """
-    found = begin_generation(job)
+    protocol = job.settings.later_start
+    samples = protocol.images * protocol.repeats * len(protocol.priors) * len(protocol.t_init)
+    found = begin_generation(job, passes_on_gpu(job.settings.sampler, samples, job.resources.sampling_batch))
     found.write(_rows(found), [job.out.with_suffix(".safetensors")])
 
 

@@ -17,7 +17,7 @@ from drl.data.store import FILES_CSV, ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import check_images
 from drl.jobs.completion import JobFiles, sole_job
-from drl.jobs.device import Placement, memory_used, network_channels, place
+from drl.jobs.device import Placement, memory_used, network_channels, place_job
 from drl.jobs.job import Job, S
 from drl.models.model_file import ModelHeader, header
 from drl.records.inputs import check_inputs
@@ -114,12 +114,12 @@ class Measurement(Generic[S]):
             write_results(job, made, self.digests, self.placement, seconds, more, **about)
 
 
-def begin(job: Job[S], compile: str = "off") -> Measurement[S]:
+def begin(job: Job[S], passes: int | None = None) -> Measurement[S]:
     """Open a model's images, and check that they and the model belong to the job.
 
     Args:
         job: Its inputs are `model` or `snapshots`, and `images`.
-        compile: Whether networks are compiled, as in Resources.
+        passes: How often the score network is run, for `place_job`; None: it is not.
 
     Raises:
         UserError: If a file is not as it was made, the model another one than the job's, or trained on other images.
@@ -132,8 +132,7 @@ def begin(job: Job[S], compile: str = "off") -> Measurement[S]:
         said, wanted = getattr(found.about, key), job.about[key]
         if said != wanted:
             raise UserError(f"{file} is of {key} {said!r}, not {wanted!r}; give the right model, or pretrain it")
-    channels = network_channels(found.recipe)
-    placement = place(resources.device, resources.precision, compile, resources.threads, channels)
+    placement = place_job(resources, network_channels(found.recipe), passes)
     store = ImageStore.open(images, placement.device)
     if store.name != found.about.dataset:
         raise UserError(f"{file} was trained on dataset {found.about.dataset!r} but {images} holds {store.name!r}")

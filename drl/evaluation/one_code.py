@@ -10,7 +10,7 @@ from drl.evaluation.codes import extract_codes
 from drl.evaluation.generation import Generation, begin_generation
 from drl.evaluation.geometry import mean_pairwise_distance
 from drl.evaluation.montage import montage, save_png
-from drl.evaluation.sampling import Wanted, image_seed
+from drl.evaluation.sampling import Wanted, image_seed, passes_on_gpu
 from drl.jobs.job import Job
 
 
@@ -20,7 +20,9 @@ def run(job: Job[OneCodeJob]) -> None:
     Raises:
         UserError: If model and images do not belong together, or the model has no codes or cannot be sampled from.
     """
-    found = begin_generation(job)
+    found = begin_generation(
+        job, passes_on_gpu(job.settings.sampler, job.settings.one_code.columns**2, job.resources.sampling_batch)
+    )
     found.write(_rows(found), [job.out.with_suffix(".png")])
 
 

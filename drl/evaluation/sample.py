@@ -17,9 +17,9 @@ from drl.diffusion.samplers.prior import Prior
 from drl.errors import UserError
 from drl.evaluation.given_images import as_batch, files_in
 from drl.evaluation.montage import montage, save_png
-from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, sampler_of, steps_by_batch
+from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, passes_on_gpu, sampler_of, steps_by_batch
 from drl.files import sha256
-from drl.jobs.device import network_channels, place
+from drl.jobs.device import network_channels, place_job
 from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
 from drl.methods.base import ImageFacts
@@ -69,12 +69,12 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
         raise UserError(f"{out}: the picture is a PNG; give a name that ends in .png")
     inputs = check_inputs([model])
     found = header(model)
-    channels = network_channels(found.recipe)
-    placement = place(resources.device, resources.precision, resources.compile, resources.threads, channels)
+    paths, images = read_images(folder, found.facts, resources.image_pixels)
+    passes = passes_on_gpu(options.sampler, options.columns * len(paths), resources.sampling_batch)
+    placement = place_job(resources, network_channels(found.recipe), passes)
     method = sampler_of(load_model(model, placement.device))
     if method.encoder is None:
         raise UserError(f"{model}: is unconditional, so images have no codes; give a drl or vdrl model")
-    paths, images = read_images(folder, found.facts, resources.image_pixels)
     with torch.inference_mode(), placement.autocast():
         t = torch.full((len(images),), options.t, device=placement.device)
         codes = method.encode(images.to(placement.device), t).float()

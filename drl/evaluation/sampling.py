@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -175,6 +176,12 @@ def steps_by_batch(
     grid = grid_of(sampler_of(method), sampler)
     batches = _batches(wanted, placement, batch_size)
     return [grid.steps - min(grid.first_step(one.t_init) for one in batch) for batch in batches]
+
+
+def passes_on_gpu(sampler: SamplerSettings, samples: int, batch_size: int | None) -> int:
+    """Return how often a score network is run for a number of samples on a GPU, if all chains begin at t = 1."""
+    each = sampler.steps * (1 if sampler.corrector == "none" else 2)
+    return each * math.ceil(samples / (batch_size or BATCH["cuda"]))
 
 
 def _batches(wanted: Sequence[Wanted], placement: Placement, batch_size: int | None) -> list[Sequence[Wanted]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,8 @@ import torch
 from drl.config.networks import UNet, WideResNetSettings
 from drl.config.recipes import Recipe
 from drl.errors import UserError
+from drl.jobs.compiler import compiles, why_not
+from drl.jobs.job import Resources
 
 # Networks with at least this many channels count as the paper's size; on a CPU, smaller ones were slower in bf16.
 PAPER_SIZE_CHANNELS = 16
@@ -51,19 +53,22 @@ def place(
     compile: str = "auto",
     threads: int | None = None,
     channels: int = 0,
+    passes: int = 0,
+    deterministic: bool = False,
 ) -> Placement:
     """Choose device, precision and compiler, and limit this process to its threads.
 
     Args:
         device: auto, cpu or cuda.
         precision: auto, fp32 or bf16. auto: bf16 on CUDA, and on a CPU with AMX for networks of the paper's size.
-        compile: auto, on or off. auto: on CUDA if there is a C++ compiler. On a CPU compiling took five minutes and the
-            compiled step was slower than the eager one (docs/performance.md).
+        compile: auto, on or off. auto: on CUDA, where it works, if there are enough passes for it to pay.
         threads: The most threads to use; None: torch's choice.
         channels: Channels at full resolution, from `network_channels`, which decide the size; 0: no large network.
+        passes: How often the job runs its network.
+        deterministic: On CUDA, use only operations that give the same result each time, where torch has one.
 
     Raises:
-        UserError: If CUDA is requested and there is no CUDA device.
+        UserError: If CUDA is requested and there is no CUDA device, or torch.compile is and does not work.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -72,11 +77,34 @@ def place(
     kind = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
     amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and has_amx()
     if precision == "auto":
-        precision = "bf16" if amx or (kind == "cuda" and torch.cuda.is_bf16_supported()) else "fp32"
+        # V100 and T4 emulate it, which is slower than fp32.
+        native = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16" if amx or native else "fp32"
     # With fp32, switch TF32 off: convolutions would silently round to 10 bits of mantissa.
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
-    compiled = compile == "on" or (compile == "auto" and kind == "cuda" and _has_compiler())
+    if kind == "cuda" and deterministic:
+        # Read when cuBLAS is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+    compiled = compiles(kind, passes) if compile == "auto" else compile == "on"
+    if compile == "on" and (reason := why_not(kind)):
+        raise UserError(f"run.compile: on, but torch.compile does not work here ({reason}); use auto or off")
     return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
+
+
+def place_job(resources: Resources, channels: int = 0, passes: int | None = None) -> Placement:
+    """Choose as `place`, from a job's resources.
+
+    Args:
+        resources: The job's.
+        channels: As for `place`.
+        passes: How often the job runs the network that it can compile; None: it can compile none.
+    """
+    precision, compile = resources.precision, "off" if passes is None else resources.compile
+    return place(
+        resources.device, precision, compile, resources.threads, channels, passes or 0, resources.deterministic
+    )
 
 
 def network_channels(recipe: Recipe) -> int:
@@ -107,10 +135,6 @@ def memory_used(device: torch.device) -> dict[str, int]:
     if device.type == "cuda":
         used["peak_gpu_memory_bytes"] = int(torch.cuda.max_memory_reserved(device))
     return used
-
-
-def _has_compiler() -> bool:
-    return any(shutil.which(name) for name in ("c++", "g++", "clang++"))
 
 
 def has_amx() -> bool:

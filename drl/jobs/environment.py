@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import socket
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from drl.errors import UserError
+from drl.jobs.preloaded import OFF, SERVE, THREADS, VARIABLE, remove
 
 
 def use_this_python(package: str) -> None:
@@ -36,6 +40,37 @@ def hand_over(run: str, origins: str) -> None:
     os.environ["DRL_ORDERED"] = "1"
     os.environ["DRL_RUN"] = run
     os.environ["DRL_ORIGINS"] = origins
+
+
+def preload() -> subprocess.Popen[bytes] | None:
+    """Start a server (drl/jobs/preloaded_server.py) for the jobs that this process will start, and tell them of it.
+
+    Returns:
+        The server; None if there can be none here.
+    """
+    if sys.platform != "linux" or os.environ.get(VARIABLE) == OFF:
+        return None
+    place = os.path.join(tempfile.mkdtemp(prefix="drl-preloaded-"), "socket")
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(place)
+            listener.listen(64)
+            server = subprocess.Popen(
+                ["python", "-m", "drl", SERVE, str(listener.fileno()), place],
+                env=environment | dict.fromkeys(THREADS, "1"),
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+    except OSError:
+        # The path is too long for a socket, or a sandbox has none.
+        remove(place)
+        return None
+    os.environ[VARIABLE] = place
+    return server
 
 
 def ordered_by_snakemake() -> bool:

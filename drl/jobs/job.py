@@ -30,6 +30,7 @@ class Resources:
         device: auto, cpu or cuda.
         precision: auto, fp32 or bf16.
         compile: auto, on or off.
+        deterministic: Whether a GPU uses only operations that give the same result each time.
         threads: CPU threads; None: torch's choice.
         save_minutes: How often an unfinished job saves its state.
         wall_clock_minutes: When a job that keeps a state saves and stops; None: never.
@@ -42,6 +43,7 @@ class Resources:
     device: str = "auto"
     precision: str = "auto"
     compile: str = "auto"
+    deterministic: bool = False
     threads: int | None = None
     save_minutes: float = 5.0
     wall_clock_minutes: float | None = None

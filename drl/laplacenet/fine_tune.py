@@ -8,7 +8,7 @@ from pathlib import Path
 from drl.config.jobs import FineTuneJob
 from drl.data.store import FILES_CSV, ImageStore
 from drl.errors import UserError
-from drl.jobs.device import Placement, place
+from drl.jobs.device import Placement, place_job
 from drl.jobs.job import Job
 from drl.laplacenet.classifier import build, save_classifier, take_encoder
 from drl.laplacenet.fine_tuning import FineTuner
@@ -33,8 +33,7 @@ def run(job: Job[FineTuneJob]) -> None:
     images, model = job.input("images"), job.input("model") if job.inputs.get("model") else None
     # On a CPU, bf16 is faster if the network is at least as wide as the paper's.
     # Compiling is slower on a CPU, and was not measured on a GPU.
-    width = 8 * settings.network.encoder.width
-    placement = place(resources.device, resources.precision, "off", resources.threads, width)
+    placement = place_job(resources, 8 * settings.network.encoder.width)
     inputs = check_inputs([images, images.parent / FILES_CSV, *([] if model is None else [model])])
     store = ImageStore.open(images, placement.device)
     if store.name != job.about["dataset"]:

@@ -7,6 +7,7 @@ points all have entries of at least t - 2 e. So the result equals a full search 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,10 @@ ROWS = {"cpu": 512, "cuda": 2048}  # rows of the rough product at a time
 # Measured: with 131 factors, the product of 256 or 1024 rows took up to three times as long as that of 512. With 160,
 # which are five tiles of AMX, this did not happen.
 TILE = 32
+# Pairs that are opened at a time. Where codes lie close together, as equal images do, a block has as many as the square
+# of their number; rows are then taken in smaller parts. 16 million pairs take less than a gigabyte.
+PAIRS = 2**24
+GATHERED = 2**28  # bytes of points that are gathered on a GPU at a time
 
 
 def cosines(left: Tensor, right: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -38,7 +43,9 @@ def cosines(left: Tensor, right: Tensor, rows: Tensor, columns: Tensor) -> Tenso
     """
     products: Tensor
     if left.device.type == "cuda":
-        products = torch.linalg.vecdot(left[rows], right[columns])
+        step = max(GATHERED // (16 * left.shape[1]), 1)
+        parts = zip(rows.split(step), columns.split(step), strict=True)
+        products = torch.cat([torch.linalg.vecdot(left[row], right[column]) for row, column in parts])
     else:
         # This reads each point in place; gathering both sides took three times as long.
         counts = torch.bincount(rows, minlength=len(left))
@@ -68,9 +75,9 @@ def nearest(points: Tensor, hits: int, fast: bool | None = None, names: Tensor |
     exact, found = points.double(), []
     for start in range(0, n, rows_at_once):
         stop = min(start + rows_at_once, n)
-        rows, columns = rough.candidates(start, stop, hits)
-        products = cosines(exact[start:stop], exact, rows, columns)
-        found.append(_best(products, rows, ranks[columns], stop - start, n, hits))
+        for first, last, rows, columns in rough.candidates(start, stop, hits):
+            products = cosines(exact[first:last], exact, rows, columns)
+            found.append(_best(products, rows, ranks[columns], last - first, n, hits))
     best, values = zip(*found, strict=True)
     return order[torch.cat(best)], torch.cat(values)
 
@@ -145,8 +152,13 @@ class _RoughProduct:
         buffer = right.new_empty(min(ROWS[points.device.type], n), right.shape[1])
         return cls(left, right, sample, margin, factors, buffer)
 
-    def candidates(self, start: int, stop: int, hits: int) -> tuple[Tensor, Tensor]:
-        """Return rows (from `start`, ascending) and columns of all entries that may be among the `hits` best."""
+    def candidates(self, start: int, stop: int, hits: int) -> Iterator[tuple[int, int, Tensor, Tensor]]:
+        """Yield, for parts of the rows from `start` to `stop`, all entries that may be among the `hits` best.
+
+        Yields:
+            The first row of the part and the one after its last, and the entries' rows (counted from the part's first,
+            ascending) and columns.
+        """
         left, n = self.left[start:stop], len(self.left)
         if self.sample is not None:
             left = left.clone()
@@ -158,9 +170,14 @@ class _RoughProduct:
             levels.append(levels[-1].unflatten(1, (factor, -1)).amax(1))
         least = levels[-1].topk(hits, sorted=False).values.amin(1)
         margin = self.margin[start:stop]
-        rows, columns = _open(levels, self.factors, least - margin if self.sample is None else _bits(least, margin))
-        real = columns < n
-        return (rows, columns) if bool(real.all()) else (rows[real], columns[real])
+        thresholds = least - margin if self.sample is None else _bits(least, margin)
+        for first, last in _parts(levels[-1] >= thresholds[:, None], math.prod(self.factors)):
+            part = [level[first:last] for level in levels]
+            rows, columns = _open(part, self.factors, thresholds[first:last])
+            real = columns < n
+            if not bool(real.all()):
+                rows, columns = rows[real], columns[real]
+            yield start + first, start + last, rows, columns
 
     def _shift(self, left: Tensor, sample: Tensor, hits: int) -> Tensor:
         """Estimate an entry of rank 10 x hits or lower, for rows [R, K]."""
@@ -173,6 +190,22 @@ class _RoughProduct:
         maxima = entries[:, : 2 * rank * group].unflatten(1, (group, -1)).amax(1)
         lowest: Tensor = maxima.float().topk(rank, sorted=False).values.amin(1)
         return lowest
+
+
+def _parts(kept: Tensor, members: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of rows, each of at most PAIRS entries or one row.
+
+    Args:
+        kept: bool [R, G], the groups that will be opened.
+        members: Entries of a group.
+    """
+    ends = (kept.sum(1) * members).cumsum(0).tolist()
+    first, opened = 0, 0
+    for row, end in enumerate(ends):
+        if end - opened > PAIRS and row > first:
+            yield first, row
+            first, opened = row, ends[row - 1]
+    yield first, len(ends)
 
 
 def _bits(least: Tensor, margin: Tensor) -> Tensor:
@@ -197,10 +230,18 @@ def _error(centred: Tensor, coarse: Tensor, offset: Tensor) -> Tensor:
     lost = (centred - coarse.float()).norm(dim=1)
     size, kept = centred.norm(dim=1), coarse.float().norm(dim=1)
     error = lost * size.max() + kept * lost.max()
-    # If a user has switched TF32 on, it keeps only 11 bits of each factor.
-    sums = 2.0**-9 if centred.device.type == "cuda" else (centred.shape[1] + 3) * 2.0**-23
+    sums = 2.0**-9 if centred.device.type == "cuda" and _rounds_to_tf32() else (centred.shape[1] + 3) * 2.0**-23
     bound: Tensor = error + sums * (kept * kept.max() + 2) + 2.0**-16 * offset.abs().max()
     return bound
+
+
+def _rounds_to_tf32() -> bool:
+    """Return whether float32 products on a GPU keep only 11 bits of each factor, which torch does only if told to."""
+    try:
+        return bool(torch.backends.cuda.matmul.allow_tf32)
+    except RuntimeError:
+        # Somebody has used torch's old and new settings together. The larger bound holds for both.
+        return True
 
 
 def _open(levels: list[Tensor], factors: tuple[int, ...], thresholds: Tensor) -> tuple[Tensor, Tensor]:

@@ -51,10 +51,23 @@ class WideBlock(nn.Module):
         """
         h: Tensor = self.conv_0(F.relu(self.norm_0(x)))
         if self.shift is not None:
-            h = h + self.shift(embedding)[:, :, None, None]
+            assert embedding is not None
+            h = _shifted(h, self.shift, embedding)
         h = F.dropout(h, self.dropout, self.training)
         h = self.conv_1(F.relu(self.norm_1(h)))
         return h + (x if self.shortcut is None else self.shortcut(x))
+
+
+def _shifted(h: Tensor, shift: nn.Module, embedding: Tensor) -> Tensor:
+    """Return feature maps [B, C, H, W] whose channels are shifted by a layer of the embedding [B or 1, E]."""
+    if len(embedding) > 1:
+        return torch.add(h, shift(embedding)[:, :, None, None])
+    # At least in fp32, whatever the precision: the normalisation that follows takes out a shift that all images share,
+    # so its gradient is a sum that is zero but for rounding. In bf16 this rounding was up to a hundred times weight
+    # decay's pull on t.
+    wide = torch.promote_types(h.dtype, torch.float32)
+    with torch.autocast(h.device.type, enabled=False):
+        return torch.add(h.to(wide), shift(embedding.to(wide))[:, :, None, None])
 
 
 class WideResNet(Encoder):

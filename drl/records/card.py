@@ -108,6 +108,7 @@ class Card(_Part):
     threads: int | None = Field(None, ge=1, le=2**20)
     seconds: Seconds | None = None
     seconds_of_last_process: Seconds | None = None
+    cpu_seconds: Seconds | None = None
     peak_memory_bytes: Bytes | None = None
     peak_gpu_memory_bytes: Bytes | None = None
     facts: PreparedFacts | None = None

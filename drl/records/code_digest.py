@@ -36,6 +36,18 @@ WITHOUT_RESULTS = (
 )
 
 
+# What `stamp` returned when the server of which this process is a fork loaded its modules; None: it is no fork.
+loaded_from: str | None = None
+
+
+def stamp() -> str:
+    """Digest all files of the package, so that a process can tell whether they are still those that it has loaded."""
+    digest = hashlib.sha256()
+    for path in sorted(ROOT.joinpath("drl").rglob("*.py")):
+        digest.update(f"{path}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
 def code_digest(modules: Iterable[str]) -> str:
     """Digest the code that a job runs, without comments, docstrings and layout.
 
@@ -125,7 +137,8 @@ def _without_docstrings(module: str) -> str:
 def check_code(command: str, modules: Sequence[str], expected: str | None) -> str:
     """Import the job's code and return its digest; stop if the digest differs from the planned one.
 
-    All modules are imported now, so that an edit while the job waits for a GPU or computes cannot mix two versions.
+    All modules are imported now, so that an edit while the job waits for a GPU or computes cannot mix two versions. A
+    fork of a preloaded server has imported them long ago, and stops if any file of the package was edited since.
 
     Args:
         command: The command, for messages.
@@ -144,6 +157,6 @@ def check_code(command: str, modules: Sequence[str], expected: str | None) -> st
         importlib.import_module(module)
     for found in (_tree, _imports, _without_docstrings, _digest):
         found.cache_clear()
-    if code_digest(modules) != digest:
+    if code_digest(modules) != digest or loaded_from not in (None, stamp()):
         raise UserError(f"drl {command}: the code changed while this job was starting; start again")
     return digest

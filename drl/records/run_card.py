@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 import subprocess
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -58,7 +59,7 @@ def write_card(
     """
     files = list(outputs)
     hashed = inputs if isinstance(inputs, Mapping) else {path: sha256(path) for path in inputs}
-    target = Path(f"{files[0]}.json")
+    target, used = Path(f"{files[0]}.json"), resource.getrusage(resource.RUSAGE_SELF)
     card = {
         "command": command,
         "settings": settings,
@@ -68,6 +69,9 @@ def write_card(
         # Paths relative to the card, so that a folder of results can be moved or copied as a whole.
         "inputs": {os.path.relpath(path, target.parent): digest for path, digest in hashed.items()},
         "outputs": {path.name: sha256(path) for path in files},
+        # Snakemake's benchmark file measures the process that the rule starts, which may have a server run the job.
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
+        "peak_memory_bytes": used.ru_maxrss * 1024,
         **facts,
     }
     write_json(target, card)

@@ -13,7 +13,7 @@ from drl.config.jobs import PretrainJob
 from drl.config.recipes import Recipe
 from drl.data.store import ImageStore
 from drl.errors import UserError
-from drl.jobs.device import Placement, network_channels, place
+from drl.jobs.device import Placement, network_channels, place_job
 from drl.jobs.job import Job
 from drl.methods.base import ImageFacts, Method
 from drl.methods.build import build_method
@@ -38,8 +38,7 @@ def run(job: Job[PretrainJob]) -> None:
     began, recipe, seed, resources = time.monotonic(), job.settings.recipe, int(job.about["seed"]), job.resources
     images, start = job.input("images"), _start(job)
     inputs = check_inputs([images, *([] if start is None else [start])])
-    channels = network_channels(recipe)
-    placement = place(resources.device, resources.precision, resources.compile, resources.threads, channels)
+    placement = place_job(resources, network_channels(recipe), recipe.iterations)
     store = ImageStore.open(images, placement.device)
     if store.name != job.about["dataset"]:
         raise UserError(f"{job.title}: {images} holds {store.name!r}; give the images of {job.about['dataset']!r}")

@@ -79,6 +79,16 @@ def test_the_processors_time_without_a_benchmark_file_is_unknown(tmp_path):
     assert Spent.read(tmp_path, CONFIG).plain()["items"]["figure_6"]["cpu_hours"] is None
 
 
+def test_the_processors_time_is_that_of_the_job_if_its_shell_only_waited_for_a_server(tmp_path):
+    job = trained("digits", "drl_2d", 0)
+    make(tmp_path, job, cpu_seconds=31.5)
+    assert job_cost(tmp_path, job).cpu_seconds == 31.5
+    make(tmp_path, job, cpu_seconds=7.5)  # Snakemake also counts the end of the process
+    assert job_cost(tmp_path, job).cpu_seconds == 8
+    benchmark_file(tmp_path, job).unlink()
+    assert job_cost(tmp_path, job).cpu_seconds == 7.5
+
+
 def test_a_job_without_card_and_benchmark_file_is_unknown(tmp_path):
     jobs = jobs_of(CONFIG, "figure_6")
     for job in jobs:

@@ -68,9 +68,40 @@ def test_most_pairs_are_ruled_out():
     points = torch.nn.functional.normalize(codes(0, 4000, 64))
     product = neighbours._RoughProduct.fast(points, 21)
     assert len(product.factors) >= 1
-    rows, _ = product.candidates(0, 256, 21)
+    ((_, _, rows, _),) = product.candidates(0, 256, 21)
     assert int(rows.bincount(minlength=256).min()) >= 21
     assert len(rows) < 256 * 200
+
+
+@pytest.mark.parametrize("pairs", [1, 5000])
+@pytest.mark.parametrize("fast", [False, True])
+def test_few_pairs_at_a_time_change_nothing(monkeypatch, fast, pairs):
+    points = reference.unit_codes(torch.cat([codes(5, 600, 16), codes(3, 20, 16).repeat(20, 1)]))
+    wanted = nearest(points, 9, fast)
+    monkeypatch.setattr(neighbours, "PAIRS", pairs)
+    found = nearest(points, 9, fast)
+    assert torch.equal(found[0], wanted[0])
+    assert torch.equal(found[1], wanted[1])
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=30), st.integers(1, 40))
+def test_parts_cover_all_rows_once_and_stay_small(kept, pairs):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "PAIRS", pairs)
+        parts = list(neighbours._parts(torch.tensor(kept), 4))
+    assert [row for first, last in parts for row in range(first, last)] == list(range(len(kept)))
+    for first, last in parts:
+        assert last == first + 1 or 4 * sum(map(sum, kept[first:last])) <= pairs
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_bound_on_a_gpu_is_that_of_the_precision_in_force(tf32):
+    before = torch.backends.cuda.matmul.allow_tf32
+    try:
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        assert neighbours._rounds_to_tf32() == tf32
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 @settings(max_examples=15, deadline=None)

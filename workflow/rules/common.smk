@@ -11,7 +11,12 @@ from drl.config.said import as_typed, check_command_line, shell_quoted
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
-from drl.jobs.environment import hand_over, max_minutes, use_this_python
+from drl.jobs.environment import (
+    hand_over,
+    max_minutes,
+    preload,
+    use_this_python,
+)
 from drl.jobs.failures import last_words
 from drl.jobs.gpu_slots import visible_gpus
 from drl.out_places import nearest_folder
@@ -64,6 +69,19 @@ def limit_gpu_jobs():
     # The executor is not known yet. With scope local, jobs that are submitted elsewhere do not count.
     workflow.resourcescope(gpu="local")
     workflow.register_resource("gpu", slots)
+
+
+def preload_jobs():
+    """Load libraries once for all jobs on this machine (drl/jobs/preloaded_server.py), if they compute on its CPU."""
+    here = workflow.is_main_process and workflow.local_exec and not workflow.touch
+    apart = workflow.deployment_settings.deployment_method
+    gpu = CONFIG.run.device == "cuda" or (
+        CONFIG.run.device == "auto" and visible_gpus()
+    )
+    jobs = sum(job.is_shell for job in workflow.dag.needrun_jobs())
+    # Loading everything takes as long as two or three jobs need to load their parts.
+    if here and not apart and not gpu and CONFIG.run.compile != "on" and jobs >= 4:
+        preload()
 
 
 def needs_of(step):

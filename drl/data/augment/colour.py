@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from drl.data.augment.host import to_device
+
 GREY_WEIGHTS = (0.2989, 0.587, 0.114)
 BRIGHTNESS, CONTRAST, SATURATION = range(3)
 
@@ -46,7 +48,7 @@ def draw_jitter(n: int, amounts: tuple[float, ...], probability: float, generato
     """
     device = generator.device
     u = torch.rand(n, 8, generator=generator, device=device)
-    spread = torch.tensor(amounts, device=device)
+    spread = to_device(torch.tensor(amounts), device)
     low = (1 - spread[:3]).clamp_min(0)
     return Jitter(
         on=u[:, 0] < probability,
@@ -60,9 +62,6 @@ def draw_jitter(n: int, amounts: tuple[float, ...], probability: float, generato
 def jitter(x: Tensor, draws: Jitter) -> Tensor:
     """Change brightness, contrast, saturation and hue, each image in its own order.
 
-    Only images that are `on` are computed. They are sorted by the place of their hue, so that the hue shifts of each
-    step are one slice. On CUDA, reading the sizes of the slices waits for the device once.
-
     Args:
         x: float32 [B, C, H, W] in [0, 1], C 1 or 3; overwritten. Saturation and hue do nothing if C is 1.
         draws: Choices for the B images.
@@ -70,6 +69,11 @@ def jitter(x: Tensor, draws: Jitter) -> Tensor:
     Returns:
         `x`.
     """
+    return _jitter_slices(x, draws) if x.device.type == "cpu" else _jitter_all(x, draws)
+
+
+def _jitter_slices(x: Tensor, draws: Jitter) -> Tensor:
+    """Compute only the images that are `on`, sorted by the place of their hue: each step's hue shifts are one slice."""
     group = torch.where(draws.on, draws.hue_place, 4)
     sizes = (group[:, None] == torch.arange(4, device=x.device)).sum(0).tolist()
     chosen = group.argsort(stable=True)[: sum(sizes)]
@@ -82,6 +86,19 @@ def jitter(x: Tensor, draws: Jitter) -> Tensor:
         if step < 3:
             blend(y, order[:, step], factors[:, step])
     return x.index_copy_(0, chosen, y)
+
+
+def _jitter_all(x: Tensor, draws: Jitter) -> Tensor:
+    """Compute all images in each step, and keep the right ones: a GPU would have to wait for the sizes of slices."""
+    y, factors = x.clone(), draws.factors.gather(1, draws.order)
+    for step in range(4):
+        if x.shape[1] == 3:
+            shifted = y.clone()
+            shift_hue(shifted, draws.hue)
+            y = torch.where((draws.hue_place == step)[:, None, None, None], shifted, y)
+        if step < 3:
+            blend(y, draws.order[:, step], factors[:, step])
+    return x.copy_(torch.where(draws.on[:, None, None, None], y, x))
 
 
 def blend(x: Tensor, operation: Tensor, factor: Tensor) -> None:

@@ -7,9 +7,10 @@ from torch import Tensor
 
 
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Copy a small CPU tensor to the device that computes.
+    """Copy a small tensor to the device that computes; where it is on that device, it is returned as it is.
 
     On CUDA it goes through page-locked memory: such a copy is queued behind the device's work, while with other memory
     the host would wait.
     """
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+    queued = values.device.type == "cpu" and device.type == "cuda"
+    return values.pin_memory().to(device, non_blocking=True) if queued else values.to(device)

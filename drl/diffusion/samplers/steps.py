@@ -78,7 +78,9 @@ def euler_maruyama(grid: Grid, step: int, x: Tensor, score: Tensor, noise: Tenso
     """
     t = grid.times[step]
     squared = float(grid.sde.diffusion(t)) ** 2 / grid.steps
-    mean = x - grid.sde.drift(x, t.to(x)) / grid.steps + squared * score
+    # A copy of t from the host would make a GPU wait.
+    drift = grid.sde.drift(x, x.new_full((), float(t)))
+    mean = x - drift / grid.steps + squared * score
     return mean + squared**0.5 * noise, mean
 
 

@@ -7,7 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drl.data.augment.colour import Jitter, blend, draw_jitter, jitter, make_grey, shift_hue
+from drl.data.augment.colour import (
+    Jitter,
+    _jitter_all,
+    _jitter_slices,
+    blend,
+    draw_jitter,
+    jitter,
+    make_grey,
+    shift_hue,
+)
 from drl.data.compatibility import make_torchvision_importable
 
 _operators = make_torchvision_importable()
@@ -67,8 +76,9 @@ def test_hue_keeps_value_and_chroma_of_any_colour(colour, turns):
     torch.testing.assert_close(back, x, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("way", [_jitter_slices, _jitter_all])  # on a CPU, and elsewhere
 @pytest.mark.parametrize("channels", [1, 3])
-def test_jitter_in_all_orders_is_torchvisions(channels):
+def test_jitter_in_all_orders_is_torchvisions(channels, way):
     orders = list(itertools.permutations(range(4)))
     generator = torch.Generator().manual_seed(0)
     draws = draw_jitter(24, (0.8, 0.8, 0.8, 0.2), 1.0, generator)
@@ -81,7 +91,7 @@ def test_jitter_in_all_orders_is_torchvisions(channels):
         for operation in order if on[i] else ():
             amount = float(draws.hue[i] if operation == 3 else draws.factors[i, operation])
             expected[i] = OPERATIONS[operation](expected[i], amount)
-    found = jitter(x.clone(), draws)
+    found = way(x.clone(), draws)
     close(found, expected)
     assert torch.equal(found[~on], x[~on])
 
