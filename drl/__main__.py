@@ -11,6 +11,6 @@ from drl.jobs.preloaded import become_or_ask
 # It returns in the process that is to run the command: usually this one.
 become_or_ask()
 
-from drl.cli.main import main  # noqa: E402
+from drl.cli.start import start  # noqa: E402
 
-main()
+start()

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from drl.errors import UserError
+from drl.jobs import memory
 from drl.jobs.preloaded import OFF, SERVE, THREADS, VARIABLE, remove
 
 
@@ -58,7 +59,7 @@ def preload() -> subprocess.Popen[bytes] | None:
             listener.listen(64)
             server = subprocess.Popen(
                 ["python", "-m", "drl", SERVE, str(listener.fileno()), place],
-                env=environment | dict.fromkeys(THREADS, "1"),
+                env={memory.VARIABLE: memory.SETTINGS} | environment | dict.fromkeys(THREADS, "1"),
                 pass_fds=[listener.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

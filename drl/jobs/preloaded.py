@@ -19,6 +19,8 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+from drl.jobs import memory
+
 # The path of the server's socket; `off` prevents a server.
 VARIABLE, OFF = "DRL_PRELOADED", "off"
 # The server's own command line is `python -m drl` and these words: file number of its socket, and the socket's path.
@@ -34,8 +36,8 @@ THREADS = (
     *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"),
 )
 # Variables that may differ between a job and the server: the above, those that are read when they are needed, and the
-# shell's own. Also those of this project.
-MAY_DIFFER = {*THREADS, "TMPDIR", "TMP", "TEMPDIR", "TEMP", "PWD", "OLDPWD", "SHLVL", "_"}
+# shell's own. Also those of this project, and how memory is allocated, which a plain process sets for itself.
+MAY_DIFFER = {*THREADS, "TMPDIR", "TMP", "TEMPDIR", "TEMP", "PWD", "OLDPWD", "SHLVL", "_", memory.VARIABLE}
 OURS = "DRL_"
 
 PASSED_ON = (

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import drl
+from drl.jobs import memory
 from drl.jobs.preloaded import (
     ENDED,
     MOST_BYTES,
@@ -108,6 +109,9 @@ def _load() -> _Loaded | None:
     for name in LATER:
         importlib.import_module(name)
     changes = {name: value for name, value in os.environ.items() if before.get(name) != value}
+    # A plain process has it once it is started again; a fork has the server's memory, and need not start again.
+    if memory.VARIABLE in before:
+        changes[memory.VARIABLE] = before[memory.VARIABLE]
     # Without a home, matplotlib makes a folder for one process and removes it at its end.
     if "MPLCONFIGDIR" in changes or code_digest.stamp() != stamp or circumstances()["packages"] != here["packages"]:
         return None
