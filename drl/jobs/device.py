@@ -13,6 +13,7 @@ import torch
 from drl.config.networks import UNet, WideResNetSettings
 from drl.config.recipes import Recipe
 from drl.errors import UserError
+from drl.jobs import bfloat16
 from drl.jobs.compiler import compiles, why_not
 from drl.jobs.job import Resources
 
@@ -60,7 +61,8 @@ def place(
 
     Args:
         device: auto, cpu or cuda.
-        precision: auto, fp32 or bf16. auto: bf16 on CUDA, and on a CPU with AMX for networks of the paper's size.
+        precision: auto, fp32 or bf16. auto: bf16 on CUDA, and for networks of the paper's size on a CPU that is faster
+            in bf16, which is measured (drl/jobs/bfloat16.py).
         compile: auto, on or off. auto: on CUDA, where it works, if there are enough passes for it to pay.
         threads: The most threads to use; None: torch's choice.
         channels: Channels at full resolution, from `network_channels`, which decide the size; 0: no large network.
@@ -75,11 +77,11 @@ def place(
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("run.device: cuda was asked for but there is no CUDA device; use auto or cpu")
     kind = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
-    amx = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and has_amx()
     if precision == "auto":
         # V100 and T4 emulate it, which is slower than fp32.
         native = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bf16" if amx or native else "fp32"
+        on_a_cpu = kind == "cpu" and channels >= PAPER_SIZE_CHANNELS and bfloat16.pays()
+        precision = "bf16" if native or on_a_cpu else "fp32"
     # With fp32, switch TF32 off: convolutions would silently round to 10 bits of mantissa.
     torch.backends.cudnn.allow_tf32 = precision != "fp32"
     if kind == "cuda" and deterministic:

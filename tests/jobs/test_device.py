@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from drl.errors import UserError
-from drl.jobs import compiler, device
+from drl.jobs import bfloat16, compiler, device
 from drl.jobs.job import Resources
 
 
@@ -19,15 +19,15 @@ def test_cuda_that_is_not_there_is_one_line(no_cuda):
 
 
 @pytest.mark.parametrize(
-    ("amx", "channels", "expected"),
+    ("pays", "channels", "expected"),
     [
         (True, 16, "bf16"),  # the paper's network
         (True, 8, "fp32"),  # a small network
-        (False, 16, "fp32"),  # no AMX
+        (False, 16, "fp32"),  # a CPU that is not faster in bf16
     ],
 )
-def test_auto_on_a_cpu(no_cuda, monkeypatch, amx, channels, expected):
-    monkeypatch.setattr(device, "has_amx", lambda: amx)
+def test_auto_on_a_cpu(no_cuda, monkeypatch, pays, channels, expected):
+    monkeypatch.setattr(bfloat16, "pays", lambda: pays)
     placement = device.place(channels=channels, passes=10**6)
     assert (placement.precision, placement.compile) == (expected, False)
 
@@ -94,7 +94,7 @@ def test_only_a_job_that_can_compile_does(cuda):
 
 
 def test_explicit_choices_win(no_cuda, monkeypatch):
-    monkeypatch.setattr(device, "has_amx", lambda: True)
+    monkeypatch.setattr(bfloat16, "pays", lambda: True)
     placement = device.place("cpu", "fp32", "off", channels=16)
     assert (placement.precision, placement.compile) == ("fp32", False)
 
