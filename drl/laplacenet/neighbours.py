@@ -17,11 +17,10 @@ from drl.jobs.device import has_amx
 from drl.laplacenet.sparse import compressed_rows
 
 FAST_FROM = 8000  # number of points from which bfloat16 saves more than its larger error costs (measured)
-SAMPLE = 3136  # columns that are used to estimate a row's threshold
 FACTORS = (8, 4, 2)  # sizes of groups; larger ones cost more to open than they save (measured)
 ROWS = {"cpu": 512, "cuda": 2048}  # rows of the rough product at a time
-# Measured: with 131 factors, the product of 256 or 1024 rows took up to three times as long as that of 512. With 160,
-# which are five tiles of AMX, this did not happen.
+# Measured: with 131 factors, the product of 256 or 1024 rows took up to three times as long as that of 512. With 128 or
+# 160, which are whole tiles of AMX, this did not happen.
 TILE = 32
 # Pairs that are opened at a time. Where codes lie close together, as equal images do, a block has as many as the square
 # of their number; rows are then taken in smaller parts. 16 million pairs take less than a gigabyte.
@@ -102,14 +101,14 @@ def _best(products: Tensor, rows: Tensor, ranks: Tensor, height: int, n: int, hi
 class _RoughProduct:
     """Factors of a product whose entries show which pairs may be near.
 
-    In float32 an entry is x . y. In bfloat16 it is x . y - s(x), with a shift s(x) slightly below the row's threshold.
-    bfloat16 has the finest steps near zero, and the shift puts the decision there. The shift also makes all relevant
-    entries positive, so that their bits can be compared as integers, which took a quarter of the time.
+    In float32 an entry is x . y. In bfloat16 it is x . (y - m), where m is the mean of all points. It differs from
+    x . y by a number that depends only on the row, and it has smaller errors. The average of a row's entries is zero,
+    so the entries of near points are positive, and their bits can be compared as integers, which took a quarter of the
+    time.
 
     Attributes:
-        left: [N, K]; in bfloat16, the last column is for the shift.
-        right: [K, M], M >= N, a multiple of the groups; in bfloat16, the last row is 1.
-        sample: [K, S], S < N, some of the columns, from which the shift is estimated; None in float32.
+        left: [N, K].
+        right: [K, M], M >= N, a multiple of the groups.
         margin: float32 [N], twice the largest error of an entry in the row.
         factors: The factors by which each level of maxima is narrower than the previous one.
         buffer: [R, M]; new memory for each block would take as long as its product.
@@ -117,7 +116,6 @@ class _RoughProduct:
 
     left: Tensor
     right: Tensor
-    sample: Tensor | None
     margin: Tensor
     factors: tuple[int, ...]
     buffer: Tensor
@@ -125,32 +123,29 @@ class _RoughProduct:
     @classmethod
     def plain(cls, points: Tensor, hits: int) -> _RoughProduct:
         """Prepare the product of points [N, D] with each other in float32."""
-        factors = _factors(len(points), hits)
-        right = torch.nn.functional.pad(points.T, (0, -len(points) % math.prod(factors)))
-        margin = 2 * _error(points, points, points.new_zeros(1))
-        buffer = right.new_empty(min(ROWS[points.device.type], len(points)), right.shape[1])
-        return cls(points, right.contiguous(), None, margin, factors, buffer)
+        sizes = points.norm(dim=1)
+        return cls._of(points, points, 2 * _sums(points) * (sizes * sizes.max() + 2), hits)
 
     @classmethod
     def fast(cls, points: Tensor, hits: int) -> _RoughProduct:
         """Prepare the product of points [N, D] with each other in bfloat16."""
-        n, width = points.shape
-        # x . y = (x - m) . (y - m) + m . (y - m) + a constant per row, which does not matter. The factors are shorter,
-        # so errors are smaller.
-        mean = points.mean(0)
-        centred = points - mean
-        offset = centred @ mean
-        coarse, high = centred.bfloat16(), offset.bfloat16()
+        turned, mean = _turned(points)
+        centred = turned.clone()
+        centred[:, 0] -= mean
+        left, right = turned.bfloat16(), centred.bfloat16()
+        # The norms of the factors are at most 1 and 2.
+        margin = 2 * (_error(turned, left, centred, right) + 3 * _sums(points))
+        fill = (0, -points.shape[1] % TILE)
+        return cls._of(torch.nn.functional.pad(left, fill), torch.nn.functional.pad(right, fill), margin, hits)
+
+    @classmethod
+    def _of(cls, left: Tensor, right: Tensor, margin: Tensor, hits: int) -> _RoughProduct:
+        """Choose groups, and fill up the right factor and the buffer."""
+        n = len(left)
         factors = _factors(n, hits)
-        left = coarse.new_zeros(n, width + 3 + -(width + 3) % TILE)
-        left[:, :width], left[:, width : width + 2] = coarse, 1
-        right = coarse.new_zeros(left.shape[1], n + -n % math.prod(factors))
-        right[:width, :n], right[width, :n], right[width + 1, :n] = coarse.T, high, (offset - high).bfloat16()
-        right[-1] = 1
-        margin = 2 * _error(centred, coarse, offset)
-        sample = right[:, : n : max(n // SAMPLE, 1)].contiguous()
-        buffer = right.new_empty(min(ROWS[points.device.type], n), right.shape[1])
-        return cls(left, right, sample, margin, factors, buffer)
+        right = torch.nn.functional.pad(right.T, (0, -n % math.prod(factors))).contiguous()
+        buffer = right.new_empty(min(ROWS[left.device.type], n), right.shape[1])
+        return cls(left, right, margin, factors, buffer)
 
     def candidates(self, start: int, stop: int, hits: int) -> Iterator[tuple[int, int, Tensor, Tensor]]:
         """Yield, for parts of the rows from `start` to `stop`, all entries that may be among the `hits` best.
@@ -159,60 +154,63 @@ class _RoughProduct:
             The first row of the part and the one after its last, and the entries' rows (counted from the part's first,
             ascending) and columns.
         """
-        left, n = self.left[start:stop], len(self.left)
-        if self.sample is not None:
-            left = left.clone()
-            left[:, -1] = -self._shift(left, self.sample, hits)
-        product = torch.mm(left, self.right, out=self.buffer[: stop - start])
+        n = len(self.left)
+        product = torch.mm(self.left[start:stop], self.right, out=self.buffer[: stop - start])
         product[:, n:] = -torch.inf
-        levels = [product if self.sample is None else product.view(torch.int16)]
+        levels = [product if product.dtype == torch.float32 else product.view(torch.int16)]
         for factor in self.factors:
             levels.append(levels[-1].unflatten(1, (factor, -1)).amax(1))
         least = levels[-1].topk(hits, sorted=False).values.amin(1)
         margin = self.margin[start:stop]
-        thresholds = least - margin if self.sample is None else _bits(least, margin)
-        for first, last in _parts(levels[-1] >= thresholds[:, None], math.prod(self.factors)):
-            part = [level[first:last] for level in levels]
-            rows, columns = _open(part, self.factors, thresholds[first:last])
-            real = columns < n
-            if not bool(real.all()):
-                rows, columns = rows[real], columns[real]
-            yield start + first, start + last, rows, columns
-
-    def _shift(self, left: Tensor, sample: Tensor, hits: int) -> Tensor:
-        """Estimate an entry of rank 10 x hits or lower, for rows [R, K]."""
-        rank = math.ceil(10 * hits * sample.shape[1] / len(self.left))
-        entries = left @ sample
-        if 2 * rank > entries.shape[1]:
-            return entries.amin(1) - 1
-        # There are at most as many maxima of groups above a value as there are entries.
-        group = entries.shape[1] // (2 * rank)
-        maxima = entries[:, : 2 * rank * group].unflatten(1, (group, -1)).amax(1)
-        lowest: Tensor = maxima.float().topk(rank, sorted=False).values.amin(1)
-        return lowest
+        thresholds = least - margin if product.dtype == torch.float32 else _bits(least, margin)
+        kept = levels[-1] >= thresholds[:, None]
+        opened, groups = kept.nonzero(as_tuple=True)
+        for first, last, begin, end in _parts(kept, len(opened), math.prod(self.factors)):
+            rows, columns = _open(levels, self.factors, thresholds, opened[begin:end], groups[begin:end])
+            if product.shape[1] > n:
+                real = columns < n
+                if not bool(real.all()):
+                    rows, columns = rows[real], columns[real]
+            yield start + first, start + last, rows - first, columns
 
 
-def _parts(kept: Tensor, members: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of rows, each of at most PAIRS entries or one row.
+def _turned(points: Tensor) -> tuple[Tensor, float]:
+    """Turn points [N, D], float32, so that only the first coordinate of their mean is not zero; return it, too.
+
+    Centring then changes one coordinate, so the part of x . y that only depends on x needs no columns of its own.
+    """
+    exact = points.double()
+    mirror = exact.mean(0)
+    mean = float(torch.copysign(mirror.norm(), mirror[0]))
+    mirror[0] += mean if mean else 1.0
+    # Householder's reflection; the sign of the mean's first coordinate changes.
+    turned = torch.addr(exact, exact @ mirror, mirror, alpha=-2 / float(mirror @ mirror))
+    return turned.float(), -mean
+
+
+def _parts(kept: Tensor, opened: int, members: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield ranges of rows, each of at most PAIRS entries or one row, and the ranges of their groups.
 
     Args:
         kept: bool [R, G], the groups that will be opened.
+        opened: Their number.
         members: Entries of a group.
     """
-    ends = (kept.sum(1) * members).cumsum(0).tolist()
-    first, opened = 0, 0
-    for row, end in enumerate(ends):
-        if end - opened > PAIRS and row > first:
-            yield first, row
-            first, opened = row, ends[row - 1]
-    yield first, len(ends)
+    first = begin = end = 0
+    if opened * members > PAIRS:
+        for row, count in enumerate(kept.sum(1).tolist()):
+            if (end + count - begin) * members > PAIRS and row > first:
+                yield first, row, begin, end
+                first, begin = row, end
+            end += count
+    yield first, len(kept), begin, opened
 
 
 def _bits(least: Tensor, margin: Tensor) -> Tensor:
     """Return the bits, int16, of a bfloat16 number that is at least a margin below the number with the given bits."""
     # Half a step of bfloat16 is 2^-9; truncating the bits of a positive number makes it smaller.
     thresholds = least.view(torch.bfloat16).float() * (1 - 2.0**-8) - margin
-    # Integers have the order of the entries only if these are positive. If the shift was too large, exclude nothing.
+    # Integers have the order of the entries only if these are positive. Otherwise exclude nothing.
     proven = (least > 0) & (thresholds > 0)
     return torch.where(proven, (thresholds.view(torch.int32) >> 16).short(), torch.iinfo(torch.int16).min)
 
@@ -225,14 +223,27 @@ def _factors(n: int, hits: int) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def _error(centred: Tensor, coarse: Tensor, offset: Tensor) -> Tensor:
-    """Return a bound of |x . y - its entry before rounding| for each x (Cauchy-Schwarz)."""
-    lost = (centred - coarse.float()).norm(dim=1)
-    size, kept = centred.norm(dim=1), coarse.float().norm(dim=1)
-    error = lost * size.max() + kept * lost.max()
-    sums = 2.0**-9 if centred.device.type == "cuda" and _rounds_to_tf32() else (centred.shape[1] + 3) * 2.0**-23
-    bound: Tensor = error + sums * (kept * kept.max() + 2) + 2.0**-16 * offset.abs().max()
-    return bound
+def _error(left: Tensor, coarse_left: Tensor, right: Tensor, coarse_right: Tensor) -> Tensor:
+    """Return a bound of |x . y - its product of coarse factors|, for x in left [N, D], over all y in right [N, D].
+
+    The first coordinate of left is not centred and much larger than the others, so it has a bound of its own. For the
+    others, it is Cauchy-Schwarz.
+    """
+    kept_left, kept_right = coarse_left.float(), coarse_right.float()
+    lost_left, lost_right = left - kept_left, right - kept_right
+    first: Tensor = (
+        lost_left[:, 0].abs() * right[:, 0].abs().max() + kept_left[:, 0].abs() * lost_right[:, 0].abs().max()
+    )
+    kept, lost = kept_left[:, 1:].norm(dim=1), lost_left[:, 1:].norm(dim=1)
+    others: Tensor = lost * right[:, 1:].norm(dim=1).max() + kept * lost_right[:, 1:].norm(dim=1).max()
+    return first + others
+
+
+def _sums(points: Tensor) -> float:
+    """Return a bound of a float32 sum's error, for factors of norm 1; it includes the rounding of turned points."""
+    if points.device.type == "cuda" and _rounds_to_tf32():
+        return 2.0**-9
+    return (points.shape[1] + 3) * 2.0**-23
 
 
 def _rounds_to_tf32() -> bool:
@@ -244,15 +255,25 @@ def _rounds_to_tf32() -> bool:
         return True
 
 
-def _open(levels: list[Tensor], factors: tuple[int, ...], thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    """Find rows and columns of entries at or above their row's threshold, starting at the narrowest level of maxima."""
-    rows, columns = (levels[-1] >= thresholds[:, None]).nonzero(as_tuple=True)
+def _open(
+    levels: list[Tensor], factors: tuple[int, ...], thresholds: Tensor, rows: Tensor, columns: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Find rows and columns of entries at or above their row's threshold.
+
+    Args:
+        levels: [R, M], then maxima [R, M / factors[0]], and so on.
+        factors: Powers of two.
+        thresholds: [R].
+        rows: int64 [G], rows of groups at the narrowest level, ascending.
+        columns: int64 [G], the groups' columns there.
+    """
     for level, factor in zip(levels[-2::-1], factors[::-1], strict=True):
         width = level.shape[1]
-        members = torch.arange(0, width, width // factor, device=columns.device)
-        places = (rows * width + columns)[:, None] + members
+        step = width // factor
+        places = torch.add(columns, rows, alpha=width)[:, None] + torch.arange(0, width, step, device=columns.device)
         values = level.flatten().index_select(0, places.flatten()).view_as(places)
         chosen = (values >= thresholds.index_select(0, rows)[:, None]).flatten().nonzero()[:, 0]
-        group = chosen // factor
-        rows, columns = rows[group], columns[group] + (chosen - group * factor) * (width // factor)
+        # Division and remainder by a power of two; torch's division of integers is slow.
+        group, member = chosen >> (factor.bit_length() - 1), chosen & (factor - 1)
+        rows, columns = rows.index_select(0, group), torch.add(columns.index_select(0, group), member, alpha=step)
     return rows, columns

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-COLUMNS = {"cpu": 16, "cuda": 1024}  # classes at a time; on a CPU, their vectors then fit into the cache
+# Classes at a time. Measured: the product with 32 columns took a quarter less time per column than that with 16, which
+# reads the graph twice as often, and less than those with 24, 48 and 100.
+COLUMNS = {"cpu": 32, "cuda": 1024}
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def _conjugate_gradients(
     open_columns = size.nonzero()[:, 0]
     size, residual = size[open_columns], target[:, open_columns]
     estimate, direction = torch.zeros_like(residual), residual.clone()
-    squares = residual.square().sum(0)
+    image, squares = torch.empty_like(residual), residual.square().sum(0)
     for _ in range(iterations):
         going = squares.sqrt() >= tolerance * size
         if not bool(going.all()):
@@ -78,9 +80,10 @@ def _conjugate_gradients(
             kept = going.nonzero()[:, 0]
             estimate, residual, direction = (part[:, kept] for part in (estimate, residual, direction))
             open_columns, size, squares = open_columns[kept], size[kept], squares[kept]
+            image = torch.empty_like(residual)
         if not len(open_columns):
             break
-        image = torch.addmm(direction, graph, direction, alpha=-alpha)
+        torch.addmm(direction, graph, direction, alpha=-alpha, out=image)
         step = squares / (direction * image).sum(0)
         estimate.addcmul_(step, direction)
         residual.addcmul_(-step, image)

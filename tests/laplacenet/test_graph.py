@@ -85,13 +85,59 @@ def test_few_pairs_at_a_time_change_nothing(monkeypatch, fast, pairs):
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=30), st.integers(1, 40))
-def test_parts_cover_all_rows_once_and_stay_small(kept, pairs):
+def test_parts_cover_all_rows_and_groups_once_and_stay_small(kept, pairs):
+    table = torch.tensor(kept)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "PAIRS", pairs)
-        parts = list(neighbours._parts(torch.tensor(kept), 4))
-    assert [row for first, last in parts for row in range(first, last)] == list(range(len(kept)))
-    for first, last in parts:
-        assert last == first + 1 or 4 * sum(map(sum, kept[first:last])) <= pairs
+        parts = list(neighbours._parts(table, int(table.sum()), 4))
+    assert [row for first, last, _, _ in parts for row in range(first, last)] == list(range(len(kept)))
+    rows = table.nonzero()[:, 0].tolist()
+    assert [at for _, _, begin, end in parts for at in range(begin, end)] == list(range(len(rows)))
+    for first, last, begin, end in parts:
+        assert all(first <= row < last for row in rows[begin:end])
+        assert last == first + 1 or 4 * (end - begin) <= pairs
+
+
+@pytest.mark.parametrize("sign", [1, -1, 0])
+def test_turned_points_have_the_same_products_and_a_mean_along_one_axis(sign):
+    generator = torch.Generator().manual_seed(1)
+    points = torch.nn.functional.normalize(sign + torch.randn(300, 24, generator=generator))
+    if sign == 0:
+        points = torch.cat([points, -points])
+    turned, mean = neighbours._turned(points)
+    torch.testing.assert_close(turned @ turned.T, points @ points.T, rtol=0, atol=1e-6)
+    wanted = torch.zeros(24)
+    wanted[0] = mean
+    torch.testing.assert_close(turned.mean(0), wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["rectified", "any sign", "close together", "sparse"])
+def test_errors_of_the_fast_product_are_within_their_bound(kind):
+    generator = torch.Generator().manual_seed(2)
+    drawn = torch.randn(1500, 40, generator=generator)
+    features = {
+        "rectified": drawn.relu(),
+        "any sign": drawn,
+        "close together": 1 + 1e-3 * drawn,
+        "sparse": (drawn - 2).relu() + torch.eye(40).repeat(38, 1)[:1500],
+    }[kind]
+    points = torch.nn.functional.normalize(features)
+    product = neighbours._RoughProduct.fast(points, 6)
+    entries = product.left.float().double() @ product.right[:, :1500].double()
+    wanted = points.double() @ (points.double() - points.double().mean(0)).T
+    errors = (entries - wanted).abs()
+    assert (2 * errors <= product.margin[:, None]).all()
+    assert product.margin.max() < 0.02  # a bound that excludes nothing would hold, too
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_finds_points_in_clusters_and_points_far_from_all_others(fast):
+    generator = torch.Generator().manual_seed(4)
+    centres = torch.randn(30, 48, generator=generator)
+    features = (centres.repeat(80, 1) + 0.4 * torch.randn(2400, 48, generator=generator)).relu()
+    features[::97] = torch.eye(48)[torch.arange(len(features[::97])) % 48]
+    found, _ = nearest(reference.unit_codes(features), 12, fast)
+    assert (found.numpy() == reference.hits(features, 11)[0]).all()
 
 
 @pytest.mark.parametrize("tf32", [False, True])
