@@ -28,7 +28,7 @@ from benchmarks.ways import WAYS, both
 from drl.config.jobs import FineTuneJob
 from drl.config.schema import Config
 from drl.jobs.device import peak_memory_bytes, place
-from drl.laplacenet import fine_tuning
+from drl.laplacenet import versions
 from drl.laplacenet.classifier import build
 from drl.laplacenet.fine_tuning import FineTuner
 from drl.laplacenet.image_split import ImageSplit
@@ -56,7 +56,7 @@ def measure(way: str, size: int, steps: int, device: str, threads: int | None) -
     store = synthetic_store(size, 10, placement.device)
     network = build(settings.network, ImageFacts(3, size, 10), 0).to(placement.device)
     if plain:
-        vars(fine_tuning)["augment"] = one_after_another
+        vars(versions)["augment"] = one_after_another
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     split = ImageSplit(store.train[:100], store.train[100:], store.val, store.test)
     training = FineTuner(network, store, split, placement, settings, 0)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from drl.config.jobs import FineTuneJob
 from drl.data.augment.host import to_device
-from drl.data.augment.laplacenet import augment
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.errors import UserError
@@ -25,6 +24,7 @@ from drl.laplacenet.mixup import mixed_entropy, mixture
 from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.laplacenet.schedule import Schedule
 from drl.laplacenet.sgd import NesterovSGD
+from drl.laplacenet.versions import augmented
 from drl.models.wide_resnet import WideResNet
 from drl.training.graphed import Graphed, scalars
 from drl.training.seeds import generator, stream_seed
@@ -142,21 +142,12 @@ class FineTuner:
 
     def _batch(self, semi: bool) -> tuple[Tensor, Tensor]:
         """Return image indices [B], on the device, and the augmented versions, uint8 [V, B, C, H, W]."""
-        groups = [(self.samplers["supervised"].next(), self.protocol.weak)]
-        if semi:
-            groups = [
-                (self.samplers["labelled"].next(), self.protocol.weak),
-                (self.samplers["others"].next(), self.protocol.strong),
-            ]
-        versions, device = self.protocol.versions, self.placement.device
-        groups = [(to_device(positions, device), operations) for positions, operations in groups]
-        parts = []
-        for positions, operations in groups:
-            images = self.store.batch(positions).images.repeat(versions, 1, 1, 1)
-            flip, padding = self.protocol.flip, self.protocol.padding
-            changed = augment(images, operations, self.draws["augmentation"], flip=flip, padding=padding)
-            parts.append(changed.unflatten(0, (versions, len(positions))))
-        return torch.cat([positions for positions, _ in groups]), torch.cat(parts, 1)
+        weak, strong = self.protocol.weak, self.protocol.strong
+        uses = [("labelled", weak), ("others", strong)] if semi else [("supervised", weak)]
+        device = self.placement.device
+        groups = [(to_device(self.samplers[name].next(), device), operations) for name, operations in uses]
+        images = augmented(self.store, groups, self.protocol, self.draws["augmentation"])
+        return torch.cat([positions for positions, _ in groups]), images
 
     def _learn(self, given: Mapping[str, Tensor]) -> None:
         """Update the weights, and add the mean cross-entropy of the versions to its sum; see `Graphed`."""
@@ -200,13 +191,8 @@ class FineTuner:
         self._write("pseudo_label_accuracy", 100 * float(right), len(others))
         self._write("solver_residual", found.residual, len(self.store.classes))
         if found.unconverged:
-            print(
-                f"epoch {self.epoch + 1}: conjugate gradients left {found.unconverged} classes above the tolerance "
-                f"{self.protocol.tolerance} after {self.protocol.solver_iterations} iterations (relative residual "
-                f"{found.residual:.2g}); continuing with this solution, as LaplaceNet does",
-                file=sys.stderr,
-                flush=True,
-            )
+            said = found.complaint(self.protocol.tolerance, self.protocol.solver_iterations)
+            print(f"epoch {self.epoch + 1}: {said}", file=sys.stderr, flush=True)
 
     def _end_epoch(self) -> None:
         semi = self.epoch >= self.schedule.supervised_epochs

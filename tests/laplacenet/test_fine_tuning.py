@@ -13,7 +13,7 @@ from drl.data.store import ImageStore
 from drl.errors import Unfinished, UserError
 from drl.jobs.device import place
 from drl.jobs.job import Job
-from drl.laplacenet import fine_tuning
+from drl.laplacenet import fine_tuning, versions
 from drl.laplacenet.classifier import build, load_classifier
 from drl.laplacenet.evaluation import Evaluation
 from drl.laplacenet.fine_tune import run
@@ -282,7 +282,7 @@ def test_labels_of_the_others_are_read_for_the_diagnostic_alone(stripes):
 
 def test_rates_and_augmentations_of_all_steps(stripes, monkeypatch):
     rates, changed = [], []
-    real, step = fine_tuning.augment, fine_tuning.NesterovSGD.step
+    real, step = versions.augment, fine_tuning.NesterovSGD.step
 
     def augment(images, operations, source, **options):
         changed.append((len(images), operations, options))
@@ -292,7 +292,7 @@ def test_rates_and_augmentations_of_all_steps(stripes, monkeypatch):
         rates.append(rate)
         step(self, rate)
 
-    monkeypatch.setattr(fine_tuning, "augment", augment)
+    monkeypatch.setattr(versions, "augment", augment)
     monkeypatch.setattr(fine_tuning.NesterovSGD, "step", take)
     job = finish(tuner(stripes))
     schedule = job.schedule
