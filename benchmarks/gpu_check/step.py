@@ -67,7 +67,9 @@ STEPS = (
     Step("encode", f"{HERE}.evaluations:encode", 60),
     Step("sampling", f"{HERE}.evaluations:sampling", 60),
     Step("bf16 against fp32", f"{HERE}.precision:precisions", 90),
-    Step("2 trainings at once", f"{HERE}.together:together", 60, (2,)),
-    Step("4 trainings at once", f"{HERE}.together:together", 60, (4,)),
-    *(Step(f"compiled, {kind}", f"{HERE}.training_steps:compiled_steps", 180, (kind,)) for kind in ("drl", "vdrl")),
+    Step("trainings at once", f"{HERE}.together:together", 120),
+    *(
+        Step(f"compiled, {kind}", f"{HERE}.training_steps:compiled_steps", 180, (kind,))
+        for kind in ("drl", "vdrl", "simclr")
+    ),
 )

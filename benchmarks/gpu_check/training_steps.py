@@ -52,11 +52,13 @@ def compiled_steps(where: Where, kind: str) -> dict[str, Any]:
 
 
 def _compare(where: Where, make: Callable[..., Trained]) -> dict[str, Any]:
+    torch.use_deterministic_algorithms(True, warn_only=True)
     training = make()
     found: dict[str, Any] = {"precision": training.placement.precision}
     for _ in range(SAME_STEPS):
         advance(training)
     plain = weights(training)
+    torch.use_deterministic_algorithms(False)
     found["eager images/s"] = images_per_second(training, _seconds(where))
     found |= {f"eager {name}": value for name, value in _profiled(training).items()}
     found["host waits"] = _waits(training)
@@ -65,13 +67,18 @@ def _compare(where: Where, make: Callable[..., Trained]) -> dict[str, Any]:
 
 
 def _graphed(where: Where, make: Callable[..., Trained], plain: list[torch.Tensor] | None = None) -> dict[str, Any]:
-    training = make(graphs="on")
-    for _ in range(SAME_STEPS):
-        advance(training)
-    found: dict[str, Any] = {"captured": training.graphed.captured}
+    found: dict[str, Any] = {}
     if plain is not None:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        training = make(graphs="on")
+        for _ in range(SAME_STEPS):
+            advance(training)
         found["graphed equal"] = equal(weights(training), plain)
+        torch.use_deterministic_algorithms(False)
+    # What was captured in deterministic mode stays deterministic, and is slower.
+    training = make(graphs="on")
     found["graphed images/s"] = images_per_second(training, _seconds(where))
+    found |= {"captured": training.graphed.captured, "graphed host waits": _waits(training)}
     return found | {f"graphed {name}": value for name, value in _profiled(training).items()}
 
 
@@ -104,7 +111,9 @@ def _profiled(training: Trained) -> dict[str, Any]:
         whole = time.perf_counter() - began
     averages = found.key_averages()
     launches = sum(event.count for event in averages if event.key.startswith(LAUNCHES))
-    busy = sum(event.self_device_time_total for event in averages) * 1e-6
+    # Operations of the host count the kernels that they launch, which are events of their own.
+    kernels = [event for event in averages if event.device_type == torch.autograd.DeviceType.CUDA]
+    busy = sum(event.self_device_time_total for event in kernels) * 1e-6
     return {"launches": launches / PROFILED, "busy share": busy / whole}
 
 
