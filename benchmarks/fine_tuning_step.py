@@ -38,7 +38,7 @@ from drl.pipeline.configuration import resolve
 from drl.pipeline.items import item_jobs
 from drl.pipeline.studies.training import FINE_TUNE
 
-WARM_UP = 2
+WARM_UP = 5  # on a GPU, the fourth step is captured as a graph
 
 
 def one_after_another(images: Tensor, operations: int, generator: object, *, flip: float, padding: int) -> Tensor:
@@ -52,7 +52,8 @@ def measure(way: str, size: int, steps: int, device: str, threads: int | None) -
     settings = FINE_TUNE.settings(resolve("paper"), "cifar10", "none", 100)
     assert isinstance(settings, FineTuneJob)
     plain = way == "plain"
-    placement = place(device, "fp32" if plain else "auto", "off", threads, 16)
+    precision, graphs = ("fp32", "off") if plain else ("auto", "auto")
+    placement = place(device, precision, "off", threads, 16, graphs=graphs)
     store = synthetic_store(size, 10, placement.device)
     network = build(settings.network, ImageFacts(3, size, 10), 0).to(placement.device)
     if plain:

@@ -9,7 +9,7 @@ import torch
 from benchmarks.gpu_check.step import Where
 from benchmarks.gpu_check.subjects import advance, pretraining
 
-STEPS, LAST, TINY_STEPS = 300, 100, 20
+STEPS, LAST, TINY_STEPS = 300, 100, 6
 
 
 def precisions(where: Where) -> dict[str, Any]:

@@ -71,7 +71,8 @@ def run_one(step: Step, where: Where, limit: float, packages: Path | None = None
     if hung:
         return row | {"detail": f"not finished after {limit:.0f} s"}
     try:
-        return row | json.loads(result.read_text(encoding="utf-8"))
+        found: Row = json.loads(result.read_text(encoding="utf-8"))
+        return row | found
     except (OSError, ValueError):
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         return row | {"status": "killed" if code < 0 else "failed", "detail": f"{how}: {_last_line(log)}"}

@@ -78,7 +78,7 @@ def advance(training: Trained) -> None:
         training.step_in_epoch = 1
 
 
-def images_per_second(training: Trained, seconds: float, warm_up: int = 5) -> float:
+def images_per_second(training: Trained, seconds: float, warm_up: int) -> float:
     """Return the rate over all steps that begin within some seconds, after a few that are not timed."""
     for _ in range(warm_up):
         advance(training)

@@ -50,7 +50,7 @@ def _rates(where: Where, processes: int) -> list[float]:
 def _one(device: str, tiny: str, folder: str) -> None:
     where = Where(device, tiny == "1", folder)  # type: ignore[arg-type]
     training = pretraining(where, "drl", graphs="on")
-    images_per_second(training, 0.1)
+    images_per_second(training, 0.1, warm_up=1 if where.tiny else 5)
     print("ready", flush=True)
     sys.stdin.readline()
     began = time.perf_counter()

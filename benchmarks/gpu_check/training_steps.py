@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -23,8 +24,8 @@ from benchmarks.gpu_check.subjects import (
     weights,
 )
 
-SECONDS, TINY_SECONDS = 5.0, 0.2  # of each timing
-SAME_STEPS = 8
+SECONDS, TINY_SECONDS = 5.0, 0.05  # of each timing
+SAME_STEPS, TINY_STEPS = 8, 2
 PROFILED = 5  # steps
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaGraphLaunch", "cudaMemcpyAsync", "cudaMemsetAsync")
 
@@ -41,25 +42,26 @@ def fine_tuning_steps(where: Where, size: int) -> dict[str, Any]:
 
 def compiled_steps(where: Where, kind: str) -> dict[str, Any]:
     """Time compiled steps, eager and graphed; a tiny run compiles nothing."""
-    mode = "off" if where.tiny else "on"
+    if where.tiny:
+        return {"compiled": "not in a tiny run"}
     began = time.perf_counter()
-    training = pretraining(where, kind, compile=mode)
+    training = pretraining(where, kind, compile="on")
     advance(training)
     waiter(training.placement.device)()
     found: dict[str, Any] = {"seconds of the first step": time.perf_counter() - began}
-    found["eager images/s"] = images_per_second(training, _seconds(where))
-    return found | _graphed(where, partial(pretraining, where, kind, compile=mode))
+    found["eager images/s"] = images_per_second(training, *_timing(where))
+    return found | _graphed(where, partial(pretraining, where, kind, compile="on"))
 
 
 def _compare(where: Where, make: Callable[..., Trained]) -> dict[str, Any]:
     torch.use_deterministic_algorithms(True, warn_only=True)
     training = make()
     found: dict[str, Any] = {"precision": training.placement.precision}
-    for _ in range(SAME_STEPS):
+    for _ in range(TINY_STEPS if where.tiny else SAME_STEPS):
         advance(training)
     plain = weights(training)
     torch.use_deterministic_algorithms(False)
-    found["eager images/s"] = images_per_second(training, _seconds(where))
+    found["eager images/s"] = images_per_second(training, *_timing(where))
     found |= {f"eager {name}": value for name, value in _profiled(training).items()}
     found["host waits"] = _waits(training)
     found |= _graphed(where, make, plain)
@@ -71,19 +73,20 @@ def _graphed(where: Where, make: Callable[..., Trained], plain: list[torch.Tenso
     if plain is not None:
         torch.use_deterministic_algorithms(True, warn_only=True)
         training = make(graphs="on")
-        for _ in range(SAME_STEPS):
+        for _ in range(TINY_STEPS if where.tiny else SAME_STEPS):
             advance(training)
         found["graphed equal"] = equal(weights(training), plain)
         torch.use_deterministic_algorithms(False)
     # What was captured in deterministic mode stays deterministic, and is slower.
     training = make(graphs="on")
-    found["graphed images/s"] = images_per_second(training, _seconds(where))
+    found["graphed images/s"] = images_per_second(training, *_timing(where))
     found |= {"captured": training.graphed.captured, "graphed host waits": _waits(training)}
     return found | {f"graphed {name}": value for name, value in _profiled(training).items()}
 
 
-def _seconds(where: Where) -> float:
-    return TINY_SECONDS if where.tiny else SECONDS
+def _timing(where: Where) -> tuple[float, int]:
+    """Return the seconds of a timing, and the steps before it, in which a graph is captured."""
+    return (TINY_SECONDS, 1) if where.tiny else (SECONDS, 5)
 
 
 class _Count(TorchDispatchMode):
@@ -112,7 +115,7 @@ def _profiled(training: Trained) -> dict[str, Any]:
     averages = found.key_averages()
     launches = sum(event.count for event in averages if event.key.startswith(LAUNCHES))
     # Operations of the host count the kernels that they launch, which are events of their own.
-    kernels = [event for event in averages if event.device_type == torch.autograd.DeviceType.CUDA]
+    kernels = [event for event in averages if event.device_type == DeviceType.CUDA]
     busy = sum(event.self_device_time_total for event in kernels) * 1e-6
     return {"launches": launches / PROFILED, "busy share": busy / whole}
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from drl.config.fine_tuning import FineTuneProtocol
+from drl.config.jobs import FineTuneRun
 from drl.data.augment.laplacenet import augment
 from drl.data.store import ImageStore
 
 
 def augmented(
-    store: ImageStore, groups: Sequence[tuple[Tensor, int]], protocol: FineTuneProtocol, source: torch.Generator
+    store: ImageStore, groups: Sequence[tuple[Tensor, int]], protocol: FineTuneRun, source: torch.Generator
 ) -> Tensor:
     """Return the augmented versions of images, uint8 [V, B, C, H, W]: version after version, group after group.
 
