@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.gpu_check import wheels
+from benchmarks.gpu_check import environment, training_steps, wheels
 from benchmarks.gpu_check.__main__ import main
 from benchmarks.gpu_check.cases import TINY, cases, difference, given_draws
 from benchmarks.gpu_check.runner import run_all
 from benchmarks.gpu_check.step import STEPS, Step, Where
 from benchmarks.gpu_check.table import GOALS, table
+from drl.errors import UserError
 from tests.device.cases import CALLS
 from tests.device.pretend import PretendedCuda
 
@@ -188,3 +189,27 @@ def test_draws_are_those_of_the_cpu_and_only_inside(monkeypatch):
     assert torch.equal(drawn[0], torch.rand(4, generator=plain))
     assert torch.equal(drawn[1], torch.empty(3).normal_(generator=plain))
     assert before == (torch.rand, torch.Tensor.normal_)
+
+
+def test_steps_are_captured_and_compared_on_the_pretended_gpu(monkeypatch, tmp_path):
+    """All but the profiler, which needs a GPU."""
+    monkeypatch.setattr(training_steps, "_profiled", lambda training: {"launches": 1.0})
+    monkeypatch.setattr(training_steps, "TINY_STEPS", 5)
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: None)
+    with PretendedCuda():
+        found = training_steps.pretraining_steps(Where("cuda", True, tmp_path), "drl")
+        assert environment._replays()
+    assert found["captured"]
+    assert found["graphed equal"]
+    assert found["host waits"] == found["graphed host waits"] == "0"
+    assert {"eager images/s", "graphed images/s", "eager launches", "graphed launches"} <= set(found)
+
+
+def test_a_step_that_cannot_be_captured_keeps_its_eager_numbers(monkeypatch, tmp_path):
+    def refuse(where, make, plain):
+        raise UserError("run.graphs: on, but a training step cannot be captured here (a reason); use auto or off")
+
+    monkeypatch.setattr(training_steps, "_timed_graphed", refuse)
+    found = training_steps.pretraining_steps(Where("cpu", True, tmp_path), "drl")
+    assert found["eager images/s"] > 0
+    assert "(a reason)" in found["why not"]

@@ -152,7 +152,7 @@ def functions(cuda: PretendedCuda) -> dict[str, Any]:
     """Return what takes the place of torch.cuda's attributes."""
 
     @contextmanager
-    def capture(made: Graph, stream: Stream) -> Iterator[None]:
+    def capture(made: Graph, stream: Stream | None = None) -> Iterator[None]:
         tape = Tape(cuda, made.registered)
         drawn = [(source, source.get_state()) for source in (*made.registered, cuda.random)]
         cuda.capturing = True
