@@ -28,7 +28,7 @@ from benchmarks.ways import WAYS, both
 from drl.config.jobs import FineTuneJob
 from drl.config.schema import Config
 from drl.jobs.device import peak_memory_bytes, place
-from drl.laplacenet import fine_tuning
+from drl.laplacenet import versions
 from drl.laplacenet.classifier import build
 from drl.laplacenet.fine_tuning import FineTuner
 from drl.laplacenet.image_split import ImageSplit
@@ -38,7 +38,7 @@ from drl.pipeline.configuration import resolve
 from drl.pipeline.items import item_jobs
 from drl.pipeline.studies.training import FINE_TUNE
 
-WARM_UP = 2
+WARM_UP = 5  # on a GPU, the fourth step is captured as a graph
 
 
 def one_after_another(images: Tensor, operations: int, generator: object, *, flip: float, padding: int) -> Tensor:
@@ -52,11 +52,12 @@ def measure(way: str, size: int, steps: int, device: str, threads: int | None) -
     settings = FINE_TUNE.settings(resolve("paper"), "cifar10", "none", 100)
     assert isinstance(settings, FineTuneJob)
     plain = way == "plain"
-    placement = place(device, "fp32" if plain else "auto", "off", threads, 16)
+    precision, graphs = ("fp32", "off") if plain else ("auto", "auto")
+    placement = place(device, precision, "off", threads, 16, graphs=graphs)
     store = synthetic_store(size, 10, placement.device)
     network = build(settings.network, ImageFacts(3, size, 10), 0).to(placement.device)
     if plain:
-        vars(fine_tuning)["augment"] = one_after_another
+        vars(versions)["augment"] = one_after_another
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     split = ImageSplit(store.train[:100], store.train[100:], store.val, store.test)
     training = FineTuner(network, store, split, placement, settings, 0)

@@ -94,6 +94,7 @@ class Invocation:
             device=run.device,
             precision=run.precision,
             compile=run.compile,
+            graphs=run.graphs,
             deterministic=run.deterministic,
             threads=self.threads,
             save_minutes=run.save_minutes,

@@ -45,6 +45,11 @@ class RunSettings(Settings):
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         description="torch.compile. auto: on CUDA, where it works, for jobs that run a network at least 20,000 times."
     )
+    graphs: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
+        "auto",
+        description="On a GPU, replay training steps as CUDA graphs. auto: where the host needs at least half of a "
+        "step's time to launch it and at least 500 steps remain. A CPU has no graphs.",
+    )
     deterministic: bool = Field(
         False,
         description="On a GPU, use only operations that give the same result each time, where torch has one; slower. "

@@ -33,7 +33,7 @@ from drl.costs.show import (
     size,
     table,
 )
-from drl.jobs.gpu_slots import visible_gpus
+from drl.jobs.gpu_slots import gpu_slot, visible_gpus
 from drl.pipeline.step import PlannedJob
 from drl.pipeline.units import HOST, NETWORK, WorkUnit
 
@@ -100,9 +100,11 @@ def run(
     check_items(config, items)
     cores, settings, book = os.cpu_count() or 1, config.run.slice(), Book()
     threads = threads or job_threads(config.scale, cores)
-    device = Device.here(settings, threads)
     amounts, jobs = Amounts(config), job_table(config, items)
-    rates = rates_of(needed(amounts, jobs["job"]), book, device, settings, **measuring)
+    # A measurement beside a job of the same GPU would be wrong, and would slow the job down.
+    with gpu_slot(config.run.device if measuring.get("measure", True) else "cpu", config.run.gpu_slots):
+        device = Device.here(settings, threads)
+        rates = rates_of(needed(amounts, jobs["job"]), book, device, settings, **measuring)
     at_once = max(1, len(visible_gpus()) * config.run.gpu_slots) if device.kind == "cuda" else max(1, cores // threads)
     files = (file for job in jobs["job"] for several in job.needs(config).values() for file in several)
     missing = sorted({file.path for file in files if file.job is None and not Path(file.path).is_file()})

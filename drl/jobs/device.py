@@ -23,12 +23,21 @@ PAPER_SIZE_CHANNELS = 16
 
 @dataclass(frozen=True)
 class Placement:
-    """Where and in which precision a job computes."""
+    """Where and in which precision a job computes.
+
+    Attributes:
+        device: The device.
+        precision: fp32, or bf16 in autocast.
+        compile: Whether a training compiles its objective.
+        threads: CPU threads.
+        graphs: auto, on or off: whether a training replays its steps as CUDA graphs; see drl.training.graphed.
+    """
 
     device: torch.device
     precision: Literal["fp32", "bf16"]
     compile: bool
     threads: int
+    graphs: str = "off"
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return the context in which networks run."""
@@ -56,6 +65,7 @@ def place(
     channels: int = 0,
     passes: int = 0,
     deterministic: bool = False,
+    graphs: str = "off",
 ) -> Placement:
     """Choose device, precision and compiler, and limit this process to its threads.
 
@@ -68,6 +78,7 @@ def place(
         channels: Channels at full resolution, from `network_channels`, which decide the size; 0: no large network.
         passes: How often the job runs its network.
         deterministic: On CUDA, use only operations that give the same result each time, where torch has one.
+        graphs: auto, on or off; a CPU has none.
 
     Raises:
         UserError: If CUDA is requested and there is no CUDA device, or torch.compile is and does not work.
@@ -92,7 +103,7 @@ def place(
     compiled = compiles(kind, passes) if compile == "auto" else compile == "on"
     if compile == "on" and (reason := why_not(kind)):
         raise UserError(f"run.compile: on, but torch.compile does not work here ({reason}); use auto or off")
-    return Placement(torch.device(kind), precision, compiled, torch.get_num_threads())  # type: ignore[arg-type]
+    return Placement(torch.device(kind), precision, compiled, torch.get_num_threads(), graphs)  # type: ignore[arg-type]
 
 
 def place_job(resources: Resources, channels: int = 0, passes: int | None = None) -> Placement:
@@ -105,7 +116,14 @@ def place_job(resources: Resources, channels: int = 0, passes: int | None = None
     """
     precision, compile = resources.precision, "off" if passes is None else resources.compile
     return place(
-        resources.device, precision, compile, resources.threads, channels, passes or 0, resources.deterministic
+        resources.device,
+        precision,
+        compile,
+        resources.threads,
+        channels,
+        passes or 0,
+        resources.deterministic,
+        resources.graphs,
     )
 
 

@@ -30,6 +30,7 @@ class Resources:
         device: auto, cpu or cuda.
         precision: auto, fp32 or bf16.
         compile: auto, on or off.
+        graphs: auto, on or off: CUDA graphs of training steps.
         deterministic: Whether a GPU uses only operations that give the same result each time.
         threads: CPU threads; None: torch's choice.
         save_minutes: How often an unfinished job saves its state.
@@ -43,6 +44,7 @@ class Resources:
     device: str = "auto"
     precision: str = "auto"
     compile: str = "auto"
+    graphs: str = "auto"
     deterministic: bool = False
     threads: int | None = None
     save_minutes: float = 5.0

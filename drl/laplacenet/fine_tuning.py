@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor
 
 from drl.config.jobs import FineTuneJob
 from drl.data.augment.host import to_device
-from drl.data.augment.laplacenet import augment
 from drl.data.sampling import EpochSampler
 from drl.data.store import ImageStore
 from drl.errors import UserError
@@ -24,7 +24,9 @@ from drl.laplacenet.mixup import mixed_entropy, mixture
 from drl.laplacenet.pseudo_labels import pseudo_labels
 from drl.laplacenet.schedule import Schedule
 from drl.laplacenet.sgd import NesterovSGD
+from drl.laplacenet.versions import augmented
 from drl.models.wide_resnet import WideResNet
+from drl.training.graphed import Graphed, scalars
 from drl.training.seeds import generator, stream_seed
 
 # Contents of a state besides tensors and the best of a search.
@@ -102,6 +104,11 @@ class FineTuner:
         self.targets[known] = self.store.labels[known]
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.placement.device)
         self.rate = 0.0
+        self._begin_graph()
+
+    def _begin_graph(self) -> None:
+        """Forget a captured step: the next ones are of another kind, or use other tensors."""
+        self.graphed = Graphed(self._learn, self.placement, clear=self.optimiser.clear)
 
     def advance(self) -> None:
         """Do one optimiser step, and begin or end an epoch if needed."""
@@ -111,50 +118,53 @@ class FineTuner:
         # The loss of a supervised epoch is the loss of its last pass.
         if self.step_in_epoch == 0 or (not semi and self.step_in_epoch % self.schedule.pass_steps == 0):
             self.loss_sum.zero_()
-        positions, images = self._batch(semi)
         self.rate = self.schedule.rate(self.epoch, self.step_in_epoch)
-        self.loss_sum += self._learn(images, self.targets[positions], semi)
+        last = self.epochs if semi else self.schedule.supervised_epochs
+        remaining = sum(map(self.schedule.steps, range(self.epoch, last))) - self.step_in_epoch
+        self.graphed(self._inputs(semi), remaining)
         self.step += 1
         self.step_in_epoch += 1
         if self.step_in_epoch == self.schedule.steps(self.epoch):
             self._end_epoch()
 
-    def _batch(self, semi: bool) -> tuple[Tensor, list[Tensor]]:
-        """Return image indices [B], on the device, and the augmented versions, each uint8 [B, C, H, W]."""
-        groups = [(self.samplers["supervised"].next(), self.protocol.weak)]
-        if semi:
-            groups = [
-                (self.samplers["labelled"].next(), self.protocol.weak),
-                (self.samplers["others"].next(), self.protocol.strong),
-            ]
-        versions, device = self.protocol.versions, self.placement.device
-        groups = [(to_device(positions, device), operations) for positions, operations in groups]
-        parts = []
-        for positions, operations in groups:
-            images = self.store.batch(positions).images.repeat(versions, 1, 1, 1)
-            flip, padding = self.protocol.flip, self.protocol.padding
-            changed = augment(images, operations, self.draws["augmentation"], flip=flip, padding=padding)
-            parts.append(changed.unflatten(0, (versions, len(positions))))
-        return torch.cat([positions for positions, _ in groups]), list(torch.cat(parts, 1).unbind(0))
+    def _inputs(self, semi: bool) -> dict[str, Tensor]:
+        """Return what differs from step to step.
 
-    def _learn(self, versions: list[Tensor], targets: Tensor, semi: bool) -> Tensor:
-        """Update the weights; return the mean cross-entropy of the versions, float64 scalar."""
+        `images`: the augmented versions, uint8 [V, B, C, H, W]; `targets`: their classes, int64 [B]; `numbers`: the
+        learning rate and the share of the first images, float64 [2]; `order`: of the second images, if they are mixed.
+        """
+        positions, images = self._batch(semi)
+        found = {"images": images, "targets": self.targets[positions]}
+        share = 1.0
+        if self.arm.mixup_semi if semi else self.arm.mixup:
+            share, found["order"] = mixture(len(positions), self.protocol.mixup_alpha, self.draws["mixup"])
+        return {**found, "numbers": torch.tensor([self.rate, share], dtype=torch.float64)}
+
+    def _batch(self, semi: bool) -> tuple[Tensor, Tensor]:
+        """Return image indices [B], on the device, and the augmented versions, uint8 [V, B, C, H, W]."""
+        weak, strong = self.protocol.weak, self.protocol.strong
+        uses = [("labelled", weak), ("others", strong)] if semi else [("supervised", weak)]
+        device = self.placement.device
+        groups = [(to_device(self.samplers[name].next(), device), operations) for name, operations in uses]
+        images = augmented(self.store, groups, self.protocol, self.draws["augmentation"])
+        return torch.cat([positions for positions, _ in groups]), images
+
+    def _learn(self, given: Mapping[str, Tensor]) -> None:
+        """Update the weights, and add the mean cross-entropy of the versions to its sum; see `Graphed`."""
         self.network.train()
-        mixes = self.arm.mixup_semi if semi else self.arm.mixup
-        share, order = mixture(len(targets), self.protocol.mixup_alpha if mixes else None, self.draws["mixup"])
-        order = to_device(order, self.placement.device)
+        order, (rate, share) = given.get("order"), scalars(given["numbers"])
         total = torch.zeros((), dtype=torch.float64, device=self.placement.device)
         # One version after the other, as in the authors' code: batch statistics are computed per version.
-        for images in versions:
+        for images in given["images"]:
             x = inputs(images, self.store, self.settings.network)
-            mixed = share * x + (1 - share) * x[order] if mixes else x
+            mixed = x if order is None else share * x + (1 - share) * x[order]
             with self.placement.autocast():
                 logits = self.network.logits(mixed.contiguous(memory_format=torch.channels_last))
-            loss = mixed_entropy(logits, targets, order, share) / len(versions)
+            loss = mixed_entropy(logits, given["targets"], order, share) / len(given["images"])
             loss.backward()
             total += loss.detach()
-        self.optimiser.step(self.rate)
-        return total
+        self.optimiser.step(rate)
+        self.loss_sum += total
 
     def _label(self) -> None:
         """Give a pseudo-label to every image without a label."""
@@ -181,13 +191,8 @@ class FineTuner:
         self._write("pseudo_label_accuracy", 100 * float(right), len(others))
         self._write("solver_residual", found.residual, len(self.store.classes))
         if found.unconverged:
-            print(
-                f"epoch {self.epoch + 1}: conjugate gradients left {found.unconverged} classes above the tolerance "
-                f"{self.protocol.tolerance} after {self.protocol.solver_iterations} iterations (relative residual "
-                f"{found.residual:.2g}); continuing with this solution, as LaplaceNet does",
-                file=sys.stderr,
-                flush=True,
-            )
+            said = found.complaint(self.protocol.tolerance, self.protocol.solver_iterations)
+            print(f"epoch {self.epoch + 1}: {said}", file=sys.stderr, flush=True)
 
     def _end_epoch(self) -> None:
         semi = self.epoch >= self.schedule.supervised_epochs
@@ -204,6 +209,8 @@ class FineTuner:
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
         if self.searching and self.epoch <= self.schedule.supervised_epochs:
             self._search(loss)
+        if self.epoch == self.schedule.supervised_epochs:
+            self._begin_graph()
 
     def _search(self, loss: float) -> None:
         """Remember the best candidate; after the last one, continue from the best (paper App. G)."""
@@ -289,3 +296,4 @@ class FineTuner:
         torch.set_rng_state(tensors["dropout"])
         if device.type == "cuda":
             torch.cuda.set_rng_state(tensors["dropout_cuda"], device)
+        self._begin_graph()

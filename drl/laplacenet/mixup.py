@@ -25,15 +25,15 @@ def mixture(n: int, alpha: float | None, source: torch.Generator) -> tuple[float
     return float(betaincinv(alpha, alpha, uniform.item())), torch.randperm(n, generator=source)
 
 
-def mixed_entropy(logits: Tensor, targets: Tensor, order: Tensor, share: float) -> Tensor:
+def mixed_entropy(logits: Tensor, targets: Tensor, order: Tensor | None, share: float | Tensor) -> Tensor:
     """Return the cross-entropy of mixed images, averaged over the batch, in float64 as in the authors' code.
 
     Args:
         logits: [B, classes].
         targets: int64 [B], classes of the first images.
-        order: int64 [B], indices of the second images.
+        order: int64 [B], indices of the second images; None: the images are not mixed.
         share: Share of the first images.
     """
     values = logits.double()
     first = F.cross_entropy(values, targets)
-    return first if share == 1 else share * first + (1 - share) * F.cross_entropy(values, targets[order])
+    return first if order is None else share * first + (1 - share) * F.cross_entropy(values, targets[order])

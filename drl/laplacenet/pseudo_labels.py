@@ -27,6 +27,13 @@ class PseudoLabels:
     residual: float
     unconverged: int
 
+    def complaint(self, tolerance: float, iterations: int) -> str:
+        """Return a sentence about classes that did not converge."""
+        return (
+            f"conjugate gradients left {self.unconverged} classes above the tolerance {tolerance} after {iterations} "
+            f"iterations (relative residual {self.residual:.2g}); continuing with this solution, as LaplaceNet does"
+        )
+
 
 @torch.no_grad()
 def pseudo_labels(

@@ -47,13 +47,23 @@ class NesterovSGD:
             fused=True,
         )
 
-    def step(self, rate: float) -> None:
-        """Update the weights from their gradients with the given learning rate, and clear the gradients."""
+    def step(self, rate: float | Tensor) -> None:
+        """Update the weights from their gradients, and clear the gradients.
+
+        Args:
+            rate: The learning rate; a scalar on the GPU if the step may be captured as a CUDA graph.
+        """
         for group in self.sgd.param_groups:
-            group["lr"] = rate
+            # The fused step reads a tensor as float32 on a GPU.
+            group["lr"] = rate.float() if isinstance(rate, Tensor) else rate
         self.sgd.step()
-        self.sgd.zero_grad(set_to_none=True)
-        self.lone_logit.grad = torch.zeros_like(self.lone_logit)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the gradients; the lone logit's stays 0, in the same place in memory."""
+        for parameter in self.parameters:
+            if parameter is not self.lone_logit:
+                parameter.grad = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Return momentum by parameter index and the lone logit, for a saved state."""

@@ -63,7 +63,7 @@ class TheoryTraining:
         x_0, _ = self.mixture.sample(self.batch_size, self.samples)
         loss = self.model.objective(x_0.float(), self.noise)
         loss.backward()
-        norm = self.optimiser.step(self.step)
+        norm = self.optimiser.step(self.optimiser.rate_of(self.step))
         self.step += 1
         if not math.isfinite(float(loss.detach() + norm)):
             self._diverged()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -12,7 +13,6 @@ class MovingAverage:
     """Shadow <- d shadow + (1 - d) weight with d = min(decay, (1 + n) / (10 + n)), n = 1, 2, ... updates.
 
     Attributes:
-        updates: Number of updates so far, n.
         shadow: The averages, in the order of the parameters.
     """
 
@@ -21,10 +21,31 @@ class MovingAverage:
         self.parameters = [parameter.detach() for parameter in parameters]
         self.shadow = [parameter.clone() for parameter in self.parameters]
         self.decay = decay
-        self.updates = 0
+        self._shares: list[Tensor] = []
 
-    def update(self) -> None:
-        """Move the averages towards the parameters by one step."""
-        self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        get_ema_multi_avg_fn(decay)(self.shadow, self.parameters, self.updates)
+    def decay_of(self, n: int) -> float:
+        """Return d of the n-th update, n = 1, 2, ..."""
+        return min(self.decay, (1 + n) / (10 + n))
+
+    def update(self, decay: float | Tensor) -> None:
+        """Move the averages towards the parameters by one step.
+
+        Args:
+            decay: d. A scalar on the GPU if the step may be captured as a CUDA graph.
+        """
+        if isinstance(decay, Tensor):
+            self._update_on_device(1 - decay)
+        else:
+            get_ema_multi_avg_fn(decay)(self.shadow, self.parameters, None)
+
+    @torch.no_grad()
+    def _update_on_device(self, share: Tensor) -> None:
+        """Give the parameters a share that the host does not know."""
+        if not self._shares:
+            # torch updates many tensors in one launch only if each weight has a share of its own shape and layout.
+            most = max((weight.numel() for weight in self.shadow), default=0)
+            buffer = torch.empty(most, device=share.device)
+            self._shares = [buffer.as_strided(weight.shape, weight.stride()) for weight in self.shadow]
+            self._buffer = buffer
+        self._buffer.fill_(share)
+        torch._foreach_lerp_(self.shadow, self.parameters, self._shares)

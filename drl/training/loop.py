@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from drl.jobs.device import Placement
 from drl.methods.base import Method
 from drl.training.code_usage import code_usage
 from drl.training.ema import MovingAverage
+from drl.training.graphed import Graphed, scalars
 from drl.training.optimiser import WarmedAdam
 from drl.training.seeds import generator, stream_seed
 
@@ -72,9 +73,13 @@ class Training:
         self.snapshots: dict[int, dict[str, Tensor]] = {}
         self.snapshot_steps = evenly(self.total, settings.snapshots)
         self.bad_step = torch.full((), -1, device=placement.device)
+        self.graphed = self._graphed()
         method.train()
         if placement.compile:
             method.compile_parts()
+
+    def _graphed(self) -> Graphed:
+        return Graphed(self._learn, self.placement, [self.noise], self.optimiser.clear)
 
     @property
     def total(self) -> int:
@@ -85,25 +90,46 @@ class Training:
         """Do one optimiser step, and add the log rows and the snapshot that are due after it."""
         if self.step == 0:
             self.keep_snapshot()
-        batch = self.store.batch(self.sampler.next())
-        if self.recipe.horizontal_flip:
-            batch = Batch(flip(batch.images, self.noise), batch.labels)
+        self.graphed(self._inputs(), self.total - self.step)
+        self.step += 1
+        self.log()
+
+    def _inputs(self) -> dict[str, Tensor]:
+        """Return what differs from step to step: positions or augmented images, and `numbers`, float64 [3].
+
+        The numbers are the learning rate, the decay of the averages and the number of earlier steps.
+        """
+        numbers = [self.optimiser.rate_of(self.step), self.average.decay_of(self.step + 1), self.step]
+        inputs = {"numbers": torch.tensor(numbers, dtype=torch.float64), "positions": self.sampler.next()}
         if self.augment is not None:
-            batch = Batch(self.augment(batch.images), batch.labels)
+            # Its operations differ from step to step, so they cannot be part of a graph.
+            batch = self._batch(inputs.pop("positions"))
+            inputs |= {"images": self.augment(batch.images), "labels": batch.labels}
+        return inputs
+
+    def _batch(self, positions: Tensor) -> Batch:
+        batch = self.store.batch(positions)
+        return Batch(flip(batch.images, self.noise), batch.labels) if self.recipe.horizontal_flip else batch
+
+    def _learn(self, inputs: Mapping[str, Tensor]) -> None:
+        """Do what is the same in each step, on the device; see `Graphed`."""
+        given = "images" in inputs
+        batch = Batch(inputs["images"], inputs["labels"]) if given else self._batch(inputs["positions"])
         with self.placement.autocast():
             loss, parts = self.method.loss(batch, self.noise)
         loss.backward()
         loss = loss.detach()
-        norm = self.optimiser.step(self.step)
+        rate, decay, step = scalars(inputs["numbers"])
+        norm = self.optimiser.step(rate)
         # The number of the first bad step stays on the device, because reading it at every step would make a GPU wait.
         # A finite loss can have an infinite gradient, which makes the weights useless as well.
         fresh_fault = ~torch.isfinite(loss + norm) & (self.bad_step < 0)
-        self.bad_step = torch.where(fresh_fault, self.step, self.bad_step)
-        self.average.update()
+        self.bad_step.copy_(torch.where(fresh_fault, step, self.bad_step))
+        self.average.update(decay)
         for name, value in {"loss": loss, **parts}.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
-        self.step += 1
-        self.log()
+            if name not in self.sums:
+                self.sums[name] = torch.zeros_like(value)
+            self.sums[name] += value
 
     def keep_snapshot(self) -> None:
         """Store the encoder's present weights, raw or averaged (the recipe's `codes_from`), if there is an encoder."""
@@ -130,7 +156,9 @@ class Training:
             for name in sorted(self.sums):
                 value = float(self.sums[name]) / count
                 self.rows.append({"step": self.step, "metric": name, "value": value, "n": count})
-            self.sums = {}
+            # In place, because a graph adds to these tensors.
+            for total in self.sums.values():
+                total.zero_()
         if self.step in evenly(self.total, self.usage.times):
             with self.placement.autocast():
                 rows = code_usage(self.method, self.store, self.usage.images, self.usage.t, self.seed)
@@ -203,7 +231,7 @@ class Training:
         self.method.load_state_dict(part("method."))
         for position, value in part("average.").items():
             self.average.shadow[int(position)].copy_(value)
-        self.average.updates = self.step = facts["step"]
+        self.step = facts["step"]
         self.optimiser.load(part("optimiser."))
         self.sampler.load_state(part("sampler."))
         self.sums = {name: value.to(self.placement.device) for name, value in part("sums.").items()}
@@ -216,6 +244,7 @@ class Training:
         torch.set_rng_state(tensors["generator.dropout"])
         if self.placement.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["generator.dropout_cuda"], self.placement.device)
+        self.graphed = self._graphed()
 
 
 def training_images(recipe: Recipe, store: ImageStore, label_list: str | None = None) -> Tensor:

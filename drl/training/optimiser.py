@@ -34,26 +34,42 @@ class WarmedAdam:
             fused=True,
         )
 
-    def step(self, step: int) -> torch.Tensor:
-        """Update the weights from their gradients, and clear the gradients.
+    def rate_of(self, step: int) -> float:
+        """Return the learning rate of a step.
 
         Args:
             step: Number of earlier steps. The rate is lr min(step / warmup, 1), so the first rate is 0; with the cosine
                 schedule, it is multiplied by (1 + cos(pi step / total)) / 2.
+        """
+        factor = min(step / self.warmup, 1.0) if self.warmup else 1.0
+        if self.total is not None:
+            factor *= 0.5 * (1 + math.cos(math.pi * step / self.total))
+        return self.rate * factor
+
+    def step(self, rate: float | torch.Tensor) -> torch.Tensor:
+        """Update the weights from their gradients, and clear the gradients.
+
+        Args:
+            rate: The learning rate; a scalar on the GPU if the step may be captured as a CUDA graph.
 
         Returns:
             The global norm of the gradients before clipping, a scalar on the device.
         """
         limit = self.clip if self.clip > 0 else float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, limit, foreach=True)
-        factor = min(step / self.warmup, 1.0) if self.warmup else 1.0
-        if self.total is not None:
-            factor *= 0.5 * (1 + math.cos(math.pi * step / self.total))
+        if isinstance(rate, torch.Tensor):
+            # The fused step reads it as float32 on a GPU.
+            rate = rate.float()
         for group in self.adam.param_groups:
-            group["lr"] = self.rate * factor
+            # Nothing but a permission: the fused step keeps everything on the device anyway.
+            group["lr"], group["capturable"] = rate, isinstance(rate, torch.Tensor)
         self.adam.step()
-        self.adam.zero_grad(set_to_none=True)
+        self.clear()
         return norm
+
+    def clear(self) -> None:
+        """Remove the gradients."""
+        self.adam.zero_grad(set_to_none=True)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return moments and step counts by parameter index, for a saved state."""

@@ -2,11 +2,12 @@
 
 import io
 import math
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from drl.costs import plan as module
 from drl.costs.book import Book, Device
 from drl.costs.jobs import Amounts, job_table, jobs_of, shared
 from drl.costs.plan import Plan, job_threads, needed, plain, plan_parts, planned, speed, unit_table
@@ -158,3 +159,26 @@ def test_words():
 def test_threads_are_those_of_the_rules():
     assert [job_threads(scale, 16) for scale in ("demo", "lite", "paper")] == [1, 1, 4]
     assert job_threads("paper", 2) == 2
+
+
+@pytest.mark.parametrize(("measure", "held"), [(True, ["auto"]), (False, ["cpu"])])
+def test_rates_are_measured_with_a_slot_of_a_gpu(measure, held, tmp_path, monkeypatch):
+    """As local jobs do; a plan that measures nothing takes none."""
+    monkeypatch.setenv("DRL_DATA", str(tmp_path))
+    taken, inside = [], []
+
+    @contextmanager
+    def slot(device, slots):
+        taken.append(device)
+        inside.append(True)
+        yield
+        inside.clear()
+
+    monkeypatch.setattr(module, "gpu_slot", slot)
+    rates = module.rates_of
+    monkeypatch.setattr(
+        module, "rates_of", lambda *given, **options: inside and rates(*given, **options | {"measure": False})
+    )
+    module.run(resolve("demo"), ["figure_12"], tmp_path, 1, True, measure=measure)
+    assert taken == held
+    assert not inside

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.optim import optimizer
 from torch.utils import _foreach_utils
 
+from tests.device import graphs
+
 if TYPE_CHECKING:
     from tests.device.pretend import PretendedCuda
 
@@ -29,6 +31,12 @@ class Generator(torch._C.Generator):
         return made
 
     device = property(lambda self: device_of(self))  # type: ignore[assignment]
+
+    def clone_state(self) -> Tensor:  # type: ignore[override]
+        return self.get_state()
+
+    def graphsafe_set_state(self, state: Tensor) -> Any:  # type: ignore[override]
+        return self.set_state(state)
 
 
 def device_of(source: torch._C.Generator) -> torch.device:
@@ -66,12 +74,13 @@ def apply(cuda: PretendedCuda, stack: ExitStack) -> None:
     grouped = _grouped(_foreach_utils._group_tensors_by_device_and_dtype)
     for owner in (_foreach_utils, optimizer, torch.nn.utils.clip_grad):
         patch(owner, _group_tensors_by_device_and_dtype=grouped)
-    patch(torch.cuda, **_functions_of_cuda(cuda))
+    patch(torch.cuda, **_functions_of_cuda(cuda), **graphs.functions(cuda))
     patch(torch, tensor=_made(torch.tensor), as_tensor=_made(torch.as_tensor))
     # Otherwise Module.to would lose the wrappers.
     future = torch.__future__
     stack.callback(future.set_swap_module_params_on_conversion, future.get_swap_module_params_on_conversion())
     future.set_swap_module_params_on_conversion(True)
+    patch(torch.nn.Module, load_state_dict=_in_place(torch.nn.Module.load_state_dict))
 
 
 def _functions_of_cuda(cuda: PretendedCuda) -> dict[str, Any]:
@@ -89,6 +98,20 @@ def _functions_of_cuda(cuda: PretendedCuda) -> dict[str, Any]:
         "set_rng_state": lambda state, *_: cuda.random.set_state(state),
         "manual_seed_all": lambda seed: cuda.random.manual_seed(seed),
     }
+
+
+def _in_place(real: Any) -> Any:
+    """A state is copied into the weights, as on any device; only `Module.to` swaps them."""
+    future = torch.__future__
+
+    def load_state_dict(*args: Any, **kwargs: Any) -> Any:
+        future.set_swap_module_params_on_conversion(False)
+        try:
+            return real(*args, **kwargs)
+        finally:
+            future.set_swap_module_params_on_conversion(True)
+
+    return load_state_dict
 
 
 def _to(cuda: PretendedCuda, real: Any) -> Any:

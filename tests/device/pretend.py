@@ -28,7 +28,7 @@ from tests.device import patches, rules
 
 CUDA, CPU = torch.device("cuda", 0), torch.device("cpu")
 ROOT = str(Path(__file__).parents[2])
-HERE = {str(Path(__file__).with_name(name)) for name in ("pretend.py", "patches.py")}
+HERE = {str(Path(__file__).with_name(name)) for name in ("pretend.py", "patches.py", "graphs.py")}
 
 
 class Pretended(Tensor):
@@ -81,6 +81,7 @@ class PretendedCuda(TorchDispatchMode):
         operations: How often each kind of operation ran on the device, by `file:line name`.
         waits: How often the host waited for the device, by `file:line reason`.
         random: torch's default generator for the device.
+        capturing: Whether a graph is being captured.
     """
 
     _entered: ClassVar[PretendedCuda | None] = None
@@ -90,6 +91,7 @@ class PretendedCuda(TorchDispatchMode):
         self.operations: Counter[str] = Counter()
         self.waits: Counter[str] = Counter()
         self.random = torch._C.Generator("cpu")
+        self.capturing = False
 
     @classmethod
     def entered(cls) -> PretendedCuda:
@@ -119,15 +121,27 @@ class PretendedCuda(TorchDispatchMode):
         self.waits.clear()
 
     def note_wait(self, reason: str) -> None:
-        """Count that the host waits here."""
+        """Count that the host waits here.
+
+        Raises:
+            RuntimeError: In the words of torch, while a graph is captured.
+        """
+        if self.capturing:
+            raise RuntimeError(f"operation not permitted when stream is capturing ({place_in_code()} {reason})")
         self.waits[f"{place_in_code()} {reason}"] += 1
 
     def move(self, tensor: Tensor, to_device: bool, queued: bool = False) -> Tensor:
         """Return a copy on the other side; `queued`: from page-locked memory and without waiting."""
+        if self.capturing:
+            raise RuntimeError(f"a copy between host and device while a graph is captured ({place_in_code()})")
         if not queued:
             self.note_wait("copy from memory that is not page-locked" if to_device else "copy to the CPU")
         self.operations[f"{place_in_code()} _to_copy"] += 1
         return Pretended(tensor.clone()) if to_device else tensor.inner.clone()  # type: ignore[attr-defined]
+
+    def wrap(self, inner: Tensor) -> Pretended:
+        """Return a tensor on the device that holds these numbers."""
+        return Pretended(inner)
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return self.run(function, args, kwargs or {})

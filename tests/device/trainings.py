@@ -28,10 +28,10 @@ FACTS = ImageFacts(channels=3, image_size=8, classes=3)
 MANY = 10**6  # steps, so that neither rows of the log nor snapshots fall due
 
 
-def placement(device: torch.device, precision: str | None = None) -> Placement:
+def placement(device: torch.device, precision: str | None = None, graphs: str = "off") -> Placement:
     """Return where a case computes: bf16 on a GPU and fp32 on a CPU, unless it is told otherwise."""
     chosen: Any = precision or ("bf16" if device.type == "cuda" else "fp32")
-    return Placement(device, chosen, False, 1)
+    return Placement(device, chosen, False, 1, graphs)
 
 
 def method_on(device: torch.device, kind: str, **changes: Any) -> tuple[Method, ImageStore]:
@@ -45,13 +45,15 @@ def method_on(device: torch.device, kind: str, **changes: Any) -> tuple[Method, 
     return method.to(device), store
 
 
-def pretraining(device: torch.device, precision: str | None = None, *, kind: str, **changes: Any) -> Training:
+def pretraining(
+    device: torch.device, precision: str | None = None, *, kind: str, graphs: str = "off", **changes: Any
+) -> Training:
     """Begin to train a method."""
     changes = {"iterations": MANY} | changes
     method, store = method_on(device, kind, **changes)
     usage = CodeUsageSettings(times=1, images=6, t=(0.2, 0.8))
     job = PretrainJob(recipe=tiny.recipe(kind, **changes), code_usage=usage, snapshots=1)
-    return Training(method, store, placement(device, precision), job, 0)
+    return Training(method, store, placement(device, precision, graphs), job, 0)
 
 
 PROTOCOL = {
@@ -70,7 +72,13 @@ def classifier_settings(dropout: float = 0.0) -> ClassifierSettings:
 
 
 def fine_tuning(
-    device: torch.device, precision: str | None = None, *, dropout: float = 0.0, until: int = 0, **arm: Any
+    device: torch.device,
+    precision: str | None = None,
+    *,
+    dropout: float = 0.0,
+    until: int = 0,
+    graphs: str = "off",
+    **arm: Any,
 ) -> FineTuner:
     """Begin a fine-tuning, and take steps until it is in the middle of an epoch, `until` epochs later."""
     network = classifier_settings(dropout)
@@ -78,7 +86,7 @@ def fine_tuning(
     store, known = random_images(FACTS, device), FineTuneJob.model_validate(values)
     parts = ImageSplit(*(store.train[a:b] for a, b in ((0, 24), (24, 120), (120, 150), (150, 180))))
     classifier = build_classifier(known.network, FACTS, 0).to(device)
-    found = FineTuner(classifier, store, parts, placement(device, precision), known, 0)
+    found = FineTuner(classifier, store, parts, placement(device, precision, graphs), known, 0)
     while found.epoch < until or found.step_in_epoch == 0:
         found.advance()
     return found

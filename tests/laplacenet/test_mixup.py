@@ -43,4 +43,4 @@ def test_the_entropy_is_that_of_mixed_targets():
     found = mixed_entropy(logits, targets, order, 0.3)
     assert found.dtype == torch.float64
     assert found.item() == pytest.approx(expected, rel=1e-12)
-    assert mixed_entropy(logits, targets, order, 1.0) == F.cross_entropy(logits.double(), targets)
+    assert mixed_entropy(logits, targets, None, 1.0) == F.cross_entropy(logits.double(), targets)

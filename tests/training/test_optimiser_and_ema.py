@@ -35,7 +35,7 @@ def test_adam_with_warm_up_and_clipping_against_the_formulas(schedule):
         grads = gradients(step)
         for parameter, gradient in zip(parameters, grads, strict=True):
             parameter.grad = gradient.clone()
-        optimiser.step(step)
+        optimiser.step(optimiser.rate_of(step))
         norm = torch.sqrt(sum((g**2).sum() for g in grads))
         rate = 0.1 * min(step / 4, 1) * (1 if schedule == "constant" else (1 + math.cos(math.pi * step / 10)) / 2)
         for k, gradient in enumerate(grads):
@@ -53,7 +53,7 @@ def test_the_first_step_changes_nothing():
     parameter = torch.nn.Parameter(torch.ones(3))
     optimiser = WarmedAdam([parameter], SETTINGS, TOTAL)
     parameter.grad = torch.ones(3)
-    optimiser.step(0)
+    optimiser.step(optimiser.rate_of(0))
     assert torch.equal(parameter.detach(), torch.ones(3))
 
 
@@ -63,14 +63,14 @@ def test_moments_survive_a_round_trip():
     one, two = WarmedAdam([first], SETTINGS, TOTAL), WarmedAdam([second], SETTINGS, TOTAL)
     for step in range(3):
         first.grad = torch.full((4,), 0.1 * step, dtype=torch.float64)
-        one.step(step)
+        one.step(one.rate_of(step))
     with torch.no_grad():
         second.copy_(first)
     two.load({name: value.clone() for name, value in one.tensors().items()})
     for step in (3, 4):
         for parameter, optimiser in ((first, one), (second, two)):
             parameter.grad = torch.full((4,), 0.3, dtype=torch.float64)
-            optimiser.step(step)
+            optimiser.step(optimiser.rate_of(step))
     assert torch.equal(first, second)
 
 
@@ -78,7 +78,7 @@ def test_parameters_without_gradient_are_left_alone():
     used, unused = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
     optimiser = WarmedAdam([used, unused], SETTINGS.model_copy(update={"warmup_steps": 0}), TOTAL)
     used.grad = torch.ones(2)
-    optimiser.step(0)
+    optimiser.step(optimiser.rate_of(0))
     assert torch.equal(unused.detach(), torch.ones(2))
     assert not torch.equal(used.detach(), torch.ones(2))
 
@@ -89,7 +89,7 @@ def test_moving_average_against_the_formula():
     slow = 0.0
     for n in range(1, 20):
         parameter += n
-        average.update()
+        average.update(average.decay_of(n))
         decay = min(0.5, (1 + n) / (10 + n))
         slow = decay * slow + (1 - decay) * float(parameter)
     assert float(average.shadow[0]) == pytest.approx(slow, rel=1e-12)

@@ -6,6 +6,7 @@ The arithmetic equals torchvision's functional operations on float images with v
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -48,7 +49,7 @@ def draw_jitter(n: int, amounts: tuple[float, ...], probability: float, generato
     """
     device = generator.device
     u = torch.rand(n, 8, generator=generator, device=device)
-    spread = to_device(torch.tensor(amounts), device)
+    spread = _spread(amounts, device)
     low = (1 - spread[:3]).clamp_min(0)
     return Jitter(
         on=u[:, 0] < probability,
@@ -57,6 +58,12 @@ def draw_jitter(n: int, amounts: tuple[float, ...], probability: float, generato
         order=u[:, 5:8].argsort(1),
         hue_place=torch.randint(4, (n,), generator=generator, device=device),
     )
+
+
+@cache
+def _spread(amounts: tuple[float, ...], device: torch.device) -> Tensor:
+    """Return the amounts. They are copied once per device, because a CUDA graph must not copy from the host."""
+    return to_device(torch.tensor(amounts), device)
 
 
 def jitter(x: Tensor, draws: Jitter) -> Tensor:
