@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 
+from drl.data.regular import read_regular
 from drl.data.sources.download import cache_folder
 from drl.errors import UserError
 from drl.files import fingerprint, write_json
 from drl.jobs.device import place
 
 FORMAT = 1  # of the file; a file of another format is discarded
+MOST_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,11 @@ class Book:
 
     def _read(self) -> dict[str, float]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            found = json.loads(read_regular(self.path, MOST_BYTES))
             if found["format"] != FORMAT:
                 return {}
             return {str(name): float(value) for name, value in found["entries"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (UserError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 
     def get(self, *names: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from rich.table import Table
 from drl.config.schema import Config
 from drl.costs.jobs import DRAW, job_table, of_item, own, shared
 from drl.costs.show import hours, hours_of, in_words, plain_hours, shared_parts, size, table
+from drl.data.regular import read_regular
 from drl.errors import UserError
 from drl.files import atomic
 from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card
 
+MOST_BYTES = 2**20  # of a benchmark file, which has two lines
 NAMED = 12  # the most missing jobs to name; costs.csv counts all of them
 
 
@@ -184,8 +187,8 @@ def _card(path: Path) -> Card | None:
 def _benchmark(path: Path) -> dict[str, float]:
     """Return the numbers of a benchmark file; cells that are not numbers (for a very short job) are left out."""
     try:
-        rows = pd.read_csv(path, sep="\t", nrows=1)
-    except (OSError, ValueError):
+        rows = pd.read_csv(io.BytesIO(read_regular(path, MOST_BYTES)), sep="\t", nrows=1)
+    except (UserError, ValueError):
         return {}
     numbers = rows.apply(pd.to_numeric, errors="coerce").replace(math.inf, math.nan)
     return {

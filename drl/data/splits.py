@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from drl.data.regular import read_regular
 from drl.data.seeds import Stream, bits, shuffled
 from drl.errors import UserError
 
 Indices = NDArray[np.int64]
+MOST_BYTES = 2**28  # of a label list
 
 
 def balanced_subset(
@@ -153,8 +155,8 @@ def read_label_list(
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_regular(path, MOST_BYTES).decode().splitlines()
+    except (UserError, UnicodeDecodeError) as error:
         raise UserError(f"label list {path} cannot be read ({error}): set the data set's `label_list`") from error
     by_name = {name: position for position, name in enumerate(classes)}
     found: dict[int, int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +13,17 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from drl.config.base import Settings
 from drl.data.augment.host import to_device
 from drl.data.batch import Batch
-from drl.data.regular import check_not_special
+from drl.data.regular import read_regular
 from drl.errors import UserError, clean, complaint
 from drl.files import canonical_json, sha256
+from drl.tensors import open_tensors
 
 Pixels = Literal["standardised", "unit", "symmetric"]
 
@@ -29,6 +31,7 @@ TENSORS = ("images", "labels", "train", "val", "test")
 """The tensors in a file of prepared images, in the order in which they are hashed."""
 
 FILES_CSV = "files.csv"
+LIST_BYTES = 2**30  # of files.csv: a line for each image
 
 
 class StoredFacts(Settings):
@@ -119,9 +122,8 @@ class ImageStore:
             UserError: If the file is missing, truncated, damaged, or not a file of prepared images.
         """
         path = Path(path)
-        check_not_special(path)
         try:
-            with safe_open(path, framework="pt") as opened:
+            with open_tensors(path) as opened:
                 text = (opened.metadata() or {})["facts"]
                 # safetensors has checked the tensors' sizes, but nothing has checked the facts about them.
                 said, facts = StoredFacts.model_validate_json(text), json.loads(text)
@@ -169,10 +171,9 @@ class ImageStore:
         """
         path = self.path.parent / FILES_CSV
         try:
-            with path.open(newline="", encoding="utf-8") as stream:
-                rows = list(csv.DictReader(stream))
+            rows = list(csv.DictReader(io.StringIO(read_regular(path, LIST_BYTES).decode(), newline="")))
             files = {row["file"]: int(row["index"]) for row in rows if row["split"] != "test"}
-        except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
+        except (UserError, KeyError, ValueError, TypeError, csv.Error) as error:
             raise UserError(f"{path} cannot be read ({error}): rerun `drl prepare`") from error
         if sha256(path) != self.facts["files_sha256"]:
             raise UserError(f"{path} is not the list that was made with {self.path}: rerun `drl prepare`")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
+from drl.data.regular import open_regular
 from drl.errors import UserError
 from drl.files import FULL, atomic
 
@@ -132,6 +133,6 @@ def _write_names(path: Path, names: Sequence[str]) -> None:
 
 def _cut_names(path: Path, rows: int) -> None:
     """Keep only the heading and the first `rows` rows."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         length = sum(len(stream.readline()) for _ in range(rows + 1))
     os.truncate(path, length)

@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from drl.config.jobs import FidJob
@@ -24,6 +24,7 @@ from drl.jobs.progress import Reporter
 from drl.records.card import read_card
 from drl.records.inputs import check_inputs
 from drl.records.metrics import read_metrics
+from drl.tensors import open_tensors
 
 
 def run(job: Job[FidJob]) -> None:
@@ -112,7 +113,7 @@ def _rows(
     samples: Path, store: ImageStore, extractor: Extractor, reference: Statistics, settings: FidJob
 ) -> Iterator[dict[str, Any]]:
     try:
-        with safe_open(str(samples), framework="pt") as file:
+        with open_tensors(samples) as file:
             for repeat, prior, t in _cells(settings):
                 images: Tensor = file.get_tensor(sample_name(repeat, prior, t))
                 if images.shape[1:] != store.images.shape[1:]:

@@ -8,6 +8,7 @@ of its state, until the Snakemake that started it ends by itself.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drl.data.regular import shown
 from drl.errors import UserError
 from drl.files import canonical_json, sha256
 from drl.jobs.environment import ordered_by_snakemake
@@ -23,6 +25,7 @@ from drl.jobs.lock import job_lock
 from drl.records.card import read_card
 
 KEPT = "finished"
+FINGERPRINT = re.compile("[0-9a-f]{20}")
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,11 @@ def sole_job(files: JobFiles, until: float | None = None) -> Iterator[bool]:
 
     Raises:
         drl.errors.Unfinished: If this process stopped waiting.
+        UserError: If the folder of the state is a link, so that what lies there may be somebody else's.
     """
+    for place in (files.state, files.state / KEPT) if files.state else ():
+        if place.is_symlink():
+            raise UserError(f"{shown(place)}: is a link, but a job keeps its state in a folder of its own; remove it")
     with job_lock(files.title, files.out, *([files.state] if files.state else []), until=until) as waited:
         done = waited and files.made(files.card)
         if files.state is not None:
@@ -108,14 +115,42 @@ def forget(states: Path, incomplete: Path = Path(".snakemake/incomplete")) -> No
     Nothing is removed while Snakemake marks any file as incomplete. The file may belong to a job whose end was not
     seen, by an earlier Snakemake or by this one when it was interrupted.
 
+    Only what a job of ours left is removed: a folder that is named by a fingerprint, holds a run card or nothing among
+    the finished files, and lies inside the results once links are resolved.
+
     Args:
-        states: Folder of the states.
+        states: Folder of the states, inside the results.
         incomplete: Where Snakemake marks such files.
     """
     if incomplete.is_dir() and any(path.is_file() for path in incomplete.rglob("*")):
         return
-    for kept in states.glob(f"*/{KEPT}"):
-        shutil.rmtree(kept.parent, ignore_errors=True)
+    finished = [kept.parent for kept in states.glob(f"*/{KEPT}") if _of_job(kept)]
+    home = states.parent.resolve() / states.name
+    if finished and states.resolve() != home:
+        print(
+            f"drl: {shown(states)}: is a link, so the states of finished jobs below it stay; remove them by hand",
+            file=sys.stderr,
+        )
+        return
+    for state in finished:
+        if (state / KEPT).resolve() == home / state.name / KEPT:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def _of_job(kept: Path) -> bool:
+    """Whether a folder of finished files is one that a job of ours made."""
+    if not FINGERPRINT.fullmatch(kept.parent.name) or not kept.is_dir():
+        return False
+    names = os.listdir(kept)
+    return not names or any(_is_card(kept / name) for name in names if name.endswith(".json"))
+
+
+def _is_card(path: Path) -> bool:
+    try:
+        read_card(path)
+    except UserError:
+        return False
+    return True
 
 
 def _restore(files: JobFiles, kept: Path) -> bool:
@@ -143,7 +178,10 @@ def _keep_for_snakemake(files: JobFiles, state: Path) -> None:
         for name in (*read_card(files.card).outputs, files.card.name):
             os.link(files.out.parent / name, kept / name)
     except (OSError, UserError):
-        # The file is gone, hard links do not work here, or the disk is full. The last state leads to the same files.
+        # The file is gone, hard links do not work here, or the disk is full. The last state leads to the same files. An
+        # empty folder says that the job is finished.
+        for path in kept.glob("*"):
+            path.unlink()
         return
     for path in state.glob("*.safetensors"):
         path.unlink()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+
+from drl.data.regular import open_regular
+from drl.errors import UserError
 
 # Snakemake's log names the log of a failed job: with the command if Snakemake ran the job itself (also with --quiet
 # rules), otherwise in the paragraph about the rule.
 NAMED = re.compile(r"> (\S+\.log) 2>&1' returned non-zero|^ +log: (\S+\.log) \(check log file", re.MULTILINE)
 MOST = 5
+LOG_BYTES, LAST_BYTES = 2**26, 2**16
 
 
 def failed_logs(snakemake_log: Path) -> list[Path]:
     """Return the logs of the jobs that failed, in order, as Snakemake's log names them."""
-    try:
-        text = snakemake_log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
+    text = _end_of(snakemake_log, LOG_BYTES)
     return list(dict.fromkeys(Path(run or submitted) for run, submitted in NAMED.findall(text)))
 
 
@@ -37,8 +39,15 @@ def last_words(snakemake_log: Path) -> list[str]:
 
 
 def _last_line(log: Path) -> str:
-    try:
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    except OSError:
-        said = []
+    said = _end_of(log, LAST_BYTES).strip().splitlines()
     return said[-1] if said else "it left no message"
+
+
+def _end_of(log: Path, most: int) -> str:
+    """Return the last bytes of a log as text; nothing if it cannot be read or is no file."""
+    try:
+        with open_regular(log) as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - most))
+            return stream.read(most).decode("utf-8", "replace")
+    except (UserError, OSError):
+        return ""

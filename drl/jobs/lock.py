@@ -7,6 +7,7 @@ import json
 import math
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from filelock import Timeout, UnixFileLock
 
-from drl.data.regular import read_regular
+from drl.data.regular import read_regular, shown
 from drl.errors import Unfinished, UserError, clean
 
 POLL_SECONDS = 0.5
@@ -61,12 +62,16 @@ def file_lock(path: Path) -> Iterator[None]:
 
     Raises:
         filelock.Timeout: If another process holds the lock now.
+        UserError: If something else has this name, which stays as it is.
         OSError: If the file cannot be made, or the file system has no locks.
     """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        _check(path, path.lstat())
     held: list[os.stat_result] = []
 
     def name_holder(file: int) -> None:
         held.append(os.fstat(file))
+        _check(path, held[0], os.pread(file, HOLDER_BYTES, 0))
         with suppress(OSError):  # the disk is full
             os.ftruncate(file, 0)
             os.pwrite(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
@@ -80,6 +85,24 @@ def file_lock(path: Path) -> Iterator[None]:
             with suppress(FileNotFoundError):
                 if lock.is_locked and os.path.samestat(held[0], path.stat()):
                     path.unlink()
+
+
+def _check(path: Path, found: os.stat_result, text: bytes = b"") -> None:
+    """Refuse to write into a file that is not a lock file of ours: what it holds would be lost.
+
+    Raises:
+        UserError: If it is none.
+    """
+    # Zeros: what some file systems leave of a file after a power loss.
+    if not stat.S_ISREG(found.st_mode):
+        what = "is no regular file"
+    elif found.st_nlink > 1:
+        what = "is also a file elsewhere (a hard link)"
+    elif text.strip(b"\0") and not text.startswith(b'{"pid": '):
+        what = "holds something else"
+    else:
+        return
+    raise UserError(f"{shown(path)}: {what}, but a job needs this name for its lock; remove it, or move it elsewhere")
 
 
 def _acquire(locks: ExitStack, title: str, path: Path, until: float | None) -> bool:
@@ -99,7 +122,9 @@ def _acquire(locks: ExitStack, title: str, path: Path, until: float | None) -> b
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                if not path.lstat().st_size:
+                    path.unlink()
             _say(f"{folder}: this file system has no locks ({error.strerror}); make sure that no job runs twice")
             return waited
         if not made:

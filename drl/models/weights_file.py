@@ -14,13 +14,13 @@ from typing import Annotated, Any, TypeVar
 
 import torch
 from pydantic import Field, ValidationError, model_validator
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from drl.config.base import Name, Settings
-from drl.data.regular import check_not_special
 from drl.errors import UserError, clean, complaint
 from drl.methods.base import ImageFacts
+from drl.tensors import open_tensors
 
 DTYPES = {
     "F16": torch.float16,
@@ -157,9 +157,8 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
     Raises:
         UserError: If it is missing or damaged.
     """
-    check_not_special(path)
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with open_tensors(path) as file:
             yield WeightsFile(path, file)
     except FileNotFoundError as error:
         raise UserError(f"{path}: {missing}") from error

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drl.config.datasets import MOST_PIXELS
-from drl.data.regular import check_regular, shown
+from drl.data.regular import check_regular, read_regular, shown
 from drl.data.sources.image_file import decode
 from drl.data.sources.image_folder import class_files, class_folders
 from drl.errors import UserError
 from drl.files import fingerprint, write_json
 
 GREY_MODES = {"1", "L", "LA", "La"}
+NOTE_BYTES = 4096
 MANY = 2000  # images; reading more than this is announced
 
 
@@ -76,8 +77,8 @@ def _all_grey(root: Path, paths: Sequence[Path], listing: str, cache: Path | Non
     """Return whether all files are grey; decode them, unless a note says that they were decoded before."""
     note = None if cache is None else cache / "folders" / f"{fingerprint(os.path.abspath(root))}.json"
     if note is not None:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            known = json.loads(note.read_text(encoding="utf-8"))
+        with contextlib.suppress(UserError, ValueError, KeyError, TypeError, RecursionError):
+            known = json.loads(read_regular(note, NOTE_BYTES))
             if known["listing"] == listing:
                 return bool(known["grey"])
     if len(paths) > MANY:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from drl.data.regular import read_regular
 from drl.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def _tree(module: str) -> ast.Module:
     file = _file_of(module)
     if file is None:
         raise UserError(f"{module}: there is no such module; check the name in config or in drl/records/code_digest.py")
-    return ast.parse(file.read_text(encoding="utf-8"), str(file))
+    return ast.parse(read_regular(file, 2**22).decode(), str(file))
 
 
 @cache

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from drl.data.regular import check_not_special
 from drl.errors import UserError
 from drl.files import sha256
 from drl.records.card import NotACard, read_card
@@ -24,11 +25,13 @@ def check_inputs(paths: Iterable[Path]) -> dict[Path, str]:
         SHA-256 of each file that exists, for the job's own card.
 
     Raises:
-        UserError: If a file was changed after it was made, or a run card cannot be read.
+        UserError: If a file was changed after it was made, a run card cannot be read, or an input is no file: a FIFO
+            would wait forever, a device has no end.
     """
     folders: dict[Path, dict[str, tuple[str, Path]]] = {}
     digests: dict[Path, str] = {}
     for path in paths:
+        check_not_special(path)
         if not path.is_file():
             continue
         digests[path] = sha256(path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from drl.data.regular import read_regular
 from drl.errors import UserError, shown
 from drl.files import atomic
 
@@ -31,6 +33,7 @@ COLUMNS = (
 )
 WHOLE_NUMBERS = ("seed", "split", "probe_seed", "labels", "epoch", "step", "n")
 AGAIN = "remove it and run the job that makes it"
+MOST_BYTES = 2**25  # of a CSV: a million rows of two numbers and a name
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
@@ -94,21 +97,18 @@ def read_csv(
     Raises:
         UserError: If it is missing or not such a file.
     """
+    if not path.exists():
+        raise UserError(f"{path}: cannot be read, there is no such file; run the job that makes it")
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            rows, header = list(reader), list(reader.fieldnames or ())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); run the job that makes it") from error
+        reader = csv.DictReader(io.StringIO(read_regular(path, MOST_BYTES).decode(), newline=""), strict=True)
+        header = list(reader.fieldnames or ())
+        # Before the rows, which take much more memory than the file.
+        _check_header(path, header, columns, remedy)
+        rows = list(reader)
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: {remedy} (it is not text in UTF-8)") from error
     except csv.Error as error:
         raise UserError(f"{path}: {remedy} ({error})") from error
-    if not header:
-        raise UserError(f"{path}: {remedy} (it is empty)")
-    if lacking := [name for name in columns if name not in header]:
-        apart = "; its cells are separated by semicolons, not commas" if len(header) == 1 and ";" in header[0] else ""
-        raise UserError(f"{path}: {remedy} (it has no column {lacking[0]}{apart})")
     if len(set(header)) != len(header) or any(None in row or None in row.values() for row in rows):
         raise UserError(f"{path}: {remedy} (a row has too few or too many cells)")
     for line, row in enumerate(rows, 2):
@@ -116,6 +116,14 @@ def read_csv(
             if (row[name] or not allow_empty) and not _finite(row[name]):
                 raise UserError(f"{path}: {remedy} (row {line} has {shown(row[name])} as {name}, not a number)")
     return rows
+
+
+def _check_header(path: Path, header: Sequence[str], columns: Sequence[str], remedy: str) -> None:
+    if not header:
+        raise UserError(f"{path}: {remedy} (it is empty)")
+    if lacking := [name for name in columns if name not in header]:
+        apart = "; its cells are separated by semicolons, not commas" if len(header) == 1 and ";" in header[0] else ""
+        raise UserError(f"{path}: {remedy} (it has no column {lacking[0]}{apart})")
 
 
 def _finite(value: Any) -> bool:

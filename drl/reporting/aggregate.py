@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from drl.data.regular import read_regular
 from drl.errors import UserError
-from drl.records.metrics import COLUMNS, read_csv, read_metrics
+from drl.records.metrics import COLUMNS, MOST_BYTES, read_csv, read_metrics
 
 NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
 
@@ -46,8 +48,8 @@ def read_frame(
     """
     read_csv(path, columns, remedy, numbers)
     try:
-        frame: pd.DataFrame = pd.read_csv(path, encoding="utf-8", **how)
-    except (OSError, ValueError) as error:
+        frame: pd.DataFrame = pd.read_csv(io.BytesIO(read_regular(path, MOST_BYTES)), encoding="utf-8", **how)
+    except ValueError as error:
         raise UserError(f"{path}: {remedy} ({error})") from error
     return frame
 

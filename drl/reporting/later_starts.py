@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from drl.config.drawings import LaterStartItem
 from drl.errors import UserError
@@ -17,6 +17,7 @@ from drl.evaluation.sample_sets import sample_name
 from drl.reporting import style
 from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show_pixels
+from drl.tensors import open_tensors
 
 PICTURES = (".safetensors",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
@@ -68,7 +69,7 @@ def _squares(path: Path, settings: LaterStartItem) -> np.ndarray:
     """Return the first samples of all cells as one picture: uint8 [H, W] or [H, W, 3]."""
     rows = []
     try:
-        with safe_open(str(path), framework="np") as file:
+        with open_tensors(path, "np") as file:
             for prior in settings.priors:
                 cells = [file.get_slice(sample_name(0, prior, t)) for t in settings.t_init]
                 rows.append(np.concatenate([_square(cell, settings.shown) for cell in cells], axis=1))

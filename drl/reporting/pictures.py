@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
+from drl.data.regular import open_regular
 from drl.errors import UserError
 from drl.records.metrics import read_metrics
 
@@ -41,7 +42,7 @@ def beside(metrics: Path, suffix: str) -> Path:
 def show(panel: Axes, path: Path) -> None:
     """Show a PNG pixel by pixel, without axes."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with open_regular(path) as stream, Image.open(stream, formats=["PNG"]) as image:
             pixels = np.asarray(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: is no whole PNG; remove it and run the job that makes it") from error

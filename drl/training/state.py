@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -24,6 +24,7 @@ from drl.errors import UserError, clean
 from drl.files import atomic, canonical_json
 from drl.jobs.device import Placement
 from drl.records.run_card import versions
+from drl.tensors import open_tensors
 
 
 class _Header(BaseModel):
@@ -98,7 +99,7 @@ def load_state(path: Path, owner: Mapping[str, Any]) -> tuple[dict[str, Tensor],
 def facts_of(path: Path) -> dict[str, Any]:
     """Return the plain values of a state without reading its tensors; empty if it is damaged."""
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with open_tensors(path) as file:
             return _Header.model_validate_json((file.metadata() or {})["state"]).facts
     except (SafetensorError, OSError, KeyError, ValueError):
         return {}
@@ -106,7 +107,7 @@ def facts_of(path: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with open_tensors(path) as file:
             header = _Header.model_validate_json((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         checksum = _checksum(tensors, {"facts": header.facts, "belongs_to": header.belongs_to})

@@ -12,6 +12,7 @@ from drl.config.items import item_kind
 from drl.config.schema import Config
 from drl.costs.show import hours, hours_of, size
 from drl.costs.spent import Spent
+from drl.data.regular import read_regular
 from drl.errors import UserError
 from drl.markup import rst
 from drl.reporting.markdown import bold_part, cells_of
@@ -19,6 +20,9 @@ from drl.verdict.cards import card_of, commit
 from drl.verdict.comparison_page import beside, counted
 from drl.verdict.ledger_page import summaries
 from drl.verdict.rst import Markup, escape, list_table
+from drl.verdict.written import read_claims, read_comparison
+
+MOST_BYTES = 2**24  # of a table
 
 
 def item_facts(item: str, results: Path, config: Config) -> str:
@@ -49,8 +53,12 @@ def _table(markdown: Path) -> Iterator[str]:
     """Yield the table from its Markdown file, without its caption, which the report already shows."""
     if not markdown.is_file():
         return
-    lines = [line for line in markdown.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    head, _, *rows = (list(map(_cell, cells_of(line))) for line in lines)
+    text = read_regular(markdown, MOST_BYTES).decode("utf-8", "replace")
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [list(map(_cell, cells_of(line))) for line in lines[:1] + lines[2:]]
+    if not rows or not rows[0] or {*map(len, rows)} != {len(rows[0])}:
+        raise UserError(f"{markdown}: is not a table as drl table writes it; run drl table again")
+    head, *rows = rows
     yield from list_table(head, rows, [round(100 / len(head))] * len(head))
 
 
@@ -70,7 +78,7 @@ def _published(item: str, results: Path) -> str:
 
 
 def _compared(item: str, results: Path) -> pd.DataFrame:
-    frame = pd.read_csv(results / "comparison.csv", dtype={"labels": "string"})
+    frame = read_comparison(results / "comparison.csv")
     return frame[frame["table"] == int(item.removeprefix("table_"))]
 
 
@@ -78,11 +86,11 @@ def _claims(item: str, results: Path) -> Iterator[str]:
     path = results / "claims.csv"
     if not path.is_file():
         return
-    frame = pd.read_csv(path)
+    frame = read_claims(path)
     rows = summaries(frame[[item in items.split() for items in frame["items"]]])
     if rows:
         yield from ("**Claims that depend on it**:", "")
-        yield from (f"- {escape(row['says'])} *{row['source']}* **{row['verdict']}**" for row in rows)
+        yield from (f"- {escape(row['says'])} *{rst(row['source'])}* **{rst(row['verdict'])}**" for row in rows)
         yield ""
 
 

@@ -8,8 +8,11 @@ their `repr`, which stays the same whatever was measured, so that a text never r
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import Any
+
+from drl.errors import UserError
 
 
 class LateText:
@@ -32,5 +35,13 @@ class LateText:
         return f"{self._function}({', '.join(map(repr, plain))})"
 
     def __str__(self) -> str:
-        """Write the text."""
-        return str(getattr(importlib.import_module(self._module), self._function)(*self._arguments))
+        """Write the text.
+
+        Raises:
+            SystemExit: With code 2 and one line if a file is not as we write it. Snakemake would name another file.
+        """
+        try:
+            return str(getattr(importlib.import_module(self._module), self._function)(*self._arguments))
+        except UserError as error:
+            print(f"drl: {error}", file=sys.stderr)
+            raise SystemExit(2) from error

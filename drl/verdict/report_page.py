@@ -5,7 +5,7 @@ It is written together with the report, from the results that exist at that time
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,11 +15,13 @@ from drl.config.schema import Config
 from drl.costs.show import hours, hours_of
 from drl.costs.spent import Spent
 from drl.errors import UserError
+from drl.markup import rst
 from drl.pipeline.items import claimed, items_of_kind, measurements
 from drl.verdict.cards import card_of, commit, newer
 from drl.verdict.comparison_page import counted, overview
 from drl.verdict.ledger_page import counts, explained, summaries
-from drl.verdict.rst import list_table
+from drl.verdict.rst import Markup, escape, list_table
+from drl.verdict.written import read_claims, read_comparison
 
 SCALES = {
     "demo": "**Machinery check, not evidence.** Scale *demo* runs the whole paper with tiny networks and a few dozen "
@@ -44,7 +46,7 @@ def page(results: Path, config: Config) -> str:
 
 
 def _page(results: Path, config: Config) -> Iterator[str]:
-    claims, comparison = (_read(results / f"{name}.csv") for name in ("claims", "comparison"))
+    claims, comparison = _read(results / "claims.csv", read_claims), _read(results / "comparison.csv", read_comparison)
     yield from _title("The verdict", "=")
     yield from (SCALES[config.scale], "")
     yield from _glance(results, config, claims, comparison)
@@ -62,8 +64,8 @@ def _title(text: str, line: str) -> list[str]:
     return [text, line * len(text), ""]
 
 
-def _read(path: Path) -> pd.DataFrame | None:
-    return pd.read_csv(path) if path.is_file() else None
+def _read(path: Path, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame | None:
+    return read(path) if path.is_file() else None
 
 
 def _glance(results: Path, config: Config, claims: Table, comparison: Table) -> Iterator[str]:
@@ -135,7 +137,12 @@ def _all(cards: Sequence[Mapping[str, str]], name: str) -> list[str]:
 def _claims(claims: pd.DataFrame) -> Iterator[str]:
     head = ["claim", "verdict", "ours", "holds in the paper's own tables"]
     rows = [
-        [f"{row['says']} *{row['source']}*", f"**{row['verdict']}**", row["ours"], row["paper"]]
+        [
+            Markup(f"{escape(row['says'])} *{rst(row['source'])}*"),
+            Markup(f"**{rst(row['verdict'])}**"),
+            row["ours"],
+            row["paper"],
+        ]
         for row in summaries(claims)
     ]
     yield from list_table(head, rows, [46, 14, 24, 16])

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from drl.markup import line, rst_code
 
+# What at the start of a text begins a comment, a directive, a list, a list of options, a rule or code.
+BLOCK = re.compile(r"(?=\.\.|>>>|[-+•‣⁃](?:\s|$)|--?\w|/\w|\(?\w+[.)](?:\s|$)|([!-)+-/:-@\[\]^_{-~])\1*$)")
+
 
 class Markup(str):
     """Text that is reStructuredText already."""
@@ -31,7 +34,8 @@ def escape(text: str) -> str:
     parts = re.split(r"`([^`]+)`", line(text))
     # Every second part was between backticks.
     text = "".join(rst_code(part) if k % 2 else _plain(part) for k, part in enumerate(parts))
-    return re.sub(r"\{(?=[{%#])", "{ ", text)
+    text = re.sub(r"\{(?=[{%#])", "{ ", text)
+    return f"\\{text}" if BLOCK.match(text) else text
 
 
 def _plain(text: str) -> str:

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from drl.errors import UserError
 from drl.jobs import completion as finished
 from drl.jobs.completion import JobFiles, forget, sole_job
 from drl.records.run_card import versions, write_card
 
+MARK = "0123456789abcdef0123"
 PLACED = {"device": "cpu", "precision": "fp32", "compile": False, "threads": 1}
 ABOUT = {"seed": 0}
-OWNER = {"fingerprint": "mark", "versions": {"torch": versions()["torch"]}, **PLACED}
+OWNER = {"fingerprint": MARK, "versions": {"torch": versions()["torch"]}, **PLACED}
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def work(tmp_path):
     return JobFiles(
         "job",
         tmp_path / "out" / "a.csv",
-        tmp_path / "states" / "mark",
+        tmp_path / "states" / MARK,
         {"x": 1},
         "code",
         {images: "0" * 64},
@@ -98,7 +100,7 @@ def test_they_are_kept_until_snakemake_has_ended(killed):
     incomplete.mkdir()
     (incomplete / "of another target").touch()
     forget(killed.state.parent, incomplete)
-    assert sorted(os.listdir(killed.state.parent)) == ["mark", "unfinished"]
+    assert sorted(os.listdir(killed.state.parent)) == [MARK, "unfinished"]
     (incomplete / "of another target").unlink()
     forget(killed.state.parent, incomplete)
     assert os.listdir(killed.state.parent) == ["unfinished"]
@@ -113,5 +115,67 @@ def test_where_there_are_no_hard_links_the_state_stays(work, monkeypatch):
     assert not make(work)
     assert work.state_file.exists()
     assert not make(work)
+    forget(work.state.parent)
+    assert not work.state.exists()
+
+
+def test_no_folder_of_somebody_else_is_removed(killed, capsys):
+    """The example: `.state` is a link to a folder in which thesis/finished lies."""
+    states = killed.state.parent
+    for name in ("thesis", "0" * 20, "f" * 19):
+        (states / name / finished.KEPT).mkdir(parents=True)
+        (states / name / finished.KEPT / "chapter.tex").write_text("mine")
+    (states / ("1" * 20)).mkdir()
+    (states / ("1" * 20) / finished.KEPT).symlink_to(states / "thesis" / finished.KEPT)
+    outside = states.parent / "outside"
+    (outside / finished.KEPT).mkdir(parents=True)
+    (states / ("2" * 20)).symlink_to(outside)
+    before = sorted(states.rglob("*"))
+    results = states.parent / "results"
+    results.mkdir()
+    (results / ".state").symlink_to(states)
+    forget(results / ".state")
+    assert sorted(states.rglob("*")) == before
+    assert (
+        ".state: is a link, so the states of finished jobs below it stay; remove them by hand"
+        in capsys.readouterr().err
+    )
+    forget(states)
+    assert sorted(states.rglob("*")) == [path for path in before if MARK not in path.parts]
+    assert (outside / finished.KEPT).is_dir()
+
+
+def test_results_that_are_a_link_are_the_users_choice(killed):
+    (killed.state.parent.parent / "disk").symlink_to(killed.state.parent.parent)
+    forget(killed.state.parent.parent / "disk" / "states")
+    assert not killed.state.exists()
+
+
+@pytest.mark.parametrize("place", ["", finished.KEPT])
+def test_a_state_that_is_a_link_is_refused(work, place):
+    theirs = work.out.parent.parent / "thesis"
+    (theirs / finished.KEPT).mkdir(parents=True)
+    (theirs / finished.KEPT / "chapter.tex").write_text("mine")
+    link = work.state / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(theirs / place)
+    with pytest.raises(UserError, match="is a link, but a job keeps its state in a folder of its own; remove it"):
+        make(work)
+    assert (theirs / finished.KEPT / "chapter.tex").read_text() == "mine"
+
+
+def test_links_that_could_not_all_be_made_are_forgotten_too(work, monkeypatch):
+    link, made = os.link, []
+
+    def first_only(*names):
+        if made:
+            raise OSError
+        made.append(names)
+        link(*names)
+
+    monkeypatch.setenv("DRL_ORDERED", "1")
+    monkeypatch.setattr(os, "link", first_only)
+    assert not make(work)
+    assert work.state_file.exists()
     forget(work.state.parent)
     assert not work.state.exists()

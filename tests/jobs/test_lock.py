@@ -8,6 +8,7 @@ import pytest
 
 from drl.errors import Unfinished, UserError
 from drl.jobs import lock as module
+from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.lock import holder_of, job_lock
 
 
@@ -146,3 +147,83 @@ def test_a_child_by_fork_that_leaves_the_block_does_not_free_the_lock(tmp_path):
         pass
     lock.__exit__(None, None, None)
     assert os.listdir(tmp_path) == []
+
+
+def taken(place):
+    """Try to take the lock `.a.lock` in a folder, and return what is said."""
+    with (
+        pytest.raises(UserError, match="but a job needs this name for its lock; remove it") as raised,
+        job_lock("job", place / "a"),
+    ):
+        pass
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_hard_link_to_a_file_elsewhere_is_not_written_to(tmp_path):
+    """The example: precious text was replaced by the number of a process."""
+    text = tmp_path / "precious.txt"
+    text.write_text("mine")
+    (tmp_path / "out").mkdir()
+    os.link(text, tmp_path / "out" / ".a.lock")
+    assert "(a hard link)" in taken(tmp_path / "out")
+    assert text.read_text() == "mine"
+    assert text.stat().st_nlink == 2
+
+
+@pytest.mark.parametrize("content", ["mine", "{}", "\0\0mine", "[" * 5000])
+def test_somebody_elses_file_is_no_lock(tmp_path, content):
+    lock = tmp_path / ".a.lock"
+    lock.write_text(content)
+    assert "holds something else" in taken(tmp_path)
+    assert lock.read_text() == content
+    lock.unlink()
+    with job_lock("job", tmp_path / "a") as waited:
+        assert not waited, "the refused lock is still held"
+
+
+@pytest.mark.parametrize("content", ["", "\0" * 40, '{"pid": 1, "host": "gone"}', '{"pid": '])
+def test_what_a_killed_process_or_machine_leaves_is_a_lock(tmp_path, content):
+    (tmp_path / ".a.lock").write_text(content)
+    with job_lock("job", tmp_path / "a"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link", "dangling", "device"])
+def test_nothing_but_a_regular_file_is_a_lock(tmp_path, kind):
+    lock, text = tmp_path / ".a.lock", tmp_path / "text"
+    text.write_text("mine")
+    makes = {
+        "fifo": lambda: os.mkfifo(lock),
+        "folder": lock.mkdir,
+        "link": lambda: lock.symlink_to(text),
+        "dangling": lambda: lock.symlink_to("gone"),
+        "device": lambda: lock.symlink_to("/dev/null"),
+    }
+    makes[kind]()
+    assert "is no regular file" in taken(tmp_path)
+    assert text.read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == [".a.lock", "text"]
+
+
+def test_slots_of_gpus_too(tmp_path):
+    folder = tmp_path / "slots"
+    folder.mkdir(mode=0o700)
+    text = tmp_path / "precious.txt"
+    text.write_text("mine")
+    os.link(text, folder / "0.0.lock")
+    with pytest.raises(UserError, match=r"0.0.lock: is also a file elsewhere"), gpu_slot("cuda", 1, ["0"], folder):
+        pass
+    assert text.read_text() == "mine"
+
+
+def test_without_locks_a_file_that_was_there_stays(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    (tmp_path / ".a.lock").write_text("mine")
+    monkeypatch.setattr(fcntl, "flock", none)
+    with job_lock("job", tmp_path / "a"):
+        pass
+    assert (tmp_path / ".a.lock").read_text() == "mine"

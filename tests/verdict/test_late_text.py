@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from drl.errors import UserError
 from drl.verdict.late_text import LateText
 
 calls = []
@@ -27,3 +28,14 @@ def test_nothing_is_imported_before():
     assert repr(text) == "written()"
     with pytest.raises(ModuleNotFoundError):
         str(text)
+
+
+def broken():
+    raise UserError("claims.csv: is odd; run drl claims again")
+
+
+def test_a_file_that_is_not_ours_is_one_line_and_not_snakemakes_error(capsys):
+    with pytest.raises(SystemExit) as raised:
+        str(LateText(__name__, "broken"))
+    assert raised.value.code == 2
+    assert capsys.readouterr().err == "drl: claims.csv: is odd; run drl claims again\n"

@@ -10,6 +10,7 @@ from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 
 from drl.config.items import item_kind
+from drl.errors import UserError
 from drl.files import sha256
 from drl.pipeline.configuration import resolve
 from drl.verdict.comparison import comparison
@@ -147,6 +148,82 @@ def test_a_forged_card_adds_nothing_but_text_to_the_page(results):
     assert "javascript" in html(report_page(results, CONFIG)), "the device is not shown"
     for page in (report_page(results, CONFIG), item_facts("figure_12", results, CONFIG)):
         assert not re.search(r"<script|href=.javascript", html(page))
+
+
+RAW = "x*\n\n.. raw:: html\n\n   <script>alert(9)</script><img src=x onerror=alert(9)>\n"
+FORGED = [RAW, "x*\n\n.. include:: secret.txt\n", "x* `x <javascript:alert(1)>`_ *y", ".. include:: secret.txt"]
+
+
+@pytest.mark.parametrize("column", ["claim", "says", "source", "items", "verdict", "paper_tables", "claim_verdict"])
+@pytest.mark.parametrize("bad", FORGED)
+def test_claims_csv_adds_nothing_but_text(results, monkeypatch, column, bad):
+    """The example: `source` had a directive, whose script ran in the report."""
+    monkeypatch.chdir(results)
+    (results / "secret.txt").write_text("the secret")
+    frame = pd.read_csv(results / "claims.csv", keep_default_na=False)
+    frame[column] = frame[column].where(frame["items"] != "figure_12", f"{bad} figure_12")
+    frame.to_csv(results / "claims.csv", index=False)
+    for write in (lambda: report_page(results, CONFIG), lambda: item_facts("figure_12", results, CONFIG)):
+        if column in ("says", "items", "paper_tables"):
+            assert not re.search(r"<script|<img|href=.javascript|the secret", html(write()))
+        else:
+            with pytest.raises(UserError, match=r"claims.csv: no drl claims writes .* as .*; run drl claims again"):
+                write()
+
+
+@pytest.mark.parametrize("bad", FORGED)
+def test_no_cell_or_title_of_the_facts_is_markup(results, monkeypatch, bad):
+    """The second line of defence: the same text where the reader lets it pass."""
+    monkeypatch.chdir(results)
+    (results / "secret.txt").write_text("the secret")
+    row = dict.fromkeys(("claim", "says", "source", "verdict", "ours", "paper"), bad)
+    monkeypatch.setattr("drl.verdict.item_facts.summaries", lambda _: [row])
+    monkeypatch.setattr("drl.verdict.report_page.summaries", lambda _: [row])
+    for page in (report_page(results, CONFIG), item_facts("figure_12", results, CONFIG)):
+        assert not re.search(r"<script|<img|href=.javascript|the secret", html(page))
+        assert ("include" if "include" in bad else "alert") in html(page), "the text is not shown"
+
+
+@pytest.mark.parametrize("name", ["claims", "comparison"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: "", r"it is empty"),
+        (lambda frame: frame.iloc[:0], "it has no rows"),
+        (lambda frame: frame.rename(columns={"verdict": "x"}), "it has no column verdict"),
+        (lambda frame: frame.assign(verdict="agreed"), "writes 'agreed' as verdict"),
+        (lambda frame: frame.assign(n="many"), "'many' as n, not a number"),
+        (lambda frame: frame.assign(claim="mine", metric="mine"), "writes 'mine' as (claim|metric)"),
+        (lambda frame: frame.assign(source="mine", table=7), "writes '(mine|7)' as (source|table)"),
+        (lambda frame: frame.assign(n="", published=""), "a number is missing"),
+    ],
+)
+def test_other_files_of_these_names_are_one_line(results, name, change, message):
+    path = results / f"{name}.csv"
+    changed = change(pd.read_csv(path, keep_default_na=False))
+    path.write_text(changed if isinstance(changed, str) else changed.to_csv(index=False))
+    command = {"claims": "claims", "comparison": "compare"}[name]
+    for write in (lambda: report_page(results, CONFIG), lambda: item_facts("table_1", results, CONFIG)):
+        with pytest.raises(UserError, match=message) as raised:
+            write()
+        assert str(raised.value).startswith(f"{path}: ")
+        assert f"run drl {command} again" in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "nothing", "| a | b |\n|---|---|\n| 1 |\n", "|"])
+def test_a_damaged_table_is_one_line(results, text):
+    (results / "tables" / "table_1.md").write_text(text)
+    with pytest.raises(UserError, match=r"table_1.md: is not a table as drl table writes it; run drl table again"):
+        item_facts("table_1", results, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "text", [".. include:: secret", "- a", "1. a", "=====", "--all x", "(a) x", ">>> x", "+", ".. x:", "||||", "-x y"]
+)
+def test_no_cell_begins_a_block(text):
+    page = html("\n".join(list_table(["head"], [[text]], [100])))
+    assert not re.search("<(ol|ul|dl|hr|pre|table[^>]*option)|<!--", page)
+    assert text.split()[0].replace(">", "&gt;") in page
 
 
 @pytest.mark.parametrize("text", ["a|b", "back\\slash", "name_", "`code", "x {{ y }} {% z %}", "3 * 4", "*.png", "**x"])
