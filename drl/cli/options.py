@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
+from drl import json_text
 from drl.config.base import Settings
 from drl.config.schema import SCALES, Config, RunSettings
-from drl.errors import UserError, clean, complaint, shown
+from drl.errors import UserError, clean, complaint
 from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
@@ -193,22 +194,13 @@ def read_json(option: str, given: str) -> dict[str, Any]:
     """
     try:
         given.encode()  # half a letter of UTF-16 is no text
-        value = json.loads(given, object_pairs_hook=_no_key_twice)
+        value = json_text.load(given)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise UserError(f"{option}: is not JSON ({clean(error, 160)}); {REMEDY}") from error
     if not isinstance(value, dict) or not value:
         raise UserError(f"{option}: must be a JSON object; {REMEDY}")
     return value
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shown(twice)} is given twice")
-    return found
 
 
 def parsed(option: str, parse: Callable[[Mapping[str, Any]], P], values: Mapping[str, Any]) -> P:

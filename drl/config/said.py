@@ -6,11 +6,12 @@ Snakemake itself reads words of --config as YAML, drops keys that stand twice in
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,6 +47,7 @@ def check_command_line(argv: Sequence[str]) -> None:
     parser.add_argument("--configfile", "--configfiles", nargs="+", action="append", default=[])
     parser.add_argument("--profile", action="append", default=[])
     parser.add_argument("--workflow-profile", default="default")
+    parser.add_argument("--snakefile", "-s", default="Snakefile")
     try:
         given, _ = parser.parse_known_args(list(argv[1:]))
     except _Unclear:
@@ -59,26 +61,77 @@ def check_command_line(argv: Sequence[str]) -> None:
     pairs([word for words in given.config for word in words])
     for file in (file for files in given.configfile for file in files):
         read_yaml(Path(file))
-    for file in _profiles([*(given.profile or [os.environ.get("SNAKEMAKE_PROFILE", "")]), given.workflow_profile]):
+    for file in _profiles(given.profile or _of_environment(), given.workflow_profile, Path(given.snakefile).parent):
         _check_profile(file)
 
 
+def check_files(files: Iterable[Path]) -> None:
+    """Check the configuration files that a Snakemake reads, wherever it found their names.
+
+    Raises:
+        UserError: If one has a key twice, is out of bounds or not YAML.
+    """
+    for file in files:
+        read_yaml(file)
+
+
 def _check_profile(file: Path) -> None:
-    section = read_yaml(file, strict=False).get("config")
+    said = {str(key).removeprefix("--"): value for key, value in read_yaml(file, strict=False).items()}
+    section = said.get("config")
     for key, value in section.items() if isinstance(section, dict) else ():
         if key in TEXTS and not isinstance(value, str | None):
             raise UserError(f"{file}: config.{key}: YAML reads {value!r}; put the name in quotes")
     pairs([word for word in section if isinstance(word, str)] if isinstance(section, list) else ())
+    for option in ("configfile", "configfiles"):
+        check_files(place for place in _named(said.get(option), file.parent) if os.path.exists(place))
 
 
-def _profiles(names: Sequence[str]) -> Iterator[Path]:
-    """Yield the files of profiles, as far as they lie where a user of this project would put them."""
+def _named(files: Any, folder: Path) -> Iterator[Path]:
+    """Yield the files that a profile names, as Snakemake finds them: a single one may lie beside the profile."""
+    if isinstance(files, list):
+        yield from (Path(file) for file in files if isinstance(file, str))
+    elif isinstance(files, str):
+        place = os.path.expanduser(os.path.expandvars(files))
+        yield from [Path(folder, place)] if os.path.exists(folder / place) else [Path(place)]
+
+
+def _profiles(names: Iterable[str], of_workflow: str, folder: Path) -> Iterator[Path]:
+    """Yield the files of profiles, where Snakemake looks for them.
+
+    Args:
+        names: Those of --profile.
+        of_workflow: That of --workflow-profile.
+        folder: The Snakefile's.
+    """
+    # As Snakemake does, in its own words: the places differ between systems.
+    from platformdirs import PlatformDirs
+
+    known = PlatformDirs("snakemake", "snakemake")
     for name in names:
-        for place in (Path(name), Path("profiles", name), Path(os.path.expanduser("~/.config/snakemake"), name)):
-            if name and place.is_file():
-                yield place
-            elif name and place.is_dir():
-                yield from (file for file in sorted(place.iterdir()) if _PROFILE.fullmatch(file.name))
+        yield from _files_of(name, [known.user_config_dir, known.site_config_dir])
+    for place in (of_workflow, os.path.join("profiles", of_workflow), os.path.join(folder, "profiles", of_workflow)):
+        if of_workflow not in ("", "none") and os.path.exists(place):
+            yield from _files_of(place, ())
+            return
+
+
+def _files_of(name: str, folders: Iterable[str]) -> Iterator[Path]:
+    places = [name] if os.path.exists(name) else [os.path.join(folder, name) for folder in folders]
+    for place in places if name not in ("", "none") else ():
+        if os.path.isfile(place):
+            yield Path(place)
+        elif os.path.isdir(place):
+            yield from (Path(place, file) for file in sorted(os.listdir(place)) if _PROFILE.fullmatch(file))
+
+
+def _of_environment() -> list[str]:
+    """Return the profiles that $SNAKEMAKE_PROFILE names: one, or several as a list in JSON."""
+    given = os.environ.get("SNAKEMAKE_PROFILE", "")
+    try:
+        names = json.loads(given) if given.startswith("[") else [given]
+    except (ValueError, RecursionError):
+        return []
+    return [name for name in names if isinstance(name, str)]
 
 
 def as_typed(config: Mapping[str, Any], words: Sequence[str] | None) -> dict[str, Any]:

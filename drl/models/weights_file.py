@@ -17,7 +17,9 @@ from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from torch import Tensor
 
+from drl import json_text
 from drl.config.base import Name, Settings
+from drl.data.regular import open_regular
 from drl.errors import UserError, clean, complaint
 from drl.methods.base import ImageFacts
 from drl.tensors import open_tensors
@@ -30,6 +32,7 @@ DTYPES = {
     "I64": torch.int64,
     "U8": torch.uint8,
 }
+MOST_HEADER = 100_000_000  # bytes, as in the library
 Statistic = Annotated[float, Field(ge=-1e6, le=1e6)]
 Statistics = Annotated[tuple[Statistic, ...], Field(min_length=1, max_length=16)]
 H = TypeVar("H", bound=Settings)
@@ -88,9 +91,12 @@ def parse_header(kind: type[H], text: str | None, path: Path, remedy: str) -> H:
     if text is None:
         raise UserError(f"{path}: {remedy}")
     try:
+        json_text.load(text)  # pydantic keeps the last of two equal keys
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise UserError(f"{path}: {remedy} ({complaint(error)})") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: {remedy} ({clean(error, 160)})") from error
 
 
 class WeightsFile:
@@ -157,6 +163,8 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
     Raises:
         UserError: If it is missing or damaged.
     """
+    if path.exists():
+        check_names(path, damaged)
     try:
         with open_tensors(path) as file:
             yield WeightsFile(path, file)
@@ -164,3 +172,17 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
         raise UserError(f"{path}: {missing}") from error
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: is damaged ({clean(error, 160)}); {damaged}") from error
+
+
+def check_names(path: Path, remedy: str) -> None:
+    """Make sure that the header of a safetensors file names nothing twice; the library would use the last.
+
+    Raises:
+        UserError: If a tensor or an entry stands there twice, the header is damaged, or the file is not a regular one.
+    """
+    with open_regular(path) as stream:
+        try:
+            length = int.from_bytes(stream.read(8), "little")
+            json_text.load(stream.read(length) if length <= MOST_HEADER else b"")
+        except (ValueError, OSError, RecursionError) as error:
+            raise UserError(f"{path}: is damaged (its header: {clean(error, 160)}); {remedy}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +33,9 @@ COLUMNS = (
 WHOLE_NUMBERS = ("seed", "split", "probe_seed", "labels", "epoch", "step", "n")
 AGAIN = "remove it and run the job that makes it"
 MOST_BYTES = 2**25  # of a CSV: a million rows of two numbers and a name
+LARGEST = 1e15  # of any number: means and deviations of such numbers are finite
 
+NO = "not a number"
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
@@ -46,18 +47,17 @@ def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         rows: Keys among COLUMNS; accuracies in percent.
 
     Raises:
-        UserError: If a number is not finite, because a training diverged. Nothing is written then.
+        UserError: If a number is not finite or out of bounds, because a training diverged. Nothing is written then.
     """
     made = list(rows)
     for row in made:
         for name in ("value", "t"):
             empty = name == "t" and row.get(name) in (None, "")
-            if name in row and not empty and not _finite(row[name]):
+            if name in row and not empty and (wrong := _wrong(row[name], *_bounds(name, row.get("metric")))):
                 where = f" at t = {row['t']}" if name == "value" and "t" in row else ""
                 raise UserError(
-                    f"{path}: {row.get('metric', 'a number')}{where} is {row[name]}, not a finite number, so nothing "
-                    "is written; what it was computed from has diverged: lower the learning rate, or set "
-                    "run.precision to fp32"
+                    f"{path}: {row.get('metric', 'a number')}{where} is {row[name]}, {wrong}, so nothing is written; "
+                    "what it was computed from has diverged: lower the learning rate, or set run.precision to fp32"
                 )
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="raise", lineterminator="\n")
@@ -69,16 +69,20 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
     """Read a metrics CSV as text cells. Cells of numbers are finite numbers or, except in `value`, empty.
 
     Raises:
-        UserError: If the file is missing, truncated, has other columns, or has something other than a number in a cell.
+        UserError: If the file is missing, truncated, has other columns, or has something other than a number in a cell,
+            or a number that its metric cannot have.
     """
     rows = read_csv(path, COLUMNS, f"is not a whole metrics file; {AGAIN}")
     for line, row in enumerate(rows, 2):
         if tuple(row) != COLUMNS:
             raise UserError(f"{path}: is not a whole metrics file (it has other columns); {AGAIN}")
-        wrong = [name for name in WHOLE_NUMBERS if row[name] and not _WHOLE.fullmatch(row[name])]
-        wrong += [name for name in ("t", "value") if (row[name] or name == "value") and not _finite(row[name])]
-        if wrong:
-            raise UserError(f"{path}: row {line} has {shown(row[wrong[0]])} as {wrong[0]}, not a number; {AGAIN}")
+        wrong = {name: NO for name in WHOLE_NUMBERS if row[name] and not _WHOLE.fullmatch(row[name])}
+        for name in ("t", "value"):
+            if (row[name] or name == "value") and (why := _wrong(row[name], *_bounds(name, row["metric"]))):
+                wrong[name] = why
+        for name, why in wrong.items():
+            called = f"{name} of {shown(row['metric'])}" if name == "value" else name
+            raise UserError(f"{path}: row {line} has {shown(row[name])} as {called}, {why}; {AGAIN}")
     return rows
 
 
@@ -113,8 +117,8 @@ def read_csv(
         raise UserError(f"{path}: {remedy} (a row has too few or too many cells)")
     for line, row in enumerate(rows, 2):
         for name in numbers:
-            if (row[name] or not allow_empty) and not _finite(row[name]):
-                raise UserError(f"{path}: {remedy} (row {line} has {shown(row[name])} as {name}, not a number)")
+            if (row[name] or not allow_empty) and (wrong := _wrong(row[name])):
+                raise UserError(f"{path}: {remedy} (row {line} has {shown(row[name])} as {name}, {wrong})")
     return rows
 
 
@@ -126,11 +130,21 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str], rem
         raise UserError(f"{path}: {remedy} (it has no column {lacking[0]}{apart})")
 
 
-def _finite(value: Any) -> bool:
-    """Whether a cell is a finite number, or text that both pandas and Python read as one."""
+def _bounds(name: str, metric: object) -> tuple[float, float]:
+    """Return the least and the most that a column may hold in a row of this metric."""
+    kind = str(metric) if name == "value" else ""
+    if kind.rpartition("_")[2] == "accuracy":
+        return 0, 100
+    return (-1, 1) if kind == "silhouette" else (-LARGEST, LARGEST)
+
+
+def _wrong(value: Any, least: float = -LARGEST, most: float = LARGEST) -> str | None:
+    """Say what is wrong with a cell; None for a number in bounds that both pandas and Python read as that number."""
     if isinstance(value, str) and not re.fullmatch(r"[-+0-9.eE]{1,40}", value, re.ASCII):
-        return False
+        return NO
     try:
-        return math.isfinite(float(value))
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
-        return False
+        return NO
+    slack = 1e-6  # for rounding
+    return None if least - slack <= number <= most + slack else f"not a finite number from {least:g} to {most:g}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.machinery
 import importlib.metadata
 import os
 import platform
@@ -15,6 +17,8 @@ from typing import Any
 from drl.files import sha256, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
+OWN, OURS = "drl", "drl/records/run_card.py"  # the package, and a file that no other project has
+_ENDINGS = tuple(importlib.machinery.all_suffixes())
 PACKAGES = (
     "torch",
     "torchvision",
@@ -80,23 +84,53 @@ def write_card(
 
 @cache
 def _git() -> dict[str, Any]:
-    """Return the commit of this project; nulls if the project is not the root of a repository.
+    """Return the commit of this project, and whether its code differs; nulls if the commit does not have this code.
 
-    An archive of the project may be inside another repository, whose commit says nothing about this code.
+    An archive of the project may be inside another repository, or copied into one that ignores it; its commit says
+    nothing about this code. So the commit must name our files. They are compared with it byte for byte, since
+    `git status` leaves out what a user's settings, ignore lists or flags of the index hide.
     """
+    unknown: dict[str, Any] = {"commit": None, "dirty": None}
+    top = _ask("rev-parse", "--show-toplevel")
+    if top is None or not Path(top).is_dir() or not Path(top).samefile(ROOT):
+        return unknown
+    commit = _ask("rev-parse", "--verify", "HEAD^{commit}")
+    listed = None if commit is None else _ask("ls-tree", "-r", "-z", "--full-tree", commit, f"{OWN}/")
+    entries = [entry.partition("\t") for entry in (listed or "").split("\0") if entry]
+    named = {name: about.split()[-1] for about, _, name in entries if name.endswith(_ENDINGS)}
+    if OURS not in named:
+        return unknown
+    try:
+        same = named.keys() == _code() and all(_holds(ROOT / name, blob) for name, blob in named.items())
+    except OSError:
+        return {"commit": commit, "dirty": None}
+    return {"commit": commit, "dirty": not same}
+
+
+def _ask(*words: str) -> str | None:
+    """Return what git says about the project; None if it fails."""
     # GIT_DIR and others, which git itself sets for its hooks, would name another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-replace-objects", "-C", str(ROOT), *words]
+    try:
+        run = subprocess.run(command, capture_output=True, timeout=10, check=True, env=environment)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return os.fsdecode(run.stdout).removesuffix("\n")
 
-    def ask(*words: str) -> str | None:
-        command = ["git", "-C", str(ROOT), *words]
-        try:
-            run = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=environment)
-        except (OSError, ValueError, subprocess.SubprocessError):
-            return None
-        return run.stdout.removesuffix("\n")
 
-    top = ask("rev-parse", "--show-toplevel")
-    if top is None or not Path(top).is_dir() or not Path(top).samefile(ROOT):
-        return {"commit": None, "dirty": None}
-    status = ask("status", "--porcelain", "--", "drl")
-    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+def _code() -> set[str]:
+    """Return the project's files that Python can import, and links in place of folders, relative to the project."""
+    files = (path for path in (ROOT / OWN).rglob("*") if path.parent.name != "__pycache__")
+    code = (path for path in files if path.is_symlink() or (path.name.endswith(_ENDINGS) and path.is_file()))
+    return {path.relative_to(ROOT).as_posix() for path in code}
+
+
+def _holds(path: Path, blob: str) -> bool:
+    """Whether a file holds what git calls by this name; git may have changed the ends of its lines."""
+    kind = "sha1" if len(blob) == 40 else "sha256"
+    data = path.read_bytes()
+    texts = (data, data.replace(b"\r\n", b"\n"))
+    return any(
+        hashlib.new(kind, b"blob %d\0" % len(text) + text, usedforsecurity=False).hexdigest() == blob for text in texts
+    )

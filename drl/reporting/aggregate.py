@@ -54,6 +54,20 @@ def read_frame(
     return frame
 
 
+def check_finite(numbers: pd.DataFrame, item: str) -> None:
+    """Make sure that the numbers of an item that is to be written are finite; those that it has not are empty.
+
+    Raises:
+        UserError: If one is infinite, or a mean is missing.
+    """
+    for name, column in numbers.select_dtypes("number").items():
+        for value in column[(column.abs() == float("inf")) | (column.isna() & (name == "mean"))]:
+            raise UserError(
+                f"{item}: {name} is {value}, not a finite number, so nothing is written; a number that it was computed "
+                "from is 0 or far too large: look for it in the metrics files, and make them again"
+            )
+
+
 def of_model(numbers: pd.DataFrame, dataset: str, recipe: str) -> pd.DataFrame:
     """Return the rows of a recipe on a dataset."""
     return numbers[(numbers["dataset"] == dataset) & (numbers["recipe"] == recipe)]

@@ -16,7 +16,7 @@ from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
-from drl.reporting.aggregate import read_all
+from drl.reporting.aggregate import check_finite, read_all
 from drl.reporting.drawer import drawer, needing
 
 Writers = Mapping[str, Callable[[Path], object]]
@@ -50,6 +50,7 @@ def write_item(
     frame = read_all(metrics)
     with needing(name_of(job)):
         numbers = module.table(frame, settings)
+        check_finite(numbers, name_of(job))
         writers = dict(make(job, module, numbers, read))
     writers[".csv"] = lambda path: numbers.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
     outputs = list(dict.fromkeys([job.out, *map(job.out.with_suffix, writers)]))

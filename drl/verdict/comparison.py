@@ -20,7 +20,7 @@ from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
-from drl.reporting.aggregate import read_frame
+from drl.reporting.aggregate import check_finite, read_frame
 from drl.reporting.drawer import needing
 from drl.reporting.fine_tuning_paper import ARMS, DATASETS, DIFFERENCES
 from drl.reporting.paper_values import PRIORS, paper_values
@@ -71,6 +71,7 @@ def run(job: Job[CompareJob]) -> str:
     there = [path for path in tables if path.is_file()]
     inputs = check_inputs(there)
     frame = _compared({path.stem: _table(path) for path in there}, job.settings)
+    check_finite(frame, "compare")
     with job_lock(job.study, job.out):
         with atomic(job.out) as csv:
             frame.to_csv(csv, index=False, lineterminator="\n", float_format="%.6g")

@@ -18,7 +18,7 @@ from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
-from drl.reporting.aggregate import read_all
+from drl.reporting.aggregate import check_finite, read_all
 from drl.reporting.drawer import needing
 from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
@@ -59,6 +59,7 @@ def run(job: Job[ClaimsJob]) -> str:
             cells = {item: from_item(path, item, items[item], scale) for item, path in files.items() if path.is_file()}
     with needing("claims"):
         frame = ledger(Evidence(scale, items, cells), confidence)
+    check_finite(frame, "claims")
     outputs = [job.out, job.out.with_suffix(".md")]
     with job_lock(job.study, job.out):
         with atomic(outputs[0]) as csv, atomic(outputs[1]) as page:

@@ -1,9 +1,12 @@
 """Names are what a user typed, not what YAML reads."""
 
+import os
+import sys
+
 import pytest
 
 from drl.config.layers import assignments
-from drl.config.said import as_typed, check_command_line, pairs, shell_quoted
+from drl.config.said import as_typed, check_command_line, check_files, pairs, shell_quoted
 from drl.errors import UserError
 
 NAMES = ["zz #2", "2024_11", "007", "1e5", "no", "zz: 2", "[zz", "{zz}", "*zz", "it's", "!!int 3", "a,b", "$(touch x)"]
@@ -64,6 +67,87 @@ def test_files_are_checked_before_snakemake_reads_them(tmp_path, monkeypatch):
             check_command_line(["snakemake", "--workflow-profile", "mine"])
         with pytest.raises(UserError, match=said):
             check_command_line(["snakemake", "--profile", "profiles/mine"])
+
+
+@pytest.fixture
+def twice(tmp_path, monkeypatch):
+    """A working folder with twice.yaml, which has a key twice, and no profiles of this computer."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SNAKEMAKE_PROFILE", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "twice.yaml").write_text("seeds: 1\nseeds: 2\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("main", ["config.yaml", "profile.yaml", "profile.v9+.yaml"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "configfile: [twice.yaml]",
+        "configfiles: [fine.yaml, twice.yaml]",
+        "configfile: twice.yaml",
+        "--configfile: $HERE/twice.yaml",
+        "configfile: inner.yaml",
+    ],
+)
+def test_the_files_that_a_profile_names_are_checked(twice, monkeypatch, text, main):
+    monkeypatch.setenv("HERE", str(twice))
+    (twice / "mine").mkdir()
+    (twice / "fine.yaml").write_text("seeds: 1\n")
+    (twice / "mine" / "inner.yaml").write_text("seeds: 1\nseeds: 2\n")
+    (twice / "mine" / main).write_text(f"{text}\n")
+    for words in (["--profile", "mine"], ["--profile", f"mine/{main}"], ["--workflow-profile", "mine"]):
+        with pytest.raises(UserError, match=r"(twice|inner)\.yaml: line 2: the key 'seeds'"):
+            check_command_line(["snakemake", *words])
+    for names in ("mine", '["mine"]'):
+        monkeypatch.setenv("SNAKEMAKE_PROFILE", names)
+        with pytest.raises(UserError, match=r"(twice|inner)\.yaml: line 2: the key 'seeds'"):
+            check_command_line(["snakemake"])
+    check_command_line(["snakemake", "--profile", "none"])
+
+
+def test_a_profile_may_name_files_that_only_snakemake_finds(twice):
+    (twice / "mine").mkdir()
+    (twice / "mine" / "config.yaml").write_text("__use_yte__: true\nconfigfile: ?os.environ['MY_CONFIG']\n")
+    check_command_line(["snakemake", "--profile", "mine"])
+    with pytest.raises(UserError, match="the key 'seeds'"):
+        check_files([twice / "twice.yaml"])
+
+
+def test_a_file_of_a_profile_that_would_wait_forever_is_refused(twice):
+    os.mkfifo(twice / "fifo")
+    (twice / "config.yaml").write_text("configfile: [fifo]\n")
+    with pytest.raises(UserError, match="fifo is a FIFO"):
+        check_command_line(["snakemake", "--profile", "config.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "folder"),
+    [
+        ("XDG_CONFIG_HOME", "xdg", "xdg/snakemake"),
+        ("XDG_CONFIG_DIRS", "site", "site/snakemake"),
+        ("", "", "home/.config/snakemake"),
+    ],
+)
+def test_profiles_are_found_where_snakemake_looks_for_them(twice, monkeypatch, variable, value, folder):
+    if sys.platform != "linux":
+        pytest.skip("these are Linux's folders")
+    if variable:
+        monkeypatch.setenv(variable, str(twice / value))
+    (twice / folder / "mine").mkdir(parents=True)
+    (twice / folder / "mine" / "config.yaml").write_text("config: [a=1]\nconfig: [b=1]\n")
+    with pytest.raises(UserError, match="line 2: the key 'config'"):
+        check_command_line(["snakemake", "--profile", "mine"])
+
+
+def test_the_profile_beside_another_snakefile_is_checked(twice):
+    (twice / "a/profiles/default").mkdir(parents=True)
+    (twice / "a/profiles/default/config.yaml").write_text("cores: 1\ncores: 2\n")
+    check_command_line(["snakemake"])
+    for words in (["-s", "a/Snakefile"], ["--snakefile=a/Snakefile"]):
+        with pytest.raises(UserError, match="line 2: the key 'cores'"):
+            check_command_line(["snakemake", *words])
 
 
 def test_a_submitted_job_s_shell_changes_no_word():

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -39,6 +40,8 @@ CELL = st.one_of(
     st.text(max_size=6),
     st.sampled_from(["nan", "inf", "-inf", "1e999", "", "1_0", "٣", "1;2", '"', "\x00", "0x10", "9" * 5000, " 1"]),
 )
+HEADER = dict(zip(COLUMNS, COLUMNS, strict=True))
+COUNT = st.integers(0, 6)
 
 
 @cache
@@ -103,19 +106,51 @@ def test_well_formed_rows_of_anything(tmp_path_factory, data):
             "t": st.sampled_from(["", 0.0, 1.0, -5]),
             "seed": st.sampled_from(["", 0, 1, -1]),
             "labels": st.sampled_from(["", 0, 100]),
-            "value": st.sampled_from([0, -1e300, 1e300]),
+            "value": st.sampled_from([0, -1, 0.5, 100, 1e15, -1e15]),
         },
     )
     path = folder / "m.csv"
-    write_metrics(path, [ROW | data.draw(change) for _ in range(data.draw(st.integers(0, 6)))])
+    lines = [COLUMNS, *([(ROW | data.draw(change)).get(name, "") for name in COLUMNS] for _ in range(data.draw(COUNT)))]
+    path.write_text("".join(f"{','.join(map(str, line))}\n" for line in lines), encoding="utf-8")
     holds(data.draw(st.integers(0, 2)), path)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_number_that_is_not_finite_is_not_written(tmp_path, value):
-    with pytest.raises(UserError, match="not a finite number"):
-        write_metrics(tmp_path / "m.csv", [ROW, ROW | {"value": value}])
-    assert not (tmp_path / "m.csv").exists()
+OUT_OF_BOUNDS = [
+    *(("fid", value) for value in (math.nan, math.inf, -math.inf, 1.7e308, -1e16)),
+    *(("test_accuracy", value) for value in (-0.1, 100.1, 1.7e308)),
+    *(("accuracy", 1e3), ("silhouette", 1.1), ("silhouette", -1.7e308)),
+]
+
+
+@pytest.mark.parametrize(("metric", "value"), OUT_OF_BOUNDS)
+def test_a_number_that_its_metric_cannot_have_is_neither_written_nor_read(tmp_path, metric, value):
+    row = ROW | {"metric": metric, "value": value}
+    path = tmp_path / "m.csv"
+    with pytest.raises(UserError, match=f"m.csv: {metric} at t = 0.5 is .* not a finite number from"):
+        write_metrics(path, [ROW, row])
+    assert not path.exists()
+    path.write_text("".join(f"{','.join(str(cells.get(c, '')) for c in COLUMNS)}\n" for cells in (HEADER, ROW, row)))
+    with pytest.raises(UserError, match=rf"m.csv: row 3 has '.*' as value of '{metric}', not a"):
+        read_metrics(path)
+
+
+@pytest.mark.parametrize(("metric", "values"), [("accuracy", (0, 100)), ("silhouette", (-1, 1)), ("fid", (1e14,))])
+def test_a_number_at_the_bounds_is_kept(tmp_path, metric, values):
+    write_metrics(tmp_path / "m.csv", [ROW | {"metric": metric, "value": value} for value in values])
+    assert [float(row["value"]) for row in read_metrics(tmp_path / "m.csv")] == list(values)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_an_item_with_a_mean_that_is_not_finite_is_not_written(tmp_path, value, monkeypatch):
+    (step, about, chosen), path = planned()[0], tmp_path / "m.csv"
+    write_metrics(path, [ROW])
+    rows = {"dataset": "digits", "recipe": "drl", "mean": [50.0, value]}
+    monkeypatch.setattr("drl.reporting.probe_curves.table", lambda frame, settings: pd.DataFrame(rows))
+    with pytest.raises(UserError, match=r"figure_4: mean is .*, not a finite number, so nothing is written"):
+        importlib.import_module(step.module).run(
+            Job(step.name, about, chosen, "code", {"metrics": (path,)}, tmp_path / "out.svg")
+        )
+    assert [file.name for file in tmp_path.iterdir()] == ["m.csv"]
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,30 @@ def test_states_that_are_none_are_put_aside(tmp_path_factory, text):
     assert not path.exists()
     save_state(path, {"a": torch.zeros(1)}, {"step": 1}, {})
     assert load_state(path, {})[1] == {"step": 1}
+
+
+def doubled(header, what):
+    """Return the text of a safetensors header with something in it twice, the first time other than the last."""
+    text, tensor = json.dumps(header), next(name for name in header if name != "__metadata__")
+    first = {
+        "tensor": f"{json.dumps(tensor)}: {json.dumps({**header[tensor], 'data_offsets': [0, 0]})}",
+        "metadata": '"__metadata__": {}',
+    }
+    if what in first:
+        return f"{{{first[what]}, {text[1:]}"
+    model = header["__metadata__"]["model"]
+    if what == "entry":
+        return text.replace('"model": ', '"model": "{}", "model": ', 1)
+    return text.replace(json.dumps(model), json.dumps(f'{{"recipe": {{}}, {model[1:]}'), 1)
+
+
+@pytest.mark.parametrize("what", ["tensor", "metadata", "entry", "inside"])
+def test_a_header_that_says_something_twice_is_refused(model, what):
+    path, _, _ = model
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    text = doubled(json.loads(data[8:end]), what).encode()
+    other = path.with_name("twice.safetensors")
+    other.write_bytes(len(text).to_bytes(8, "little") + text + data[end:])
+    for read in OF:
+        assert "is given twice" in (refusal(read, other) or ""), read

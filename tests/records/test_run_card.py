@@ -16,55 +16,156 @@ def git(folder, *words):
     return run.stdout.strip()
 
 
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A repository with one commit, and a function that says what cards written by a project folder name."""
-    outer = tmp_path / "outer"
-    (outer / "project" / "drl").mkdir(parents=True)
-    (outer / "project" / "drl" / "a.py").write_text("a = 1\n")
-    (outer / "a.txt").write_text("a")
-    git(outer, "init", "-q")
-    git(outer, "add", ".")
-    git(outer, "commit", "-q", "-m", "a")
+def commit(folder):
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "a")
+    return git(folder, "rev-parse", "HEAD")
 
-    def named_by(root: Path) -> dict[str, object]:
+
+NONE = {"commit": None, "dirty": None}
+
+
+@pytest.fixture
+def named_by(tmp_path, monkeypatch):
+    """A function that says which commit a card names that a project folder writes."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+    def named(root: Path) -> dict[str, object]:
         monkeypatch.setattr(run_card, "ROOT", root)
         run_card._git.cache_clear()
         (tmp_path / "out.csv").write_text("a")
         return read_card(write_card("probe", [tmp_path / "out.csv"], {}, "code"))["git"]
 
-    yield outer, named_by
+    yield named
     run_card._git.cache_clear()
 
 
-def test_a_card_names_the_commit_of_the_project_and_whether_its_code_was_changed(repository):
-    outer, named_by = repository
-    shutil.move(outer / "project" / "drl", outer / "drl")
-    git(outer, "add", ".")
-    git(outer, "commit", "-q", "-m", "b")
-    commit = git(outer, "rev-parse", "HEAD")
-    assert named_by(outer) == {"commit": commit, "dirty": False}
-    (outer / "drl" / "a.py").write_text("a = 2\n")
-    assert named_by(outer) == {"commit": commit, "dirty": True}
+@pytest.fixture
+def project(tmp_path):
+    """A folder with the project's package, in no repository."""
+    folder = tmp_path / "project"
+    (folder / "drl" / "records" / "__pycache__").mkdir(parents=True)
+    for name in ("a.py", "records/run_card.py", "records/__pycache__/run_card.cpython-311.pyc"):
+        (folder / "drl" / name).write_text("a = 1\n")
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    return folder
 
 
-def test_a_copy_inside_another_repository_names_no_commit(repository):
-    outer, named_by = repository
-    assert named_by(outer / "project") == {"commit": None, "dirty": None}
+@pytest.fixture
+def repository(project):
+    """That folder as a repository, and its commit."""
+    git(project, "init", "-q")
+    return project, commit(project)
 
 
-def test_variables_of_git_name_no_other_repository(repository, tmp_path, monkeypatch):
-    outer, named_by = repository
-    (tmp_path / "copy").mkdir()
-    monkeypatch.setenv("GIT_DIR", str(outer / ".git"))
+def test_a_card_names_the_commit_of_the_project_and_whether_its_code_was_changed(repository, named_by):
+    project, head = repository
+    assert named_by(project) == {"commit": head, "dirty": False}
+    (project / "drl" / "a.py").write_text("a = 2\n")
+    assert named_by(project) == {"commit": head, "dirty": True}
+    head = commit(project)
+    assert named_by(project) == {"commit": head, "dirty": False}
+    (project / "drl" / "a.py").write_bytes(b"a = 2\r\n")
+    assert named_by(project) == {"commit": head, "dirty": False}, "git may write ends of lines as its user likes"
+    (project / "drl" / "a.py").unlink()
+    assert named_by(project) == {"commit": head, "dirty": True}
+
+
+def hide_with_settings(project):
+    (project.parent / ".gitconfig").write_text("[status]\nshowUntrackedFiles = no\n")
+    (project / "drl" / "new.py").write_text("a = 2\n")
+
+
+def hide_with_a_list(project):
+    (project.parent / ".gitconfig").write_text(f"[core]\nexcludesFile = {project.parent / 'ignored'}\n")
+    (project.parent / "ignored").write_text("new.py\n")
+    (project / "drl" / "records" / "new.py").write_text("a = 2\n")
+
+
+def hide_in_the_repository(project):
+    (project / ".git" / "info" / "exclude").write_text("new.so\n")
+    (project / "drl" / "new.so").write_text("a = 2\n")
+
+
+def hide_an_edited_file(project):
+    git(project, "update-index", "--assume-unchanged", "drl/a.py")
+    (project / "drl" / "a.py").write_text("a = 2\n")
+
+
+def hide_a_lacking_file(project):
+    git(project, "update-index", "--skip-worktree", "drl/a.py")
+    (project / "drl" / "a.py").unlink()
+
+
+def hide_a_linked_folder(project):
+    (project / ".git" / "info" / "exclude").write_text("linked\n")
+    (project.parent / "elsewhere").mkdir()
+    (project / "drl" / "linked").symlink_to(project.parent / "elsewhere")
+
+
+def replace_the_commit(project):
+    old = git(project, "rev-parse", "HEAD")
+    (project / "drl" / "a.py").write_text("a = 2\n")
+    git(project, "replace", old, commit(project))
+    git(project, "reset", "-q", "--soft", old)
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        hide_with_settings,
+        hide_with_a_list,
+        hide_in_the_repository,
+        hide_an_edited_file,
+        hide_a_lacking_file,
+        hide_a_linked_folder,
+        replace_the_commit,
+    ],
+)
+def test_no_setting_of_git_hides_other_code(repository, named_by, hide):
+    project, head = repository
+    hide(project)
+    assert named_by(project) == {"commit": head, "dirty": True}
+
+
+def test_a_copy_inside_another_repository_names_no_commit(project, named_by):
+    git(project.parent, "init", "-q")
+    commit(project.parent)
+    assert named_by(project) == NONE
+
+
+@pytest.mark.parametrize("theirs", ["a.txt", "drl/b.py"])
+def test_a_copy_that_another_repository_ignores_names_no_commit(tmp_path, project, named_by, theirs):
+    outer = tmp_path / "outer"
+    (outer / theirs).parent.mkdir(parents=True)
+    (outer / theirs).write_text("a")
+    git(outer, "init", "-q")
+    commit(outer)
+    (outer / ".gitignore").write_text("*\n")
+    shutil.copytree(project / "drl", outer / "drl", dirs_exist_ok=True)
+    assert named_by(outer) == NONE
+
+
+def test_a_repository_around_it_that_takes_the_project_for_its_files_names_no_commit(tmp_path, project, named_by):
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.txt").write_text("a")
+    git(tmp_path, "add", "a.txt")
+    git(tmp_path, "commit", "-q", "-m", "a")
+    git(tmp_path, "config", "core.worktree", str(project))
+    assert named_by(project) == NONE
+
+
+def test_variables_of_git_name_no_other_repository(repository, named_by, tmp_path, monkeypatch):
+    project, _ = repository
+    shutil.copytree(project / "drl", tmp_path / "copy" / "drl")
+    monkeypatch.setenv("GIT_DIR", str(project / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "copy"))
-    assert named_by(tmp_path / "copy") == {"commit": None, "dirty": None}
+    assert named_by(tmp_path / "copy") == NONE
 
 
-def test_a_copy_outside_any_repository_names_no_commit(repository, tmp_path):
-    _, named_by = repository
-    (tmp_path / "copy").mkdir()
-    assert named_by(tmp_path / "copy") == {"commit": None, "dirty": None}
+def test_a_copy_outside_any_repository_names_no_commit(project, named_by):
+    assert named_by(project) == NONE
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{", '{"outputs": {}', "\ufeff"])

@@ -27,12 +27,12 @@ def row(study, recipe, seed, metric, value, **more):
 
 @pytest.fixture
 def views(tmp_path):
-    """Metrics of drl code-view: silhouettes t + seed / 10 of drl and minus that of ae; codes of three classes."""
+    """Metrics of drl code-view: silhouettes (t + seed / 10) / 2 of drl and minus that of ae; codes of three classes."""
     files = []
     for recipe, sign in (("drl", 1), ("ae", -1)):
         for seed in (0, 1):
             path = tmp_path / recipe / f"seed{seed}.csv"
-            rows = [row("code_view", recipe, seed, "silhouette", sign * (t + seed / 10), t=t) for t in TIMES]
+            rows = [row("code_view", recipe, seed, "silhouette", sign * (t + seed / 10) / 2, t=t) for t in TIMES]
             rows.append(row("code_view", recipe, seed, "explained_variance", 61.2, t=0.5))
             write_metrics(path, rows)
             codes = np.random.default_rng(seed).normal(size=(20, 2))
@@ -44,19 +44,19 @@ def views(tmp_path):
 
 def test_silhouettes_are_means_over_seeds(views):
     numbers = study_silhouettes.table(read_all(views), SETTINGS).set_index(["recipe", "t"])
-    assert numbers.loc[("drl", 0.5), "mean"] == pytest.approx(0.55)
-    assert numbers.loc[("ae", 1.0), "mean"] == pytest.approx(-1.05)
-    assert numbers.loc[("drl", 0.5), "sd"] == pytest.approx(np.std([0.5, 0.6], ddof=1))
+    assert numbers.loc[("drl", 0.5), "mean"] == pytest.approx(0.275)
+    assert numbers.loc[("ae", 1.0), "mean"] == pytest.approx(-0.525)
+    assert numbers.loc[("drl", 0.5), "sd"] == pytest.approx(np.std([0.25, 0.3], ddof=1))
     panel = study_silhouettes.draw(numbers.reset_index(), SETTINGS).axes[0]
     drawn = {line.get_label(): line.get_ydata() for line in panel.lines if line.get_label() in ("DRL", "AE")}
-    assert np.allclose(drawn["DRL"], [0.05, 0.55, 1.05])
+    assert np.allclose(drawn["DRL"], [0.025, 0.275, 0.525])
 
 
 def test_the_scatter_shows_every_code_of_the_first_seed_in_the_colour_of_its_class(views):
     numbers = study_scatter.table(read_all(views), SETTINGS)
     assert numbers[["recipe", "seed", "t", "silhouette"]].to_numpy().tolist() == [
-        ["drl", 0, 0.5, 0.5],
-        ["ae", 0, 0.5, -0.5],
+        ["drl", 0, 0.5, 0.25],
+        ["ae", 0, 0.5, -0.25],
     ]
     files = {("pets_1", "drl"): views[0], ("pets_1", "ae"): views[2]}
     drawing = study_scatter.draw(numbers, SETTINGS, files)
@@ -72,7 +72,7 @@ def test_the_scatter_shows_every_code_of_the_first_seed_in_the_colour_of_its_cla
     assert len(points) == 20
     for first, second, name in wanted.itertuples(index=False):
         assert points[round(first, 6), round(second, 6)] == keys[name].colour.lower()
-    assert drawing.axes[0].get_title() == "DRL, $t$ = 0.5\nsilhouette 0.50"
+    assert drawing.axes[0].get_title() == "DRL, $t$ = 0.5\nsilhouette 0.25"
     (legend,) = drawing.legends
     assert {text.get_text() for text in legend.get_texts()} == {"NA", "01", "dog"}
 

@@ -29,12 +29,18 @@ def test_every_target_exists_and_needs_no_other_option(project, target):
         (["--config", "dataset=cifar10 #2"], "drl: config: dataset: unknown dataset 'cifar10 #2'"),
         (["--config", "dataset=#2"], "drl: --config dataset=#2: Snakemake takes it for a comment"),
         (["--configfile", "twice.yaml"], "drl: twice.yaml: line 2: the key 'seeds' stands in line 1 already"),
+        (["--profile", "named"], "drl: twice.yaml: line 2: the key 'seeds' stands in line 1 already"),
+        (["--profile", "found"], "twice.yaml: line 2: the key 'seeds' stands in line 1 already"),
         (["--configfile", "wide.yaml"], "drl: wide.yaml: is not YAML in UTF-8"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2_before_any_job(project, words, line):
     (project.folder / "twice.yaml").write_text("seeds: 1\nseeds: 2\n")
     (project.folder / "wide.yaml").write_text("seeds: 1", encoding="utf-16")
+    named, found = "configfile: [twice.yaml]\n", "__use_yte__: true\nconfigfile:\n  - ?'twice' + '.yaml'\n"
+    for name, text in (("named", named), ("found", found)):
+        (project.folder / name).mkdir()
+        (project.folder / name / "config.yaml").write_text(text)
     run = project.snakemake("--cores", "1", *words, tiny=False)
     assert run.returncode == 2
     assert line in run.stderr

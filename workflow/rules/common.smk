@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = str(Path(workflow.basedir, "workflow", "package"))
 sys.path.insert(0, PACKAGE)
 
-from drl.config.said import as_typed, check_command_line, shell_quoted
+from drl.config.said import as_typed, check_command_line, check_files, shell_quoted
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
@@ -45,6 +45,7 @@ def said():
     settings = workflow.config_settings
     if workflow.is_main_process:
         check_command_line(sys.argv)
+        check_files(settings.configfiles)
     typed = as_typed(config, settings.config_args)
     # A submitted job's own Snakemake gets the same words through a shell.
     settings.config_args = shell_quoted(settings.config_args)
