@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from contextlib import nullcontext
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import click
 from drl.cli.group import cli
 from drl.cli.options import SEED, Command, Invocation, configured, path, placed, planned, writes
 from drl.jobs.job import Job
-from drl.out_places import check_file_place, check_folder_place
+from drl.out_places import check_file_place, check_folder_place, home_path
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
 from drl.pipeline.items import item_name
 from drl.pipeline.own_study import PARTS
@@ -21,6 +22,7 @@ from drl.pipeline.step import Axes, Inputs, Step
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
 from drl.records.inputs import must_exist
+from drl.records.own_files import MOST_LEVELS, Writes, own_files
 
 AXES: Mapping[str, dict[str, Any]] = {
     "dataset": {"required": True, "help": "Name in the configuration's `datasets`, or a folder."},
@@ -52,13 +54,14 @@ def run_step(
     """
     settings, digest = call.planned(step, axes)
     inputs = {**_usual_inputs(call, step, axes, settings, given), **given}
+    usual = call.results / step.at(**axes).output
     job = Job(
         study=step.name,
         about={"scale": call.scale_name, **axes},
         settings=settings,
         code_digest=digest,
         inputs=inputs,
-        out=out or call.results / step.at(**axes).output,
+        out=out or usual,
         states=states or call.results / ".state",
         resources=call.resources(str(axes["dataset"]) if step is PREPARE else None),
     )
@@ -66,10 +69,49 @@ def run_step(
     check_file_place(job.out)
     check_file_place(job.out.with_name(f"{job.out.name}.json"))
     check_folder_place(job.states)
-    with call.gpu() if step.gpu else nullcontext():
+    writes = Writes(
+        command=step.name,
+        about={"scale": call.scale_name, **axes},
+        files=_files(step, job.out),
+        inputs=_read(call, job),
+        images=[] if out is None or step is not PREPARE else _images(job),
+        levels=range(2, MOST_LEVELS),
+        usual=realpath(job.out) == realpath(usual),
+    )
+    with own_files(writes), call.gpu() if step.gpu else nullcontext():
         said = importlib.import_module(step.module).run(job)
     if said is not None:
         click.echo(said)
+
+
+def _files(step: Step, out: Path) -> list[Path]:
+    """Return all files but the card that a job writes."""
+    files = step.files(out)
+    if step in (FIGURE, TABLE, *STUDY_PARTS):
+        # The first may be any of the item's files.
+        files = list(dict.fromkeys([*files, out.with_suffix(Path(step.output).suffix)]))
+    return files
+
+
+def _read(call: Invocation, job: Job[Any]) -> list[Path]:
+    """Return all files that a job reads, and folders of such files."""
+    resources, lists = job.resources, getattr(job.settings, "label_list", None)
+    more = (resources.inception_weights, resources.origin.folder, lists)
+    return [
+        *(path for files in job.inputs.values() for path in files),
+        *call.files,
+        *(home_path(path) for path in more if path is not None),
+    ]
+
+
+def _images(job: Job[Any]) -> list[Path]:
+    """Return the folders of class folders that `drl prepare` reads."""
+    folder = job.resources.origin.folder
+    if folder is None or job.settings.dataset.source != "image_folder":
+        return []
+    root = home_path(folder)
+    parts = [root / "train", root / "test"]
+    return parts if all(part.is_dir() for part in parts) else [root]
 
 
 def _usual_inputs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,14 @@ from rich.table import Table
 from drl.config.schema import Config
 from drl.costs.jobs import DRAW, job_table, of_item, own, shared
 from drl.costs.show import hours, hours_of, in_words, plain_hours, shared_parts, size, table
-from drl.data.regular import read_regular
+from drl.data.regular import open_regular, read_regular
 from drl.errors import UserError
 from drl.files import atomic
 from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card
 
 MOST_BYTES = 2**20  # of a benchmark file, which has two lines
+MOST_HEAD = 4096
 NAMED = 12  # the most missing jobs to name; costs.csv counts all of them
 
 
@@ -197,8 +199,13 @@ def _benchmark(path: Path) -> dict[str, float]:
 
 
 def write_csv(spent: Spent) -> Path:
-    """Write costs.csv into the folder: one row per item, and the total, in which each job counts once."""
+    """Write costs.csv into the folder: one row per item, and the total, in which each job counts once.
+
+    Raises:
+        UserError: If a file of this name is there that this function did not write.
+    """
     path, plain = spent.folder / "costs.csv", spent.plain()
+    _check_ours(path)
     rows = [{"item": item, **values} for item, values in (plain["items"] | {"total": plain["total"]}).items()]
     with atomic(path) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, lineterminator="\n")
@@ -241,3 +248,13 @@ def _row(name: str, jobs: pd.DataFrame, own: str) -> list[str]:
         size(largest["gpu_memory"]) if largest["gpu_memory"] else "",
         size(total["disk"]),
     ]
+
+
+def _check_ours(path: Path) -> None:
+    """Refuse to replace a file that only has the name of ours."""
+    if not os.path.lexists(path):
+        return
+    with open_regular(path) as file:
+        head = file.readline(MOST_HEAD)
+    if not head.startswith(b"item,jobs,missing,hours,"):
+        raise UserError(f"costs: {path} is there already, and no table of costs; move it away")

@@ -104,7 +104,7 @@ def code_file(out: Path, table: Path, names: Sequence[str], shape: tuple[int, ..
         except OSError as error:
             if error.errno not in FULL or codes is None or not codes.done:
                 raise
-            part, known = out.with_name(f"{out.stem}.part.npy"), out.with_name(f"{out.stem}.part.csv")
+            part, known = of_part(out)
             _cut_names(listed, codes.done)
             os.replace(temporary, part)
             os.replace(listed, known)
@@ -112,6 +112,11 @@ def code_file(out: Path, table: Path, names: Sequence[str], shape: tuple[int, ..
                 f"{out}: cannot be written, {FULL[error.errno]}; {part} and {known} hold the first {codes.done:,} of "
                 f"{shape[0]:,} codes; make room and run the same command again"
             ) from error
+
+
+def of_part(out: Path) -> tuple[Path, Path]:
+    """Return the files that keep the rows so far if the disk becomes full."""
+    return out.with_name(f"{out.stem}.part.npy"), out.with_name(f"{out.stem}.part.csv")
 
 
 def _reserve(descriptor: int, size: int) -> None:

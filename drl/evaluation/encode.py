@@ -15,7 +15,7 @@ from torch import Tensor
 
 from drl.data.sources.image_file import read_image
 from drl.errors import UserError
-from drl.evaluation.code_file import code_file
+from drl.evaluation.code_file import Codes, code_file, of_part
 from drl.evaluation.codes import CHUNKS
 from drl.evaluation.given_images import as_batch, files_in
 from drl.jobs.device import Placement, network_channels, place_job
@@ -24,6 +24,7 @@ from drl.jobs.progress import Reporter
 from drl.methods.base import Method
 from drl.models.encoder_file import load_encoder, read_encoder
 from drl.records.inputs import check_inputs
+from drl.records.own_files import MOST_LEVELS, Writes, own_files
 from drl.records.run_card import write_card
 
 
@@ -55,29 +56,48 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     method = load_encoder(model, placement.device)
     paths = files_in(folder, resources.image_pixels, nested=True)
     names = [path.relative_to(folder).as_posix() for path in paths]
-    table, digest = out.with_suffix(".csv"), hashlib.sha256()
+    table = out.with_suffix(".csv")
     shape = (len(paths), *([len(times)] if len(times) > 1 else []), _code_size(method))
-    with code_file(out, table, names, shape) as codes, Reporter("codes", len(paths)) as reporter:
-        for images, read in _batches(paths, method, placement, resources.image_pixels):
+    writes = Writes(
+        command="encode",
+        about={},
+        files=[out, table, *of_part(out)],
+        inputs=[model, *paths],
+        images=[folder],
+        levels=range(1, MOST_LEVELS),
+    )
+    with own_files(writes):
+        with code_file(out, table, names, shape) as codes:
+            digest = _fill(codes, method, paths, times, placement, resources.image_pixels)
+        write_card(
+            "encode",
+            [out, table],
+            {"t": list(times)},
+            "",
+            inputs=inputs,
+            shape=list(shape),
+            images=len(paths),
+            images_sha256=digest,
+            depends_on_t=bool(method.trained_encoder().time),
+            **placement.describe(),
+            seconds=round(time.monotonic() - started, 2),
+        )
+
+
+def _fill(
+    codes: Codes, method: Method, paths: Sequence[Path], times: Sequence[float], placement: Placement, most_pixels: int
+) -> str:
+    """Write the codes of all images, and return a digest of the images' files."""
+    digest = hashlib.sha256()
+    with Reporter("codes", len(paths)) as reporter:
+        for images, read in _batches(paths, method, placement, most_pixels):
             rows = _codes(method, images, times, placement).cpu().numpy()
             _check_finite(rows, paths[codes.done : codes.done + len(rows)], times)
             codes.write(rows if len(times) > 1 else rows[:, 0])
             digest.update(read)
             for _ in range(len(rows)):
                 reporter.advance()
-    write_card(
-        "encode",
-        [out, table],
-        {"t": list(times)},
-        "",
-        inputs=inputs,
-        shape=list(shape),
-        images=len(paths),
-        images_sha256=digest.hexdigest(),
-        depends_on_t=bool(method.trained_encoder().time),
-        **placement.describe(),
-        seconds=round(time.monotonic() - started, 2),
-    )
+    return digest.hexdigest()
 
 
 def _batches(

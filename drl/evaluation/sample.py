@@ -19,12 +19,14 @@ from drl.evaluation.given_images import as_batch, files_in
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, passes_on_gpu, sampler_of, steps_by_batch
 from drl.files import sha256
-from drl.jobs.device import network_channels, place_job
+from drl.jobs.device import Placement, network_channels, place_job
 from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
 from drl.methods.base import ImageFacts
+from drl.methods.score_matching import ScoreMatching
 from drl.models.model_file import header, load_model
 from drl.records.inputs import check_inputs
+from drl.records.own_files import Writes, own_files
 from drl.records.run_card import write_card
 
 
@@ -75,6 +77,24 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
     method = sampler_of(load_model(model, placement.device))
     if method.encoder is None:
         raise UserError(f"{model}: is unconditional, so images have no codes; give a drl or vdrl model")
+    writes = Writes(command="sample", about={}, files=[out], inputs=[model, *paths], images=[folder])
+    with own_files(writes):
+        save_png(out, _picture(method, images, options, placement, resources.sampling_batch))
+        write_card(
+            "sample",
+            [out],
+            vars(options) | {"sampler": options.sampler.slice()},
+            "",
+            inputs=inputs | {path: sha256(path) for path in paths},
+            **placement.describe(),
+            seconds=round(time.monotonic() - started, 2),
+        )
+
+
+def _picture(
+    method: ScoreMatching, images: Tensor, options: SampleOptions, placement: Placement, batch_size: int | None
+) -> Tensor:
+    """Return uint8 [C, H, W] with a row for each image [N, C, H, W]: the image, then its samples."""
     with torch.inference_mode(), placement.autocast():
         t = torch.full((len(images),), options.t, device=placement.device)
         codes = method.encode(images.to(placement.device), t).float()
@@ -85,21 +105,13 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
         for row, name in enumerate(names)
         for k in range(options.columns)
     ]
-    sampler, size = options.sampler, resources.sampling_batch
-    with Reporter("samples", sum(steps_by_batch(method, sampler, wanted, placement, size)), unit="steps") as reporter:
-        samples = draw(method, sampler, wanted, placement, codes, advance=reporter.advance, batch_size=size)
+    steps = sum(steps_by_batch(method, options.sampler, wanted, placement, batch_size))
+    with Reporter("samples", steps, unit="steps") as reporter:
+        samples = draw(
+            method, options.sampler, wanted, placement, codes, advance=reporter.advance, batch_size=batch_size
+        )
     rows = samples.reshape(len(images), options.columns, *samples.shape[1:])
-    picture = torch.cat((images[:, None], rows), dim=1).flatten(0, 1)
-    save_png(out, montage(picture, options.columns + 1))
-    write_card(
-        "sample",
-        [out],
-        vars(options) | {"sampler": sampler.slice()},
-        "",
-        inputs=inputs | {path: sha256(path) for path in paths},
-        **placement.describe(),
-        seconds=round(time.monotonic() - started, 2),
-    )
+    return montage(torch.cat((images[:, None], rows), dim=1).flatten(0, 1), options.columns + 1)
 
 
 def read_images(folder: Path, facts: ImageFacts, most_pixels: int = MOST_PIXELS) -> tuple[list[Path], Tensor]:

@@ -17,6 +17,7 @@ from drl.methods.build import build_method
 from drl.models.model_file import About, save_model
 from drl.models.ncsnpp import NCSNpp
 from drl.models.song_checkpoint import learnt_names, load_song, song_tensors
+from drl.records.own_files import Writes, own_files
 from drl.records.run_card import write_card
 
 
@@ -60,17 +61,18 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
     if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step < 2**63:
         raise UserError(f"{checkpoint}: has the step {shown(step)}; give a checkpoint of score_sde_pytorch")
     averages = load_song(network, loaded, str(checkpoint))
-    save_model(out, method, _by_our_names(method, network, averages), about)
-    write_card(
-        "convert",
-        [out],
-        {"recipe": recipe.slice()},
-        "",
-        inputs=[checkpoint],
-        **vars(about),
-        step=int(step),
-        seconds=round(time.monotonic() - started, 2),
-    )
+    with own_files(Writes(command="convert", about={}, files=[out], inputs=[checkpoint])):
+        save_model(out, method, _by_our_names(method, network, averages), about)
+        write_card(
+            "convert",
+            [out],
+            {"recipe": recipe.slice()},
+            "",
+            inputs=[checkpoint],
+            **vars(about),
+            step=int(step),
+            seconds=round(time.monotonic() - started, 2),
+        )
 
 
 def _by_our_names(method: Any, network: NCSNpp, averages: list[torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -31,6 +31,7 @@ WITHOUT_RESULTS = (
     "drl.records.card",
     "drl.records.code_digest",
     "drl.records.inputs",
+    "drl.records.own_files",
     "drl.records.places",
     "drl.records.removal",
     "drl.records.run_card",

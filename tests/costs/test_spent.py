@@ -151,6 +151,15 @@ def test_the_csv(folder):
     assert int(named["total"]["jobs"]) == len(jobs_of(CONFIG, "figure_4")) + 1
 
 
+def test_a_file_that_only_has_the_name_of_costs_stays(folder):
+    (folder / "costs.csv").write_text("item,price\nrent,900\n")
+    with pytest.raises(UserError, match=r"costs\.csv is there already, and no table of costs; move it away"):
+        write_csv(Spent.read(folder, CONFIG))
+    assert (folder / "costs.csv").read_text() == "item,price\nrent,900\n"
+    (folder / "costs.csv").unlink()
+    assert write_csv(Spent.read(folder, CONFIG)) == write_csv(Spent.read(folder, CONFIG))
+
+
 def test_recorded_costs_replace_words_of_whole_items(folder, tmp_path):
     file = tmp_path / "costs.csv"
     file.write_text("item,scale,cost\nfigure_4,demo,old\nfigure_4,lite,kept\n")

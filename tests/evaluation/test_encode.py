@@ -17,6 +17,7 @@ from drl.evaluation import encode as module
 from drl.evaluation.encode import encode
 from drl.files import sha256
 from drl.models.model_file import load_model
+from drl.records.run_card import write_card
 from tests import tiny
 from tests.cards import read_card
 from tests.evaluation.jobs import ALONE
@@ -176,3 +177,21 @@ def test_codes_that_are_no_numbers_are_named(folder, model_file, tmp_path, monke
 
     monkeypatch.setattr(module, "_codes", broken)
     refused(model_file(), folder, "c.jpg: its code at t = 0.5 is not finite", tmp_path / "codes.npy")
+
+
+def test_no_file_of_others_is_replaced(folder, model_file, tmp_path):
+    probes = tmp_path / "seed0.csv"
+    probes.write_text("measured")
+    write_card("probe", [probes], {}, "code")
+    mine = tmp_path / "mine.csv"
+    mine.write_text("mine")
+    for out, said in (
+        ("seed0.npy", "seed0.csv: is of probe, seed0.csv.json says; choose another place for --out"),
+        ("mine.npy", "mine.csv: is written beside mine.npy, but is there already, and not of this job"),
+        ("images/z.npy", "z.npy: lies in "),
+        ("images/b/z.npy", "z.npy: lies in "),
+    ):
+        refused(model_file(), folder, said, tmp_path / out)
+    assert (probes.read_text(), mine.read_text()) == ("measured", "mine")
+    for _ in range(2):
+        encode(model_file(), folder, [0.3], tmp_path / "codes.npy", ALONE)

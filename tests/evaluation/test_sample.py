@@ -186,3 +186,15 @@ def test_folders_without_images_are_refused(folder, model_file):
 def test_a_file_that_is_no_image_is_named(folder, model_file, content):
     (folder / "b.jpg").write_bytes(content)
     refused(model_file(), folder, f"{folder / 'b.jpg'} is not a readable image (")
+
+
+def test_a_picture_replaces_no_photo_and_does_not_spoil_the_folder(folder, model_file):
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for out, said in (("a.png", "this command reads this file"), ("grid.png", "lies in ")):
+        refused(model_file(), folder, f"{folder / out}: {said}", out=folder / out)
+    (folder / "a.png").rename(folder.parent / "photo.png")
+    (folder / "a.png").symlink_to("../photo.png")
+    photo = folder.parent / "photo.png"
+    refused(model_file(), folder, f"{photo}: this command reads this file", out=photo)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    run(model_file(), folder, folder / "subfolder" / "grid.png")

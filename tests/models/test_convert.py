@@ -73,6 +73,15 @@ def test_equal_checkpoints_give_equal_files(trained, tmp_path):
     assert found[0] == found[1]
 
 
+def test_the_checkpoint_is_not_replaced_by_the_model(trained, tmp_path):
+    path = tmp_path / "checkpoint.pth"
+    torch.save(contents(*trained), path)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="this command reads this file, so it does not write it"):
+        convert(path, path, RECIPE, tiny.FACTS, ABOUT)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("cut", [("model",), ("ema",), ("ema", "shadow_params")])
 def test_a_checkpoint_without_one_of_its_parts_is_named(trained, tmp_path, cut):
     content = contents(*trained)
