@@ -102,6 +102,10 @@ class Step:
         """All outputs except the run card, the first output first, with axes in braces."""
         return (self.output, *(_beside(self.output, name) for name in self.beside))
 
+    def files(self, out: Path) -> list[Path]:
+        """Return all files but the run card that the job writes if `out` is its first output."""
+        return [out, *(Path(_beside(str(out), name)) for name in self.beside)]
+
     @property
     def log_name(self) -> str:
         """The name of its log and benchmark file below results/<scale>/, without a suffix and with axes in braces."""

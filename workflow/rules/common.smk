@@ -14,7 +14,7 @@ from drl.jobs.completion import forget
 from drl.jobs.environment import hand_over, max_minutes, use_this_python
 from drl.jobs.failures import last_words
 from drl.jobs.gpu_slots import visible_gpus
-from drl.out_places import nearest_folder
+from drl.out_places import check_results
 from drl.pipeline import rules
 from drl.pipeline.configuration import origins, resolve_over
 from drl.pipeline.drawing import CLAIMS, COMPARE, STUDY_PARTS, item_step
