@@ -9,7 +9,7 @@ include: "workflow/rules/slurm.smk"
 # There is no `configfile:` statement, because Snakemake would merge the files in a different way.
 CONFIG = checked(resolve_over, checked(said))
 RULES = rules.Rules(CONFIG, checked(max_minutes))
-checked(nearest_folder, Path(RULES.results(".state")))
+checked(check_results, Path(RULES.results("")))
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))
 limit_gpu_jobs()
 

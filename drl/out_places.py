@@ -14,6 +14,8 @@ from drl.files import FULL
 # Temporary files, locks and run cards have longer names than what they stand beside; most systems allow 255 bytes.
 MOST_BYTES = 150
 REMEDY = "choose another place"
+# All folders in results/<scale>.
+RESULT_FOLDERS = ("data", "models", "metrics", "figures", "tables", "study", "logs", "benchmarks", ".state")
 
 
 def check_file_place(path: Path) -> None:
@@ -63,6 +65,46 @@ def nearest_folder(folder: Path) -> Path:
     if not there.is_dir():
         raise UserError(f"{shown(there)}: is no folder, so nothing can be made in it; {REMEDY}")
     return there
+
+
+def check_results(results: Path) -> None:
+    """Make sure that no link below a folder of results leads where no folder is or can be made.
+
+    Snakemake would name a file that it could not write, but not the link. Checked are the folder, the folders that jobs
+    write into, and the folders in these.
+
+    Args:
+        results: results/<scale>.
+
+    Raises:
+        UserError: If there is such a link, or something else than a folder.
+    """
+    tops = [results / name for name in RESULT_FOLDERS]
+    for place in (results.parent, results, *tops, *(link for top in tops for link in _links_in(top))):
+        nearest_folder(place)
+        if place.is_symlink() and place.is_dir():
+            _check_leads_to_files(place)
+
+
+def _check_leads_to_files(link: Path) -> None:
+    """Refuse a link to a folder in which no file can ever be made, such as /proc; a read-only one may be shared."""
+    try:
+        with tempfile.TemporaryFile(dir=link):
+            pass
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{shown(link)}: leads to {shown(os.path.realpath(link))}, where no file can be made; remove the link"
+        ) from error
+    except OSError:
+        return
+
+
+def _links_in(top: Path) -> list[Path]:
+    """Return the links in a folder that stand for folders: results have a suffix, and their folders have none."""
+    try:
+        return sorted(path for path in top.iterdir() if path.is_symlink() and "." not in path.name)
+    except OSError:
+        return []
 
 
 def home_path(given: str | Path) -> Path:

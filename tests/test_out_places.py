@@ -8,9 +8,10 @@ from drl.costs.book import Book
 from drl.data.sources.download import cache_folder, fetch
 from drl.errors import UserError
 from drl.files import atomic
-from drl.out_places import check_file_place, home_path
+from drl.out_places import RESULT_FOLDERS, check_file_place, check_results, home_path
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_images import dataset_name, with_folder
+from drl.pipeline.registry import STEPS
 
 
 @pytest.fixture
@@ -61,3 +62,41 @@ def test_half_a_surrogate_pair_is_one_line():
 def test_a_device_is_never_replaced():
     with pytest.raises(UserError, match=r"^/dev/null: is a folder or a device"), atomic("/dev/null"):
         pass
+
+
+@pytest.mark.parametrize("name", ["", *RESULT_FOLDERS, "data/digits", "logs/prepare", "models/pets_0"])
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("gone", "is a link that leads nowhere; remove it"),
+        ("/proc", "leads to /proc, where no file can be made; remove the link"),
+    ],
+)
+def test_links_of_results_that_lead_nowhere_are_named(tmp_path, name, target, message):
+    link = tmp_path / "results" / "demo" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(target)
+    with pytest.raises(UserError, match=message) as raised:
+        check_results(tmp_path / "results" / "demo")
+    assert str(raised.value).startswith(f"{link}: ")
+
+
+def test_links_of_results_to_other_disks_are_fine(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    results = tmp_path / "results" / "demo"
+    check_results(results)
+    for name in ("data", "logs", ".state", "models/digits", "metrics/probe"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).symlink_to(disk)
+    (results / "figures").mkdir()
+    (results / "figures" / "figure_4.svg").symlink_to("gone")
+    check_results(results)
+    (results / "tables").write_text("a file")
+    with pytest.raises(UserError, match=r"tables: is no folder"):
+        check_results(results)
+
+
+def test_no_folder_of_results_is_forgotten():
+    folders = {Path(output).parts[0] for step in STEPS.values() for output in step.outputs}
+    assert {name for name in folders if "." not in name} <= set(RESULT_FOLDERS)

@@ -66,7 +66,8 @@ def run_step(
         resources=call.resources(str(axes["dataset"]) if step is PREPARE else None),
     )
     # By default they lie below ./results, which may be a bad place too.
-    check_file_place(job.out)
+    for file in step.files(job.out):
+        check_file_place(file)
     check_file_place(job.out.with_name(f"{job.out.name}.json"))
     check_folder_place(job.states)
     writes = Writes(

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import click
 import pytest
@@ -14,6 +15,9 @@ from drl.cli.options import Place
 from drl.errors import UserError
 from drl.files import atomic
 from drl.out_places import check_file_place, check_folder_place, home_path
+from drl.pipeline.drawing import FIGURE, TABLE
+from drl.pipeline.studies import STUDIES
+from drl.pipeline.studies.training import PREPARE
 from tests.hostile.profile import examples
 
 REQUIRED = {
@@ -113,6 +117,34 @@ def test_results_that_are_a_dangling_link_are_one_line(here, line):
         "results: is a link that leads nowhere; remove it, or choose another place",
     )
     (here / "results").unlink()
+
+
+BESIDE = {
+    step.command: (step, axes)
+    for step, axes in (
+        (PREPARE, ["--dataset", "digits"]),
+        *((step, None) for step in STUDIES.values()),
+        (FIGURE, ["4"]),
+        (TABLE, ["1"]),
+    )
+    if step.beside
+}
+
+
+@pytest.mark.parametrize("which", BESIDE)
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_what_lies_beside_the_place_is_looked_at_too(here, which, kind):
+    """The example: a training ended with an error, because snapshots.safetensors was a folder."""
+    step, axes = BESIDE[which]
+    axes = axes or words(which, cli.commands[which])[1:]
+    place = here / "out" / Path(step.output).name.replace("{", "").replace("}", "")
+    place.parent.mkdir()
+    for beside in step.files(place)[1:]:
+        os.mkfifo(beside) if kind == "fifo" else beside.mkdir()
+        extra = [] if "--scale" in axes else ["--scale", "demo"]
+        refused([which, *axes, *extra, "--out", str(place)], f"{beside.name}: is (a folder|no regular file)")
+        beside.unlink() if kind == "fifo" else beside.rmdir()
+    place.parent.rmdir()
 
 
 def test_no_device_is_replaced(tmp_path):

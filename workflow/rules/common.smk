@@ -19,7 +19,7 @@ from drl.jobs.environment import (
 )
 from drl.jobs.failures import last_words
 from drl.jobs.gpu_slots import visible_gpus
-from drl.out_places import nearest_folder
+from drl.out_places import check_results
 from drl.pipeline import rules
 from drl.pipeline.configuration import origins, resolve_over
 from drl.pipeline.drawing import CLAIMS, COMPARE, STUDY_PARTS, item_step
