@@ -59,15 +59,19 @@ def write_card(
     files = list(outputs)
     hashed = inputs if isinstance(inputs, Mapping) else {path: sha256(path) for path in inputs}
     target = Path(f"{files[0]}.json")
+    # Paths relative to the card, so that a folder of results can be moved or copied as a whole.
+    read = {os.path.relpath(path, target.parent): path for path in hashed}
+    made = {path.name: path for path in files}
     card = {
         "command": command,
         "settings": settings,
         "code_digest": code_digest,
         "git": _git(),
         "versions": versions(),
-        # Paths relative to the card, so that a folder of results can be moved or copied as a whole.
-        "inputs": {os.path.relpath(path, target.parent): digest for path, digest in hashed.items()},
-        "outputs": {path.name: sha256(path) for path in files},
+        "inputs": {name: hashed[path] for name, path in read.items()},
+        "outputs": {name: sha256(path) for name, path in made.items()},
+        # A file of another size need not be read to be known as changed.
+        "sizes": {name: path.stat().st_size for name, path in {**read, **made}.items() if path.is_file()},
         **facts,
     }
     write_json(target, card)
