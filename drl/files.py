@@ -9,11 +9,13 @@ import json
 import os
 import shutil
 import socket
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from drl.data.regular import check_not_special
 from drl.errors import UserError
@@ -24,6 +26,8 @@ FULL = {
     errno.EDQUOT: "your disk quota is used up",
     errno.EFBIG: "files may not become as large here (ulimit -f)",
 }
+
+CHUNK, SAY_SECONDS = 2**20, 10.0
 
 
 @contextmanager
@@ -107,29 +111,91 @@ def write_json(path: str | Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Return the files in a folder and its subfolders, sorted, without hidden files and hidden folders.
+class Below(NamedTuple):
+    """What a folder and its subfolders hold.
+
+    Attributes:
+        files: Files, sorted.
+        closed: Folders that were not looked into, and why.
+    """
+
+    files: list[Path]
+    closed: list[tuple[Path, str]]
+
+
+def below(folder: Path) -> Below:
+    """List the files in a folder and its subfolders, without hidden files and hidden folders.
 
     Hidden files belong to unfinished work: states, and files being written. They appear and disappear while a job runs,
-    which breaks Path.rglob.
+    which breaks Path.rglob. Links to folders are followed, but no folder is listed twice, so that no circle of links
+    has no end. Not followed are links to a folder above, or to the system's own files.
     """
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted(found)
+    found, seen, waiting, home = Below([], []), set[tuple[int, int]](), [folder], Path(os.path.realpath(folder))
+    while waiting:
+        links, inside = [], [waiting.pop(0)]
+        while inside:
+            folders, linked = _list(inside.pop(), found, seen)
+            inside += folders
+            links += linked
+        # Folders first, then links to them: a file has the name without links, if it has one.
+        for link in sorted(links):
+            target = Path(os.path.realpath(link))
+            if of_system(target) or (target != home and home.is_relative_to(target)):
+                found.closed.append((link, f"is a link to {target}, so it is not looked into; remove it"))
+            else:
+                waiting.append(link)
+    found.files.sort()
+    return found
+
+
+def _list(folder: Path, found: Below, seen: set[tuple[int, int]]) -> tuple[list[Path], list[Path]]:
+    """Add the files of one folder to what was found; return its subfolders, and its links to folders."""
+    folders, links = list[Path](), list[Path]()
+    try:
+        about = folder.stat()
+        if (about.st_dev, about.st_ino) in seen:
+            return folders, links
+        seen.add((about.st_dev, about.st_ino))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    kind = found.files if not entry.is_dir() else links if entry.is_symlink() else folders
+                    kind.append(folder / entry.name)
+    except FileNotFoundError:
+        pass  # it was removed meanwhile
+    except OSError as error:
+        found.closed.append((folder, f"cannot be looked into ({error.strerror}); repair or remove it"))
+    return folders, links
+
+
+def of_system(path: Path) -> bool:
+    """Whether a file or folder is the system's own, once links are resolved; some of these files never end."""
+    parts = Path(os.path.realpath(path)).parts
+    return parts[1:2] in (("dev",), ("proc",), ("sys",)) and parts[1:3] != ("dev", "shm")
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files of `below`."""
+    return below(folder).files
 
 
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal.
+    """Return the SHA-256 of a file's bytes, in hexadecimal. If that takes long, say how far it is.
 
     Raises:
         OSError: If it is missing or cannot be read.
         UserError: If it is not a file: reading a FIFO would never end.
     """
     check_not_special(Path(path))
+    digest, done, told = hashlib.sha256(), 0, time.monotonic()
     with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while part := stream.read(CHUNK):
+            digest.update(part)
+            done += len(part)
+            if time.monotonic() - told >= SAY_SECONDS:
+                whole, told = os.fstat(stream.fileno()).st_size, time.monotonic()
+                print(f"drl: {path}: read {done / 1e9:,.1f} of {whole / 1e9:,.1f} GB", file=sys.stderr, flush=True)
+    return digest.hexdigest()
 
 
 def canonical_json(value: Any) -> str:

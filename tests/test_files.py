@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from drl import files
 from drl.errors import UserError
 from drl.files import atomic, canonical_json, files_below, sha256, write_json
 
@@ -117,6 +118,14 @@ def test_canonical_json_does_not_depend_on_key_order():
         == canonical_json({"a": [1.0, None], "b": 1})
         == '{"a":[1.0,null],"b":1}'
     )
+
+
+def test_a_long_reading_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(files, "SAY_SECONDS", 0.0)
+    monkeypatch.setattr(files, "CHUNK", 2)
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert capsys.readouterr().err == f"drl: {tmp_path / 'a'}: read 0.0 of 0.0 GB\n" * 2
 
 
 def test_sha256(tmp_path):

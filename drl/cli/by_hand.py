@@ -141,7 +141,8 @@ def _remove(folder: Path, yes: bool) -> None:
     for file in found.files:
         click.echo(f"{shown(file)}: to be removed")
     if not found.files:
-        click.echo(f"{shown(folder)}: nothing was changed after it was made, so nothing is removed")
+        why = "what is damaged is left alone" if found.left else "nothing was changed after it was made"
+        click.echo(f"{shown(folder)}: {why}, so nothing is removed")
         return
     try:
         agreed = yes or click.confirm(f"Remove these files ({len(found.files)})?")
@@ -149,9 +150,11 @@ def _remove(folder: Path, yes: bool) -> None:
         raise UserError("nothing was removed, because nobody answered; give --yes to remove without asking") from error
     if not agreed:
         raise UserError("nothing was removed")
-    for file in remove(found, folder):
-        click.echo(f"{shown(file)}: removed")
-    click.echo(f"{shown(folder)}: snakemake makes what was removed again")
+    gone = 0
+    for file, reason in remove(found):
+        gone += reason is None
+        click.echo(f"{shown(file)}: " + ("removed" if reason is None else f"{reason}; left alone"))
+    click.echo(f"{shown(folder)}: " + ("snakemake makes what was removed again" if gone else "nothing was removed"))
 
 
 @cli.command()

@@ -19,7 +19,7 @@ from typing import Any
 
 from drl.data.regular import shown
 from drl.errors import UserError
-from drl.files import canonical_json, sha256
+from drl.files import canonical_json
 from drl.jobs.environment import ordered_by_snakemake
 from drl.jobs.lock import job_lock
 from drl.records.card import read_card
@@ -73,7 +73,7 @@ class JobFiles:
                 and sorted(found.inputs.values()) == sorted(self.inputs.values())
                 and all(found.versions.get(name) == value for name, value in self.owner["versions"].items())
                 and all(found.fact(key) == self.owner[key] for key in ("device", "precision", "compile", "threads"))
-                and all(sha256(card.parent / name) == digest for name, digest in found.outputs.items())
+                and all(found.is_whole(name, card.parent / name) for name in found.outputs)
             )
         except (UserError, OSError):
             return False

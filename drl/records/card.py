@@ -6,16 +6,17 @@ as outputs only files beside itself.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
+from drl import json_text
 from drl.config.base import Name
 from drl.data.regular import read_regular, shown
-from drl.errors import UserError, complaint
+from drl.errors import UserError, clean, complaint
+from drl.files import sha256
 
 MOST_BYTES = 2**24
 MOST_LEVELS = 40  # of settings
@@ -83,6 +84,7 @@ class Card(_Part):
     Attributes:
         inputs: SHA-256 by path, relative to the card's folder.
         outputs: SHA-256 by name; the files lie beside the card.
+        sizes: Bytes of inputs and outputs, as they are named there; cards of older versions have none.
     """
 
     command: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
@@ -92,6 +94,7 @@ class Card(_Part):
     versions: dict[Text, Text] = Field(max_length=100)
     inputs: dict[Annotated[str, PlainValidator(_path)], Digest]
     outputs: dict[Name, Digest] = Field(min_length=1, max_length=1000)
+    sizes: dict[Annotated[str, PlainValidator(_path)], Bytes] = {}
 
     scale: Name | None = None
     dataset: Name | None = None
@@ -113,6 +116,20 @@ class Card(_Part):
     peak_gpu_memory_bytes: Bytes | None = None
     facts: PreparedFacts | None = None
 
+    def is_whole(self, name: str, path: Path) -> bool:
+        """Whether a file is as the card says; a file of another size is not read, however large it is.
+
+        Args:
+            name: An output's or input's name in the card.
+            path: Where the file is.
+
+        Raises:
+            OSError: If it cannot be read.
+            UserError: If it is not a regular file.
+        """
+        wanted = self.outputs[name] if name in self.outputs else self.inputs[name]
+        return path.stat().st_size == self.sizes.get(name, path.stat().st_size) and sha256(path) == wanted
+
     def fact(self, name: str) -> Any:
         """Return a field by name; None where there is no such field."""
         return getattr(self, name) if name in type(self).model_fields else None
@@ -128,9 +145,9 @@ def read_card(path: Path) -> Card:
     if not os.path.lexists(path):
         raise UserError(f"{shown(path)}: cannot be read as a run card; make its output again")
     try:
-        found = json.loads(read_regular(path, MOST_BYTES))
+        found = json_text.load(read_regular(path, MOST_BYTES))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{shown(path)}: cannot be read as a run card; {AGAIN}") from error
+        raise UserError(f"{shown(path)}: cannot be read as a run card ({clean(error, 160)}); {AGAIN}") from error
     if not isinstance(found, dict) or len(found.keys() & SIGNS) < LEAST_SIGNS:
         raise NotACard(f"{shown(path)}: is not a run card")
     try:

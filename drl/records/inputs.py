@@ -9,7 +9,7 @@ from pathlib import Path
 from drl.data.regular import check_not_special
 from drl.errors import UserError
 from drl.files import sha256
-from drl.records.card import NotACard, read_card
+from drl.records.card import Card, NotACard, read_card
 
 # Folders of results/<scale>.
 RESULTS = ("data", "models", "metrics", "figures", "tables", "study")
@@ -28,18 +28,21 @@ def check_inputs(paths: Iterable[Path]) -> dict[Path, str]:
         UserError: If a file was changed after it was made, a run card cannot be read, or an input is no file: a FIFO
             would wait forever, a device has no end.
     """
-    folders: dict[Path, dict[str, tuple[str, Path]]] = {}
+    folders: dict[Path, dict[str, tuple[Card, Path]]] = {}
     digests: dict[Path, str] = {}
     for path in paths:
         check_not_special(path)
         if not path.is_file():
             continue
-        digests[path] = sha256(path)
         if path.parent not in folders:
             folders[path.parent] = _named_by_cards(path.parent)
-        said, card = folders[path.parent].get(path.name, (digests[path], path))
-        if said != digests[path]:
+        if path.name not in folders[path.parent]:
+            digests[path] = sha256(path)
+            continue
+        said, card = folders[path.parent][path.name]
+        if not said.is_whole(path.name, path):
             raise UserError(f"{path}: is not as it was made, {card.name} says; {remedy(path)}")
+        digests[path] = said.outputs[path.name]
     return digests
 
 
@@ -52,9 +55,9 @@ def remedy(path: Path) -> str:
     return f"run `drl verify {shlex.quote(str(below[0]))} --remove`, or remove it, {again}"
 
 
-def _named_by_cards(folder: Path) -> dict[str, tuple[str, Path]]:
-    """Return the SHA-256 and the run card of each file that the cards in a folder name, by file name."""
-    found: dict[str, tuple[str, Path]] = {}
+def _named_by_cards(folder: Path) -> dict[str, tuple[Card, Path]]:
+    """Return the run card that names a file, and the card's path, for each file in a folder, by file name."""
+    found: dict[str, tuple[Card, Path]] = {}
     for path in sorted(folder.glob("*.json")):
         # Ignore JSON files that are not cards; a card is named after a result.
         beside = path.with_suffix("")
@@ -66,7 +69,7 @@ def _named_by_cards(folder: Path) -> dict[str, tuple[str, Path]]:
             if beside.is_file():
                 raise UserError(f"{path}: the run card of {beside.name} is damaged; {remedy(path)}") from error
             continue
-        found |= {name: (digest, path) for name, digest in card.outputs.items()}
+        found |= dict.fromkeys(card.outputs, (card, path))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drl import json_text
 from drl.data.regular import read_regular, shown
 from drl.errors import UserError
 from drl.files import write_json
@@ -111,7 +111,7 @@ def _names(writes: Writes) -> set[str]:
     names: set[str] = set()
     # The note first: it goes only when the card is there.
     with suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
-        said = json.loads(read_regular(writes.note, MOST_BYTES))
+        said = json_text.load(read_regular(writes.note, MOST_BYTES))
         if isinstance(said, dict) and [said.get("command"), said.get("about")] == [writes.command, writes.about]:
             names |= {name for name in said["files"] if isinstance(name, str)}
     with suppress(UserError):

@@ -6,23 +6,36 @@ import re
 from functools import cache
 from pathlib import Path
 
+from drl.config.schema import SCALES
 from drl.pipeline.registry import STEPS
 from drl.pipeline.step import NUMBERS, PlannedJob
 
 
-def jobs_at(path: Path) -> list[PlannedJob]:
-    """Return the jobs whose first output has this path, below whatever folder of results; mostly one or none."""
+def jobs_at(path: Path, folder: Path | None = None) -> list[PlannedJob]:
+    """Return the jobs whose first output has this path; mostly one or none.
+
+    Args:
+        path: A file.
+        folder: Where results are looked for: results/<scale>, a folder above or below it, or a copy of one of these.
+            None: below whatever folder.
+    """
     place, found = path.absolute().as_posix(), []
     for step in STEPS.values():
-        if match := _pattern(step.output).fullmatch(place):
+        match = _pattern(step.output).fullmatch(place)
+        if match and (folder is None or _holds_results(Path(match[1] or "/"), folder.absolute())):
             found.append(step.at(**match.groupdict()))
     return found
+
+
+def _holds_results(root: Path, folder: Path) -> bool:
+    """Whether a folder may be the results/<scale> that is meant if results are looked for in another folder."""
+    return root == folder or root in folder.parents or (root.name in SCALES and folder in root.parents)
 
 
 @cache
 def _pattern(output: str) -> re.Pattern[str]:
     """Return what matches a step's output, its axes as groups."""
-    pattern, named = r"(?s:.*)/", set[str]()
+    pattern, named = r"((?s:.*))/", set[str]()
     for part in re.split(r"(\{\w+\})", output):
         axis = part[1:-1]
         if not part.startswith("{"):

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from filelock import Timeout
 
 from drl.data.regular import shown
 from drl.errors import UserError, clean
-from drl.files import sha256
+from drl.files import of_system
+from drl.jobs.lock import NO_LOCKS, file_lock, holder_of
 from drl.records.card import NotACard, read_card
 from drl.records.places import jobs_at
-from drl.records.verify import RESULT_SUFFIXES, cards_below
+from drl.records.verify import RESULT_SUFFIXES, cards_of, results_below
+
+OUTSIDE = "lies outside the folder"
 
 
 @dataclass(frozen=True)
@@ -20,12 +27,26 @@ class Damaged:
     """What is damaged in a folder of results.
 
     Attributes:
-        files: Files to remove, all of them inside the folder.
+        folder: The folder.
+        cards: By run card, the files to remove with it, all of them inside the folder, the card last.
         left: One line for each thing that is left alone though a card names it or cannot be read.
     """
 
-    files: tuple[Path, ...]
+    folder: Path
+    cards: Mapping[Path, tuple[Path, ...]]
     left: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files to remove."""
+        return tuple(dict.fromkeys(file for files in self.cards.values() for file in files))
+
+
+class Verdict(NamedTuple):
+    """Whether a file goes: it does unless there is a reason to leave it alone."""
+
+    file: Path
+    reason: str | None
 
 
 def damaged(folder: Path) -> Damaged:
@@ -35,7 +56,8 @@ def damaged(folder: Path) -> Damaged:
     results one of whose files was changed, and those whose card cannot be read: the card, and the file that it is named
     after. The latter only where a job of ours writes such a file, because other people's JSON lies beside files too.
     Left are results that are whole, though made from other inputs, settings or code, because Snakemake makes those
-    again by itself; results of which a file is missing and none changed; and all files that no card names.
+    again by itself; results of which a file is missing and none changed; all files that no card names; and those that a
+    running job is making.
 
     A card may be edited or forged. So only regular files with a result's suffix are found, and only those that lie
     inside the folder once links are resolved.
@@ -46,62 +68,73 @@ def damaged(folder: Path) -> Damaged:
     Raises:
         UserError: If the folder holds no run card at all.
     """
-    root = folder.resolve()
-    files: dict[Path, None] = {}
-    left: list[str] = []
-    for path in cards_below(folder):
-        for file, reason in _of_card(path, root):
-            if reason is None:
-                files[file] = None
-            else:
-                left.append(f"{shown(file)}: {reason}; left alone")
-    return Damaged(tuple(files), tuple(left))
+    found = results_below(folder)
+    cards: dict[Path, tuple[Path, ...]] = {}
+    left = [f"{shown(path)}: {reason}" for path, reason in found.closed]
+    for path in cards_of(found):
+        verdicts = list(_of_card(path, folder))
+        going = tuple(file for file, reason in verdicts if reason is None)
+        left += [f"{shown(file)}: {reason}; left alone" for file, reason in verdicts if reason is not None]
+        # Whoever holds the lock has made its file. Nothing is made in the folder to find that out.
+        if going and os.path.lexists(_lock(path)):
+            with _held(path) as why_not:
+                if why_not is not None:
+                    left.append(f"{shown(path)}: {why_not}; left alone")
+                    continue
+        if going:
+            cards[path] = going
+    return Damaged(folder, cards, tuple(left))
 
 
-def remove(found: Damaged, folder: Path) -> Iterator[Path]:
-    """Remove what `damaged` found, and yield each file that is gone.
+def remove(found: Damaged) -> Iterator[Verdict]:
+    """Remove what `damaged` found, and yield what became of each file.
 
-    Args:
-        found: What was found.
-        folder: The same folder.
+    Since then somebody may have answered a question: so each card is checked again, while no job can make its files. A
+    file stays if it is no longer damaged, was replaced by a link, or a job is making it.
     """
-    root = folder.resolve()
-    for file in found.files:
-        # It may have been replaced by a link meanwhile.
-        if _why_not(file, root) is None:
-            file.unlink()
-            yield file
+    for card, files in found.cards.items():
+        with _held(card) as why_not:
+            now = {} if why_not else dict(_of_card(card, found.folder))
+            for file in files:
+                reason = why_not or now.get(file, "is no longer damaged")
+                if reason is None:
+                    file.unlink()
+                if reason is None or os.path.lexists(file):
+                    yield Verdict(file, reason)
 
 
-def _of_card(path: Path, root: Path) -> Iterator[tuple[Path, str | None]]:
+def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
     """Yield the files that go because of a card, the card last, and with a reason those that do not though it may seem.
 
     Nothing is yielded if the card's files are as they were made.
     """
+    root, result = folder.resolve(), path.with_suffix("")
     try:
-        outputs = read_card(path).outputs
+        card = read_card(path)
+    except NotACard:
+        return
     except UserError as error:
-        if jobs_at(path.with_suffix("")):
-            yield from ((file, _why_not(file, root)) for file in (path.with_suffix(""), path) if os.path.lexists(file))
-        elif not isinstance(error, NotACard):
-            yield path, f"cannot be read as a run card ({clean(error, 300)})"
+        if jobs_at(result, folder):
+            yield from (Verdict(file, _why_not(file, root)) for file in (result, path) if os.path.lexists(file))
+        else:
+            yield Verdict(path, f"cannot be read as a run card ({clean(error, 300)})")
         return
     ours, changed = [], False
-    for name, digest in outputs.items():
+    for name in card.outputs:
         file = path.parent / name
         reason = _why_not(file, root)
         try:
-            differs = reason is None and sha256(file) != digest
-        except OSError as error:
-            reason, differs = f"cannot be read ({error.strerror})", False
-        changed = changed or differs
+            differs = file.is_file() and not of_system(file) and not card.is_whole(name, file)
+        except (OSError, RuntimeError, ValueError, UserError) as error:
+            reason, differs = f"cannot be read ({getattr(error, 'strerror', None) or clean(error)})", False
         if reason is None:
+            changed = changed or differs
             ours.append(file)
-        elif os.path.lexists(file):
-            yield file, f"{shown(path.name)} names it, but it {reason}"
+        elif os.path.lexists(file) and (differs or reason != OUTSIDE):
+            yield Verdict(file, f"{shown(path.name)} names it, but it {reason}")
     if changed:
-        yield from ((file, None) for file in ours)
-        yield path, _why_not(path, root)
+        yield from (Verdict(file, None) for file in ours)
+        yield Verdict(path, _why_not(path, root))
 
 
 def _why_not(file: Path, root: Path) -> str | None:
@@ -109,8 +142,34 @@ def _why_not(file: Path, root: Path) -> str | None:
     try:
         if not file.is_file():
             return "is no file"
+        if of_system(file):
+            return "is of the system"
         if not file.resolve(strict=True).is_relative_to(root):
-            return "lies outside the folder"
+            return OUTSIDE
     except (OSError, RuntimeError, ValueError):
         return "cannot be read"
     return None if file.suffix in RESULT_SUFFIXES else "is no result"
+
+
+def _lock(card: Path) -> Path:
+    return card.with_name(f".{card.stem}.lock")
+
+
+@contextmanager
+def _held(card: Path) -> Iterator[str | None]:
+    """Hold the lock of the job that makes a card, and yield None; or do not wait for it, and yield the reason."""
+    path = _lock(card)
+    with ExitStack() as stack:
+        why_not = None
+        try:
+            stack.enter_context(file_lock(path))
+        except Timeout:
+            why_not = f"{holder_of(path)} is running the job that makes it"
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                path.unlink(missing_ok=True)
+            else:
+                why_not = f"the lock of its job cannot be taken ({error.strerror})"
+        except UserError as error:
+            why_not = clean(error, 300)
+        yield why_not

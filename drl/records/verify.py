@@ -6,6 +6,7 @@ Snakemake compares only its own records; it does not notice results that were co
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from drl.config.schema import Config
 from drl.data.regular import shown
 from drl.errors import UserError, clean, complaint
-from drl.files import canonical_json, files_below, sha256
+from drl.files import Below, below, canonical_json, of_system
 from drl.pipeline.registry import STEPS
 from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card
@@ -27,7 +28,6 @@ SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
 # Commands of users, with their own settings.
 BY_HAND = ("convert", "sample", "encode", "export")
 RESULT_SUFFIXES = (*SUFFIXES, ".json", ".npy")
-SYSTEM = (("dev",), ("proc",), ("sys",))
 
 
 def verify(folder: Path, config: Config) -> list[str]:
@@ -43,32 +43,47 @@ def verify(folder: Path, config: Config) -> list[str]:
     Raises:
         UserError: If the folder holds no run card at all.
     """
-    cards = cards_below(folder)
-    return [*_without_card(folder, cards), *(line for path in cards for line in _faults(path, config))]
+    found = results_below(folder)
+    cards = cards_of(found)
+    return [
+        *(f"{shown(path)}: {reason}" for path, reason in found.closed),
+        *_without_card(folder, found, cards),
+        *(line for path in cards for line in _faults(path, config)),
+    ]
 
 
-def cards_below(folder: Path) -> list[Path]:
-    """Return the JSON files in a folder of results: its run cards, and perhaps others.
+def results_below(folder: Path) -> Below:
+    """Return the files in a folder of results, and the folders in it that cannot be looked into.
 
     Raises:
-        UserError: If there is none.
+        UserError: If none of them is a JSON file, so that there is no run card.
     """
-    cards = [path for path in files_below(folder) if path.suffix == ".json"]
-    if not cards:
+    found = below(folder)
+    if not cards_of(found):
+        if found.closed:
+            raise UserError("{}: {}".format(*found.closed[0]))
         raise UserError(f"{folder}: holds no run cards; give a folder of results, such as results/demo")
-    return cards
+    return found
 
 
-def _without_card(folder: Path, cards: list[Path]) -> Iterator[str]:
+def cards_of(found: Below) -> list[Path]:
+    """Return the JSON files in a folder of results: its run cards, and perhaps others."""
+    return [path for path in found.files if path.suffix == ".json"]
+
+
+def _without_card(folder: Path, found: Below, cards: list[Path]) -> Iterator[str]:
     """Yield the results that no card names."""
-    known: set[Path] = set()
+    known: set[Path] = set(cards)
     for path in cards:
         with contextlib.suppress(UserError):
             known |= {path.parent / name for name in read_card(path).outputs}
-    for place in RESULTS:
-        for path in files_below(folder / place):
-            if path.suffix in SUFFIXES and path not in known:
-                yield f"{shown(path)}: has no run card; make it again"
+    for path in found.files:
+        if path in known:
+            continue
+        if path.is_symlink() and not path.exists():
+            yield f"{shown(path)}: is a link that leads nowhere; make what it led to again, or remove it"
+        elif path.suffix in SUFFIXES and path.relative_to(folder).parts[0] in RESULTS:
+            yield f"{shown(path)}: has no run card; make it again"
 
 
 def _faults(path: Path, config: Config) -> Iterator[str]:
@@ -77,10 +92,11 @@ def _faults(path: Path, config: Config) -> Iterator[str]:
     except UserError as error:
         yield str(error)
         return
-    for name, digest in card.outputs.items():
-        yield from _file(path.parent / name, digest, "was changed after it was made; make it again")
-    for name, digest in card.inputs.items():
-        yield from _file(path.parent / name, digest, f"is not what {shown(path)} was made from; make that again")
+    for name in card.outputs:
+        yield from _file(card, name, path.parent / name, "was changed after it was made; make it again")
+    for name in card.inputs:
+        trouble = f"is not what {shown(path)} was made from; make that again"
+        yield from _file(card, name, _input(path.parent, name), trouble)
     for trouble in _plan_faults(path, card, config):
         yield f"{shown(path)}: {trouble}"
 
@@ -131,14 +147,20 @@ def _misplaced(card: Card, place: PlannedJob) -> str | None:
     return None
 
 
-def _file(path: Path, digest: str, trouble: str) -> Iterator[str]:
+def _input(folder: Path, name: str) -> Path:
+    """Return the path of an input, which a card names from its own folder."""
+    # If a folder between them is a link, the system would go up from where it leads.
+    plain = Path(os.path.normpath(folder / name))
+    return plain if plain.exists() else folder / name
+
+
+def _file(card: Card, name: str, path: Path, trouble: str) -> Iterator[str]:
     try:
         if not path.is_file():
             yield f"{shown(path)}: is missing"
-        elif path.resolve().parts[1:2] in SYSTEM:
-            # Some of these files never end.
+        elif of_system(path):
             yield f"{shown(path)}: is a file of the system, not of a result"
-        elif sha256(path) != digest:
+        elif not card.is_whole(name, path):
             yield f"{shown(path)}: {trouble}"
     except OSError as error:
         yield f"{shown(path)}: cannot be read ({error.strerror})"

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from drl.cli.main import cli
 from drl.errors import UserError
 from drl.files import sha256
+from drl.jobs.lock import job_lock
+from drl.records import card as cards
 from drl.records.removal import damaged, remove
 from drl.records.run_card import write_card
 from tests.cards import WHOLE
@@ -36,9 +38,9 @@ def names(folder):
 def removed(results):
     """Remove what is damaged; return the names, and what is said of what is left."""
     found = damaged(results)
-    gone = list(remove(found, results))
-    assert gone == list(found.files)
-    return [path.name for path in gone], list(found.left)
+    gone = list(remove(found))
+    assert gone == [(file, None) for file in found.files]
+    return [file.name for file, _ in gone], list(found.left)
 
 
 def at(results, name):
@@ -140,7 +142,7 @@ def test_a_file_that_becomes_a_link_meanwhile_stays(results, tmp_path):
     outside = tmp_path / "thesis.png"
     file.rename(outside)
     file.symlink_to(outside)
-    assert file not in list(remove(found, results))
+    assert (file, None) not in list(remove(found))
     assert outside.read_text() == "edited"
 
 
@@ -171,3 +173,119 @@ def test_without_a_yes_nothing_is_removed(results, answer, said):
     with pytest.raises(UserError, match=said):
         raise run.exception
     assert {path: sha256(path) for path in before} == before
+
+
+def answered(results, meanwhile):
+    """Answer yes to the question, after something happened; return what is printed after it."""
+    found = damaged(results)
+    meanwhile()
+    return {file.name: reason for file, reason in remove(found)}
+
+
+def test_what_is_good_again_when_the_answer_comes_stays(results):
+    file = at(results, "b") / "seed0.csv"
+    whole = file.read_bytes()
+    file.write_text("edited")
+    before = names(results)
+    said = answered(results, lambda: file.write_bytes(whole))
+    assert set(said) == {"seed0.csv", "seed0.png", "seed0.csv.json"}
+    assert set(said.values()) == {"is no longer damaged"}
+    assert names(results) == before
+
+
+def test_that_it_stays_is_said(results, monkeypatch):
+    file = at(results, "b") / "seed0.csv"
+    whole = file.read_bytes()
+    file.write_text("edited")
+    monkeypatch.setattr("click.confirm", lambda text: file.write_bytes(whole))
+    run = CliRunner().invoke(cli, ["verify", str(results), "--remove"])
+    assert run.exit_code == 0
+    assert f"{file}: is no longer damaged; left alone" in run.output
+    assert run.output.endswith(f"{results}: nothing was removed\n")
+
+
+def test_what_another_job_made_since_the_question_stays(results):
+    file = at(results, "b") / "seed0.csv"
+    file.write_text("edited")
+    assert set(answered(results, lambda: write_card("probe", [file], {}, "code")).values()) == {"is no longer damaged"}
+
+
+def test_files_of_a_running_job_stay(results):
+    file = at(results, "b") / "seed0.csv"
+    file.write_text("half")
+    found = damaged(results)
+    with job_lock("probe", file):
+        reasons = {reason for _, reason in remove(found)}
+        (line,) = damaged(results).left
+        assert damaged(results).files == ()
+    assert len(reasons) == 1
+    assert f"process {os.getpid()} on " in line
+    assert line.endswith("is running the job that makes it; left alone")
+    assert file.exists()
+    assert removed(results)[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
+
+
+def test_a_lock_that_cannot_be_taken_is_said(results):
+    file = at(results, "b") / "seed0.csv"
+    file.write_text("edited")
+    (file.parent / ".seed0.csv.lock").mkdir()
+    files, (line,) = removed(results)
+    assert files == []
+    assert "seed0.csv.json: " in line
+    assert file.exists()
+
+
+@pytest.mark.parametrize("text", ['{"note": "mine"}', "{", "[1]"])
+@pytest.mark.parametrize("place", ["mynotes", "mynotes/deep", "metrics/mynotes"])
+def test_notes_of_ones_own_that_have_names_of_ours_stay(results, place, text):
+    notes = results / place
+    notes.mkdir(parents=True)
+    (notes / "claims.csv").write_text("mine")
+    (notes / "claims.csv.json").write_text(text)
+    before = names(results)
+    assert removed(results)[0] == []
+    assert names(results) == before
+    assert removed(results.parent)[0] == []
+    assert names(results) == before
+
+
+def test_what_is_no_card_stays_also_at_the_place_of_one(results):
+    (results / "claims.csv").write_text("mine")
+    (results / "claims.csv.json").write_text('{"note": "mine"}')
+    assert removed(results) == ([], [])
+
+
+@pytest.mark.parametrize("folder", [".", "..", "metrics", "metrics/probe/digits/c"])
+def test_a_card_that_cannot_be_read_goes_from_whatever_folder_one_looks(results, folder):
+    (at(results, "c") / "seed0.csv.json").write_text("{")
+    assert removed(results / folder)[0] == ["seed0.csv", "seed0.csv.json"]
+
+
+def test_a_file_of_another_size_is_not_read(results, monkeypatch):
+    """It may have been made as large as a disk, in an instant."""
+    file = at(results, "b") / "seed0.csv"
+    os.truncate(file, 2**33)
+    read = []
+
+    def spy(path):
+        read.append(path)
+        return sha256(path)
+
+    monkeypatch.setattr(cards, "sha256", spy)
+    assert removed(results)[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
+    assert file not in read
+    assert read
+
+
+def test_what_lies_in_a_linked_folder_outside_is_reported_if_it_is_damaged(results, tmp_path):
+    outside = tmp_path / "disk"
+    at(results, "b").rename(outside)
+    at(results, "b").symlink_to(outside)
+    assert removed(results) == ([], [])
+    (outside / "seed0.png").write_text("edited")
+    files, (line,) = removed(results)
+    assert files == []
+    assert "seed0.png: seed0.csv.json names it, but it lies outside the folder; left alone" in line
+    run = CliRunner().invoke(cli, ["verify", str(results), "--remove", "--yes"])
+    assert run.output.splitlines() == [line, f"{results}: what is damaged is left alone, so nothing is removed"]
+    assert removed(outside)[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
