@@ -24,7 +24,7 @@ from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
 from drl.out_places import check_file_place, check_folder_place, home_path
 from drl.pipeline.configuration import origins, resolve
-from drl.pipeline.own_images import is_folder, with_folder
+from drl.pipeline.own_images import is_folder, note_shadowed, with_folder
 from drl.pipeline.step import Axes, Step
 from drl.records.code_digest import check_code
 
@@ -67,8 +67,10 @@ class Invocation:
 
     def dataset(self, name: str) -> str:
         """Return a dataset's name; a folder of class folders is first added to the configuration's datasets."""
-        if self.settings is None and is_folder(name, self.config.datasets):
-            self.config, name = with_folder(self.config, name)
+        if self.settings is None:
+            note_shadowed(name, self.config.datasets)
+            if is_folder(name, self.config.datasets):
+                self.config, name = with_folder(self.config, name)
         return name
 
     @property

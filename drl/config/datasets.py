@@ -51,8 +51,8 @@ class ImageSettings(Settings):
     std: tuple[Annotated[float, Field(ge=1e-9, le=1e6)], ...] | None = Field(None, description="As mean.")
     contents: str | None = Field(
         None,
-        description="Digest of the names and sizes of a folder's files, so that changed files are read again. Found by "
-        "drl where a folder is given as `dataset`.",
+        description="Digest of a folder's files and their names, so that changed files are read again. Found by drl "
+        "where a folder is given as `dataset`.",
     )
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -78,6 +79,8 @@ def assignments(pairs: Sequence[str]) -> dict[str, Any]:
         path, sign, text = pair.partition("=")
         if not sign or not path:
             raise UserError(f"--set {clean(pair)}: write key.subkey=value")
+        if path in TEXTS and text == "~" and not os.path.exists(text):
+            raise UserError(f"--set {clean(pair)}: YAML takes ~ for null; write null, or the path of your home folder")
         value: Any = text_value(text) if path in TEXTS else read_value(text, f"--set {clean(pair)}")
         for key in reversed(path.split(".")):
             value = {key: value}

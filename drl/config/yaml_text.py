@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from drl.errors import UserError, clean, shown
 MOST_BYTES = 500_000  # all of config/ has 50,000
 MOST_VALUES = 50_000  # an alias counts as what it stands for, each time
 MOST_DEPTH = 40
+MOST_NAME = 4096  # of a file, with its folders
 MOST_DIGITS = 18  # of a whole number: what 64 bits hold
 
 # The C parser is ten times as fast, and in all wheels of PyYAML.
@@ -24,6 +26,9 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "merge"))
 # What other software's JSON makes of an emoji: two escapes, which YAML takes for two letters that do not exist.
 _PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
+
+# What follows a value in its line and does not count: spaces, and a comment behind them.
+_REST = re.compile(r"[ \t]+(?:#.*)?$", re.MULTILINE)
 
 
 def read_yaml(path: Path, strict: bool = True) -> dict[str, Any]:
@@ -60,6 +65,9 @@ def read_value(text: str, where: str) -> Any:
         UserError: If it is not YAML, out of bounds, or YAML would leave out a part of it as a comment.
     """
     value, node = _loaded(text, where, True)
+    for part in () if node is None else _nodes(node):
+        if isinstance(part, yaml.ScalarNode) and part.value == "~" and not part.style:
+            raise UserError(f"{where}: YAML takes ~ for null; write null, or the path of your home folder")
     end = 0 if node is None else node.end_mark.index
     left_out = text[end:].strip()
     if left_out:
@@ -97,6 +105,8 @@ def _loaded(text: str, where: str, strict: bool) -> tuple[Any, yaml.Node | None]
                     _no_key_twice(part, loader, where)
                 if strict:
                     _check_value(part, where)
+                if isinstance(part, yaml.ScalarNode):
+                    _check_comment(part, text, where)
             return loader.construct_document(node), node
         finally:
             loader.dispose()
@@ -173,6 +183,24 @@ def _no_key_twice(node: yaml.MappingNode, loader: Any, where: str) -> None:
                 "put what belongs to it under one of them"
             )
         lines[name] = line
+
+
+def _check_comment(node: yaml.ScalarNode, text: str, where: str) -> None:
+    """Refuse to drop what stands behind a value, if a file is called by both: the folder `zz #2` beside `zz`."""
+    found = None if node.style else _REST.match(text, node.end_mark.index)
+    if found is None:
+        return
+    rest = found[0][:MOST_NAME]
+    comments = [comment.start() for comment in re.finditer(r"[ \t]+#", rest)]
+    for end in (*comments[1:], len(rest.rstrip()), len(rest)):
+        whole = node.value + rest[:end]
+        for name in (whole, whole.partition("=")[2]):
+            if end and os.path.lexists(os.path.expanduser(name)):
+                raise UserError(
+                    f"{where}: line {node.end_mark.line + 1}: YAML reads {shown(node.value)} and drops the rest of the "
+                    f"line, but there is a file or folder {shown(name)}: put the name in quotes, or write the comment "
+                    "in a line of its own"
+                )
 
 
 def _check_value(node: yaml.Node, where: str) -> None:

@@ -7,8 +7,8 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from drl.errors import UserError
 
@@ -22,7 +22,7 @@ _KINDS = (
 
 
 @contextmanager
-def open_regular(path: Path, most: int | None = None) -> Iterator[BinaryIO]:
+def open_regular(path: Path, most: int | None = None) -> Iterator[BufferedReader]:
     """Open a regular file for reading. Other files are refused: a FIFO would wait forever, a device may do anything.
 
     Args:

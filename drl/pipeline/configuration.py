@@ -11,7 +11,7 @@ from drl.config.resolve import recipe, validated
 from drl.config.schema import Config
 from drl.errors import UserError
 from drl.pipeline.checks import check
-from drl.pipeline.own_images import is_folder, with_folder
+from drl.pipeline.own_images import is_folder, note_shadowed, with_folder
 from drl.pipeline.studies import STUDIES
 
 MOST_PAIRS = 10_000  # of a recipe and a dataset
@@ -55,9 +55,11 @@ def load(raw: Mapping[str, Any]) -> Config:
     """
     config = validated(Config, dict(raw), "config")
     assert isinstance(config, Config)
-    if config.dataset is not None and is_folder(config.dataset, config.datasets):
-        config, name = with_folder(config, config.dataset)
-        config = config.model_copy(update={"dataset": name})
+    if config.dataset is not None:
+        note_shadowed(config.dataset, config.datasets)
+        if is_folder(config.dataset, config.datasets):
+            config, name = with_folder(config, config.dataset)
+            config = config.model_copy(update={"dataset": name})
     _bounded(config)
     for name in config.recipes:
         for member in config.members(name):

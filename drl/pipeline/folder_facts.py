@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from drl import json_text
 from drl.config.datasets import MOST_PIXELS
 from drl.data.regular import check_regular, read_regular, shown
 from drl.data.sources.image_file import decode
@@ -20,7 +20,7 @@ from drl.errors import UserError
 from drl.files import fingerprint, write_json
 
 GREY_MODES = {"1", "L", "LA", "La"}
-NOTE_BYTES = 4096
+MOST_BYTES = 10_000  # of a note
 MANY = 2000  # images; reading more than this is announced
 
 
@@ -33,7 +33,7 @@ class FolderFacts:
         train: Number of images per class: those for training if the folder is split, else all.
         test: Number of images per class for testing; None if the folder is not split.
         grey: Whether all files are stored as grey images.
-        contents: Digest of the names and sizes of all files.
+        contents: Digest of the names and bytes of all files.
     """
 
     classes: tuple[str, ...]
@@ -46,7 +46,7 @@ class FolderFacts:
 def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_PIXELS) -> FolderFacts:
     """Count the images of a folder and make sure that each can be read.
 
-    Every file is decoded once. A note in `cache` avoids this until a name, size or modification time changes.
+    Every file is decoded once. A note in `cache` avoids this until a name, a size or a time of a change is another.
 
     Args:
         root: The folder, with class folders, or with train/ and test/ that hold them.
@@ -63,36 +63,45 @@ def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_P
     names = [path.relative_to(root).as_posix() for path in paths]
     counts = {name: tuple(len(known) for known in classes) for name, classes in files.items()}
     first = next(iter(parts))
-    listing = fingerprint(names, [[s.st_size, s.st_mtime_ns] for s in stats], most_pixels)
+    # Another file may get an old one's time of modification, as with `cp -p`, but not that of its last change.
+    listing = fingerprint(names, [[s.st_size, s.st_mtime_ns, s.st_ctime_ns] for s in stats], most_pixels)
+    grey, digest = _read_files(root, paths, listing, cache, most_pixels)
     return FolderFacts(
         classes=tuple(folder.name for folder in parts[first]),
         train=counts[first],
         test=counts.get("test"),
-        grey=_all_grey(root, paths, listing, cache, most_pixels),
-        contents=fingerprint(names, [s.st_size for s in stats]),
+        grey=grey,
+        contents=fingerprint(names, digest),
     )
 
 
-def _all_grey(root: Path, paths: Sequence[Path], listing: str, cache: Path | None, most_pixels: int) -> bool:
-    """Return whether all files are grey; decode them, unless a note says that they were decoded before."""
+def _read_files(
+    root: Path, paths: Sequence[Path], listing: str, cache: Path | None, most_pixels: int
+) -> tuple[bool, str]:
+    """Decode all files, unless a note says that they were decoded before.
+
+    Returns:
+        Whether all are grey, and a digest of their bytes.
+    """
     note = None if cache is None else cache / "folders" / f"{fingerprint(os.path.abspath(root))}.json"
     if note is not None:
         with contextlib.suppress(UserError, ValueError, KeyError, TypeError, RecursionError):
-            known = json.loads(read_regular(note, NOTE_BYTES))
+            known = json_text.load(read_regular(note, MOST_BYTES))
             if known["listing"] == listing:
-                return bool(known["grey"])
+                return bool(known["grey"]), str(known["digest"])
     if len(paths) > MANY:
         print(f"drl: checking the {len(paths):,} images of {shown(root)}, once", file=sys.stderr, flush=True)
-    grey = set(_modes(paths, most_pixels)) <= GREY_MODES
+    found = list(_decoded(paths, most_pixels))
+    grey, digest = {mode for mode, _ in found} <= GREY_MODES, fingerprint([digest for _, digest in found])
     if note is not None:
         # If the cache cannot be written, only time is lost.
         with contextlib.suppress(OSError, UserError):
-            write_json(note, {"listing": listing, "grey": grey})
-    return grey
+            write_json(note, {"listing": listing, "grey": grey, "digest": digest})
+    return grey, digest
 
 
-def _modes(paths: Sequence[Path], most_pixels: int) -> Iterator[str]:
-    """Decode each image and yield its mode; an error names the first file that cannot be read."""
+def _decoded(paths: Sequence[Path], most_pixels: int) -> Iterator[tuple[str, str]]:
+    """Decode each image and yield its mode and SHA-256; an error names the first file that cannot be read."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
             yield from pool.map(decode, paths, itertools.repeat(most_pixels))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 import unicodedata
 from collections.abc import Collection
 from pathlib import Path
@@ -33,6 +34,15 @@ def is_folder(name: str, known: Collection[str]) -> bool:
     # Path.is_dir raises OSError for a name that is too long, and Path.expanduser RuntimeError for an unknown ~user.
     exists = os.path.isdir(os.path.expanduser(name))
     return bool(name) and name not in known and ("/" in name or os.sep in name or exists)
+
+
+def note_shadowed(name: str, known: Collection[str]) -> None:
+    """Say in one line that a given name is taken for a dataset, although a folder here has it too."""
+    if name in known and os.path.isdir(name):
+        print(
+            f"drl: {name} is the dataset of this name in the configuration; for the folder {name} here, write ./{name}",
+            file=sys.stderr,
+        )
 
 
 def dataset_name(folder: str | Path) -> str:

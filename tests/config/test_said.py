@@ -141,6 +141,24 @@ def test_profiles_are_found_where_snakemake_looks_for_them(twice, monkeypatch, v
         check_command_line(["snakemake", "--profile", "mine"])
 
 
+def test_a_word_of_a_profile_is_used_as_it_is_typed(twice):
+    (twice / "mine").mkdir()
+    (twice / "bmps #2").mkdir()
+    (twice / "mine" / "config.yaml").write_text("config:\n  - dataset=bmps #2\n")
+    with pytest.raises(UserError, match=r"mine/config.yaml: line 2: .* folder 'bmps #2': put the name in quotes"):
+        check_command_line(["snakemake", "--profile", "mine"])
+    (twice / "mine" / "config.yaml").write_text("config:\n  - 'dataset=bmps #2'\n")
+    check_command_line(["snakemake", "--profile", "mine"])
+
+
+def test_a_lone_tilde_is_named(twice):
+    for word in ("datasets.digits.folder=~", "dataset=~"):
+        with pytest.raises(UserError, match=f"--set {word}: YAML takes ~ for null; write null"):
+            assignments([word])
+    (twice / "~").mkdir()
+    assert assignments(["dataset=~"]) == {"dataset": "~"}
+
+
 def test_the_profile_beside_another_snakefile_is_checked(twice):
     (twice / "a/profiles/default").mkdir(parents=True)
     (twice / "a/profiles/default/config.yaml").write_text("cores: 1\ncores: 2\n")

@@ -77,3 +77,50 @@ def test_what_yaml_would_leave_out_of_a_value_is_named():
     for text in ("zz #2", "[1, 2] # two", "# nothing"):
         with pytest.raises(UserError, match="for a comment; put the value in quotes"):
             read_value(text, "--set a=…")
+
+
+DROPPED = [
+    ("dataset: zz #2\n", "zz #2"),
+    ("é: ü\ndatasets: {own: {folder: zz   #2\n}}\n", "zz   #2"),
+    ("dataset: zz #2 # my birds", "zz #2"),
+    ("config:\n  - scale=demo\n  - dataset=zz #2\n", "zz #2"),
+    ("dataset: zz \n", "zz "),
+    ("dataset: ~/zz #2\n", "home/zz #2"),
+    ("dataset: 2024 #1\r\nscale: demo\r\n", "2024 #1"),
+]
+
+
+@pytest.mark.parametrize(("text", "name"), DROPPED)
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_comment_that_is_a_part_of_a_name_is_refused(tmp_path, monkeypatch, text, name, strict):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "zz").mkdir()
+    (tmp_path / "own.yaml").write_bytes(text.encode())
+    before = read_yaml(tmp_path / "own.yaml", strict)
+    (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(
+        UserError, match=rf"own.yaml: line \d: .* there is a file or folder '.*{name[-2:]}': put the name"
+    ):
+        read_yaml(tmp_path / "own.yaml", strict)
+    assert before, "without such a folder it is a comment"
+
+
+def test_a_name_in_quotes_may_have_a_comment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zz #2").mkdir()
+    assert load("dataset: 'zz #2'  # birds\nscale: demo # zz #2\n", "") == {"dataset": "zz #2", "scale": "demo"}
+
+
+def test_many_comments_take_no_time():
+    started = time.perf_counter()
+    load("a: b" + " #" * 200_000, "")
+    load("[" + "a ," * 10_000 + "]", "")
+    assert time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize("text", ["~", "{folder: ~}", "[~]"])
+def test_a_lone_tilde_on_a_command_line_is_no_folder_and_no_null(text):
+    with pytest.raises(UserError, match=r"--set a: YAML takes ~ for null; write null, or the path of your home"):
+        read_value(text, "--set a")
+    assert read_value("[null, ~/a, '~']", "") == [None, "~/a", "~"]

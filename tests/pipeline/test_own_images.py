@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from drl.cli.options import Invocation
 from drl.data.prepare import prepare
 from drl.data.store import ImageStore
 from drl.errors import UserError
@@ -137,6 +138,47 @@ def test_a_changed_folder_is_prepared_anew_and_other_datasets_are_as_before(tmp_
     plain = settings_of("prepare", resolve_once("demo"), "digits")
     assert plain == settings_of("prepare", config, "digits")
     assert not {"contents", "smallest_class"} & set(plain["dataset"])
+
+
+def test_files_of_the_same_size_with_other_pixels_are_other_files(tmp_path, cache):
+    root = folder(tmp_path / "own", {"a": 6, "b": 6})
+    found = []
+    for colour in ("black", "white"):
+        Image.new("L", (9, 9), colour).save(root / "a" / "x.bmp")
+        os.utime(root / "a" / "x.bmp", (1e9, 1e9))
+        found.append(read(root)[1])
+    assert found[0].contents != found[1].contents
+    shutil.copytree(root, tmp_path / "copy")
+    for path in (tmp_path / "copy").glob("*/*"):
+        os.utime(path, (1, 1))
+    copied = read(tmp_path / "copy")[1]
+    assert copied.contents == found[1].contents, "a copy is the same"
+    (root / "a" / "x.bmp").rename(root / "a" / "y.bmp")
+    assert read(root)[1].contents != found[1].contents
+
+
+def test_a_note_that_is_no_file_is_not_waited_for(tmp_path, cache):
+    root = folder(tmp_path / "own", {"a": 6, "b": 6})
+    first = read(root)[1]
+    (note,) = cache.glob("*.json")
+    note.unlink()
+    os.mkfifo(note)
+    assert read(root)[1] == first
+
+
+def test_a_folder_that_a_dataset_s_name_hides_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    resolve("demo", sets=["dataset=digits"])
+    Invocation(scale="demo").dataset("digits")
+    assert capsys.readouterr().err == ""
+    (tmp_path / "digits").mkdir()
+    line = "drl: digits is the dataset of this name in the configuration; for the folder digits here, write ./digits\n"
+    resolve("demo", sets=["dataset=digits"])
+    assert capsys.readouterr().err == line
+    assert Invocation(scale="demo").dataset("digits") == "digits"
+    assert capsys.readouterr().err == line
+    Invocation(scale="demo", settings="{}").dataset("digits")
+    assert capsys.readouterr().err == "", "a job of Snakemake's says nothing again"
 
 
 def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatch, cache):

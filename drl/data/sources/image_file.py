@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import re
 import threading
@@ -41,8 +42,12 @@ def read_image(path: Path, size: int, channels: int, most_pixels: int = MOST_PIX
     Raises:
         UserError: If it is not a regular file, or as `load_image`.
     """
-    data = read_regular(path, _BYTES_PER_PIXEL * most_pixels + _HEADER)
+    data = read_regular(path, _most_bytes(most_pixels))
     return load_image(data, path, size, channels, most_pixels), data
+
+
+def _most_bytes(most_pixels: int) -> int:
+    return _BYTES_PER_PIXEL * most_pixels + _HEADER
 
 
 def load_image(data: bytes, path: Path, size: int, channels: int, most_pixels: int = MOST_PIXELS) -> NDArray[np.uint8]:
@@ -68,15 +73,17 @@ def load_image(data: bytes, path: Path, size: int, channels: int, most_pixels: i
     return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
 
 
-def decode(path: Path, most_pixels: int = MOST_PIXELS) -> str:
-    """Decode a whole image file; return its mode as Pillow calls it.
+def decode(path: Path, most_pixels: int = MOST_PIXELS) -> tuple[str, str]:
+    """Decode a whole image file; return its mode as Pillow calls it, and the SHA-256 of the file.
 
     Raises:
         UserError: As `read_image`.
     """
-    with open_regular(path) as stream, opened(stream, path, most_pixels) as image:
+    with open_regular(path, _most_bytes(most_pixels)) as stream, opened(stream, path, most_pixels) as image:
         image.load()
-        return image.mode
+        mode = image.mode
+        stream.seek(0)
+        return mode, hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_header(path: Path, most_pixels: int = MOST_PIXELS) -> None:
