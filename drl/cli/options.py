@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
-from drl import json_text
 from drl.config.base import Settings
 from drl.config.schema import SCALES, Config, RunSettings
+from drl.data import json_text
 from drl.errors import UserError, clean, complaint
 from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.job import Origin, Resources

@@ -21,9 +21,9 @@ from drl.config.base import Settings
 from drl.data.augment.host import to_device
 from drl.data.batch import Batch
 from drl.data.regular import read_regular
+from drl.data.tensors import open_tensors
 from drl.errors import UserError, clean, complaint
 from drl.files import canonical_json, sha256
-from drl.tensors import open_tensors
 
 Pixels = Literal["standardised", "unit", "symmetric"]
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from drl.config.jobs import FidJob
 from drl.data.store import ImageStore
+from drl.data.tensors import open_tensors
 from drl.errors import UserError
 from drl.evaluation.features import Extractor, inception_extractor, supervised_extractor
 from drl.evaluation.frechet import Statistics, frechet_distance
@@ -24,7 +25,6 @@ from drl.jobs.progress import Reporter
 from drl.records.card import read_card
 from drl.records.inputs import check_inputs
 from drl.records.metrics import read_metrics
-from drl.tensors import open_tensors
 
 
 def run(job: Job[FidJob]) -> None:

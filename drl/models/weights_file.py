@@ -17,12 +17,12 @@ from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from torch import Tensor
 
-from drl import json_text
 from drl.config.base import Name, Settings
+from drl.data import json_text
 from drl.data.regular import open_regular
+from drl.data.tensors import open_tensors
 from drl.errors import UserError, clean, complaint
 from drl.methods.base import ImageFacts
-from drl.tensors import open_tensors
 
 DTYPES = {
     "F16": torch.float16,

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from drl import json_text
 from drl.config.datasets import MOST_PIXELS
+from drl.data import json_text
 from drl.data.regular import check_regular, read_regular, shown
 from drl.data.sources.image_file import decode
 from drl.data.sources.image_folder import class_files, class_folders

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from drl import json_text
 from drl.config.base import Name
+from drl.data import json_text
 from drl.data.regular import read_regular, shown
 from drl.errors import UserError, clean, complaint
 from drl.files import sha256

@@ -24,7 +24,7 @@ WITHOUT_RESULTS = (
     "drl.errors",
     "drl.files",
     "drl.jobs",
-    "drl.json_text",
+    "drl.data.json_text",
     "drl.markup",
     "drl.out_places",
     "drl.pipeline",

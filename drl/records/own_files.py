@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drl import json_text
+from drl.data import json_text
 from drl.data.regular import read_regular, shown
 from drl.errors import UserError
 from drl.files import write_json

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from safetensors import SafetensorError
 
 from drl.config.drawings import LaterStartItem
+from drl.data.tensors import open_tensors
 from drl.errors import UserError
 from drl.evaluation.sample_sets import sample_name
 from drl.reporting import style
 from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show_pixels
-from drl.tensors import open_tensors
 
 PICTURES = (".safetensors",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]

@@ -20,11 +20,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from drl.data.tensors import open_tensors
 from drl.errors import UserError, clean
 from drl.files import atomic, canonical_json
 from drl.jobs.device import Placement
 from drl.records.run_card import versions
-from drl.tensors import open_tensors
 
 
 class _Header(BaseModel):
