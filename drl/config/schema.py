@@ -40,7 +40,8 @@ class RunSettings(Settings):
 
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: CUDA if there is a CUDA device, else the CPU.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        description="auto: bf16 autocast on CUDA, and for networks of the paper's size on a CPU that is faster in bf16; else fp32."
+        description="auto: bf16 autocast on CUDA, and for networks of the paper's size on a CPU that is faster in "
+        "bf16; else fp32."
     )
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = Field(
         description="torch.compile. auto: on CUDA, where it works, for jobs that run a network at least 20,000 times."

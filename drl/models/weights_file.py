@@ -19,7 +19,6 @@ from torch import Tensor
 
 from drl.config.base import Name, Settings
 from drl.data import json_text
-from drl.data.regular import open_regular
 from drl.data.tensors import open_tensors
 from drl.errors import UserError, clean, complaint
 from drl.methods.base import ImageFacts
@@ -32,7 +31,6 @@ DTYPES = {
     "I64": torch.int64,
     "U8": torch.uint8,
 }
-MOST_HEADER = 100_000_000  # bytes, as in the library
 Statistic = Annotated[float, Field(ge=-1e6, le=1e6)]
 Statistics = Annotated[tuple[Statistic, ...], Field(min_length=1, max_length=16)]
 H = TypeVar("H", bound=Settings)
@@ -163,8 +161,6 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
     Raises:
         UserError: If it is missing or damaged.
     """
-    if path.exists():
-        check_names(path, damaged)
     try:
         with open_tensors(path) as file:
             yield WeightsFile(path, file)
@@ -172,17 +168,3 @@ def open_weights(path: Path, missing: str, damaged: str) -> Iterator[WeightsFile
         raise UserError(f"{path}: {missing}") from error
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: is damaged ({clean(error, 160)}); {damaged}") from error
-
-
-def check_names(path: Path, remedy: str) -> None:
-    """Make sure that the header of a safetensors file names nothing twice; the library would use the last.
-
-    Raises:
-        UserError: If a tensor or an entry stands there twice, the header is damaged, or the file is not a regular one.
-    """
-    with open_regular(path) as stream:
-        try:
-            length = int.from_bytes(stream.read(8), "little")
-            json_text.load(stream.read(length) if length <= MOST_HEADER else b"")
-        except (ValueError, OSError, RecursionError) as error:
-            raise UserError(f"{path}: is damaged (its header: {clean(error, 160)}); {remedy}") from error
