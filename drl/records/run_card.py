@@ -65,7 +65,7 @@ def write_card(
     hashed = inputs if isinstance(inputs, Mapping) else {path: sha256(path) for path in inputs}
     target, used = Path(f"{files[0]}.json"), resource.getrusage(resource.RUSAGE_SELF)
     # Paths relative to the card, so that a folder of results can be moved or copied as a whole.
-    read = {os.path.relpath(path, target.parent): path for path in hashed}
+    read = {os.path.relpath(path, target.parent): Path(path) for path in hashed}
     made = {path.name: path for path in files}
     card = {
         "command": command,
@@ -76,7 +76,7 @@ def write_card(
         # Snakemake's benchmark file measures the process that the rule starts, which may have a server run the job.
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
         "peak_memory_bytes": used.ru_maxrss * 1024,
-        "inputs": {name: hashed[path] for name, path in read.items()},
+        "inputs": dict(zip(read, hashed.values(), strict=True)),
         "outputs": {name: sha256(path) for name, path in made.items()},
         # A file of another size need not be read to be known as changed.
         "sizes": {name: path.stat().st_size for name, path in {**read, **made}.items() if path.is_file()},

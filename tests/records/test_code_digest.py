@@ -145,7 +145,7 @@ def test_edits_rerun_what_they_reach(copy):
         ("evaluation/batched_mlp.py", "2**16", "2 ** (8 + 8)", {"probe", "learning_speed"}),
         ("evaluation/trajectory.py", "1e-9", "2e-9", {"probe"}),
         ("evaluation/few_shot.py", "= SVC()", "= SVC(C=2)", {"few_shot"}),
-        ("training/ema.py", "self.updates += 1", "self.updates += 2", trainings),
+        ("training/ema.py", "return min(self.decay", "return max(self.decay", trainings),
         ("models/wide_resnet.py", "momentum=0.9", "momentum=0.8", trainings | measurements),
         ("data/sources/digits.py", "16", "17", {"prepare"}),
     ]
