@@ -207,7 +207,8 @@ def test_nothing_but_a_regular_file_is_a_lock(tmp_path, kind):
     assert sorted(os.listdir(tmp_path)) == [".a.lock", "text"]
 
 
-def test_slots_of_gpus_too(tmp_path):
+def test_slots_of_gpus_too(tmp_path, monkeypatch):
+    monkeypatch.delenv("DRL_GPU", raising=False)  # another test's slot, which this process would share
     folder = tmp_path / "slots"
     folder.mkdir(mode=0o700)
     text = tmp_path / "precious.txt"
