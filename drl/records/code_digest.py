@@ -25,6 +25,7 @@ WITHOUT_RESULTS = (
     "drl.files",
     "drl.jobs",
     "drl.data.json_text",
+    "drl.data.tensors",
     "drl.markup",
     "drl.out_places",
     "drl.pipeline",
