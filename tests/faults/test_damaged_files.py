@@ -54,7 +54,8 @@ def test_a_job_takes_no_damaged_copy_of_what_it_had_finished(job, undisturbed, c
     work = job("later-start")
     work.environment["DRL_ORDERED"] = "1"
     assert work.run() == 0, work.said()
-    for name in work.files:
+    # As Snakemake does with all that the rule names, the card among it: what it keeps are links to the same content.
+    for name in (*work.files, f"{work.files[0]}.json"):
         (work.folder / name).unlink()
     kept = sorted(work.states.glob("*/finished/*"))
     assert len(kept) == 3

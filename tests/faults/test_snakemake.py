@@ -176,10 +176,10 @@ def test_results_that_are_edited_by_hand_are_found_and_made_again(whole, tmp_pat
 def test_code_that_is_edited_under_a_running_job_does_not_reach_it(project, whole, chance):
     snakemake = project.begin()
     project.job(snakemake)
-    project.edit("drl/training/ema.py", "self.updates += 1", "self.updates += 2")
+    project.edit("drl/training/ema.py", "return min(self.decay, (1 + n) / (10 + n))", "return self.decay")
     said = snakemake.communicate(timeout=300)[0]
     # The training is of the old code throughout, and known to be.
     assert project.made() == whole.made(), said
     assert project.planned(FILES[0])["pretrain"] == 1
-    project.edit("drl/training/ema.py", "self.updates += 2", "self.updates += 1")
+    project.edit("drl/training/ema.py", "return self.decay", "return min(self.decay, (1 + n) / (10 + n))")
     is_right(project, whole)
