@@ -23,6 +23,7 @@ from drl.jobs.device import Placement, memory_used
 from drl.jobs.job import Job, Resources
 from drl.jobs.progress import Reporter
 from drl.records.run_card import write_card
+from drl.training.graphed import Graphed
 from drl.training.state import belongs_to, load_state, save_state
 
 
@@ -45,10 +46,12 @@ class Resumable(Protocol):
     Attributes:
         step: Number of steps so far.
         images_per_step: Number of images in a step, for the rate.
+        graphed: Runs the steps.
     """
 
     step: int
     images_per_step: int
+    graphed: Graphed
 
     @property
     def total(self) -> int:
@@ -125,6 +128,7 @@ def train_job(
             inputs=inputs,
             **job.about,
             **placement.describe(),
+            graphs=training.graphed.captured,
             **facts,
             seconds=round(ran.earlier_seconds + time.monotonic() - began, 2),
             images_per_second=round(ran.images_per_second, 1),

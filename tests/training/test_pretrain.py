@@ -47,6 +47,7 @@ def test_what_is_written(stripes, tmp_path):
     for key in ("settings", "code_digest", "git", "versions", "inputs", "device", "precision", "threads", "seed"):
         assert key in card
     assert card["images_per_second"] > 0
+    assert card["graphs"] is False  # a CPU has none
     assert card["peak_memory_bytes"] > 10**7
     assert not list((folder / "states").rglob("*.safetensors")), "the state is removed after success"
     losses = read_metrics(folder / "loss.csv")
