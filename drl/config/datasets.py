@@ -45,6 +45,11 @@ class ImageSettings(Settings):
         description="How many training images are marked as validation; only options that select something use them.",
     )
     seed: int = Field(0, ge=0, description="Seed of the split, and of the blending in mnistm5k.")
+    subset: bool = Field(
+        False,
+        description="Take only `train` and `test` of the source's images, chosen with the seed and with equal numbers "
+        "of each class. Unset: the source must have just as many.",
+    )
     mean: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] | None = Field(
         None, description="Mean per channel, for pixels in [0, 1]. Unset: measured on the training images."
     )

@@ -67,9 +67,8 @@ class ProbeJob(LabelLists):
 
 
 class FewShotProtocol(FewShotSettings, WithoutAbsent):
-    """Few-shot fits; `validation`: also measure on validation images, which then lose their labels."""
+    """Few-shot fits."""
 
-    validation: bool
     dae_input: DaeInput | None = None
 
 

@@ -111,9 +111,9 @@ class Config(Settings):
 
     @property
     def few_shot_validates(self) -> bool:
-        """Whether a few-shot item chooses among the members of a sweep, on validation images."""
+        """Whether few-shot fits are measured on validation images, so that t or a member of a sweep can be chosen."""
         names = [name for item in self.items.values() if item.study == "few_shot" for name in item.recipes]
-        return any(len(self.members(name)) > 1 for name in names)
+        return self.studies.few_shot.validation or any(len(self.members(name)) > 1 for name in names)
 
     def item_labels(self, item: str, dataset: str) -> tuple[int, ...]:
         """Return an item's label counts for fine-tuning on a dataset; only tables use more than the first."""

@@ -38,11 +38,16 @@ class ProbeTraining(Settings):
     trajectory: bool = Field(
         description="Also probe the codes of all t together, and the t chosen on validation images. Ours."
     )
+    validation: bool = Field(
+        False,
+        description="Also measure every probe on validation images, which are then left out of its training, so that "
+        "t can be chosen with any number of labels. Ours; the paper trains on all images.",
+    )
 
     @property
     def uses_validation(self) -> bool:
-        """Whether validation images choose anything, and are therefore left out of the probe's training."""
-        return self.select == "best_val" or bool(self.learning_rates)
+        """Whether probes are measured on validation images, which are therefore left out of their training."""
+        return self.validation or self.select == "best_val" or bool(self.learning_rates)
 
 
 class ProbeSettings(ProbeTraining):
@@ -79,6 +84,11 @@ class FewShotSettings(Settings):
     labels: Distinct[Count] = Field(min_length=1, description="Labelled training images. Paper: 100 and 1,000.")
     split: Seed = Field(
         description="Which images are labelled: the seed of the choice, or the number of the label list. Ours: 12."
+    )
+    validation: bool = Field(
+        False,
+        description="Also measure on validation images, which then lose their labels, so that t can be chosen on them. "
+        "Always so if an item chooses among the members of a sweep. Ours.",
     )
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from torch import Tensor
 
 from drl.config.datasets import MOST_PIXELS, DatasetSettings
 from drl.config.jobs import PrepareJob
+from drl.data.seeds import Stream
 from drl.data.sources.raw import LabelledImages, Raw
 from drl.data.sources.registry import read_source
-from drl.data.splits import validation_split
+from drl.data.splits import balanced_subset, validation_split
 from drl.data.store import FILES_CSV, content_sha256, facts_sha256
 from drl.errors import UserError
 from drl.files import atomic, sha256
@@ -76,7 +78,7 @@ def prepare(name: str, settings: DatasetSettings, out: Path, most_pixels: int = 
     Raises:
         UserError: If original files are missing or damaged, or do not match the settings. Nothing is written then.
     """
-    raw = read_source(settings, most_pixels)
+    raw = _chosen(settings, read_source(settings, most_pixels))
     _check(name, settings, raw)
     tensors = _tensors(settings, raw)
     mean, std, constant = _statistics(name, settings, tensors["images"][: settings.train])
@@ -104,6 +106,18 @@ def prepare(name: str, settings: DatasetSettings, out: Path, most_pixels: int = 
         facts["facts_sha256"] = facts_sha256(facts)
         save_file(tensors, file, metadata={"facts": json.dumps(facts, sort_keys=True)})
     return facts
+
+
+def _chosen(settings: DatasetSettings, raw: Raw) -> Raw:
+    """Return the declared numbers of images if a subset is asked for, else all."""
+    if not settings.subset:
+        return raw
+
+    def part(images: LabelledImages, n: int) -> LabelledImages:
+        # A source with fewer images is refused by `_check`.
+        return images.select(balanced_subset(images.labels, min(n, len(images)), settings.seed, stream=Stream.SUBSET))
+
+    return replace(raw, train=part(raw.train, settings.train), test=part(raw.test, settings.test))
 
 
 def _check(name: str, settings: DatasetSettings, raw: Raw) -> None:

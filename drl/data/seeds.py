@@ -24,6 +24,7 @@ class Stream(IntEnum):
     BLEND_TEST = 5
     ORDER = 6
     PRETRAIN = 7
+    SUBSET = 8
 
 
 def bits(seed: int, stream: Stream) -> PCG64:

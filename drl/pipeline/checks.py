@@ -132,7 +132,7 @@ def probes_fit(config: Config, item: str, dataset: str) -> None:
         f"give one of them, or leave {item} out of items",
     )
     if probe.uses_validation:
-        _has_validation(config, dataset, "use select: last without learning_rates")
+        _has_validation(config, dataset, "use select: last without learning_rates and validation")
     if probe.trajectory and config.items[item].trajectory:
         _has_validation(config, dataset, "set studies.probe.trajectory: false")
 
@@ -145,11 +145,12 @@ def few_shot_fits(config: Config, dataset: str) -> None:
     labels, validates = config.studies.few_shot.labels, config.few_shot_validates
     _budgets_fit(config, "studies.few_shot.labels", labels, validates, dataset)
     if validates:
-        _has_validation(config, dataset, "leave one value in each sweep")
+        _has_validation(config, dataset, "leave one value in each sweep, and studies.few_shot.validation: false")
         require(
             config.datasets[dataset].label_list is None,
             f"datasets.{dataset}.label_list",
-            "its lists name images that a sweep is decided on; leave one value in each sweep, or unset label_list",
+            "its lists name images that something is chosen on; leave one value in each sweep, and "
+            "studies.few_shot.validation: false, or unset label_list",
         )
 
 

@@ -176,3 +176,24 @@ def test_a_constant_channel_is_scaled_with_deviation_1(
 def test_facts_of_other_images_are_as_before(tmp_path: Path) -> None:
     facts = prepare("m", settings("mnist5k"), tmp_path / "images.safetensors")
     assert "constant_channels" not in facts
+
+
+def test_a_subset_has_the_declared_numbers_and_equal_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.arange(60, dtype=np.int64) % 3
+    images = np.arange(60, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
+    part = LabelledImages(images, labels, tuple(map(str, range(60))))
+    monkeypatch.setattr(module, "read_source", lambda *given: Raw(part, part, ("a", "b", "c"), "made up"))
+    chosen = settings("digits", classes=3, train=30, test=12, validation=6, subset=True)
+    stores = []
+    for name, seed in (("a", 0), ("b", 1)):
+        prepare("x", chosen.model_copy(update={"seed": seed}), tmp_path / name / "images.safetensors")
+        stores.append(ImageStore.open(tmp_path / name / "images.safetensors"))
+    for store in stores:
+        assert torch.bincount(store.labels[store.train]).tolist() == [10, 10, 10]
+        assert torch.bincount(store.labels[store.test]).tolist() == [4, 4, 4]
+        # Each image is one of the source's, with its own label.
+        assert torch.equal(store.images[:, 0, 0, 0].long() % 3, store.labels)
+        assert len(store.images[store.train].unique()) == 30
+    assert not torch.equal(stores[0].images, stores[1].images)
+    with pytest.raises(UserError, match="train is declared as 61 but the source digits has 60"):
+        prepare("x", chosen.model_copy(update={"train": 61}), tmp_path / "c" / "images.safetensors")

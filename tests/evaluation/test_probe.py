@@ -122,7 +122,12 @@ def test_selection_uses_validation_and_trains_without_it(model, stripes, tmp_pat
     monkeypatch.setattr(mlp_probe, "train_probes", spy)
     run(model, stripes, tmp_path / "probe.csv", select="best_val", label_budgets=[24])
     run(model, stripes, tmp_path / "probe.csv", label_budgets=[30])
-    assert seen == [(24, {"test", "val"}), (30, {"test"})]
+    rows = run(model, stripes, tmp_path / "probe.csv", validation=True, label_budgets=[24])
+    assert seen == [(24, {"test", "val"}), (30, {"test"}), (24, {"test", "val"})]
+    # Every probe is measured on both, and the last epoch counts.
+    measured = [row for row in rows if row["metric"] == "val_accuracy"]
+    assert len(measured) == 3 * 2
+    assert {row["epoch"] for row in measured} == {"4"}
 
 
 def test_images_of_another_size_are_refused(model, stripes, tmp_path):

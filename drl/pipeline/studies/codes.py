@@ -114,7 +114,7 @@ def _learning_speed(config: Config, dataset: str, recipe: str) -> LearningSpeedJ
         "t": config.studies.learning_speed.t,
         "label_budgets": [known.train - known.validation],
         "seeds": config.studies.probe.seeds[:1],
-        **{"select": "last", "learning_rates": (), "trajectory": False},
+        **{"select": "last", "learning_rates": (), "trajectory": False, "validation": False},
         **dae_input(config, method),
     }
     return LearningSpeedJob.model_validate({"method": method, "probe": section})
