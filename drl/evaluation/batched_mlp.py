@@ -239,7 +239,12 @@ def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 @torch.no_grad()
 def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
-    """Measure the accuracy of every probe, without dropout.
+    """Measure the accuracy of every probe, float64 [T, S] in percent; see `outcomes`."""
+    return outcomes(weights, codes, labels)[0]
+
+
+def outcomes(weights: Weights, codes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Classify images with every probe, without dropout.
 
     Args:
         weights: Weights of T x S probes; the seed varies fastest.
@@ -247,15 +252,16 @@ def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
         labels: int64 [M].
 
     Returns:
-        float64 [T, S], in percent, on the device of the codes; NaN for a probe that gives an output that is not finite,
-        of which argmax would still make a class.
+        The accuracy, float64 [T, S], in percent; NaN for a probe that gives an output that is not finite, of which
+        argmax would still make a class. And which images were classified rightly, bool [T, S, M]. Both are on the
+        device of the codes.
     """
     sets, count, _ = codes.shape
     probes, hidden, features = weights.hidden.shape
     seeds = probes // sets
     budget = _CPU_CHUNK_BYTES if codes.device.type == "cpu" else _GPU_CHUNK_BYTES
     rows = max(budget // (seeds * hidden * codes.element_size()), 1)
-    correct = torch.zeros(sets, seeds, dtype=torch.int64, device=codes.device)
+    right = torch.empty(sets, seeds, count, dtype=torch.bool, device=codes.device)
     finite = torch.ones(sets, seeds, dtype=torch.bool, device=codes.device)
     for t in range(sets):
         part = slice(t * seeds, (t + 1) * seeds)
@@ -266,5 +272,5 @@ def accuracy(weights: Weights, codes: Tensor, labels: Tensor) -> Tensor:
             activations = block.view(-1, seeds, hidden).transpose(0, 1)
             logits = torch.baddbmm(weights.output_bias[part].unsqueeze(1), activations, weights.output[part].mT)
             finite[t] &= logits.sum((1, 2)).isfinite()
-            correct[t] += (logits.argmax(2) == labels[first : first + rows]).sum(1)
-    return (correct.double() * (100 / count)).masked_fill_(~finite, float("nan"))
+            right[t, :, first : first + rows] = logits.argmax(2) == labels[first : first + rows]
+    return (right.sum(2).double() * (100 / count)).masked_fill_(~finite, float("nan")), right

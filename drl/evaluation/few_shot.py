@@ -17,6 +17,7 @@ from drl.evaluation.codes import CodeTable, read_codes
 from drl.evaluation.measurement import Measurement, begin, without
 from drl.jobs.job import Job
 from drl.models.model_file import load_model
+from drl.records.right import RIGHT, packed
 
 
 def run(job: Job[FewShotJob]) -> None:
@@ -56,19 +57,24 @@ def _rows(found: Measurement[FewShotJob]) -> Iterator[dict[str, Any]]:
         reached = dict(zip(tasks, pool.map(fit, *zip(*tasks, strict=True)), strict=True))
     for n in subsets:
         for column, t in enumerate(protocol.t):
-            for name, value in reached[n, min(column, len(times) - 1)].items():
+            for name, right in reached[n, min(column, len(times) - 1)].items():
                 cells = {"split": protocol.split, "labels": n, "t": t, "metric": f"{name}_accuracy"}
-                yield {**cells, "value": value, "n": len(evaluations[name])}
+                cells |= {RIGHT: packed(right)} if name == "test" else {}
+                yield {**cells, "value": 100 * float(right.double().mean()), "n": len(right)}
 
 
 def _fit(
     table: CodeTable, subsets: Mapping[int, Tensor], evaluations: Mapping[str, Tensor], n: int, column: int
-) -> dict[str, float]:
-    """Return the accuracy in percent on each eval set, for a support vector machine fitted to n labels at one t."""
+) -> dict[str, Tensor]:
+    """Return which images of each eval set a support vector machine, fitted to n labels at one t, gets right."""
 
     def part(indices: Tensor) -> tuple[Any, Any]:
         rows = table.rows[indices.to(table.rows.device)]
         return table.codes[column, rows].double().cpu().numpy(), table.labels[rows].cpu().numpy()
 
+    def right(indices: Tensor) -> Tensor:
+        codes, labels = part(indices)
+        return torch.from_numpy(machine.predict(codes) == labels)
+
     machine = SVC().fit(*part(subsets[n]))
-    return {name: 100 * float(machine.score(*part(indices))) for name, indices in evaluations.items()}
+    return {name: right(indices) for name, indices in evaluations.items()}

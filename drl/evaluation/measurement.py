@@ -21,7 +21,7 @@ from drl.jobs.device import Placement, memory_used, network_channels, place_job
 from drl.jobs.job import Job, S
 from drl.models.model_file import ModelHeader, header
 from drl.records.inputs import check_inputs
-from drl.records.metrics import write_metrics
+from drl.records.right import write_measured
 from drl.records.run_card import write_card
 from drl.training.state import belongs_to
 
@@ -156,17 +156,17 @@ def write_results(
 
     Args:
         job: The job.
-        rows: All cells of all rows.
+        rows: All cells of all rows; see drl.records.right.
         digests: SHA-256 of the files that were read.
         placement: Where it was computed.
         seconds: How long that took.
         more: Files that the job has written besides.
         facts: Other facts for the card.
     """
-    write_metrics(job.out, rows)
+    made = write_measured(job.out, rows)
     write_card(
         job.study,
-        [job.out, *more],
+        [*made, *more],
         job.settings.slice(),
         job.code_digest,
         inputs=digests,

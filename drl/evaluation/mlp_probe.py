@@ -16,9 +16,10 @@ from torch import Tensor
 
 from drl.config.studies import ProbeTraining
 from drl.errors import UserError
-from drl.evaluation.batched_mlp import BatchedMlp, ProbeStream, Weights, accuracy
+from drl.evaluation.batched_mlp import BatchedMlp, ProbeStream, Weights, accuracy, outcomes
 from drl.jobs.device import Placement
 from drl.jobs.progress import Reporter
+from drl.records.right import RIGHT, packed
 
 Precision = Literal["fp32", "bf16"]
 EvalSets = Mapping[str, tuple[Tensor, Tensor]]
@@ -30,11 +31,13 @@ class ProbeResult:
 
     Attributes:
         accuracy: For each eval set, float64 [S, T] in percent, at the chosen epoch and learning rate.
+        right: For each eval set, which images were classified rightly, bool [S, T, M].
         epoch: int64 [S, T], the epoch (1 = after the first) at which the accuracies were read.
         learning_rate: float64 [T], the rate used at each t.
     """
 
     accuracy: dict[str, Tensor]
+    right: dict[str, Tensor]
     epoch: Tensor
     learning_rate: Tensor
 
@@ -42,6 +45,10 @@ class ProbeResult:
         """Return the cells of a metrics row: what one probe reached on the eval set of a name, and in which epoch."""
         value, epoch = float(self.accuracy[name][row, column]), int(self.epoch[row, column])
         return {"epoch": epoch, "metric": f"{name}_accuracy", "value": value}
+
+    def bits(self, name: str, row: int, column: int) -> dict[str, str]:
+        """Return which images of the eval set that probe got right, for drl.records.right."""
+        return {RIGHT: packed(self.right[name][row, column])}
 
 
 def train_probes(
@@ -146,12 +153,13 @@ def _train(
         on_epoch()
     # Where no epoch was finite, the chosen weights are still the untrained ones.
     never = (best < 0) & (protocol.select == "best_val")
+    found = {name: outcomes(chosen, *pair) for name, pair in evals.items()}
     reached_on = {
-        name: accuracy(chosen, *pair).masked_fill_(never, float("nan")).T.contiguous().cpu()
-        for name, pair in evals.items()
+        name: reached.masked_fill_(never, float("nan")).T.contiguous().cpu() for name, (reached, _) in found.items()
     }
+    right_on = {name: right.transpose(0, 1).contiguous().cpu() for name, (_, right) in found.items()}
     rate = torch.full((codes.shape[0],), learning_rate, dtype=torch.float64)
-    return ProbeResult(reached_on, best_epoch.T.contiguous().cpu(), rate)
+    return ProbeResult(reached_on, right_on, best_epoch.T.contiguous().cpu(), rate)
 
 
 def _keep(chosen: Weights, present: Weights, better: Tensor) -> None:
@@ -169,11 +177,12 @@ def _best_rate(results: list[ProbeResult]) -> ProbeResult:
     times = torch.arange(means.shape[1])
 
     def pick(stacked: Tensor) -> Tensor:
-        return stacked[choice, :, times].T.contiguous()
+        return stacked[choice, :, times].transpose(0, 1).contiguous()
 
     names = results[0].accuracy
     return ProbeResult(
         {name: pick(torch.stack([result.accuracy[name] for result in results])) for name in names},
+        {name: pick(torch.stack([result.right[name] for result in results])) for name in names},
         pick(torch.stack([result.epoch for result in results])),
         torch.stack([result.learning_rate for result in results])[choice, times],
     )

@@ -69,7 +69,7 @@ def _table(result: ProbeResult, protocol: ProbeProtocol, tests: int) -> Iterator
     for row, seed in enumerate(protocol.seeds):
         for column, t in enumerate(protocol.t):
             for name in result.accuracy:
-                n = tests if name == "test" else ""
-                yield {"probe_seed": seed, "t": t, **result.cells(name, row, column), "n": n}
+                more = {"n": tests, **result.bits(name, row, column)} if name == "test" else {"n": ""}
+                yield {"probe_seed": seed, "t": t, **result.cells(name, row, column), **more}
             rate = {"metric": "learning_rate", "value": float(result.learning_rate[column])}
             yield {"probe_seed": seed, "t": t, "epoch": int(result.epoch[row, column]), **rate}

@@ -93,7 +93,9 @@ def trajectory(ordinary: Ordinary, protocol: ProbeTraining, train: Train) -> Ite
             yield {**cells, "probe_seed": seed, **result.cells("test", row, column), "n": count}
 
     count = len(ordinary.evaluations["test"])
-    yield from tests({"arm": "concatenated"}, _concatenated(ordinary, train), 0)
+    joined = _concatenated(ordinary, train)
+    for row, cells in enumerate(tests({"arm": "concatenated"}, joined, 0)):
+        yield cells | joined.bits("test", row, 0)
     validation, measured = _validation(ordinary, train)
     column = best_time(validation)
     chosen = {"arm": "chosen", "t": protocol.t[column]}

@@ -45,8 +45,7 @@ class Evaluation:
         # Concatenate outside inference mode, so that the results can be used everywhere.
         return torch.cat(features), torch.cat(logits)
 
-    def accuracy(self, positions: Tensor) -> float:
-        """Return the share of images (int64 [n]) that are classified correctly, in percent."""
+    def right(self, positions: Tensor) -> Tensor:
+        """Return which images (int64 [n]) are classified correctly, bool [n], on the device."""
         _, logits = self.read(positions)
-        right = logits.argmax(1) == self.store.labels[positions.to(self.placement.device)]
-        return 100 * float(right.double().mean())
+        return logits.argmax(1) == self.store.labels[positions.to(self.placement.device)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from drl.config.jobs import FineTuneJob
 from drl.data.store import FILES_CSV, ImageStore
@@ -16,6 +17,7 @@ from drl.laplacenet.image_split import ImageSplit
 from drl.methods.base import ImageFacts
 from drl.records.inputs import check_inputs
 from drl.records.metrics import write_metrics
+from drl.records.right import RIGHT, write_measured
 from drl.training.run import train_job
 
 
@@ -52,7 +54,7 @@ def run(job: Job[FineTuneJob]) -> None:
         placement,
         inputs,
         began,
-        on_save=lambda folder: _write_rows(job, tuner, folder / "unfinished.csv"),
+        on_save=lambda folder: _write_progress(job, tuner, folder / "unfinished.csv"),
         write=lambda: _write(job, tuner),
         recipe=wanted,
         taken_from_model=taken,
@@ -81,12 +83,18 @@ def _prepare(
 
 
 def _write(job: Job[FineTuneJob], tuner: FineTuner) -> list[Path]:
-    _write_rows(job, tuner, job.out)
+    table, *bits = write_measured(job.out, _rows(job, tuner))
     weights = job.out.with_suffix(".safetensors")
     save_classifier(weights, tuner.network, job.settings.network, tuner.store)
-    return [job.out, weights]
+    return [table, weights, *bits]
 
 
-def _write_rows(job: Job[FineTuneJob], tuner: FineTuner, path: Path) -> None:
+def _rows(job: Job[FineTuneJob], tuner: FineTuner) -> list[dict[str, Any]]:
     shared = {**job.about, "study": job.study, "recipe": job.settings.arm.model or ""}
-    write_metrics(path, ({**shared, **row} for row in tuner.rows))
+    return [{**shared, **row} for row in tuner.rows]
+
+
+def _write_progress(job: Job[FineTuneJob], tuner: FineTuner, path: Path) -> None:
+    """Write the numbers so far beside a saved state, for people to look at."""
+    rows = _rows(job, tuner)
+    write_metrics(path, [{name: value for name, value in row.items() if name != RIGHT} for row in rows])

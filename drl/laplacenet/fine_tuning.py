@@ -26,6 +26,7 @@ from drl.laplacenet.schedule import Schedule
 from drl.laplacenet.sgd import NesterovSGD
 from drl.laplacenet.versions import augmented
 from drl.models.wide_resnet import WideResNet
+from drl.records.right import RIGHT, packed
 from drl.training.graphed import Graphed, scalars
 from drl.training.seeds import generator, stream_seed
 
@@ -203,7 +204,9 @@ class FineTuner:
         self._write("learning_rate", self.rate, 1)
         for metric, part in (("accuracy", self.split.test), ("validation_accuracy", self.split.validation)):
             if len(part):
-                self._write(metric, self.evaluation.accuracy(part), len(part))
+                right = self.evaluation.right(part)
+                bits = {RIGHT: packed(right)} if metric == "accuracy" else {}
+                self._write(metric, 100 * float(right.double().mean()), len(part), **bits)
         self._write("t", float(torch.sigmoid(self.network.param_t.detach())), 1)
         self._write("t_without_gradient", float(torch.sigmoid(self.optimiser.lone_logit.detach())), 1)
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
@@ -235,8 +238,8 @@ class FineTuner:
         self.rows = [*self.best.rows, *searched, chosen]
         self.searching, self.best = False, Best()
 
-    def _write(self, metric: str, value: float, n: int) -> None:
-        self.rows.append({"epoch": self.epoch + 1, "metric": metric, "value": value, "n": n})
+    def _write(self, metric: str, value: float, n: int, **more: str) -> None:
+        self.rows.append({"epoch": self.epoch + 1, "metric": metric, "value": value, "n": n, **more})
 
     def check(self, loss: float | None = None) -> None:
         """Stop if a loss was not finite.

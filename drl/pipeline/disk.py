@@ -99,7 +99,15 @@ def probe(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
     """A row for each budget, t and seed, for validation and test images."""
     protocol = config.studies.probe
     arms = len(protocol.label_budgets) + (1 if protocol.trajectory else 0)
-    return Bytes(ROW * arms * 2 * len(protocol.t) * len(protocol.seeds))
+    probes = arms * len(protocol.t) * len(protocol.seeds)
+    return Bytes(ROW * 2 * probes + _bits(config, axes, probes))
+
+
+def few_shot(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
+    """A row for each number of labels and t, for validation and test images."""
+    protocol = settings.few_shot
+    machines = len(protocol.labels) * len(protocol.t)
+    return Bytes(ROW * 2 * machines + _bits(config, axes, machines))
 
 
 def later_start(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Bytes:
@@ -116,5 +124,10 @@ def fine_tune(config: Config, settings: Any, axes: Axes, size_of: SizeOf) -> Byt
     schedule = Schedule.of(settings.labels, config.datasets[str(axes["dataset"])].train, settings.fine_tune)
     epochs = study.early_epoch if settings.arm.until == "early" else schedule.epochs
     size = size_of(resolve_recipe(config, study.network_of, str(axes["dataset"])), _facts(config, axes))
-    left = size.encoder + HEADER * size.encoder_tensors + ROW * EPOCH_ROWS * epochs
+    left = size.encoder + HEADER * size.encoder_tensors + ROW * EPOCH_ROWS * epochs + _bits(config, axes, epochs)
     return Bytes(left, 3 * size.encoder * (3 if settings.arm.t_init == "search" else 2))
+
+
+def _bits(config: Config, axes: Axes, rows: int) -> int:
+    """Return the bytes that say which test images were classified rightly, in so many rows."""
+    return rows * (config.datasets[str(axes["dataset"])].test // 8 + 1 + 8)

@@ -16,6 +16,7 @@ from drl.evaluation.measurement import Measurement
 from drl.jobs.device import place
 from drl.models.model_file import About, load_model, save_model
 from drl.records.metrics import read_metrics
+from drl.records.right import read_right
 from tests import tiny
 from tests.evaluation.jobs import ALONE, job_of
 
@@ -82,7 +83,8 @@ def test_the_machine_is_sklearns_default():
     codes = torch.randn(1, 240, 4, generator=generator) + 0.8 * labels[:, None]
     table = CodeTable(codes, labels, torch.arange(240))
     subset, measured = torch.arange(60), torch.arange(60, 240)
-    found = module._fit(table, {60: subset}, {"test": measured}, 60, 0)["test"]
+    right = module._fit(table, {60: subset}, {"test": measured}, 60, 0)["test"]
+    found = 100 * float(right.double().mean())
     numbers, classes = codes[0].double().numpy(), labels.numpy()
 
     def accuracy(**options):
@@ -96,6 +98,9 @@ def test_threads_change_nothing(model, stripes, tmp_path):
     for threads in (1, 2):
         run(model, stripes, tmp_path / f"{threads}.csv", threads=threads)
     assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+    rows = read_metrics(tmp_path / "1.csv")
+    measured = [place for place, row in enumerate(rows) if row["metric"] == "test_accuracy"]
+    assert list(read_right(tmp_path / "1.csv", rows)) == measured
 
 
 def test_the_split_decides_which_images_are_labelled(model, stripes, tmp_path, monkeypatch):

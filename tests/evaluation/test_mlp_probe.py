@@ -223,7 +223,9 @@ def test_best_rate_is_chosen_per_time_by_the_mean_over_seeds_and_the_first_of_eq
     def result(rate: float, val: list[list[float]], offset: float) -> ProbeResult:
         values = torch.tensor(val, dtype=torch.float64)
         epoch = torch.full(values.shape, int(offset))
-        return ProbeResult({"val": values, "test": values + offset}, epoch, torch.full((3,), rate, dtype=torch.float64))
+        right = dict.fromkeys(("val", "test"), (values + offset)[..., None] > 60)
+        rates = torch.full((3,), rate, dtype=torch.float64)
+        return ProbeResult({"val": values, "test": values + offset}, right, epoch, rates)
 
     low = result(0.1, [[50.0, 90.0, 70.0], [60.0, 10.0, 70.0]], 1)
     high = result(0.2, [[40.0, 60.0, 70.0], [50.0, 60.0, 70.0]], 2)
@@ -231,6 +233,7 @@ def test_best_rate_is_chosen_per_time_by_the_mean_over_seeds_and_the_first_of_eq
     assert chosen.learning_rate.tolist() == [0.1, 0.2, 0.1]
     assert chosen.accuracy["test"].tolist() == [[51.0, 62.0, 71.0], [61.0, 62.0, 71.0]]
     assert chosen.epoch.tolist() == [[1, 2, 1], [1, 2, 1]]
+    assert torch.equal(chosen.right["test"][..., 0], chosen.accuracy["test"] > 60)
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, 1e30])

@@ -19,6 +19,7 @@ from drl.jobs.device import place
 from drl.methods.base import ImageFacts
 from drl.models.model_file import About, header, load_model, save_model
 from drl.records.metrics import read_metrics
+from drl.records.right import read_right
 from tests import tiny
 from tests.evaluation.jobs import ALONE, job_of
 
@@ -57,8 +58,12 @@ def test_rows_and_card(model, stripes, tmp_path):
         assert (row["metric"], row["epoch"], row["n"]) == ("test_accuracy", "4", "6")
         assert 0 <= float(row["value"]) <= 100
     assert {(row["labels"], row["t"]) for row in rows} == {(b, t) for b in ("6", "30") for t in ("0.0", "0.5", "1.0")}
+    # Which images each probe got right is stored; its share is the accuracy, or reading would fail.
+    assert list(read_right(tmp_path / "probe.csv", rows)) == [
+        place for place, row in enumerate(rows) if row["metric"] == "test_accuracy"
+    ]
     card = json.loads((tmp_path / "probe.csv.json").read_text())
-    assert set(card["outputs"]) == {"probe.csv"}
+    assert set(card["outputs"]) == {"probe.csv", "probe.right.safetensors"}
     assert len(card["inputs"]) == 3
 
 

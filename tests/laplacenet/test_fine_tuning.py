@@ -20,6 +20,8 @@ from drl.laplacenet.fine_tune import run
 from drl.laplacenet.fine_tuning import FineTuner
 from drl.laplacenet.image_split import ImageSplit
 from drl.models.model_file import save_model
+from drl.records.metrics import read_metrics
+from drl.records.right import read_right
 from tests import tiny
 
 STUDY = {
@@ -111,7 +113,7 @@ def test_a_row_an_epoch_and_a_classifier_that_learned_the_stripes(stripes, tmp_p
     network, header = load_classifier(out.with_suffix(".safetensors"))
     store = ImageStore.open(stripes)
     read = Evaluation(network, store, place("cpu", "fp32", "off", 1), header.network)
-    assert read.accuracy(store.test) == pytest.approx(seen[epochs])
+    assert 100 * float(read.right(store.test).double().mean()) == pytest.approx(seen[epochs])
     assert not (tmp_path / "states").exists() or not list((tmp_path / "states").iterdir())
 
 
@@ -121,7 +123,9 @@ def test_the_card_names_what_was_taken_and_which_images_kept_their_labels(stripe
     assert "conv.weight" in card["taken_from_model"]
     assert not any(name.startswith("classifier") for name in card["taken_from_model"])
     assert len(card["labelled_images"]) == 12
-    assert sorted(card["outputs"]) == ["out.csv", "out.safetensors"]
+    rows = read_metrics(out)
+    assert list(read_right(out, rows)) == [place for place, row in enumerate(rows) if row["metric"] == "accuracy"]
+    assert sorted(card["outputs"]) == ["out.csv", "out.right.safetensors", "out.safetensors"]
     assert any(name.endswith("model.safetensors") for name in card["inputs"])
     store = ImageStore.open(stripes)
     counts = store.labels[torch.tensor(card["labelled_images"])].bincount()

@@ -72,6 +72,7 @@ PROBE = ModelStudy(
     name="probe",
     help="Measure how well a small network predicts the class from a model's frozen codes, for each t.",
     settings=_probe,
+    beside=(".right.safetensors",),
     item_settings=_probe_item,
     check_dataset=probes_fit,
 )
@@ -101,6 +102,7 @@ FEW_SHOT = ModelStudy(
     name="few_shot",
     help="Measure how well a support vector machine predicts the class from codes of a few images, for each t.",
     settings=_few_shot,
+    beside=(".right.safetensors",),
     item_settings=_few_shot_item,
     chooses=True,
 )
