@@ -56,4 +56,5 @@ def best_code(covariance: Tensor, k: int) -> Tensor:
 
     The directions have length 1. Any invertible map of these k numbers is as good.
     """
-    return torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :k].T
+    directions: Tensor = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :k].T
+    return directions

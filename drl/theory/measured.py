@@ -64,7 +64,7 @@ def prior_rows(name: str, size: int, unit: Images) -> Iterator[str]:
         priors = [Prior.of(kind, unit, sigma_at(t)) for kind in KINDS]
         divergences = [_two_digits(kl(unit, sigma_at(t), prior)) for prior in priors]
         distances = [_two_digits(frechet(unit, sigma_at(t), prior)) for prior in priors]
-        yield _row(name, size, f"{float(unit.mean.mean()):.2f}", t, *divergences, *distances)
+        yield _row(name, size, t, *divergences, *distances)
 
 
 def vae_row(name: str, size: int, full_size: int, unit: Images) -> str:
@@ -92,7 +92,8 @@ def tables(name: str, settings: DatasetSettings, sizes: list[int]) -> Iterator[s
     yield "gains and removable loss, standardised pixels"
     for size, store in stores.items():
         yield gain_row(settings.title, size, moments(store, "standardised"))
-    yield "KL and Frechet distance of the priors, pixels in [0, 1]"
+    brightness = float(next(iter(unit.values())).mean.mean())
+    yield f"KL and Frechet distance of the priors, pixels in [0, 1], mean brightness {brightness:.2f}"
     for size in sizes:
         yield from prior_rows(settings.title, size, unit[size])
     yield "nats of the 8-d VAE, pixels in [0, 1]"
@@ -104,5 +105,5 @@ def _two_digits(value: float) -> str:
     return f"{float(f'{value:.1e}'):g}"
 
 
-def _row(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
+def _row(name: str, size: int, *cells: object) -> str:
+    return f"| {' | '.join(map(str, (f'{name}, {size}', *cells)))} |"

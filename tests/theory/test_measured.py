@@ -23,10 +23,12 @@ def rows(lines):
 
 
 def test_the_page_has_the_rows_of_mnist5k():
-    made = rows(tables("mnist5k", DATASETS["mnist5k"], [28, 12]))
+    lines = list(tables("mnist5k", DATASETS["mnist5k"], [28, 12]))
+    assert "mean brightness 0.13" in "".join(lines)
+    made = rows(lines)
     assert len(made) == 2 * (1 + 3 + 1)
     # What the issue of gains, priors and nats was found with.
-    assert made[1].startswith("| MNIST-5k | 12 | 1.004 | 1.118 | 4.417 | 50.18 | 91.48 |")
+    assert made[1].startswith("| MNIST-5k, 12 | 1.004 | 1.118 | 4.417 | 50.18 | 91.48 |")
     missing = [row for row in made if row not in PAGE]
     assert not missing
 

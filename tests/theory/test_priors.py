@@ -39,7 +39,9 @@ def test_kl_is_the_integral(kind, sigma):
     plain = stats.norm(float(prior.mean), prior.variance**0.5).logpdf
     own = uniform_plus_gaussian(sigma) if kind == "uniform_gaussian" else plain
     by_integral = divergence(stats.norm(0.2, (0.3 + sigma**2) ** 0.5).logpdf, own, 14 * sigma)
-    assert kl(images, sigma, prior) == pytest.approx(by_integral, rel=1e-2 if kind == "uniform_gaussian" else 1e-8)
+    # docs/theory.md says how much the moments leave out.
+    tolerance = {0.7: 1e-2, 2.0: 1e-4}[sigma] if kind == "uniform_gaussian" else 1e-8
+    assert kl(images, sigma, prior) == pytest.approx(by_integral, rel=tolerance)
 
 
 def test_kl_of_many_dimensions_is_the_general_formula():
