@@ -41,7 +41,7 @@ def test_the_factor_is_that_of_the_optimiser():
     for rate in rates(schedule):
         sgd.step(rate)
     found = of(lite, rates(schedule))
-    assert float(sgd.lone_logit) == pytest.approx(found * math.log(9), rel=1e-9)
+    assert sgd.lone_logit.item() == pytest.approx(found * math.log(9), rel=1e-9)
     # Lite's schedule is too short to show what the paper's does.
     assert end(0.1, found) == pytest.approx(0.14, abs=0.005)
 
