@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import MathError, tex2mathml
+from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -22,9 +27,12 @@ root_doc = "index"
 exclude_patterns = ["_build", "results/lite/cards", "results/lite/table_*.md"]
 nitpicky = True
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 # Every heading can be linked to, by the same name as on GitHub.
 myst_heading_anchors = 4
+
+# Formulas are MathML, which browsers show without a script; MathJax would be fetched from another site.
+html_math_renderer = "mathml"
 
 html_theme = "furo"
 html_title = f"drl {__version__}"
@@ -32,3 +40,17 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+
+
+def setup(app: Any) -> None:
+    """Add the renderer of formulas; a formula that it cannot read is a warning."""
+
+    def show(translator: Any, node: nodes.Element) -> None:
+        try:
+            block = isinstance(node, nodes.math_block)
+            translator.body.append(tex2mathml(node.astext(), as_block=block))
+        except MathError as error:
+            logging.getLogger(__name__).warning("%s in %s", error, node.astext(), location=node)
+        raise nodes.SkipNode
+
+    app.add_html_math_renderer("mathml", inline_renderers=(show, None), block_renderers=(show, None))

@@ -5,7 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from drl.laplacenet.classifier import set_t
+from drl.laplacenet.sgd import NesterovSGD
 from drl.models.wide_resnet import WideResNet
+from drl.pipeline.configuration import resolve
 
 
 @pytest.fixture
@@ -43,6 +45,36 @@ def test_rounding_leaves_less_than_weight_decay_in_every_precision(network, x, p
         # Weight decay pulls with 1e-4 times the logit; without care bf16 left 1e-3.
         assert abs(network.param_t.grad.item()) < 1e-5
         assert all(block.shift.weight.grad.abs().max() < 1e-5 for block in network.blocks)
+
+
+def test_two_starts_of_t_train_the_same_weights(x):
+    """So fine-tuning is robust to the start of t, because t is not used: only t and its shifts' statistics differ."""
+    study, ends = resolve("paper").studies.fine_tune, []
+    for start in (0.1, 0.9):
+        torch.manual_seed(0)
+        network = WideResNet(channels=3, depth=10, width=1, classes=4, nf=4, fourier_scale=1.0).double().train()
+        first = network.classifier.weight.detach().clone()
+        sgd = NesterovSGD(network, study, decays_t=True)
+        loss = entropy(network, x, start)
+        for _ in range(5):
+            loss.backward()
+            sgd.step(0.03)
+            loss = F.cross_entropy(network.logits(x), torch.arange(16) % 4)
+        assert (network.classifier.weight - first).abs().max() > 1e-3
+        ends.append({name: value.detach() for name, value in network.named_parameters()})
+    assert ends[0]["param_t"] < 0 < ends[1]["param_t"]
+    for name in ends[0].keys() - {"param_t"}:
+        torch.testing.assert_close(ends[0][name], ends[1][name], rtol=0, atol=1e-10)
+
+
+def test_with_dropout_between_shift_and_normalisation_it_does(x):
+    torch.manual_seed(0)
+    network = WideResNet(channels=3, depth=10, width=1, classes=4, nf=4, fourier_scale=1.0, dropout=0.3).double()
+    losses = []
+    for t in (0.1, 0.9):
+        torch.manual_seed(1)
+        losses.append(entropy(network.train(), x, t).item())
+    assert losses[0] != pytest.approx(losses[1], rel=1e-6)
 
 
 def test_with_the_statistics_of_training_it_does(network, x):

@@ -1,8 +1,12 @@
-"""Settings of a study that takes a second."""
+"""Settings of a study that takes a second, and an optimiser for small smooth losses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from drl.config.theory import TheorySettings
 
@@ -37,3 +41,23 @@ TINY: dict[str, Any] = {
 def settings(**changes: Any) -> TheorySettings:
     """Return checked settings, as a job has them."""
     return TheorySettings.model_validate(TINY | changes)
+
+
+def minimise(loss: Callable[[], Tensor], weights: list[Tensor]) -> None:
+    """Minimise a loss that is not random, to nearly the last digit."""
+    optimiser = torch.optim.LBFGS(
+        weights,
+        max_iter=300,
+        tolerance_grad=1e-10,
+        tolerance_change=1e-15,
+        history_size=50,
+        line_search_fn="strong_wolfe",
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    optimiser.step(closure)
