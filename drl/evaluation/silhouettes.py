@@ -20,7 +20,7 @@ from drl.models.model_file import load_model
 
 
 def run(job: Job[SilhouettesJob]) -> None:
-    """Write one row per model, with the t that it was trained on, and the run card.
+    """Write one row per model for test images and one for validation images, and the run card.
 
     The inputs `models` are the files of the models that the settings name, in the same order.
 
@@ -39,10 +39,15 @@ def run(job: Job[SilhouettesJob]) -> None:
                 raise UserError(
                     f"{found.file} was not trained at a single t; give models of a recipe with times: single"
                 )
-            codes = extract_codes(load_model(found.file, placement.device), store, store.test, [times.t], placement)[0]
-            value = silhouette(codes, store.labels[store.test.to(store.labels.device)])
-            cells = {"study": job.study, "t": times.t, "metric": "silhouette", "value": value, "n": len(store.test)}
-            rows.append({**vars(found.header.about), **cells})
+            method = load_model(found.file, placement.device)
+            # Validation images choose the best t; without them it cannot be chosen.
+            for metric, part in (("silhouette", store.test), ("val_silhouette", store.val)):
+                if len(part) == 0:
+                    continue
+                codes = extract_codes(method, store, part, [times.t], placement)[0]
+                value = silhouette(codes, store.labels[part.to(store.labels.device)])
+                cells = {"study": job.study, "t": times.t, "metric": metric, "value": value, "n": len(part)}
+                rows.append({**vars(found.header.about), **cells})
             reporter.advance()
     write_results(job, rows, digests, placement, time.monotonic() - started, dataset=job.about["dataset"])
 

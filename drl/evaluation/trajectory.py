@@ -73,8 +73,8 @@ def trajectory(ordinary: Ordinary, protocol: ProbeTraining, train: Train) -> Ite
     """Probe the whole trajectory.
 
     Arm `concatenated` is one probe on the codes of all t. Arm `chosen` is the ordinary probe at one t, chosen without
-    test images: if validation selects, by the ordinary probes' own validation accuracy; otherwise by probes that are
-    trained without the labelled validation images and measured on them.
+    test images: by the ordinary probes' own validation accuracy, if they have one; otherwise by probes that are
+    trained without the labelled validation images and measured on them, whose accuracies are given as well.
 
     Args:
         ordinary: The ordinary probes.
@@ -97,6 +97,11 @@ def trajectory(ordinary: Ordinary, protocol: ProbeTraining, train: Train) -> Ite
     for row, cells in enumerate(tests({"arm": "concatenated"}, joined, 0)):
         yield cells | joined.bits("test", row, 0)
     validation, measured = _validation(ordinary, train)
+    if "val" not in ordinary.evaluations:
+        for row, seed in enumerate(protocol.seeds):
+            for place, t in enumerate(protocol.t):
+                cells = {"probe_seed": seed, "t": t, "metric": "val_accuracy", "value": float(validation[row, place])}
+                yield {**cells, "n": measured}
     column = best_time(validation)
     chosen = {"arm": "chosen", "t": protocol.t[column]}
     yield from tests(chosen, ordinary.result, column)

@@ -135,7 +135,7 @@ def _bounds(name: str, metric: object) -> tuple[float, float]:
     kind = str(metric) if name == "value" else ""
     if kind.rpartition("_")[2] == "accuracy":
         return 0, 100
-    return (-1, 1) if kind == "silhouette" else (-LARGEST, LARGEST)
+    return (-1, 1) if kind.rpartition("_")[2] == "silhouette" else (-LARGEST, LARGEST)
 
 
 def _wrong(value: Any, least: float = -LARGEST, most: float = LARGEST) -> str | None:

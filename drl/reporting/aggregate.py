@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,11 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
     rows = [row for path in paths for row in read_metrics(path)]
     if not rows:
         raise UserError("nothing to draw: the metrics files hold no rows")
+    return metrics_frame(rows)
+
+
+def metrics_frame(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Return a frame of rows as `read_metrics` gives them: numbers as numbers, empty cells of numbers as NaN."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in NUMBERS:
         frame[column] = pd.to_numeric(frame[column].replace("", None))

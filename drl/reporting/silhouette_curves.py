@@ -19,7 +19,7 @@ are means, bands one standard deviation over pretraining seeds.
 def table(frame: pd.DataFrame, settings: SilhouetteItem) -> pd.DataFrame:
     """Return mean and deviation over seeds for each dataset, recipe and t; members of a sweep count as one recipe."""
     base = {member: name for name, members in settings.members.items() for member in members}
-    frame = frame[frame["recipe"].isin(base)]
+    frame = frame[frame["recipe"].isin(base) & (frame["metric"] == "silhouette")]
     return over_seeds(frame.assign(recipe=frame["recipe"].map(base)), AXES)
 
 

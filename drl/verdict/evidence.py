@@ -12,7 +12,7 @@ from drl.verdict.estimates import ALONE, Sample
 
 # Columns that tell the numbers of an item apart. `arm` is also a prior (Table 6) or a use of the trajectory (Figure 4).
 AXES = ["dataset", "recipe", "arm", "labels", "t", "metric"]
-COLUMNS = [*AXES, "replicate", "value", "sd", "n"]
+COLUMNS = [*AXES, "replicate", "value", "sd", "n", "right"]
 S = TypeVar("S", bound=ItemJob)
 
 
@@ -31,7 +31,8 @@ class Evidence:
             scale: demo, lite or paper.
             settings: Settings of each item.
             cells: A frame with columns COLUMNS for each measured item. A replicate's row has sd 0 and n 1. If only the
-                item's own file was read, each cell has one row with replicate ALONE, mean, deviation and count.
+                item's own file was read, each cell has one row with replicate ALONE, mean, deviation and count. `right`
+                is a drl.verdict.images.Right where it is known which images were classified rightly, else None.
         """
         self.scale, self.settings, self._cells = scale, settings, cells
 
@@ -81,7 +82,8 @@ class Evidence:
         first = rows.iloc[0]
         if first["replicate"] == ALONE:
             return Sample(float(first["value"]), float(first["sd"]), int(first["n"]))
-        return Sample.of(dict(zip(rows["replicate"], rows["value"].astype(float), strict=True)))
+        values = dict(zip(rows["replicate"], rows["value"].astype(float), strict=True))
+        return Sample.of(values, {k: v for k, v in zip(rows["replicate"], rows["right"], strict=True) if v is not None})
 
     def curve(self, item: str, **where: Any) -> dict[float, Sample]:
         """Return the sample at each t, in rising order, among the cells that `where` chooses."""

@@ -17,18 +17,24 @@ from drl.files import atomic
 from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
+from drl.records.right import SUFFIX
 from drl.records.run_card import write_card
-from drl.reporting.aggregate import check_finite, read_all
+from drl.reporting.aggregate import check_finite
 from drl.reporting.drawer import needing
 from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
+from drl.verdict.conjunction import p_values, together
+from drl.verdict.estimates import MOST_SEEDS
 from drl.verdict.evidence import Evidence
-from drl.verdict.ledger_page import counts, markdown, number
+from drl.verdict.images import over_images
+from drl.verdict.ledger_page import in_short, markdown, number
 from drl.verdict.of_paper import paper_evidence
-from drl.verdict.reading import from_item, from_metrics
+from drl.verdict.reading import from_item, from_metrics, read_measured
+from drl.verdict.training_length import still_learning
+from drl.verdict.words import DISPROVED, NOT_RUN, PROVED, REFUTED, SUPPORTED, UNDECIDED, UNDERTRAINED
 
-SUPPORTED, NOT_SUPPORTED, UNDECIDED, NOT_RUN = "supported", "not supported", "undecided", "not run"
 DEMO = "demo scale is a machinery check"
+NUMBERS = ("estimate", "low", "high", "images_low", "images_high", "n", "p", "p_not", "seeds")
 
 
 def run(job: Job[ClaimsJob]) -> str:
@@ -51,7 +57,8 @@ def run(job: Job[ClaimsJob]) -> str:
     if not there:
         where = folder or "the metrics files"
         raise UserError(f"claims: {where}: nothing was measured yet; run an item first, such as `snakemake figure_4`")
-    inputs = check_inputs(there)
+    beside = [path.with_suffix(SUFFIX) for path in there]
+    inputs = check_inputs([*there, *(path for path in beside if path.is_file())])
     if folder is None:
         cells = _from_metrics(there, scale, items)
     else:
@@ -67,12 +74,11 @@ def run(job: Job[ClaimsJob]) -> str:
             page.write_text(markdown(frame, scale, confidence), encoding="utf-8")
         seconds = round(time.monotonic() - started, 2)
         write_card(job.study, outputs, job.settings.slice(), job.code_digest, inputs=inputs, seconds=seconds)
-    verdicts = list(frame.drop_duplicates("claim")["claim_verdict"])
-    return f"{job.out}: {len(verdicts)} claims: {counts(verdicts)}"
+    return f"{job.out}: {in_short(frame)}"
 
 
 def _from_metrics(paths: Sequence[Path], scale: str, items: Mapping[str, ItemJob]) -> dict[str, pd.DataFrame]:
-    frame = read_all(paths)
+    frame = read_measured(paths)
     if other := sorted(set(frame["scale"].dropna().astype(str)) - {scale}):
         raise UserError(f"claims: the metrics have scale {other[0]}, not {scale}; give --scale {other[0]}")
     found = {}
@@ -91,27 +97,26 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
 
     Args:
         evidence: What was measured.
-        confidence: Confidence level of the intervals.
+        confidence: One-sided confidence of a verdict; 1 less the level of its tests.
         registry: The claims.
 
     Returns:
-        A row for each part of each claim: claim, says, source, items, scale, dataset, part, statistic, unit, wants,
-        estimate, low, high, n, verdict and why; paper (the same statistic from the paper's printed numbers, if they
-        give it); and, equal in all rows of a claim, paper_tables (in how many comparisons of the paper's own tables
-        the claim holds) and claim_verdict.
+        A row for each part of each claim: claim, says, source, items, beyond, scale, dataset, part, statistic, unit,
+        wants, estimate, low, high (one-sided bounds over models), images_low, images_high (over test images), n, p,
+        p_not (that the part holds, and that it does not), seeds (how many would decide it), verdict and why; paper
+        (the same statistic from the paper's printed numbers, if they give it); and, equal in all rows of a claim,
+        paper_tables (in how many comparisons of the paper's own tables the claim holds) and claim_verdict.
     """
     printed = _printed(registry)
     rows = []
+    about: dict[str, Any]
     for claim in registry.values():
         parts = _parts(claim, evidence)
-        decided = [decide(claim, part, confidence, evidence.scale) for part in parts]
-        # If one of several parts decides, a chance hit is more likely with more parts (Bonferroni).
-        level = 1 - (1 - confidence) / len(parts)
-        surely = [decide(claim, part, level, evidence.scale)["verdict"] for part in parts]
-        whole = together(claim, [row["verdict"] for row in decided], surely)
+        decided = [decide(claim, part, confidence, evidence) for part in parts]
         about = {"claim": claim.name, "says": claim.says, "source": claim.source, "items": " ".join(claim.items)}
-        about["scale"] = evidence.scale
+        about |= {"beyond": claim.beyond, "scale": evidence.scale}
         tables = _in_tables(claim, [value for (name, *_), value in printed.items() if name == claim.name])
+        whole = _whole(claim, decided, confidence)
         for part, row in zip(parts, decided, strict=True):
             paper = printed.get((claim.name, part.dataset, part.name))
             rows.append({**about, **row, "paper": paper, "paper_tables": tables, "claim_verdict": whole})
@@ -142,71 +147,77 @@ def _printed(registry: Mapping[str, Claim]) -> dict[tuple[str, str, str], float]
 def _in_tables(claim: Claim, values: Sequence[float]) -> str:
     if not values:
         return ""
-    holds = sum(_inside(claim, value, value) for value in values)
+    holds = sum(_inside(claim, value) for value in values)
     return f"{holds} of {len(values)} ({number(min(values))} to {number(max(values))})"
 
 
-def decide(claim: Claim, part: Comparison, confidence: float, scale: str) -> dict[str, Any]:
-    """Decide one part by its confidence interval.
+def decide(claim: Claim, part: Comparison, confidence: float, evidence: Evidence) -> dict[str, Any]:
+    """Decide one part by its confidence bounds.
 
     Returns:
         The row's cells from dataset to why.
     """
     row: dict[str, Any] = {"dataset": part.dataset, "part": part.name, "statistic": claim.statistic, "unit": claim.unit}
-    row |= {"wants": claim.wants, "estimate": None, "low": None, "high": None, "n": 0}
-    if part.estimate is None or not math.isfinite(part.estimate.value):
+    row |= {"wants": claim.wants} | dict.fromkeys(NUMBERS) | {"n": 0, "p": 1.0, "p_not": 1.0}
+    estimate = part.estimate
+    if estimate is None or not math.isfinite(estimate.value):
         return row | {"verdict": NOT_RUN, "why": part.note or "not measured"}
-    interval = part.estimate.interval(confidence)
-    row |= {"estimate": part.estimate.value, "n": part.estimate.n}
-    if interval is not None:
-        row |= {"low": interval[0], "high": interval[1]}
-    verdict, why = _by_interval(claim, part.estimate.value, interval)
-    if scale == "demo":
-        verdict, why = UNDECIDED, DEMO
-    return row | {"verdict": verdict, "why": "; ".join(filter(None, (why, part.note)))}
+    row |= {"estimate": estimate.value, "n": estimate.n}
+    row["low"], row["high"] = estimate.bounds(confidence) or (None, None)
+    if estimate.images is not None:
+        row["images_low"], row["images_high"] = over_images(estimate.images, confidence)
+    if evidence.scale == "demo":
+        return row | {"verdict": UNDECIDED, "why": _joined(DEMO, part.note)}
+    row["p"], row["p_not"] = p_values(claim, estimate)
+    verdict, why = _by_p(claim, part, row, confidence)
+    if verdict == REFUTED and part.ours and (reason := still_learning(evidence, part.dataset, part.ours, confidence)):
+        verdict, why = UNDERTRAINED, reason
+    if verdict == UNDECIDED and row["low"] is not None:
+        row["seeds"] = estimate.seeds_needed(_distance(claim, estimate.value), confidence)
+        why = _joined(why, "" if row["seeds"] else f"more than {MOST_SEEDS:,} seeds would not decide it")
+    return row | {"verdict": verdict, "why": _joined(why, part.note)}
 
 
-def _by_interval(claim: Claim, value: float, interval: tuple[float, float] | None) -> tuple[str, str]:
-    if interval is None:
-        way = "to it" if _inside(claim, value, value) else "against it"
-        return UNDECIDED, f"no interval; points {way}"
-    if _inside(claim, *interval):
+def _by_p(claim: Claim, part: Comparison, row: Mapping[str, Any], confidence: float) -> tuple[str, str]:
+    if row["p"] <= 1 - confidence:
         return SUPPORTED, ""
-    if _outside(claim, *interval):
-        return NOT_SUPPORTED, ""
-    return UNDECIDED, "the interval holds the bound"
+    if row["p_not"] <= 1 - confidence:
+        return REFUTED, ""
+    assert part.estimate is not None
+    if row["low"] is None and part.estimate.exact is None:
+        way = "to it" if _inside(claim, part.estimate.value) else "against it"
+        return UNDECIDED, f"no interval; points {way}"
+    return UNDECIDED, "exact test" if part.estimate.exact else "the interval holds the bound"
 
 
-def _inside(claim: Claim, low: float, high: float) -> bool:
-    """Return whether the whole interval lies where the claim wants it."""
-    if claim.side == "within":
-        return -claim.bound <= low and high <= claim.bound
-    return low > claim.bound if claim.side == "above" else high < claim.bound
-
-
-def _outside(claim: Claim, low: float, high: float) -> bool:
-    """Return whether no part of the interval lies where the claim wants it."""
-    if claim.side == "within":
-        return high < -claim.bound or low > claim.bound
-    return high < claim.bound if claim.side == "above" else low > claim.bound
-
-
-def together(claim: Claim, verdicts: Sequence[str], surely: Sequence[str]) -> str:
-    """Return the verdict on a claim from the verdicts on its parts, some of which may not have been run.
-
-    Args:
-        claim: The claim.
-        verdicts: Verdicts on its parts.
-        surely: The same with wider intervals, which are needed if one part decides.
-    """
-    run = [verdict for verdict in verdicts if verdict != NOT_RUN]
-    if not run:
+def _whole(claim: Claim, decided: Sequence[Mapping[str, Any]], confidence: float) -> str:
+    """Return the verdict on a claim from the rows of its parts, some of which may not have been run."""
+    if claim.proof is not None:
+        return PROVED if claim.proof.holds else DISPROVED
+    if all(row["verdict"] == NOT_RUN for row in decided):
         return NOT_RUN
-    if claim.holds == "most":
-        share = {name: verdicts.count(name) / len(verdicts) for name in (SUPPORTED, NOT_SUPPORTED)}
-        return next((name for name, found in share.items() if found > 0.5), UNDECIDED)
-    good, bad = (SUPPORTED, NOT_SUPPORTED) if claim.holds == "every" else (NOT_SUPPORTED, SUPPORTED)
-    # `every` fails if one part fails; `some` holds if one part holds.
-    if bad in surely:
-        return bad
-    return good if all(verdict == good for verdict in run) and len(run) == len(verdicts) else UNDECIDED
+    holds, fails = together(claim, [(row["p"], row["p_not"]) for row in decided])
+    # A part that was still learning speaks neither for nor against its claim.
+    _, shown = together(claim, [(row["p"], 1.0 if row["verdict"] == UNDERTRAINED else row["p_not"]) for row in decided])
+    if holds <= 1 - confidence:
+        return SUPPORTED
+    if shown <= 1 - confidence:
+        return REFUTED
+    return UNDERTRAINED if fails <= 1 - confidence else UNDECIDED
+
+
+def _joined(*remarks: str) -> str:
+    return "; ".join(filter(None, remarks))
+
+
+def _inside(claim: Claim, value: float) -> bool:
+    """Return whether a value lies where the claim wants it."""
+    if claim.side == "within":
+        return -claim.bound <= value <= claim.bound
+    return value > claim.bound if claim.side == "above" else value < claim.bound
+
+
+def _distance(claim: Claim, value: float) -> float:
+    """Return the distance of a value to the nearest bound of the claim."""
+    bounds = (-claim.bound, claim.bound) if claim.side == "within" else (claim.bound,)
+    return min(abs(value - bound) for bound in bounds)

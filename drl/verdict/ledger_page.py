@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 
 from drl.reporting.markdown import markdown_table
+from drl.verdict.words import ORDER
 
-SHOWN = ("supported", "not supported", "undecided", "not run")
+PARTS = ("dataset", "comparison", "ours", "on new images", "paper", "verdict", "seeds that would decide", "remark")
 
 
-def counts(verdicts: Sequence[str], order: Sequence[str] = SHOWN) -> str:
+def counts(verdicts: Sequence[str], order: Sequence[str] = ORDER) -> str:
     """Return `3 supported, 1 undecided`, in a fixed order."""
     found = [f"{sum(verdict == name for verdict in verdicts)} {name}" for name in order if name in verdicts]
     return ", ".join(found)
@@ -32,6 +33,7 @@ def _summary(rows: pd.DataFrame) -> dict[str, str]:
     first = rows.iloc[0]
     return {
         "claim": str(first["claim"]),
+        "beyond": str(first["beyond"]),
         "says": str(first["says"]),
         "source": str(first["source"]),
         "verdict": str(first["claim_verdict"]),
@@ -54,8 +56,11 @@ def estimate(row: Any) -> str:
     """Return an estimate with its interval and its number of replicates."""
     if pd.isna(row["estimate"]):
         return "—"
-    interval = "" if pd.isna(row["low"]) else f" [{number(row['low'])}, {number(row['high'])}]"
-    return f"{number(row['estimate'])}{interval} (n = {int(row['n'])})"
+    return f"{number(row['estimate'])}{_interval(row, 'low', 'high')} (n = {int(row['n'])})"
+
+
+def _interval(row: Any, low: str, high: str) -> str:
+    return "" if pd.isna(row[low]) else f" [{number(row[low])}, {number(row[high])}]"
 
 
 def number(value: float) -> str:
@@ -78,30 +83,43 @@ def _markdown(frame: pd.DataFrame, scale: str, confidence: float) -> Iterator[st
     if scale == "demo":
         yield "**Machinery check, not evidence**: tiny networks and a few dozen steps. No claim is decided by them."
         yield ""
-    yield f"{len(rows)} claims: {counts([row['verdict'] for row in rows])}."
+    yield f"{in_short(frame)}."
     yield ""
     yield from explained(confidence)
     yield ""
-    yield from markdown_table(
-        ("claim", "source", "verdict", "ours", "the paper's own tables"),
-        ((row["says"], row["source"], f"**{row['verdict']}**", row["ours"], row["paper"]) for row in rows),
-    )
+    for title, beyond in (("", "False"), ("Beyond the paper", "True")):
+        shown = [row for row in rows if row["beyond"] == beyond]
+        if not shown:
+            continue
+        if title:
+            yield from ("", f"## {title}", "")
+        yield from markdown_table(
+            ("claim", "source", "verdict", "ours", "the paper's own tables"),
+            ((row["says"], row["source"], f"**{row['verdict']}**", row["ours"], row["paper"]) for row in shown),
+        )
     for name, parts in frame.groupby("claim", sort=False):
         yield from _parts(str(name), parts)
+
+
+def in_short(frame: pd.DataFrame) -> str:
+    """Return how many of the paper's claims have which verdict, and how many of ours beyond the paper."""
+    claims = frame.drop_duplicates("claim")
+    beyond = claims["beyond"].astype(bool)
+    paper, ours = (list(claims[which]["claim_verdict"]) for which in (~beyond, beyond))
+    also = f"; and {len(ours)} beyond the paper: {counts(ours)}" if ours else ""
+    return f"{len(paper)} claims: {counts(paper)}{also}"
 
 
 def explained(confidence: float) -> list[str]:
     """Say how claims are decided."""
     return [
-        "A comparison supports a claim if its confidence interval over seeds "
-        f"({100 * confidence:g} %, Student's t) lies wholly where the claim wants it, and speaks against it if it "
-        "lies wholly elsewhere; otherwise it is undecided, as it is with a single run, which has no interval: most "
-        "tables and Figures 2, 3, 6 and 7 have one seed, as in the paper, unless *seeds* under the item says more. A "
-        "claim is supported if all of its comparisons support it, and not supported if one speaks against it in an "
-        "interval that is widened by their number (Bonferroni). For claims that say *some* it is the other way "
-        "round, for *often* more than half decide. For the number of claims nothing is corrected. Where validation "
-        "images did not choose the best t, each seed is read at the t that is best for the others: the highest of "
-        "several numbers is partly chance."
+        f"Brackets hold two one-sided confidence bounds over models, of {100 * confidence:g} % each. A comparison "
+        "supports a claim if both lie where the claim wants it, and refutes it if both lie elsewhere; otherwise it is "
+        "undecided, as it is with a single model, which has no bounds. A claim of equality has a margin of at most a "
+        "quarter of what would matter. A claim with several comparisons is supported if all of them hold (for *often*, "
+        "more than half; for *some*, one), and refuted if that fails, both allowing for their number. Nothing is "
+        "corrected for the number of claims. The best t is chosen on validation images, for each model. The page on "
+        "statistics has all rules."
     ]
 
 
@@ -118,5 +136,8 @@ def _parts(name: str, parts: pd.DataFrame) -> Iterator[str]:
     rows = []
     for row in parts.to_dict("records"):
         paper = "" if pd.isna(row["paper"]) else number(row["paper"])
-        rows.append([row["dataset"], row["part"], estimate(row), paper, row["verdict"], row["why"]])
-    yield from markdown_table(("dataset", "comparison", "ours", "paper", "verdict", "remark"), rows)
+        images, seeds = _interval(row, "images_low", "images_high").strip(), row["seeds"]
+        needed = "" if seeds is None or pd.isna(seeds) else f"{int(seeds)}"
+        cells = [row["dataset"], row["part"], estimate(row), images, paper, row["verdict"], needed, row["why"]]
+        rows.append(cells)
+    yield from markdown_table(PARTS, rows)

@@ -40,7 +40,7 @@ def _fids() -> pd.DataFrame:
 
 
 def _whole(cells: pd.DataFrame) -> pd.DataFrame:
-    cells = cells.assign(**{axis: None for axis in AXES if axis not in cells}, replicate=ALONE, sd=0.0, n=1)
+    cells = cells.assign(**{axis: None for axis in AXES if axis not in cells}, replicate=ALONE, sd=0.0, n=1, right=None)
     return cells[COLUMNS].reset_index(drop=True)
 
 

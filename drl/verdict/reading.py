@@ -19,19 +19,41 @@ from drl.config.drawings import (
     TrajectoryItem,
 )
 from drl.errors import UserError
-from drl.records.metrics import read_csv
+from drl.records.metrics import read_csv, read_metrics
+from drl.records.right import read_right
 from drl.reporting import few_shot_curves, probe_curves
-from drl.reporting.aggregate import read_frame
+from drl.reporting.aggregate import metrics_frame, read_frame
 from drl.reporting.fine_tuning_runs import read_runs
 from drl.verdict.estimates import ALONE
 from drl.verdict.evidence import AXES, COLUMNS
+from drl.verdict.images import Right
+from drl.verdict.training_length import LATE_GROWTH, LATE_RISE, SHARE
+
+MEASURED = ("test_accuracy", "val_accuracy")
+
+
+def read_measured(paths: Iterable[Path]) -> pd.DataFrame:
+    """Read metrics files into one frame, with a column `right`: which images each row's classifier got right, or None.
+
+    Raises:
+        UserError: If a file is missing or damaged, or all are empty.
+    """
+    frames = []
+    for path in paths:
+        rows = read_metrics(path)
+        bits = read_right(path, rows)
+        known = [Right((bits[place],), int(row["n"])) if place in bits else None for place, row in enumerate(rows)]
+        frames.append(metrics_frame(rows).assign(right=pd.Series(known, dtype=object)))
+    if not any(map(len, frames)):
+        raise UserError("nothing was measured: the metrics files hold no rows")
+    return pd.concat(frames, ignore_index=True)
 
 
 def from_metrics(frame: pd.DataFrame, settings: ItemJob) -> pd.DataFrame | None:
     """Return an item's cells, one row per replicate, from rows of metrics files.
 
     Args:
-        frame: Rows of any studies, as returned by drl.reporting.aggregate.read_all.
+        frame: Rows of any studies, as returned by `read_measured`.
         settings: Settings of the item.
 
     Returns:
@@ -56,6 +78,8 @@ def from_item(path: Path, item: str, settings: ItemJob, scale: str) -> pd.DataFr
     counts = "n" if "n" in numbers else "n_seeds"
     if lacking := {"dataset", "metric", "mean", "sd", counts} - set(numbers):
         raise UserError(f"{path}: has no column {min(lacking)!r}; give the unchanged CSV of {item}")
+    if settings.study in ("learning_speed", "pretrain"):
+        return pd.DataFrame(columns=COLUMNS)  # the mean curve does not say whether each model was still learning
     read_csv(path, ("mean",), f"cannot be read as the numbers of {item}; make it again", ("mean", "sd", counts))
     if other := sorted(set(numbers.get("scale", pd.Series(dtype=str)).dropna()) - {scale}):
         raise UserError(f"{path}: has scale {other[0]}, not {scale}; give --scale {other[0]}")
@@ -70,15 +94,25 @@ def from_item(path: Path, item: str, settings: ItemJob, scale: str) -> pd.DataFr
 
 def _whole(cells: pd.DataFrame) -> pd.DataFrame:
     """Return exactly the columns COLUMNS; axes that an item lacks are empty."""
-    cells = cells.assign(**{axis: None for axis in AXES if axis not in cells})
+    cells = cells.assign(**{axis: None for axis in (*AXES, "right") if axis not in cells})
     cells = cells[COLUMNS].astype({"recipe": object, "arm": object})
+    cells["right"] = cells["right"].astype(object).where(cells["right"].notna(), None)
     return cells.fillna({"recipe": "", "arm": ""}).reset_index(drop=True)
 
 
 def _means(rows: pd.DataFrame, axes: Iterable[str], replicate: pd.Series[Any]) -> pd.DataFrame:
     """Average the values within each replicate, such as those of several probe seeds."""
     named = rows.assign(replicate=replicate.astype(str))
-    return named.groupby([*axes, "replicate"], sort=False, dropna=False)["value"].mean().reset_index()
+    groups = named.groupby([*axes, "replicate"], sort=False, dropna=False)
+    return groups.agg(value=("value", "mean"), right=("right", _classifiers)).reset_index()
+
+
+def _classifiers(found: pd.Series[Any]) -> Right | None:
+    """Join what the classifiers of one model got right; None if it is not known of each, or of other images."""
+    known = [one for one in found if isinstance(one, Right)]
+    if len(known) < len(found) or len({one.n for one in known}) != 1:
+        return None
+    return Right(tuple(bits for one in known for bits in one.bits), known[0].n)
 
 
 def _seeds(rows: pd.DataFrame) -> pd.Series[Any]:
@@ -99,7 +133,7 @@ def _of_recipes(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
 
 
 def _probe(rows: pd.DataFrame, settings: ProbeItem) -> pd.DataFrame:
-    rows = rows[(rows["labels"] == rows["dataset"].map(settings.budgets)) & (rows["metric"] == "test_accuracy")]
+    rows = rows[(rows["labels"] == rows["dataset"].map(settings.budgets)) & rows["metric"].isin(MEASURED)]
     rows = rows[rows["recipe"].isin(settings.recipe_names())]
     # For the arms of probe_curves.ARMS, seeds may have chosen different t.
     rows = rows.assign(t=rows["t"].where(~rows["arm"].isin(list(probe_curves.ARMS))))
@@ -118,18 +152,15 @@ def _few_shot(rows: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame | None:
     # Take the member of a sweep that the figure shows.
     drawn = few_shot_curves.table(rows, settings.model_copy(update={"recipes": there}))
     shown = drawn[["dataset", "recipe", "chosen_recipe", "labels"]].drop_duplicates()
-    kept = rows[rows["metric"] == "test_accuracy"].rename(columns={"recipe": "chosen_recipe"})
+    kept = rows[rows["metric"].isin(MEASURED)].rename(columns={"recipe": "chosen_recipe"})
     kept = kept.merge(shown, on=["dataset", "chosen_recipe", "labels"])
     return _means(kept, ["dataset", "recipe", "labels", "t", "metric"], _seeds(kept))
 
 
 def _fid(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
     rows = rows[(rows["metric"] == "fid") & rows["recipe"].isin(settings.recipe_names())]
-    # As in the table: the replicates of a single model are its disjoint sets of samples.
-    several = rows["seed"].nunique() > 1
-    return _means(
-        rows, ["dataset", "recipe", "arm", "t", "metric"], _seeds(rows) if several else rows["split"].fillna(0)
-    )
+    # Models count, not the disjoint sets of samples of one of them.
+    return _means(rows, ["dataset", "recipe", "arm", "t", "metric"], _seeds(rows))
 
 
 def _fine_tune(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame | None:
@@ -160,10 +191,42 @@ def _table(rows: pd.DataFrame, settings: FineTuningItem) -> pd.DataFrame | None:
         parts.append(read_runs(found, settings.model_copy(update=one)))
     if not parts:
         return None
-    runs = pd.concat(parts)
+    keys = ["dataset", "arm", "labels", "seed", "split", "epoch"]
+    measured = rows[rows["metric"] == "accuracy"][[*keys, "right"]]
+    runs = pd.concat(parts).merge(measured, on=keys, how="left", validate="one_to_one")
     cells = _means(runs, ["dataset", "arm", "labels"], _runs(runs)).assign(metric="accuracy")
     started = rows[rows["metric"] == "t_init"]
     return pd.concat([cells, _means(started, ["dataset", "arm", "labels", "metric"], _runs(started))])
+
+
+def _learning_speed(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    """Return how much the validation accuracy at the best t rises late in the training, in points."""
+    rows = rows[rows["recipe"].isin(settings.recipe_names()) & (rows["metric"] == "val_accuracy")]
+    of_t = rows.groupby(["dataset", "recipe", "seed", "step", "t"])["value"].mean()
+    best = of_t.groupby(["dataset", "recipe", "seed", "step"]).max()
+    return _late(best, LATE_RISE, lambda late, last: last - late)
+
+
+def _code_usage(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
+    """Return how many times the worth of the code, averaged over t, grows late in the training."""
+    rows = rows[rows["recipe"].isin(settings.recipe_names()) & (rows["metric"] == "code_worth")]
+    worth = rows.groupby(["dataset", "recipe", "seed", "step"])["value"].mean()
+    return _late(worth, LATE_GROWTH, lambda late, last: last / late if late > 0 else 1.0)
+
+
+def _late(numbers: pd.Series[Any], metric: str, change: Callable[[float, float], float]) -> pd.DataFrame:
+    """Compare the end of each training with two thirds of it, at the measured step that is nearest."""
+    found = []
+    key: Any
+    for key, one in numbers.groupby(["dataset", "recipe", "seed"]):
+        dataset, recipe, seed = key
+        by_step = one.droplevel(["dataset", "recipe", "seed"])
+        steps = [int(step) for step in by_step.index]
+        late = steps[min(range(len(steps)), key=[abs(step - SHARE * max(steps)) for step in steps].__getitem__)]
+        value = change(float(by_step[late]), float(by_step[max(steps)]))
+        cells = {"dataset": dataset, "recipe": recipe, "metric": metric, "replicate": str(int(seed))}
+        found.append({**cells, "value": value})
+    return pd.DataFrame(found)
 
 
 def _theory(rows: pd.DataFrame, settings: ItemJob) -> pd.DataFrame:
@@ -200,5 +263,7 @@ READERS: Mapping[str, Callable[[pd.DataFrame, Any], pd.DataFrame | None]] = {
     "one_code": _of_recipes,
     "fid": _fid,
     "theory": _theory,
+    "learning_speed": _learning_speed,
+    "pretrain": _code_usage,
     "fine_tune": _fine_tune,
 }

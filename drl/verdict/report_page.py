@@ -19,7 +19,7 @@ from drl.markup import rst
 from drl.pipeline.items import claimed, items_of_kind, measurements
 from drl.verdict.cards import card_of, commit, newer
 from drl.verdict.comparison_page import counted, overview
-from drl.verdict.ledger_page import counts, explained, summaries
+from drl.verdict.ledger_page import explained, in_short, summaries
 from drl.verdict.rst import Markup, escape, list_table
 from drl.verdict.written import read_claims, read_comparison
 
@@ -78,9 +78,8 @@ def _glance(results: Path, config: Config, claims: Table, comparison: Table) -> 
 def _claims_in_short(results: Path, config: Config, claims: Table) -> str:
     if claims is None:
         return "not decided yet; run `drl claims`"
-    verdicts = list(claims.drop_duplicates("claim")["claim_verdict"])
     behind = newer(results / "claims.csv", _measured(results, config))
-    return f"{len(verdicts)}: {counts(verdicts)}{_since(behind, 'claims')}"
+    return f"{in_short(claims)}{_since(behind, 'claims')}"
 
 
 def _numbers_in_short(results: Path, config: Config, comparison: Table) -> str:

@@ -12,10 +12,10 @@ from drl.errors import UserError, shown
 from drl.reporting.aggregate import read_frame
 from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.comparison_page import UNITS, VERDICTS
-from drl.verdict.ledger_page import SHOWN
+from drl.verdict.words import ORDER
 
-CLAIM_TEXTS = ("claim", "says", "source", "items", "verdict", "paper_tables", "claim_verdict")
-CLAIM_NUMBERS = ("estimate", "low", "high", "n")
+CLAIM_TEXTS = ("claim", "says", "source", "items", "beyond", "verdict", "paper_tables", "claim_verdict")
+CLAIM_NUMBERS = ("estimate", "low", "high", "n", "images_low", "images_high", "seeds")
 NUMBER_TEXTS = ("dataset", "labels", "method", "variant", "metric", "our_dataset", "verdict")
 NUMBER_NUMBERS = ("table", "published", "ours", "sd", "n", "difference")
 TABLES = ("1", "2", "3", "4", "5", "6")
@@ -28,7 +28,7 @@ def read_claims(path: Path) -> pd.DataFrame:
         UserError: If the file is damaged, edited or something else.
     """
     frame = _read(path, CLAIM_TEXTS, CLAIM_NUMBERS, ("n",), "claims")
-    known = {"claim": CLAIMS, "verdict": SHOWN, "claim_verdict": SHOWN}
+    known = {"claim": CLAIMS, "verdict": ORDER, "claim_verdict": ORDER, "beyond": ("True", "False")}
     known |= {"source": {claim.source for claim in CLAIMS.values()}}
     return _known(path, frame, known, "claims")
 

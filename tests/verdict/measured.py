@@ -34,14 +34,20 @@ def compare_job(config):
     return COMPARE.settings(config)
 
 
-def probe_rows(accuracies, chosen=None):
-    """Rows of a probe: a recipe's accuracies by seed, at every t the same, with two probe seeds around each."""
+def probe_rows(accuracies, chosen=None, validation=True):
+    """Rows of a probe: a recipe's accuracies by seed, at every t the same, with two probe seeds around each.
+
+    Validation images choose t = 0.5, if they are measured.
+    """
     rows = []
     for recipe, by_seed in accuracies.items():
         for seed, value in enumerate(by_seed):
             for t in TIMES:
                 for probe_seed, shift in enumerate((-0.5, 0.5)):
                     rows.append(_row(recipe, seed, value + shift, t=t, probe_seed=probe_seed))
+                    if validation:
+                        cells = {"t": t, "probe_seed": probe_seed, "metric": "val_accuracy"}
+                        rows.append(_row(recipe, seed, 60.0 + (t == 0.5), **cells))
             rows.append(_row(recipe, seed, 0.0, t=0.5, probe_seed=0, labels=50))
     for recipe, by_seed in (chosen or {}).items():
         rows += [_row(recipe, seed, value, t=0.5, arm="chosen") for seed, value in enumerate(by_seed)]
@@ -63,7 +69,9 @@ def evidence(settings, cells):
     frames = {}
     for item, found in cells.items():
         rows = [
-            dict.fromkeys(("recipe", "arm"), "") | axes | {"replicate": str(name), "value": value, "sd": 0.0, "n": 1}
+            dict.fromkeys(("recipe", "arm"), "")
+            | axes
+            | {"replicate": str(name), "value": value, "sd": 0.0, "n": 1, "right": None}
             for axes, values in found
             for name, value in enumerate(values)
         ]

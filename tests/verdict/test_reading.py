@@ -2,14 +2,18 @@
 
 import pandas as pd
 import pytest
+import torch
 
-from drl.config.drawings import FewShotItem, FidItem, SilhouetteItem
+from drl.config.drawings import FewShotItem, FidItem, ItemJob, LearningSpeedItem, SilhouetteItem
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
 from drl.records.metrics import COLUMNS
-from drl.reporting import few_shot_curves, fid_table, fine_tuning_tables, probe_curves, silhouette_curves
+from drl.records.right import packed, write_measured
+from drl.reporting import few_shot_curves, fine_tuning_tables, probe_curves, silhouette_curves
 from drl.verdict.evidence import Evidence
-from drl.verdict.reading import from_item, from_metrics
+from drl.verdict.images import scores
+from drl.verdict.reading import from_item, from_metrics, read_measured
+from drl.verdict.training_length import still_learning
 from tests.verdict.measured import PROBE_SETTINGS, item_settings, probe_rows
 
 
@@ -17,7 +21,7 @@ def frame_of(rows):
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(object)
     for column in ("seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"):
         frame[column] = pd.to_numeric(frame[column].replace("", None))
-    return frame
+    return frame.assign(right=None)
 
 
 def row(study, **cells):
@@ -38,7 +42,10 @@ def agree(item, frame, settings, module, folder, cells):
 
 def test_probes(tmp_path):
     rows = probe_rows({"drl": [90.0, 92.0], "vdrl": [1.0, 2.0], "ae": [80.0, 81.0]})
-    cells = [{"dataset": "digits", "recipe": recipe, "arm": "", "t": 0.5} for recipe in ("drl", "ae")]
+    cells = [
+        {"dataset": "digits", "recipe": recipe, "arm": "", "t": 0.5, "metric": "test_accuracy"}
+        for recipe in ("drl", "ae")
+    ]
     agree("figure_4", frame_of(rows), PROBE_SETTINGS, probe_curves, tmp_path, cells)
 
 
@@ -57,7 +64,7 @@ def test_few_shot_reads_the_member_of_a_sweep_that_the_figure_shows(tmp_path):
         choices={"drl_8d": ["drl_8d-lambda0.1", "drl_8d-lambda0.2"]},
     )
     frame = frame_of(rows)
-    where = {"dataset": "mnist5k", "recipe": "drl_8d", "labels": 100, "t": 0.5}
+    where = {"dataset": "mnist5k", "recipe": "drl_8d", "labels": 100, "t": 0.5, "metric": "test_accuracy"}
     agree("figure_8", frame, settings, few_shot_curves, tmp_path, [where])
     evidence = Evidence("lite", {"figure_8": settings}, {"figure_8": from_metrics(frame, settings)})
     assert evidence.sample("figure_8", **where).values == {"0": 70.0, "1": 71.0}
@@ -80,22 +87,89 @@ def test_silhouettes_of_a_sweep_are_one_curve(tmp_path):
     agree("figure_12", frame_of(rows), settings, silhouette_curves, tmp_path, cells)
 
 
-def test_disjoint_sets_of_samples_are_replicates_of_one_model(tmp_path):
+def test_models_count_and_not_the_sets_of_samples_of_one_model():
     rows = [
-        row("fid", recipe="unconditional", seed=0, split=split, arm=prior, t=t, metric="fid", value=value + split)
-        for prior, value in (("gaussian", 9.0), ("uniform_gaussian", 8.0))
-        for t in (0.7, 1.0)
+        row(
+            "fid",
+            recipe="unconditional",
+            seed=seed,
+            split=split,
+            arm="gaussian",
+            t=1.0,
+            metric="fid",
+            value=9.0 + split,
+        )
+        for seed in (1, 2)
         for split in (0, 1)
     ]
     settings = FidItem(
-        study="fid",
-        scale="lite",
-        datasets=[["mnist5k", "MNIST-5k"]],
-        recipes=[["unconditional", "Unconditional"]],
-        priors=["gaussian", "uniform_gaussian"],
+        study="fid", scale="lite", datasets=[["mnist5k", "MNIST-5k"]], recipes=[["unconditional", "Unconditional"]]
     )
-    cells = [{"dataset": "mnist5k", "arm": "gaussian", "t": 0.7, "metric": "fid"}]
-    agree("table_6", frame_of(rows), settings, fid_table, tmp_path, cells)
+    for seeds in ([1], [1, 2]):
+        frame = frame_of([one for one in rows if one["seed"] in seeds])
+        evidence = Evidence("lite", {"table_6": settings}, {"table_6": from_metrics(frame, settings)})
+        found = evidence.sample("table_6", arm="gaussian", t=1.0, metric="fid")
+        assert found.values == {str(seed): 9.5 for seed in seeds}
+        assert (found.estimate().bounds(0.95) is None) == (len(seeds) == 1)
+
+
+def test_what_probes_of_one_model_got_right_is_joined(tmp_path):
+    rights = [torch.rand(20, generator=torch.Generator().manual_seed(k)) < 0.5 for k in range(2)]
+    cells = {"recipe": "drl", "dataset": "digits", "seed": 1, "labels": 100, "t": 0.5, "metric": "test_accuracy"}
+    rows = [
+        row("probe", **cells | {"probe_seed": k, "value": 100 * float(one.double().mean()), "n": 20})
+        | {"right": packed(one)}
+        for k, one in enumerate(rights)
+    ]
+    write_measured(tmp_path / "a.csv", rows)
+    write_measured(tmp_path / "b.csv", [row("probe", **cells | {"seed": 2, "probe_seed": 0, "value": 50.0})])
+    known = read_measured([tmp_path / "a.csv"])
+    evidence = Evidence("lite", {"figure_4": PROBE_SETTINGS}, {"figure_4": from_metrics(known, PROBE_SETTINGS)})
+    found = evidence.sample("figure_4", recipe="drl", t=0.5, arm="", metric="test_accuracy")
+    assert scores(found.right) == pytest.approx(100 * torch.stack(rights).double().mean(0).numpy())
+    assert scores(found.right).mean() == pytest.approx(found.mean)
+    # Where one model's bits are not known, nothing is said of new images.
+    both = read_measured([tmp_path / "a.csv", tmp_path / "b.csv"])
+    evidence = Evidence("lite", {"figure_4": PROBE_SETTINGS}, {"figure_4": from_metrics(both, PROBE_SETTINGS)})
+    assert evidence.sample("figure_4", recipe="drl", t=0.5, arm="", metric="test_accuracy").right == {}
+
+
+def test_the_last_third_of_a_training_is_compared_with_its_end():
+    steps = {1000: (50.0, 1.0), 2000: (60.0, 2.0), 3000: (60.7, 2.5)}
+    curve, usage = (
+        [
+            row(
+                study,
+                recipe="drl",
+                seed=seed,
+                t=t,
+                step=step,
+                metric=metric,
+                value=numbers[k] - 9 * (t != 0.5) * (k == 0),
+            )
+            for seed in (1, 2)
+            for step, numbers in steps.items()
+            for t in (0.5, 0.9)
+        ]
+        for k, (study, metric) in enumerate((("learning_speed", "val_accuracy"), ("pretrain", "code_worth")))
+    )
+    one = ItemJob(study="learning_speed", datasets=[["mnist5k", "MNIST-5k"]], recipes=[["drl", "DRL"]])
+    settings = {
+        "learning_curve": LearningSpeedItem(**one.model_dump(), accuracy=85.0, pairs=()),
+        "code_usage": one.model_copy(update={"study": "pretrain"}),
+    }
+    cells = {
+        "learning_curve": from_metrics(frame_of(curve), settings["learning_curve"]),
+        "code_usage": from_metrics(frame_of(usage), settings["code_usage"]),
+    }
+    evidence = Evidence("lite", settings, cells)
+    rise = evidence.sample("learning_curve", recipe="drl", metric="late_rise")
+    assert rise.values == {"1": pytest.approx(0.7), "2": pytest.approx(0.7)}
+    assert evidence.sample("code_usage", recipe="drl", metric="late_growth").values == {"1": 1.25, "2": 1.25}
+    assert "rose by 0.7 points" in still_learning(evidence, "mnist5k", "drl", 0.95)
+    only = Evidence("lite", settings, {"code_usage": cells["code_usage"]})
+    assert "grew by 25 %" in still_learning(only, "mnist5k", "drl", 0.95)
+    assert still_learning(evidence, "mnist5k", "vdrl", 0.95) == ""
 
 
 def fine_tuned(arms, epochs=(1, 2)):

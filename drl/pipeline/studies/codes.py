@@ -138,7 +138,6 @@ LEARNING_SPEED = ModelStudy(
     reads=("snapshots", "images"),
     sections=("learning_speed", "probe"),
     item_settings=_learning_speed_item,
-    claimed=False,
 )
 
 

@@ -123,7 +123,6 @@ PRETRAIN = Study(
     minutes="resumable",
     sections=("code_usage",),
     shown="code_usage.csv",
-    claimed=False,
 )
 
 

@@ -19,12 +19,27 @@ class Comparison:
         dataset: The dataset it was measured on; empty if it belongs to no dataset.
         estimate: The statistic; None if it was not measured.
         note: What a reader has to know about it, or what is missing.
+        ours: The recipe of ours that it is about, if its training may have been too short for the claim to show.
     """
 
     name: str
     dataset: str
     estimate: Estimate | None
     note: str = ""
+    ours: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What theory says of a claim.
+
+    Attributes:
+        holds: Whether it holds.
+        where: The section of docs/theory.md.
+    """
+
+    holds: bool
+    where: str
 
 
 @dataclass(frozen=True)
@@ -40,9 +55,11 @@ class Claim:
         parts: Function from the evidence to the comparisons.
         unit: Unit of the statistic; empty for a plain number.
         side: Where the statistic must lie for the claim to hold: above the bound, below it, or within plus and minus
-            the bound.
-        bound: The bound.
+            the bound. `within` claims equality, or a margin that the paper names.
+        bound: The bound; for equality and for `no worse`, the margin (docs/statistics.md has its reason).
         holds: With `every`, all parts must hold; with `most`, more than half of them; with `some`, one is enough.
+        proof: What theory says of it; None if it takes measurements.
+        beyond: Whether it is ours, beyond the paper, and is not counted among the paper's claims.
     """
 
     name: str
@@ -55,6 +72,8 @@ class Claim:
     side: Literal["above", "below", "within"] = "above"
     bound: float = 0.0
     holds: Literal["every", "most", "some"] = "every"
+    proof: Proof | None = None
+    beyond: bool = False
 
     @property
     def wants(self) -> str:

@@ -12,7 +12,6 @@ from drl.verdict.evidence import Evidence
 
 NO_WORSE = 1.05  # as a multiple of the FID of the whole chain
 ITEM = "table_6"
-SETS = "n: disjoint sets of samples where there is one model"
 BELOW = 0.8  # the uniform image helps chains that begin before this t
 
 
@@ -26,7 +25,7 @@ def _no_worse(priors: Sequence[str], t: float, evidence: Evidence) -> Iterator[C
         whole = _fids(evidence, dataset, "gaussian").get(1.0)
         for prior in priors:
             later = _fids(evidence, dataset, prior).get(t)
-            yield Comparison(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole), SETS)
+            yield Comparison(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole))
 
 
 def _uniform(evidence: Evidence) -> Iterator[Comparison]:
@@ -34,7 +33,7 @@ def _uniform(evidence: Evidence) -> Iterator[Comparison]:
         gaussian, uniform = (_fids(evidence, dataset, prior) for prior in NAMES)
         starts = [t for t in sorted({*gaussian, *uniform}) if t < BELOW]
         for t in starts:
-            yield Comparison(f"t_init = {t:g}", dataset, difference(gaussian.get(t), uniform.get(t)), SETS)
+            yield Comparison(f"t_init = {t:g}", dataset, difference(gaussian.get(t), uniform.get(t)))
         if not starts:
             yield Comparison(f"t_init below {BELOW:g}", dataset, None)
 
@@ -45,7 +44,7 @@ def _better_than_whole(evidence: Evidence) -> Iterator[Comparison]:
             fids = _fids(evidence, dataset, prior)
             for t, later in fids.items():
                 if t < 1:
-                    yield Comparison(f"{name}, t_init = {t:g}", dataset, difference(fids.get(1.0), later), SETS)
+                    yield Comparison(f"{name}, t_init = {t:g}", dataset, difference(fids.get(1.0), later))
             if 1.0 not in fids:
                 yield Comparison(name, dataset, None)
 

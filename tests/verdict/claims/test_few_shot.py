@@ -15,13 +15,18 @@ SILHOUETTES = ItemJob(study="silhouettes", datasets=[["mnist", "MNIST"]])
 
 
 def few_shot(recipe, *by_time):
-    times = zip((0.1, 0.4, 0.7, 1.0), by_time, strict=True)
-    return [({"dataset": "mnist", "recipe": recipe, "labels": 100, "t": t}, values) for t, values in times]
+    axes = {"dataset": "mnist", "recipe": recipe, "labels": 100}
+    return [
+        (axes | {"t": t, "metric": f"{part}_accuracy"}, values)
+        for t, values in zip((0.1, 0.4, 0.7, 1.0), by_time, strict=True)
+        for part in ("test", "val")
+    ]
 
 
 def silhouettes(*values):
     times = zip((0.1, 0.4, 0.7, 1.0), values, strict=True)
-    return [({"dataset": "mnist", "t": t, "metric": "silhouette"}, [value]) for t, value in times]
+    axes = {"dataset": "mnist", "recipe": "drl_2d_single", "metric": "silhouette"}
+    return [(axes | {"t": t}, [value]) for t, value in times]
 
 
 def test_few_shot_at_the_last_and_at_the_best_t():

@@ -35,7 +35,7 @@ def test_runs_of_the_same_seed_and_split_are_paired():
     """Both arms swing by 20 points, their difference does not."""
     given = evidence({"table_1": ONE_PLACE}, {"table_1": [accuracy("drl", [60, 80]), accuracy("none", [55, 75])]})
     (part,) = CLAIMS["drl_helps"].parts(given)
-    assert part.estimate.interval(0.95) == (5.0, 5.0)
+    assert part.estimate.bounds(0.95) == (5.0, 5.0)
 
 
 def test_most_with_few_labels_compares_the_ends():

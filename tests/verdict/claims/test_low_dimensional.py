@@ -11,7 +11,12 @@ ONE = ItemJob(study="x", datasets=[["mnist", "MNIST"]])
 
 def silhouettes(*values):
     times = zip((0.1, 0.4, 0.7, 1.0), values, strict=True)
-    return [({"dataset": "mnist", "t": t, "metric": "silhouette"}, [value]) for t, value in times]
+    return [cell for t, value in times for cell in silhouette(t, [value])]
+
+
+def silhouette(t, values, validation=None, recipe="drl_2d_single"):
+    axes = {"dataset": "mnist", "recipe": recipe, "t": t}
+    return [(axes | {"metric": "silhouette"}, values), (axes | {"metric": "val_silhouette"}, validation or values)]
 
 
 def test_silhouettes_at_the_ends_and_at_the_top():
@@ -23,11 +28,29 @@ def test_silhouettes_at_the_ends_and_at_the_top():
 
 def test_where_no_t_encodes_classes_none_declines():
     times = zip((0.1, 0.5, 1.0), ([0.0, 0.0], [0.03, 0.04], [-0.2, -0.2]), strict=True)
-    cells = [({"dataset": "mnist", "t": t, "metric": "silhouette"}, values) for t, values in times]
+    cells = [cell for t, values in times for cell in silhouette(t, values)]
     (part,) = CLAIMS["large_t_declines"].parts(evidence({"figure_12": ONE}, {"figure_12": cells}))
     assert part.estimate.value == pytest.approx(0.235)
-    assert part.estimate.interval(0.95) is None
+    assert part.estimate.bounds(0.95) is None
     assert "nothing can decline" in part.note
+
+
+def test_the_top_is_chosen_on_validation_images():
+    cells = silhouette(0.1, [0.5], [0.1]) + silhouette(0.5, [0.3], [0.4]) + silhouette(1.0, [0.2], [0.2])
+    given = evidence({"figure_12": ONE}, {"figure_12": cells})
+    assert list(estimates("middle_t_classes", given).values()) == [0.3]
+    assert list(estimates("large_t_declines", given).values()) == [pytest.approx(0.1)]
+    tests = [cell for cell in cells if cell[0]["metric"] == "silhouette"]
+    (part,) = CLAIMS["middle_t_classes"].parts(evidence({"figure_12": ONE}, {"figure_12": tests}))
+    assert part.estimate is None
+    assert "no silhouettes of validation images" in part.note
+
+
+def test_edm_s_objective_has_a_line_of_its_own():
+    cells = [cell for t, v in ((0.5, 0.3), (1.0, 0.2)) for cell in silhouette(t, [v], recipe="drl_2d_single_edm")]
+    given = evidence({"figure_12": ONE}, {"figure_12": cells})
+    assert list(estimates("large_t_declines_edm", given).values()) == [pytest.approx(0.1)]
+    assert list(estimates("large_t_declines", given).values()) == [None]
 
 
 def grids(**by_dataset):

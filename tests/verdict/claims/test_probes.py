@@ -3,20 +3,24 @@
 import pytest
 
 from drl.config.drawings import ProbeItem
+from drl.verdict.claims.registry import CLAIMS
 from tests.verdict.measured import estimates, evidence
 
 RECIPES = [[name, name.upper()] for name in ("drl", "vdrl", "ae", "vae", "dae", "cdae", "simclr", "simclr_gauss")]
 FIGURE = ProbeItem(study="probe", datasets=[["digits", "Digits"]], recipes=RECIPES, budgets={"digits": 100})
 
 
-def curve(recipe, *by_time):
-    """Accuracies at t = 0, 0.5 and 1, each a list over seeds."""
-    times = zip((0.0, 0.5, 1.0), by_time, strict=True)
-    return [({"dataset": "digits", "recipe": recipe, "t": t}, values) for t, values in times]
+def curve(recipe, *by_time, validation=None):
+    """Accuracies at t = 0, 0.5 and 1, each a list over seeds; on validation images the same, unless given."""
+    cells = []
+    for metric, numbers in (("test_accuracy", by_time), ("val_accuracy", validation or by_time)):
+        axes = {"dataset": "digits", "recipe": recipe, "metric": metric}
+        cells += [(axes | {"t": t}, values) for t, values in zip((0.0, 0.5, 1.0), numbers, strict=True)]
+    return cells
 
 
 def chosen(recipe, values):
-    return [({"dataset": "digits", "recipe": recipe, "arm": "chosen"}, values)]
+    return [({"dataset": "digits", "recipe": recipe, "arm": "chosen", "metric": "test_accuracy"}, values)]
 
 
 def given(cells, item="figure_4"):
@@ -29,11 +33,31 @@ def test_each_is_read_at_its_own_best_t():
     assert estimates("drl_beats_autoencoders", found)["VDRL over DAE"] is None
 
 
-def test_what_validation_chose_is_read_where_both_have_it():
-    cells = curve("drl", [80], [95], [90]) + curve("dae", [93], [60], [50]) + chosen("drl", [94])
-    assert estimates("drl_beats_autoencoders", given(cells))["DRL over DAE"] == 2.0
-    both = cells + chosen("dae", [91])
-    assert estimates("drl_beats_autoencoders", given(both))["DRL over DAE"] == 3.0
+def test_validation_chooses_and_the_test_images_are_read_there():
+    cells = curve("drl", [80], [95], [90], validation=([70], [60], [50])) + curve("dae", [93], [60], [50])
+    assert estimates("drl_beats_autoencoders", given(cells))["DRL over DAE"] == -13.0
+
+
+def test_without_validation_accuracies_the_chosen_probe_is_read_or_nothing():
+    tests = [cell for cell in curve("drl", [80], [95], [90]) if cell[0]["metric"] == "test_accuracy"]
+    dae = curve("dae", [93], [60], [50])
+    (part, *_) = [p for p in CLAIMS["drl_beats_autoencoders"].parts(given(tests + dae)) if p.name == "DRL over DAE"]
+    assert part.estimate is None
+    assert "set studies.probe.validation: true" in part.note
+    found = given(tests + dae + chosen("drl", [94]))
+    assert estimates("drl_beats_autoencoders", found)["DRL over DAE"] == 1.0
+    assert estimates("drl_beats_autoencoders_at_several_t", found)["DRL over DAE"] is None
+
+
+def test_edm_s_objective_is_a_claim_of_its_own_beyond_the_paper():
+    recipes = [*RECIPES, ["drl_edm", "DRL (EDM)"], ["vdrl_edm", "VDRL (EDM)"]]
+    settings = {"figure_4": FIGURE.model_copy(update={"recipes": recipes})}
+    cells = curve("drl", [80], [85], [82]) + curve("drl_edm", [80], [95], [90]) + curve("ae", [90], [90], [90])
+    both = evidence(settings, {"figure_4": cells})
+    assert estimates("drl_beats_autoencoders", both)["DRL over AE"] == -5.0
+    assert estimates("drl_beats_autoencoders_edm", both)["DRL (EDM) over AE"] == 5.0
+    assert CLAIMS["drl_beats_autoencoders_edm"].beyond
+    assert not CLAIMS["drl_beats_autoencoders"].beyond
 
 
 @pytest.mark.parametrize(
