@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -13,6 +13,7 @@ from drl.cli.options import SEED, Finite, Invocation, configured, path, placed, 
 from drl.config.layers import layers, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
+from drl.config.sampling import Prior
 from drl.config.schema import SCALES
 from drl.data.regular import shown
 from drl.errors import UserError
@@ -29,7 +30,10 @@ from drl.pipeline.studies.training import dataset_known
 @click.option(
     "--t-init", type=Finite(), default=1.0, show_default=True, help="The time at which chains begin, above 0."
 )
-@click.option("--prior", type=click.Choice(["gaussian", "uniform_gaussian"]), default="gaussian", show_default=True)
+@click.option(
+    "--prior", type=click.Choice(get_args(Prior)), default="gaussian", show_default=True, help="What chains begin from."
+)
+@path("--training-images", help="With --prior mean_image: the images.safetensors that the model was trained on.")
 @click.option("--samples", type=click.IntRange(1, 1000), default=8, show_default=True, help="Samples per image.")
 @click.option("--steps", type=click.IntRange(2, 100_000), help="Steps of the sampler. Default: the recipe's.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the samples' noise.")
@@ -42,6 +46,7 @@ def sample(
     t: float,
     t_init: float,
     prior: Any,
+    training_images: Path | None,
     samples: int,
     steps: int | None,
     seed: int,
@@ -60,7 +65,8 @@ def sample(
         raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
     sampler = sampler if steps is None else sampler.model_copy(update={"steps": steps})
     with call.gpu():
-        run(model, images, out, SampleOptions(t, t_init, prior, samples, seed, sampler), call.resources())
+        options = SampleOptions(t, t_init, prior, samples, seed, sampler)
+        run(model, images, out, options, call.resources(), training_images)
 
 
 @cli.command()

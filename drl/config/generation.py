@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from drl.config.base import Count, Distinct, Positive, Settings
 from drl.config.diffusion import Time
-from drl.config.sampling import Start
+from drl.config.sampling import Prior, Start
 
 
 class LatentSquare(Settings):
@@ -43,8 +43,10 @@ class LaterStarts(Settings):
     """The samples that are drawn: cells of t_init, prior and repeat."""
 
     t_init: Distinct[Start] = Field(min_length=1, description="Paper: 0.5, 0.6, ..., 1.")
-    priors: Distinct[Literal["gaussian", "uniform_gaussian"]] = Field(
-        min_length=1, description="std(t) z, or m(t) u + std(t) z with u uniform over pixel values. Paper: both."
+    priors: Distinct[Prior] = Field(
+        min_length=1,
+        description="gaussian: std(t) z. uniform_gaussian: m(t) u + std(t) z, with u uniform over pixel values. "
+        "mean_image: the same with the mean training image as u. Paper: the first two; the third is ours.",
     )
     uniform: Literal["per_pixel", "per_image_channel"] = Field(
         description="How u is drawn. Neither the paper nor the code says how; ours: per_pixel."

@@ -15,7 +15,7 @@ from drl.config.fine_tuning import FineTuneProtocol, FineTuneStart, Logit
 from drl.config.generation import CodeSwapSettings, LatentSquare, LaterStarts, OneCodeSettings
 from drl.config.networks import WideResNetSettings
 from drl.config.recipes import Recipe
-from drl.config.sampling import GridSettings, SamplerSettings, Start
+from drl.config.sampling import GridSettings, Prior, SamplerSettings, Start
 from drl.config.studies import CodeUsageSettings, FewShotSettings, ProbeTraining
 from drl.config.theory import TheorySettings
 
@@ -137,7 +137,7 @@ class FidCells(Settings):
     """The cells that `drl later-start` drew."""
 
     t_init: tuple[Start, ...]
-    priors: tuple[Literal["gaussian", "uniform_gaussian"], ...]
+    priors: tuple[Prior, ...]
     repeats: int
 
 

@@ -9,6 +9,8 @@ from pydantic import Field
 from drl.config.base import Positive, Settings
 
 Start = Annotated[float, Field(gt=0, le=1)]
+# What chains begin from: noise alone, or noise around an image (drl.diffusion.samplers.prior).
+Prior = Literal["gaussian", "uniform_gaussian", "mean_image"]
 
 
 class GridSettings(Settings):

@@ -10,8 +10,9 @@ from pathlib import Path
 from torch import Tensor
 
 from drl.config.sampling import SamplerSettings
+from drl.data.mean_image import mean_image
 from drl.evaluation.measurement import Measurement, begin
-from drl.evaluation.sampling import Uniform, Wanted, draw, grid_of, sampler_of, steps_by_batch
+from drl.evaluation.sampling import Uniform, Wanted, draw, grid_of, needs_mean_image, sampler_of, steps_by_batch
 from drl.evaluation.saved_samples import SavedSamples, seconds_saved
 from drl.files import fingerprint
 from drl.jobs.job import Job, S
@@ -39,6 +40,8 @@ class Generation(Measurement[S]):
     ) -> Tensor:
         """Draw samples as `drl.evaluation.sampling.draw` does; an interrupted job goes on where it was saved.
 
+        The prior `mean_image` takes the mean of the job's own training images.
+
         Returns:
             uint8 [N, C, H, W] on the CPU.
 
@@ -54,7 +57,18 @@ class Generation(Measurement[S]):
         if journal.part is not None:
             before += journal.part.step - (grid_of(self.method, sampler).steps - steps[len(journal.done)])
         with Reporter(title, sum(steps), before, unit="steps") as reporter:
-            return draw(self.method, sampler, wanted, placement, z, uniform, lambda: reporter.advance(), journal, size)
+            return draw(
+                self.method,
+                sampler,
+                wanted,
+                placement,
+                z,
+                uniform,
+                lambda: reporter.advance(),
+                journal,
+                size,
+                mean_image(self.store) if needs_mean_image(wanted) else None,
+            )
 
     def kept(self) -> tuple[Path | None, float | None, float]:
         """Return the folder of the saved batches, which are given up once the results are written, and so on."""

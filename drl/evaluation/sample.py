@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from drl.config.datasets import MOST_PIXELS
-from drl.config.sampling import SamplerSettings
+from drl.config.sampling import Prior, SamplerSettings
+from drl.data.mean_image import mean_image
 from drl.data.sources.image_file import read_image
-from drl.diffusion.samplers.prior import Prior
+from drl.data.store import ImageStore
 from drl.errors import UserError
+from drl.evaluation.codes import check_images
 from drl.evaluation.given_images import as_batch, files_in
 from drl.evaluation.montage import montage, save_png
 from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, passes_on_gpu, sampler_of, steps_by_batch
@@ -24,7 +26,7 @@ from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
 from drl.methods.base import ImageFacts
 from drl.methods.score_matching import ScoreMatching
-from drl.models.model_file import header, load_model
+from drl.models.model_file import ModelHeader, header, load_model
 from drl.records.inputs import check_inputs
 from drl.records.own_files import Writes, own_files
 from drl.records.run_card import write_card
@@ -51,7 +53,14 @@ class SampleOptions:
     sampler: SamplerSettings
 
 
-def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resources: Resources) -> None:
+def sample(
+    model: Path,
+    folder: Path,
+    out: Path,
+    options: SampleOptions,
+    resources: Resources,
+    training_images: Path | None = None,
+) -> None:
     """Write `out` (a PNG with one row per image: the image, then its samples) and the run card.
 
     Args:
@@ -60,26 +69,29 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
         out: The PNG.
         options: Which samples.
         resources: Device, precision, compiler, threads, and how many images are sampled at once.
+        training_images: The prepared images that the model was trained on, for the prior `mean_image` alone.
 
     Raises:
         UserError: If the model was changed after it was made, has no encoder or no score network, the folder no images,
-            or t_init is outside (0, 1].
+            t_init is outside (0, 1], or the training images are missing, not needed or not the model's.
     """
     started = time.monotonic()
     check_start(options.t_init)
     if out.suffix.lower() != ".png":
         raise UserError(f"{out}: the picture is a PNG; give a name that ends in .png")
-    inputs = check_inputs([model])
+    _check_wanted(options.prior, training_images)
+    inputs = check_inputs([model, *([] if training_images is None else [training_images])])
     found = header(model)
+    mean = None if training_images is None else _mean_of(training_images, model, found)
     paths, images = read_images(folder, found.facts, resources.image_pixels)
     passes = passes_on_gpu(options.sampler, options.columns * len(paths), resources.sampling_batch)
     placement = place_job(resources, network_channels(found.recipe), passes)
     method = sampler_of(load_model(model, placement.device))
     if method.encoder is None:
         raise UserError(f"{model}: is unconditional, so images have no codes; give a drl or vdrl model")
-    writes = Writes(command="sample", about={}, files=[out], inputs=[model, *paths], images=[folder])
+    writes = Writes(command="sample", about={}, files=[out], inputs=[*inputs, *paths], images=[folder])
     with own_files(writes):
-        save_png(out, _picture(method, images, options, placement, resources.sampling_batch))
+        save_png(out, _picture(method, images, options, placement, resources.sampling_batch, mean))
         write_card(
             "sample",
             [out],
@@ -91,8 +103,36 @@ def sample(model: Path, folder: Path, out: Path, options: SampleOptions, resourc
         )
 
 
+def _check_wanted(prior: Prior, training_images: Path | None) -> None:
+    """Check that training images are given if they are needed, and only then."""
+    if prior == "mean_image" and training_images is None:
+        raise UserError(
+            "--prior mean_image needs the mean of the training images; give --training-images, the images.safetensors "
+            "that the model was trained on"
+        )
+    if prior != "mean_image" and training_images is not None:
+        raise UserError(f"--prior {prior} needs no training images; leave out --training-images")
+
+
+def _mean_of(training_images: Path, model: Path, found: ModelHeader) -> Tensor:
+    """Return the mean of a model's training images [C, H, W] in [0, 1]."""
+    store = ImageStore.open(training_images)
+    if store.name != found.about.dataset:
+        raise UserError(
+            f"{model} was trained on dataset {found.about.dataset!r} but {training_images} holds {store.name!r}; "
+            "give the images that it was trained on"
+        )
+    check_images(found.facts, store)
+    return mean_image(store)
+
+
 def _picture(
-    method: ScoreMatching, images: Tensor, options: SampleOptions, placement: Placement, batch_size: int | None
+    method: ScoreMatching,
+    images: Tensor,
+    options: SampleOptions,
+    placement: Placement,
+    batch_size: int | None,
+    mean: Tensor | None,
 ) -> Tensor:
     """Return uint8 [C, H, W] with a row for each image [N, C, H, W]: the image, then its samples."""
     with torch.inference_mode(), placement.autocast():
@@ -108,7 +148,14 @@ def _picture(
     steps = sum(steps_by_batch(method, options.sampler, wanted, placement, batch_size))
     with Reporter("samples", steps, unit="steps") as reporter:
         samples = draw(
-            method, options.sampler, wanted, placement, codes, advance=reporter.advance, batch_size=batch_size
+            method,
+            options.sampler,
+            wanted,
+            placement,
+            codes,
+            advance=reporter.advance,
+            batch_size=batch_size,
+            mean_image=mean,
         )
     rows = samples.reshape(len(images), options.columns, *samples.shape[1:])
     return montage(torch.cat((images[:, None], rows), dim=1).flatten(0, 1), options.columns + 1)

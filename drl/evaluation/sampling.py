@@ -12,11 +12,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from drl.config.sampling import GridSettings, SamplerSettings
+from drl.config.sampling import GridSettings, Prior, SamplerSettings
 from drl.data.store import from_unit, to_unit
 from drl.diffusion.samplers.chain import ChainOptions, ChainState, run_chain
 from drl.diffusion.samplers.noise import ImageNoise, image_uniform
-from drl.diffusion.samplers.prior import Prior, prior
+from drl.diffusion.samplers.prior import prior
 from drl.diffusion.samplers.steps import Grid
 from drl.diffusion.sde import VE
 from drl.errors import UserError
@@ -104,6 +104,11 @@ def check_start(t_init: float) -> None:
         raise UserError(f"t_init is {t_init}; it must be above 0 and at most 1")
 
 
+def needs_mean_image(wanted: Sequence[Wanted]) -> bool:
+    """Return whether some chain begins around the mean training image."""
+    return any(one.prior == "mean_image" for one in wanted)
+
+
 def check_codes(method: ScoreMatching, z: Tensor | None) -> None:
     """Check that codes match the model.
 
@@ -130,6 +135,7 @@ def draw(
     advance: Callable[[], None] = lambda: None,
     journal: Journal = Journal(),
     batch_size: int | None = None,
+    mean_image: Tensor | None = None,
 ) -> Tensor:
     """Draw samples, batch by batch.
 
@@ -143,24 +149,27 @@ def draw(
         advance: Called after each step of each batch.
         journal: Saved results of an interrupted run, and how to save more.
         batch_size: Images per batch; None means BATCH.
+        mean_image: Mean of the training images [C, H, W] in [0, 1], for the prior of this name.
 
     Returns:
         uint8 [N, C, H, W], on the CPU.
 
     Raises:
-        UserError: If the model cannot be sampled from, codes do not match, t_init is outside (0, 1], or a sample is not
-            finite.
+        UserError: If the model cannot be sampled from, codes do not match, t_init is outside (0, 1], a chain needs a
+            mean image and there is none, or a sample is not finite.
     """
     model = sampler_of(method)
     check_codes(model, z)
     for one in wanted:
         check_start(one.t_init)
-    score = score_function(model, placement)
+    if mean_image is None and needs_mean_image(wanted):
+        raise UserError("prior mean_image needs the mean of the training images; give it as mean_image")
+    score, images = score_function(model, placement), _Images(model, uniform, mean_image)
     chunks = list(journal.done)
     for number, batch in islice(enumerate(_batches(wanted, placement, batch_size)), len(chunks), None):
         part = journal.part if number == len(journal.done) else None
         keep = partial(journal.keep_part, number)
-        chunks.append(_draw_batch(model, score, sampler, batch, placement, z, uniform, advance, part, keep))
+        chunks.append(_draw_batch(model, score, sampler, batch, placement, z, images, advance, part, keep))
         journal.keep(number, chunks[-1])
     return torch.cat(chunks)
 
@@ -201,6 +210,32 @@ def score_function(model: ScoreMatching, placement: Placement) -> Callable[[Tens
     return score
 
 
+@dataclass(frozen=True)
+class _Images:
+    """The images around which chains begin.
+
+    Attributes:
+        model: Scales their pixels.
+        uniform: How u of the uniform prior is drawn.
+        mean: The mean training image [C, H, W] in [0, 1], or None if no chain needs it.
+    """
+
+    model: ScoreMatching
+    uniform: Uniform
+    mean: Tensor | None
+
+    def of(self, kind: Prior, seeds: Sequence[int], like: Tensor) -> Tensor:
+        """Return an image for each seed, in scaled pixels, with the shape and device of `like` [B, C, H, W]."""
+        if kind == "mean_image":
+            assert self.mean is not None  # `draw` has checked it
+            unit = self.mean.to(like).expand_as(like)
+        else:
+            unit = image_uniform(seeds, like.shape[1:], like.device)
+            if self.uniform == "per_image_channel":
+                unit = unit[:, :, :1, :1].expand_as(unit)
+        return from_unit(unit, self.model.recipe.pixels, self.model.pixel_mean, self.model.pixel_std)
+
+
 @torch.inference_mode()
 def _draw_batch(
     model: ScoreMatching,
@@ -209,7 +244,7 @@ def _draw_batch(
     batch: Sequence[Wanted],
     placement: Placement,
     z: Tensor | None,
-    uniform: Uniform,
+    images: _Images,
     advance: Callable[[], None],
     part: ChainState | None,
     keep: Callable[[Callable[[], ChainState]], None],
@@ -222,7 +257,7 @@ def _draw_batch(
     noise = ImageNoise([one.seed for one in ordered], shape, device, options.draws)
     codes = None if z is None else z.to(device)[[int(one.code or 0) for one in ordered]]
     grid = grid_of(model, sampler)
-    start = _start(model, ordered, grid, noise, uniform, device)
+    start = _start(ordered, grid, noise, images, device)
     t_init = [one.t_init for one in ordered]
     x = run_chain(score, grid, start, t_init, noise, codes, options, advance, part, keep)
     bytes_ = to_bytes(x, model)
@@ -231,27 +266,16 @@ def _draw_batch(
     return found
 
 
-def _start(
-    model: ScoreMatching,
-    ordered: Sequence[Wanted],
-    grid: Grid,
-    noise: ImageNoise,
-    uniform: Uniform,
-    device: torch.device,
-) -> Tensor:
+def _start(ordered: Sequence[Wanted], grid: Grid, noise: ImageNoise, images: _Images, device: torch.device) -> Tensor:
     # Start at the grid's own time. On the paper's grid, its sigma is within 0.4 % of sigma(t_init); on a grid of 100
     # steps, starting at t_init = 0.5 itself would give 4 % more noise than the noise label says.
     t_init = grid.times[[grid.first_step(one.t_init) for one in ordered]].to(device, torch.float32)
     z = noise.start()
-    x = prior("gaussian", model.sde, t_init, z)
-    around = torch.tensor([one.prior == "uniform_gaussian" for one in ordered], device=device)
-    if bool(around.any()):
-        u = image_uniform([one.seed for one in ordered], z.shape[1:], device)
-        if uniform == "per_image_channel":
-            u = u[:, :, :1, :1].expand_as(u)
-        u = from_unit(u, model.recipe.pixels, model.pixel_mean, model.pixel_std)
-        mixed = prior("uniform_gaussian", model.sde, t_init, z, u)
-        x = torch.where(around[:, None, None, None], mixed, x)
+    x = prior(grid.sde, t_init, z)
+    for kind in sorted({one.prior for one in ordered} - {"gaussian"}):
+        around = torch.tensor([one.prior == kind for one in ordered], device=device)
+        other = prior(grid.sde, t_init, z, images.of(kind, [one.seed for one in ordered], z))
+        x = torch.where(around[:, None, None, None], other, x)
     return x
 
 

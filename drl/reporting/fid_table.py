@@ -11,17 +11,24 @@ import pandas as pd
 from drl.config.drawings import FidItem
 from drl.errors import UserError
 from drl.reporting.aggregate import of_model, over_seeds
-from drl.reporting.paper_values import paper_fids
+from drl.reporting.paper_values import PRIORS, paper_fids
 from drl.reporting.table import Sheet, demo_remark
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "t", "metric"]
-NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "Uniform + Gaussian"}
+NAMES = {
+    "gaussian": "Gaussian",
+    "uniform_gaussian": "Uniform + Gaussian",
+    "mean_image": "Mean image + Gaussian (beyond the paper)",
+}
 CAPTION = """
 FID of {{ studies.later_start.images }} samples to the training images, for chains that begin at *t_init*
 {%- if studies.later_start.repeats > 1 %}
 ; mean and deviation over {{ studies.later_start.repeats }} disjoint sets of samples
 {%- endif %}
-. Features:
+. {% if "mean_image" in studies.later_start.priors -%}
+The prior "mean image + Gaussian" is beyond the paper: chains begin from the mean of the training images with Gaussian
+noise. {% endif -%}
+Features:
 {% if studies.fid.extractor == "inception" %}
 Inception's, as in the paper.
 {% else %}
@@ -55,19 +62,20 @@ def sheet(numbers: pd.DataFrame, settings: FidItem) -> Sheet:
     several = len(settings.datasets) * len(settings.recipes) > 1
     header = [*(["model"] if several else []), "t_init", "σ(t_init)", "steps saved"]
     header += [NAMES[prior] for prior in settings.priors]
-    compared = numbers["published"].notna().any()
-    if compared:
-        header += [f"{NAMES[prior]} (paper)" for prior in settings.priors]
+    # Numbers of the paper stand only beside its own two priors.
+    of_paper = [prior for prior in settings.priors if prior in PRIORS.values()]
+    compared = of_paper if numbers["published"].notna().any() else []
+    header += [f"{NAMES[prior]} (paper)" for prior in compared]
     rows = []
     for (dataset, title), (recipe, label) in product(settings.datasets, settings.recipes):
         mine = of_model(numbers, dataset, recipe)
         for t in settings.t_init:
-            found = [_row(mine, prior, t) for prior in settings.priors]
+            found = {prior: _row(mine, prior, t) for prior in settings.priors}
             sigma, saved = (_value(mine, metric, t) for metric in ("sigma", "steps_saved"))
             start = [f"{t:g}", f"{sigma:.2f}", f"{saved:.0f} %"]
-            rows.append([*([f"{label}, {title}"] if several else []), *start, *map(_cell, found)])
-            if compared:
-                rows[-1] += ["" if math.isnan(row.published) else f"{row.published:.2f}" for row in found]
+            rows.append([*([f"{label}, {title}"] if several else []), *start, *map(_cell, found.values())])
+            printed = [found[prior].published for prior in compared]
+            rows[-1] += ["" if math.isnan(value) else f"{value:.2f}" for value in printed]
     return Sheet(_caption(settings), header, rows)
 
 

@@ -21,11 +21,19 @@ from drl.reporting.pictures import Files, beside, show_pixels
 
 PICTURES = (".safetensors",)
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
-NAMES = {"gaussian": "Gaussian", "uniform_gaussian": "uniform\n+ Gaussian"}
+NAMES = {
+    "gaussian": "Gaussian",
+    "uniform_gaussian": "uniform\n+ Gaussian",
+    "mean_image": "mean image\n+ Gaussian\n(beyond\nthe paper)",
+}
 WIDTH = 6.6  # inches
 CAPTION = """
 Samples of an unconditional model. Chains begin at *t_init*, from a Gaussian, and from an image of uniform pixels with
 Gaussian noise (uniform drawn {{ studies.later_start.uniform | replace("_", " ") }}; the paper does not say how).
+{% if "mean_image" in studies.later_start.priors -%}
+The row "mean image + Gaussian" is beyond the paper: its chains begin from the mean of the training images with Gaussian
+noise.
+{% endif -%}
 Samples in one column come from chains of equal length; their noise differs.
 """
 

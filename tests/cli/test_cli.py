@@ -154,6 +154,13 @@ def test_samples_of_ones_own_images(tmp_path, stripes):
     code, _, err = drl(*words, "--out", tmp_path / "grid.png", "--configfile", tmp_path / "own.yaml", "--t-init", "1.5")
     assert code == 2
     assert "t_init is 1.5; it must be above 0 and at most 1" in err
+    again = (*words, "--out", tmp_path / "mean.png", "--configfile", tmp_path / "own.yaml", "--prior", "mean_image")
+    code, _, err = drl(*again)
+    assert (code, err.count("\n")) == (2, 1), err
+    assert "give --training-images, the images.safetensors that the model was trained on" in err
+    code, _, err = drl(*again, "--training-images", stripes)
+    assert code == 0, err
+    assert (tmp_path / "mean.png").read_bytes() != (tmp_path / "grid.png").read_bytes()
 
 
 def drl_elsewhere(folder, *words):

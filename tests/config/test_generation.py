@@ -34,7 +34,7 @@ def test_paper_scale_is_the_papers_protocol():
     config = resolve("paper")
     studies = config.studies
     assert studies.later_start.t_init == (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-    assert studies.later_start.priors == ("gaussian", "uniform_gaussian")
+    assert studies.later_start.priors == ("gaussian", "uniform_gaussian", "mean_image"), "the paper's two, and ours"
     assert (studies.later_start.images, studies.later_start.uniform) == (20_000, "per_pixel")
     assert (studies.latent_grid.cells, studies.latent_grid.extent) == (10, {"drl": 1.0, "vdrl": 2.0})
     assert studies.one_code.columns == 10
@@ -284,7 +284,7 @@ def test_settings_of_figure_13_and_table_6_name_their_cells_in_order():
     for item in ("figure_13", "table_6"):
         settings = settings_of("figure", config, item)
         assert settings["t_init"] == [1.0, 0.5]
-        assert settings["priors"] == ["gaussian", "uniform_gaussian"]
+        assert settings["priors"] == ["gaussian", "uniform_gaussian", "mean_image"]
     assert settings_of("table", config, "table_6")["extractor"] == "supervised"
     assert settings_of("fid", config, "digits", "unconditional")["cells"]["t_init"] == [1.0, 0.5]
 
@@ -299,7 +299,7 @@ def test_settings_of_figure_13_and_table_6_name_their_cells_in_order():
         ("studies.later_start.t_init=[0.5,1.1]", "studies.later_start.t_init.1: input should be less than or equal"),
         ("studies.later_start.t_init=[0.5,0.5]", "studies.later_start.t_init: 0.5 is given twice"),
         ("studies.later_start.t_init=[]", "studies.later_start.t_init"),
-        ("studies.later_start.priors=[gauss]", "studies.later_start.priors.0: input should be 'gaussian' or"),
+        ("studies.later_start.priors=[gauss]", "studies.later_start.priors.0: input should be 'gaussian', 'uniform_"),
         ("studies.later_start.priors=[gaussian,gaussian]", "studies.later_start.priors: 'gaussian' is given twice"),
         ("studies.later_start.uniform=pixel", "studies.later_start.uniform: input should be 'per_pixel' or"),
         ("studies.later_start.images=1", "studies.later_start.images"),

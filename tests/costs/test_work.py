@@ -72,7 +72,7 @@ def test_evaluations_are_those_of_the_chains():
     grid, each = Grid(VE(0.01, 50.0), 1000, 1e-5), 0
     for t in cells.t_init:
         each += calls(grid, [t], ChainOptions())[1]
-    assert of_unit(known.of(job), "score") == each * cells.images * len(cells.priors) == 360_000_000
+    assert of_unit(known.of(job), "score") == each * cells.images * len(cells.priors) == 540_000_000
 
 
 @pytest.mark.parametrize("arm", ["none", "drl", "drl_search", "drl_t01"])

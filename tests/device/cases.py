@@ -13,7 +13,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from drl.config.sampling import SamplerSettings
+from drl.config.sampling import Prior, SamplerSettings
 from drl.config.studies import ProbeTraining
 from drl.costs.random_inputs import clusters, random_images
 from drl.data.augment.flip import flip
@@ -38,20 +38,23 @@ from tests.device.trainings import FACTS, TRAININGS, classifier_settings, method
 __all__ = ["CALLS", "TRAININGS"]
 
 Call = Callable[[], list[Tensor]]
+PRIORS: tuple[Prior, ...] = ("uniform_gaussian", "mean_image", "gaussian")
 
 
 def sampling(device: torch.device, precision: str | None = None, *, kind: str = "drl", **changes: Any) -> Call:
     """Chains with all starts and priors, with and without codes."""
     method, _ = method_on(device, kind)
     method.eval().requires_grad_(False)
-    wanted = [Wanted(k, k % 4, 0.4 + 0.1 * k, "uniform_gaussian" if k % 3 == 0 else "gaussian") for k in range(6)]
+    wanted = [Wanted(k, k % 4, 0.4 + 0.1 * k, PRIORS[k % 3]) for k in range(6)]
+    mean = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(2))
     codes = None
     if method.encoder is not None:
         size: Any = method.encoder.code_size
         codes = torch.randn(4, size, generator=torch.Generator().manual_seed(1))
     sampler = SamplerSettings.model_validate({"steps": 10} | changes)
     uniform: Any = "per_image_channel" if kind == "unconditional" else "per_pixel"
-    return lambda: [draw(method, sampler, wanted, placement(device, precision), codes, uniform)]
+    on = placement(device, precision)
+    return lambda: [draw(method, sampler, wanted, on, codes, uniform, mean_image=mean)]
 
 
 def ode(device: torch.device, precision: str | None = None) -> Call:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from drl.config.sampling import SamplerSettings
+from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.later_start import run
 from drl.evaluation.sample_sets import sample_name
@@ -20,7 +21,7 @@ from tests.evaluation.jobs import job_of
 
 SEED, STEPS, IMAGES, REPEATS = 3, 6, 5, 2
 SAMPLER = SamplerSettings(steps=STEPS)
-T_INIT, PRIORS = [0.5, 0.7, 1.0], ["gaussian", "uniform_gaussian"]
+T_INIT, PRIORS = [0.5, 0.7, 1.0], ["gaussian", "uniform_gaussian", "mean_image"]
 PROTOCOL = {"t_init": T_INIT, "priors": PRIORS, "uniform": "per_pixel", "images": IMAGES, "repeats": REPEATS}
 CPU = place("cpu", "fp32", "off", 1)
 
@@ -45,21 +46,25 @@ def samples(done):
 def test_names_tell_repeat_prior_and_t_init(samples):
     assert sample_name(1, "gaussian", 0.5) == "1/gaussian/0.5"
     assert sample_name(0, "uniform_gaussian", 1.0) == "0/uniform_gaussian/1"
+    assert sample_name(0, "mean_image", 0.7) == "0/mean_image/0.7"
     starts = ("0.5", "0.7", "1")
     assert set(samples) == {f"{repeat}/{prior}/{t}" for repeat, prior, t in product((0, 1), PRIORS, starts)}
     for images in samples.values():
         assert (images.shape, images.dtype) == ((IMAGES, 1, tiny.SIZE, tiny.SIZE), torch.uint8)
 
 
-def test_each_cell_holds_its_own_samples(samples, model_file):
-    method = load_model(model_file("unconditional"))
-    for repeat, prior, t in ((0, "gaussian", 0.5), (1, "gaussian", 1.0), (1, "uniform_gaussian", 0.7)):
+def test_each_cell_holds_its_own_samples(samples, model_file, stripes):
+    method, store = load_model(model_file("unconditional")), ImageStore.open(stripes)
+    mean = (store.images[store.train].double() / 255).mean(0).float()
+    cells = ((0, "gaussian", 0.5), (1, "gaussian", 1.0), (1, "uniform_gaussian", 0.7), (0, "mean_image", 0.5))
+    for repeat, prior, t in cells:
         name = sample_name(repeat, prior, t)
         wanted = [Wanted(image_seed(SEED, f"later start {name}", k), None, t, prior) for k in range(IMAGES)]
         # One step of rounding to bytes at most: batches of other sizes add up in another order.
-        assert (draw(method, SAMPLER, wanted, CPU).int() - samples[name].int()).abs().max() <= 1, name
+        alone = draw(method, SAMPLER, wanted, CPU, mean_image=mean)
+        assert (alone.int() - samples[name].int()).abs().max() <= 1, name
     # No two samples of a job share their noise, so that repeats are disjoint.
-    assert len({image.numpy().tobytes() for images in samples.values() for image in images}) == 12 * IMAGES
+    assert len({image.numpy().tobytes() for images in samples.values() for image in images}) == 18 * IMAGES
 
 
 def test_numbers_samples_and_card_are_all_that_is_written(done):
@@ -98,4 +103,4 @@ def test_uniform_pixels_can_be_one_a_channel(model_file, stripes, tmp_path):
         run(job_of("later_start", settings(uniform=uniform), out, model=model_file("unconditional"), images=stripes))
         found.append(load_file(out.with_suffix(".safetensors")))
     for name in found[0]:
-        assert torch.equal(found[0][name], found[1][name]) == (name.split("/")[1] == "gaussian")
+        assert torch.equal(found[0][name], found[1][name]) == (name.split("/")[1] != "uniform_gaussian")

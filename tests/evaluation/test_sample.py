@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from drl.config.sampling import SamplerSettings
+from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation import sampling
 from drl.evaluation.sample import SampleOptions, read_images, sample
@@ -44,10 +45,10 @@ def folder(tmp_path):
     return path
 
 
-def run(model, folder, out=None, resources=ALONE, **changes):
+def run(model, folder, out=None, resources=ALONE, training_images=None, **changes):
     out = out or folder.parent / "grid.png"
     options = {"t": T, "t_init": T_INIT, "prior": "gaussian", "columns": COLUMNS, "seed": SEED, "sampler": SAMPLER}
-    sample(model, folder, out, SampleOptions(**options | changes), resources)
+    sample(model, folder, out, SampleOptions(**options | changes), resources, training_images)
     picture = load_png(out)
     rows = len([name for name in os.listdir(folder) if name not in OTHERS])
     assert picture.shape == (1, rows * tiny.SIZE, (COLUMNS + 1) * tiny.SIZE)
@@ -91,6 +92,24 @@ def test_equal_inputs_give_equal_files_and_every_option_others(folder, model_fil
         other = run(model_file(), folder, **changes)
         assert torch.equal(other[:, 0], first[:, 0])
         assert not torch.equal(other[:, 1:], first[:, 1:]), changes
+
+
+def test_chains_can_begin_from_the_mean_image(folder, model_file, stripes, tmp_path):
+    """It is that of the training images, and the card names their file."""
+    first = run(model_file(), folder)
+    other = run(model_file(), folder, prior="mean_image", training_images=stripes)
+    assert torch.equal(other[:, 0], first[:, 0])
+    assert not torch.equal(other[:, 1:], first[:, 1:])
+    card = read_card(tmp_path / "grid.png.json")
+    assert card["settings"]["prior"] == "mean_image"
+    assert card["inputs"][os.path.relpath(stripes, tmp_path)] == sha256(stripes)
+    store, method = ImageStore.open(stripes), load_model(model_file())
+    mean = (store.images[store.train].double() / 255).mean(0).float()
+    codes = method.encode(first[:1, 0], torch.full((1,), T))
+    wanted = [Wanted(seed_of(first[0, 0], k), 0, T_INIT, "mean_image") for k in range(COLUMNS)]
+    alone = draw(method, SAMPLER, wanted, CPU, codes, mean_image=mean)
+    # One step of rounding to bytes at most: batches of other sizes add up in another order.
+    assert (alone.int() - other[0, 1:].int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize("name", ["0.png", "b2.png", "z.png"])
@@ -150,6 +169,24 @@ def test_a_model_that_was_changed_is_refused(folder, model_file, tmp_path):
     with pytest.raises(UserError, match="is not as it was made"):
         run(model, folder)
     assert not (tmp_path / "grid.png").exists()
+
+
+def test_training_images_are_given_if_the_prior_needs_them_and_only_then(folder, model_file, stripes):
+    for prior, images, message in (
+        ("mean_image", None, "--prior mean_image needs the mean of the training images; give --training-images, the"),
+        ("gaussian", stripes, "--prior gaussian needs no training images; leave out --training-images"),
+        ("mean_image", folder / "none.safetensors", "none.safetensors does not exist: run `drl prepare`"),
+        ("mean_image", folder / "a.png", "a.png is truncated or not a file of prepared images"),
+    ):
+        refused(model_file(), folder, message, prior=prior, training_images=images)
+
+
+def test_training_images_of_another_model_are_refused(folder, model_file, stripes, other_stripes):
+    message = "was trained on dataset 'other' but"
+    refused(model_file(dataset="other"), folder, message, prior="mean_image", training_images=stripes)
+    larger = other_stripes(image_size=12)
+    message = "the model was trained on 1 channels of 8 pixels but dataset 'stripes' has 1 channels of 12 pixels"
+    refused(model_file(), folder, message, prior="mean_image", training_images=larger)
 
 
 @pytest.mark.parametrize("t_init", [0.0, -1.0, 1.5, float("nan"), float("inf")])

@@ -17,11 +17,12 @@ from tests import tiny
 CPU = place("cpu", "fp32", "off", 1)
 SAMPLER = SamplerSettings(steps=12)
 CODES = torch.linspace(-1, 1, 3 * 64).reshape(3, 64)
+MEAN_IMAGE = torch.linspace(0.1, 0.9, tiny.SIZE**2).reshape(1, tiny.SIZE, tiny.SIZE)
 
 
 def wanted(n=7, codes=True):
-    starts, priors = (1.0, 0.5, 0.8), ("gaussian", "uniform_gaussian")
-    return [Wanted(image_seed(0, "test", k), k % 3 if codes else None, starts[k % 3], priors[k % 2]) for k in range(n)]
+    starts, priors = (1.0, 0.5, 0.8), ("gaussian", "uniform_gaussian", "mean_image", "gaussian")
+    return [Wanted(image_seed(0, "test", k), k % 3 if codes else None, starts[k % 3], priors[k % 4]) for k in range(n)]
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +39,11 @@ def unconditional():
     "sampler", [SAMPLER, SAMPLER.model_copy(update={"predictor": "euler_maruyama", "corrector": "none"})]
 )
 def test_samples_do_not_depend_on_the_batch(drl, monkeypatch, sampler):
-    together = draw(drl, sampler, wanted(), CPU, CODES)
+    together = draw(drl, sampler, wanted(), CPU, CODES, mean_image=MEAN_IMAGE)
     assert together.shape == (7, 1, tiny.SIZE, tiny.SIZE)
     assert together.dtype == torch.uint8
     monkeypatch.setitem(module.BATCH, "cpu", 2)
-    parts = draw(drl, sampler, wanted(), CPU, CODES)
+    parts = draw(drl, sampler, wanted(), CPU, CODES, mean_image=MEAN_IMAGE)
     # One step of rounding to bytes at most: batches of other sizes add up in another order.
     assert (together.int() - parts.int()).abs().max() <= 1
     # The third batch holds chains from 0.5 and 0.8 alone, and 0.8 skips floor(0.2 * 12) steps.
@@ -51,8 +52,9 @@ def test_samples_do_not_depend_on_the_batch(drl, monkeypatch, sampler):
 
 def test_samples_differ_by_seed_code_and_prior(drl):
     one = Wanted(1, 0, 0.5)
-    others = [Wanted(2, 0, 0.5), Wanted(1, 1, 0.5), Wanted(1, 0, 0.8), Wanted(1, 0, 0.5, "uniform_gaussian")]
-    images = draw(drl, SAMPLER, [one, one, *others], CPU, CODES)
+    others = [Wanted(2, 0, 0.5), Wanted(1, 1, 0.5), Wanted(1, 0, 0.8)]
+    others += [Wanted(1, 0, 0.5, "uniform_gaussian"), Wanted(1, 0, 0.5, "mean_image")]
+    images = draw(drl, SAMPLER, [one, one, *others], CPU, CODES, mean_image=MEAN_IMAGE)
     assert torch.equal(images[0], images[1])
     for image in images[2:]:
         assert not torch.equal(image, images[0])
@@ -60,7 +62,7 @@ def test_samples_differ_by_seed_code_and_prior(drl):
 
 def test_an_interrupted_job_goes_on_with_the_same_images(drl, monkeypatch):
     monkeypatch.setitem(module.BATCH, "cpu", 3)
-    whole, kept, count = draw(drl, SAMPLER, wanted(), CPU, CODES), [], 0
+    whole, kept, count = draw(drl, SAMPLER, wanted(), CPU, CODES, mean_image=MEAN_IMAGE), [], 0
 
     def stop_in_the_third_batch():
         nonlocal count
@@ -75,11 +77,14 @@ def test_an_interrupted_job_goes_on_with_the_same_images(drl, monkeypatch):
             wanted(),
             CPU,
             CODES,
+            mean_image=MEAN_IMAGE,
             advance=stop_in_the_third_batch,
             journal=Journal(keep=kept.insert),
         )
     assert len(kept) == 2
-    assert torch.equal(draw(drl, SAMPLER, wanted(), CPU, CODES, journal=Journal(done=kept)), whole)
+    assert torch.equal(
+        draw(drl, SAMPLER, wanted(), CPU, CODES, mean_image=MEAN_IMAGE, journal=Journal(done=kept)), whole
+    )
 
 
 KINDS = [
@@ -110,6 +115,7 @@ class Broken:
             wanted(),
             CPU,
             CODES,
+            mean_image=MEAN_IMAGE,
             advance=advance,
             journal=journal,
             batch_size=self.size,
@@ -150,10 +156,10 @@ def test_states_tell_their_batch_and_step(drl):
 
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
 def test_images_a_batch_can_be_chosen(drl, monkeypatch, size):
-    asked = draw(drl, SAMPLER, wanted(), CPU, CODES, batch_size=size)
+    asked = draw(drl, SAMPLER, wanted(), CPU, CODES, mean_image=MEAN_IMAGE, batch_size=size)
     steps = steps_by_batch(drl, SAMPLER, wanted(), CPU, size)
     monkeypatch.setitem(module.BATCH, "cpu", size)
-    assert torch.equal(asked, draw(drl, SAMPLER, wanted(), CPU, CODES))
+    assert torch.equal(asked, draw(drl, SAMPLER, wanted(), CPU, CODES, mean_image=MEAN_IMAGE))
     assert steps == steps_by_batch(drl, SAMPLER, wanted(), CPU)
     assert len(steps) == -(-7 // size)
 
@@ -178,8 +184,47 @@ def test_a_chain_begins_with_the_noise_of_the_grids_own_time(unconditional, monk
     assert t_init == 1 or t != pytest.approx(t_init, rel=0.01), "they must differ, or this shows nothing"
 
 
+def first_x(method, wish, monkeypatch, **more):
+    """Return x where all chains of a batch begin, and the time there."""
+    seen = []
+
+    def spy(self, x, t, z):
+        seen.append((x.clone(), float(t[0])))
+        return -x
+
+    monkeypatch.setattr(type(method), "score", spy)
+    # Under VP a grid of fewer than 20 steps has no real square root of 1 - beta.
+    draw(method, SamplerSettings(steps=40, corrector="none"), wish, CPU, batch_size=len(wish), **more)
+    return seen[0]
+
+
+@pytest.mark.parametrize("pixels", ["standardised", "unit", "symmetric"])
+@pytest.mark.parametrize(("sde", "t_init"), [("ve", 0.5), ("ve", 0.8), ("vp", 0.3), ("vp", 0.6)])
+def test_x_has_the_mean_and_the_deviation_of_the_mean_image_prior(monkeypatch, sde, t_init, pixels):
+    """The mean image in the recipe's scaled pixels, scaled down by m(t) under VP."""
+    network = tiny.SCORE | ({} if sde == "ve" else {"embedding": "positional", "scale_by_sigma": False})
+    n, method = 1500, tiny.method("unconditional", sde={"kind": sde}, score=network, pixels=pixels).eval()
+    wish = [Wanted(k, None, t_init, "mean_image") for k in range(n)]
+    x, t = first_x(method, wish, monkeypatch, mean_image=MEAN_IMAGE)
+    m = 1 if sde == "ve" else math.exp(-(t**2) * 19.9 / 4 - 0.05 * t)
+    std = 0.01 * 5000**t if sde == "ve" else math.sqrt(1 - m**2)
+    scaled = {"standardised": (MEAN_IMAGE - 0.5) / 0.25, "unit": MEAN_IMAGE, "symmetric": 2 * MEAN_IMAGE - 1}[pixels]
+    assert ((x.mean(0) - m * scaled).abs() < 5 * std / n**0.5).all()
+    assert ((x.std(0) / std - 1).abs() < 5 / (2 * n) ** 0.5).all()
+
+
+def test_the_mean_image_changes_the_start_and_not_the_noise_and_only_of_its_own_chains(unconditional, monkeypatch):
+    kinds = ("mean_image", "gaussian", "uniform_gaussian", "mean_image")
+    wish = [Wanted(k, None, 0.6, kind) for k, kind in enumerate(kinds)]
+    plain = [Wanted(k, None, 0.6, "gaussian" if kind == "mean_image" else kind) for k, kind in enumerate(kinds)]
+    around, without = (first_x(unconditional, some, monkeypatch, mean_image=MEAN_IMAGE)[0] for some in (wish, plain))
+    assert torch.equal(around[1:3], without[1:3])
+    for k in (0, 3):
+        assert torch.allclose(around[k] - without[k], (MEAN_IMAGE - 0.5) / 0.25, atol=1e-5)
+
+
 def test_an_unconditional_model_needs_no_codes(unconditional):
-    images = draw(unconditional, SAMPLER, wanted(codes=False), CPU)
+    images = draw(unconditional, SAMPLER, wanted(codes=False), CPU, mean_image=MEAN_IMAGE)
     assert images.shape == (7, 1, tiny.SIZE, tiny.SIZE)
 
 
@@ -206,6 +251,13 @@ def test_uniform_pixels_can_be_one_a_channel(unconditional):
 def test_bad_requests_are_one_line(kind, codes, t_init, message):
     with pytest.raises(UserError, match=re.escape(message)):
         draw(tiny.method(kind).eval(), SAMPLER, [Wanted(0, 0, t_init)], CPU, codes)
+
+
+def test_a_missing_mean_image_is_one_line_before_any_step(unconditional):
+    wish = [Wanted(0), Wanted(1, None, 0.5, "mean_image")]
+    message = "prior mean_image needs the mean of the training images; give it as mean_image"
+    with pytest.raises(UserError, match=f"^{message}$"):
+        draw(unconditional, SAMPLER, wish, CPU, advance=lambda: pytest.fail("a step was made"))
 
 
 def test_a_sample_that_is_not_finite_is_named(drl, monkeypatch):

@@ -27,6 +27,7 @@ CELLS = {"t_init": [0.5, 0.9, 1.0], "priors": ["uniform_gaussian"], "uniform": "
 STUDIES = {
     "one_code": (one_code, {"t": 0.4, "columns": 3}, ".png", "drl", {"encoder": ENCODER}),
     "later_start": (later_start, CELLS, ".safetensors", "unconditional", {}),
+    "from the mean image": (later_start, CELLS | {"priors": ["mean_image"]}, ".safetensors", "unconditional", {}),
 }
 # Samples at once -> batches of the nine.
 SIZES = {None: 1, 5: 2}
@@ -47,6 +48,7 @@ def job(model_file, stripes, states, tmp_path):
 
     def run(study="one_code", name="job", resources=ALONE, states=states, **changes):
         module, protocol, suffix, kind, more = STUDIES[study]
+        study = module.__name__.rsplit(".", 1)[-1]
         out = tmp_path / name / "out.csv"
         settings = {"method": kind, "sampler": SAMPLER | changes, study: protocol}
         files = {"model": model_file(kind, **more), "images": stripes}

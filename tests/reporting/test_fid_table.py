@@ -116,6 +116,29 @@ def test_published_numbers_stand_beside_at_paper_scale_on_cifar10(frame):
     assert set(numbers[numbers["published"].notna()]["metric"]) == {"fid"}
 
 
+def test_the_mean_image_is_a_column_beyond_the_paper_without_a_published_number(frame):
+    ours = frame()[lambda rows: rows["arm"] == "gaussian"].assign(arm="mean_image")
+    numbers, priors = pd.concat([frame(), ours.assign(value=ours["value"] + 7)]), [*PRIORS, "mean_image"]
+    found = made(numbers, scale="paper", priors=priors)
+    assert found.header[3:] == [
+        "Gaussian",
+        "Uniform + Gaussian",
+        "Mean image + Gaussian (beyond the paper)",
+        "Gaussian (paper)",
+        "Uniform + Gaussian (paper)",
+    ]
+    assert found.rows[0][3:] == ["5.00", "105.00", "12.00", "218.95", "25.02"]
+    # Whatever the order of the priors, a number of the paper stands below its own name.
+    assert made(numbers, scale="paper", priors=priors[::-1]).rows[0][3:] == [
+        "12.00",
+        "105.00",
+        "5.00",
+        "25.02",
+        "218.95",
+    ]
+    assert table(numbers, changed(SETTINGS, scale="paper", priors=priors))["published"].notna().sum() == 12
+
+
 @pytest.mark.parametrize("changes", [{"scale": "lite"}, {"scale": "demo"}, {"datasets": [["cifar100", "CIFAR-100"]]}])
 def test_published_numbers_stand_nowhere_else(frame, changes):
     settings = changed(SETTINGS, **{"scale": "paper"} | changes)

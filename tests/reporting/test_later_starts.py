@@ -2,6 +2,7 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
@@ -126,6 +127,37 @@ def test_columns_are_t_init_and_rows_are_priors(metrics):
         assert len(panel.get_lines()) == 2 + 1
         (level,) = [line.get_ydata()[0] for line in panel.get_lines() if line.get_ydata()[0] == line.get_ydata()[1]]
         assert level == pytest.approx(SIDE - 0.5)
+
+
+def texts(labels, canvas):
+    """Return where labels lie on a canvas, in pixels; empty ones take no place."""
+    return [label.get_window_extent(canvas) for label in labels if label.get_text()]
+
+
+@pytest.mark.parametrize("starts", [[0.5, 0.6, 0.7, 0.8, 0.9, 1.0], STARTS])
+def test_the_mean_image_is_a_row_beyond_the_paper_whose_label_overlaps_none(metrics, starts):
+    """Also with the six columns of all scales, where a row is 2.8 cm high."""
+    rows = [
+        {**one, "t": t, "value": one["value"] if one["metric"] == "sigma" else 50}
+        for one in read_all(metrics).query("t == 0.5").to_dict("records")
+        for t in starts
+    ]
+    priors = ("gaussian", "uniform_gaussian", "mean_image")
+    for path in metrics:
+        cells = {sample_name(0, p, t): np.full((IMAGES, 1, SIZE, SIZE), 9, np.uint8) for p in priors for t in starts}
+        save_file(cells, str(path.with_suffix(".safetensors")))
+    settings = changed(SETTINGS, priors=list(priors), t_init=starts)
+    picture = draw(table(pd.DataFrame(rows), settings), settings, first_seeds(metrics))
+    picture.canvas.draw()
+    canvas = picture.canvas.get_renderer()
+    for panel in picture.axes:
+        assert shown(panel).shape == (3 * SIDE, len(starts) * SIDE)
+        labels = [label.get_text() for label in panel.get_yticklabels()]
+        assert labels == ["Gaussian", "uniform\n+ Gaussian", "mean image\n+ Gaussian\n(beyond\nthe paper)"]
+        boxes = texts([*panel.get_yticklabels(), *panel.get_xticklabels(), panel.title], canvas)
+        assert len(boxes) == 3 + len(starts) + 1
+        assert not [(a, b) for k, a in enumerate(boxes) for b in boxes[:k] if a.overlaps(b)]
+    plt.close(picture)
 
 
 def test_all_files_come_out(metrics, tmp_path):

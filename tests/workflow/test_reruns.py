@@ -110,17 +110,20 @@ def test_figure_13_and_table_6_are_of_the_same_samples(made):
     samples = results / "metrics" / "later_start" / "digits" / "unconditional" / "seed0.safetensors"
     with safe_open(str(samples), framework="np") as file:
         cells = {name: file.get_tensor(name).shape for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    assert cells == {
-        f"0/{prior}/{t}": (70, 1, 8, 8) for prior in ("gaussian", "uniform_gaussian") for t in ("0.5", "1")
-    }
+    priors = ("gaussian", "uniform_gaussian", "mean_image")
+    assert cells == {f"0/{prior}/{t}": (70, 1, 8, 8) for prior in priors for t in ("0.5", "1")}
     for made_of in ("figures/figure_13.svg.json", "metrics/fid/digits/unconditional/seed0.csv.json"):
         inputs = json.loads((results / made_of).read_text())["inputs"]
         assert {Path(name).name: digest for name, digest in inputs.items()}[samples.name] == sha256(samples)
     numbers = pd.read_csv(results / "tables" / "table_6.csv").query("metric == 'fid'")
     assert sorted(zip(numbers["arm"], numbers["t"], strict=True)) == [
-        (prior, t) for prior in ("gaussian", "uniform_gaussian") for t in (0.5, 1.0)
+        (prior, t) for prior in sorted(priors) for t in (0.5, 1.0)
     ]
     assert (numbers["mean"] > 0).all()
+    # Letters are drawn as paths, with the text of each line of a label in a comment.
+    drawn = (results / "figures" / "figure_13.svg").read_text()
+    for line in ("Gaussian", "uniform", "mean image", "the paper)"):
+        assert f"<!-- {line} -->" in drawn
 
 
 def test_results_of_all_studies_can_be_verified(made):

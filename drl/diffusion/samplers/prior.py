@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 
-from drl.diffusion.sde import SDE, per_image
-
-Prior = Literal["gaussian", "uniform_gaussian"]
+from drl.diffusion.sde import SDE, per_image, perturb
 
 
-def prior(kind: Prior, sde: SDE, t_init: Tensor, noise: Tensor, uniform: Tensor | None = None) -> Tensor:
-    """Return x at t_init [B, C, H, W].
+def prior(sde: SDE, t_init: Tensor, noise: Tensor, image: Tensor | None = None) -> Tensor:
+    """Return x at t_init [B, C, H, W]: std(t) z, or the kernel around an image y, m(t) y + std(t) z.
 
-    gaussian: std(t) z. uniform_gaussian: m(t) u + std(t) z, the kernel around an image of uniform pixels.
+    Without an image it is the paper's Gaussian prior. With an image of uniform pixels it is the paper's Uniform +
+    Gaussian, and with the mean of the training images ours. At t_init = 1 all three are nearly equal, because the noise
+    hides y there.
 
     Args:
-        kind: Which prior.
         sde: The SDE.
         t_init: [B].
         noise: z [B, C, H, W].
-        uniform: u in the range of the scaled pixels, for uniform_gaussian.
+        image: y in scaled pixels, of the shape of z, or None.
     """
-    spread = per_image(sde.std(t_init), noise) * noise
-    if kind == "gaussian":
-        return spread
-    assert uniform is not None
-    return per_image(sde.mean_factor(t_init), noise) * uniform + spread
+    return per_image(sde.std(t_init), noise) * noise if image is None else perturb(sde, image, t_init, noise)

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from drl.reporting.fid_table import NAMES
+from drl.reporting.paper_values import PRIORS
 from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.estimates import Sample, difference, ratio
 from drl.verdict.evidence import Evidence
 
 NO_WORSE = 1.05  # as a multiple of the FID of the whole chain
 ITEM = "table_6"
+# The claims are about the paper's two priors alone. Table 6 also shows one of ours, which decides none of them.
+GAUSSIAN, UNIFORM = PAPER_PRIORS = (PRIORS["gaussian"], PRIORS["uniform+gaussian"])
 BELOW = 0.8  # the uniform image helps chains that begin before this t
 
 
@@ -22,7 +25,7 @@ def _fids(evidence: Evidence, dataset: str, prior: str) -> dict[float, Sample]:
 def _no_worse(priors: Sequence[str], t: float, evidence: Evidence) -> Iterator[Comparison]:
     """Yield the FID of chains that begin at t, divided by that of whole Gaussian chains."""
     for dataset in evidence.datasets(ITEM):
-        whole = _fids(evidence, dataset, "gaussian").get(1.0)
+        whole = _fids(evidence, dataset, GAUSSIAN).get(1.0)
         for prior in priors:
             later = _fids(evidence, dataset, prior).get(t)
             yield Comparison(f"{NAMES[prior]}, t_init = {t:g}", dataset, ratio(later, whole))
@@ -30,7 +33,7 @@ def _no_worse(priors: Sequence[str], t: float, evidence: Evidence) -> Iterator[C
 
 def _uniform(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets(ITEM):
-        gaussian, uniform = (_fids(evidence, dataset, prior) for prior in NAMES)
+        gaussian, uniform = (_fids(evidence, dataset, prior) for prior in (GAUSSIAN, UNIFORM))
         starts = [t for t in sorted({*gaussian, *uniform}) if t < BELOW]
         for t in starts:
             yield Comparison(f"t_init = {t:g}", dataset, difference(gaussian.get(t), uniform.get(t)))
@@ -40,8 +43,8 @@ def _uniform(evidence: Evidence) -> Iterator[Comparison]:
 
 def _better_than_whole(evidence: Evidence) -> Iterator[Comparison]:
     for dataset in evidence.datasets(ITEM):
-        for prior, name in NAMES.items():
-            fids = _fids(evidence, dataset, prior)
+        for prior in PAPER_PRIORS:
+            name, fids = NAMES[prior], _fids(evidence, dataset, prior)
             for t, later in fids.items():
                 if t < 1:
                     yield Comparison(f"{name}, t_init = {t:g}", dataset, difference(fids.get(1.0), later))
@@ -56,7 +59,7 @@ CLAIMS = (
         "App. I, Table 6",
         (ITEM,),
         "FID from t_init = 0.8 over that of the whole chain",
-        partial(_no_worse, tuple(NAMES), 0.8),
+        partial(_no_worse, PAPER_PRIORS, 0.8),
         unit="ratio",
         side="below",
         bound=NO_WORSE,
@@ -67,7 +70,7 @@ CLAIMS = (
         "App. I, Table 6",
         (ITEM,),
         "FID from t_init = 0.7 over that of the whole chain",
-        partial(_no_worse, ("uniform_gaussian",), 0.7),
+        partial(_no_worse, (UNIFORM,), 0.7),
         unit="ratio",
         side="below",
         bound=NO_WORSE,
