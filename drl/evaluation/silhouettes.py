@@ -39,7 +39,8 @@ def run(job: Job[SilhouettesJob]) -> None:
                 raise UserError(
                     f"{found.file} was not trained at a single t; give models of a recipe with times: single"
                 )
-            codes = extract_codes(load_model(found.file, placement.device), store, store.test, [times.t], placement)[0]
+            method, noise = load_model(found.file, placement.device), found.noise_seed(None)
+            codes = extract_codes(method, store, store.test, [times.t], placement, noise_seed=noise)[0]
             value = silhouette(codes, store.labels[store.test.to(store.labels.device)])
             cells = {"study": job.study, "t": times.t, "metric": "silhouette", "value": value, "n": len(store.test)}
             rows.append({**vars(found.header.about), **cells})
