@@ -78,7 +78,7 @@ def subject(device: str, precision: str, threads: int | None) -> Subject:
     store = synthetic_store(32, CLASSES, placement.device)
     torch.manual_seed(0)
     method = build_method(recipe, ImageFacts(3, 32, CLASSES), store.mean.cpu(), store.std.cpu())
-    encoder: Any = method.trained_encoder()
+    encoder: Any = method.code_network()
     return Subject(
         method.to(placement.device).eval().requires_grad_(False),
         store,

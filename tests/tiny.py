@@ -29,7 +29,8 @@ FACTS = ImageFacts(channels=1, image_size=SIZE, classes=CLASSES)
 
 SCORE = {"kind": "ncsnpp", "nf": 4, "channel_multipliers": [1, 1], "blocks": 1, "attention_resolutions": []}
 DECODER = SCORE | {"kind": "unet"}
-KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "unconditional", "supervised")
+WITHOUT_ENCODER = ("unconditional", "score_features")
+KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", *WITHOUT_ENCODER, "supervised")
 
 
 def recipe(kind: str = "drl", **changes: Any) -> Recipe:
@@ -37,8 +38,8 @@ def recipe(kind: str = "drl", **changes: Any) -> Recipe:
     values: dict[str, Any] = {
         "label": kind.upper(),
         "method": {"kind": kind},
-        "encoder": None if kind == "unconditional" else {"kind": "wide_resnet", "depth": 10, "width": 1, "nf": 2},
-        "score": SCORE if kind in ("drl", "vdrl", "cdae", "unconditional") else None,
+        "encoder": None if kind in WITHOUT_ENCODER else {"kind": "wide_resnet", "depth": 10, "width": 1, "nf": 2},
+        "score": SCORE if kind in ("drl", "vdrl", "cdae", *WITHOUT_ENCODER) else None,
         "decoder": DECODER if kind in ("ae", "vae", "dae") else None,
         "optimiser": {"warmup_steps": 2, "learning_rate": 1e-3},
         "batch_size": 8,

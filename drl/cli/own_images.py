@@ -13,7 +13,7 @@ from drl.errors import UserError
 
 
 @cli.command()
-@path("--model", required=True, help="A model.safetensors of any method with an encoder.")
+@path("--model", required=True, help="A model.safetensors of any method with codes.")
 @path("--images", required=True, help="A folder of images in any format and size; its subfolders are read too.")
 @click.option(
     "--t",
@@ -58,7 +58,7 @@ def _times(words: tuple[str, ...]) -> list[float]:
 @cli.command()
 @path("--model", required=True, help="A model.safetensors that drl pretrain wrote.")
 @writes("--out", folder=True, required=True, help="A new or empty folder.")
-@click.option("--encoder-only", is_flag=True, help="Leave out the score network or decoder, which codes do not need.")
+@click.option("--encoder-only", is_flag=True, help="Leave out the networks that codes do not need.")
 @path("--metrics", "metrics", multiple=True, help="Probe metrics for the card. Default: those in the model's results.")
 def export(model: Path, out: Path, encoder_only: bool, metrics: tuple[Path, ...]) -> None:
     """Copy a model's weights into a folder to share, with a model card (README.md) beside them."""

@@ -22,6 +22,10 @@ SIMCLR = (
     "Chen, Kornblith, Norouzi, Hinton: *A Simple Framework for Contrastive Learning of Visual Representations*, "
     "ICML 2020"
 )
+DDAE = (
+    "Xiang, Yang, Huang, Wang: *Denoising Diffusion Autoencoders are Unified Self-supervised Learners*, ICCV 2023 "
+    "([arXiv:2303.09769](https://arxiv.org/abs/2303.09769))"
+)
 
 
 class MethodBase(Settings):
@@ -29,13 +33,15 @@ class MethodBase(Settings):
 
     Attributes:
         network: The network that a method has besides its encoder.
-        encodes: Whether it has an encoder.
+        codes_by: The network that makes its codes. Without an encoder, the score network can; None: there are no codes.
+        noisy_codes: Whether its code is by definition one of x_t, so that noise is drawn wherever images are encoded.
         goal: Its objective in words, for model cards.
         source: The source of the objective.
     """
 
     network: ClassVar[Network | None] = None
-    encodes: ClassVar[bool] = True
+    codes_by: ClassVar[Literal["encoder", "score"] | None] = "encoder"
+    noisy_codes: ClassVar[bool] = False
     goal: ClassVar[str] = "an objective of its own"
     source: ClassVar[str] = "none is known"
 
@@ -203,10 +209,21 @@ class UnconditionalSettings(MethodBase):
     """Denoising score matching without an encoder (paper Eq. 5, App. I)."""
 
     network: ClassVar[Network | None] = "score"
-    encodes: ClassVar[bool] = False
+    codes_by: ClassVar[Literal["encoder", "score"] | None] = None
     goal: ClassVar[str] = "denoising score matching, without a code"
     source: ClassVar[str] = f"{PAPER}, Eq. 5"
     kind: Literal["unconditional"] = "unconditional"
+
+
+class ScoreFeaturesSettings(MethodBase):
+    """The score network's own features: it is trained as in `unconditional`, and its middle gives the codes."""
+
+    network: ClassVar[Network | None] = "score"
+    codes_by: ClassVar[Literal["encoder", "score"] | None] = "score"
+    noisy_codes: ClassVar[bool] = True
+    goal: ClassVar[str] = "denoising score matching, without an encoder; its codes are the score network's own features"
+    source: ClassVar[str] = DDAE
+    kind: Literal["score_features"] = "score_features"
 
 
 class SupervisedSettings(MethodBase):
@@ -227,6 +244,7 @@ MethodSettings = Annotated[
     | SimCLRSettings
     | SimCLRGaussSettings
     | UnconditionalSettings
+    | ScoreFeaturesSettings
     | SupervisedSettings,
     Field(discriminator="kind"),
 ]

@@ -69,7 +69,7 @@ class Recipe(Settings):
     times: TimesSettings = UniformTimes()
     objective: ObjectiveSettings = ObjectiveSettings()
     encoder: EncoderSettings | None = Field(
-        WideResNetSettings(), description="The encoder; null in an unconditional model."
+        WideResNetSettings(), description="The encoder; null in methods without one."
     )
     score: ScoreSettings | None = Field(None, description="The score network; null in methods without one.")
     decoder: DecoderSettings | None = Field(None, description="The decoder; null in methods without one.")
@@ -87,7 +87,7 @@ class Recipe(Settings):
         ge=0, description="Optimiser steps; 0 is allowed only with start_from and keeps the other model's weights."
     )
     codes_from: Literal["raw", "ema"] = Field(
-        "raw", description="The encoder weights that compute codes. Authors' code: raw for 128-d, ema for 2-d models."
+        "raw", description="The weights that compute codes. Authors' code: raw for 128-d, ema for 2-d models."
     )
     start_from: str | None = Field(
         None,
@@ -117,10 +117,9 @@ class Recipe(Settings):
     def _consistent(self) -> Recipe:
         if isinstance(self.times, SigmaUniformTimes) and self.sde.kind != "ve":
             raise ValueError("times sigma_uniform needs sde ve")
-        if self.method.encodes != (self.encoder is not None):
-            what = (
-                "needs an encoder, but encoder is null" if self.method.encodes else "has no encoder; set encoder: null"
-            )
+        encodes = self.method.codes_by == "encoder"
+        if encodes != (self.encoder is not None):
+            what = "needs an encoder, but encoder is null" if encodes else "has no encoder; set encoder: null"
             raise ValueError(f"method {self.method.kind} {what}")
         if self.iterations == 0 and self.start_from is None:
             raise ValueError("iterations 0 trains nothing; give at least 1, or start_from")
@@ -133,9 +132,10 @@ class Recipe(Settings):
                 raise ValueError(f"method {self.method.kind} needs a {name} network, but {name} is null")
             if self.method.network != name and getattr(self, name) is not None:
                 raise ValueError(f"method {self.method.kind} has no {name} network; set {name}: null")
-        if self.method.kind not in ("drl", "vdrl", "unconditional") and self.objective.edm:
+        if self.method.kind not in ("drl", "vdrl", "unconditional", "score_features") and self.objective.edm:
             raise ValueError(
-                f"method {self.method.kind} estimates no score; objective edm is for drl, vdrl and unconditional"
+                f"method {self.method.kind} estimates no score; objective edm is for drl, vdrl, unconditional and "
+                "score_features"
             )
         if self.centre_inputs and self.pixels != "unit":
             raise ValueError("centre_inputs needs pixels: unit")

@@ -138,7 +138,7 @@ class Meter:
         recipe: Recipe = spec["recipe"].model_copy(update={"iterations": ENDLESS, "train_images": None})
         method, store, placement = self._method({**spec, "recipe": recipe}, self.compile)
         if recipe.freeze == "encoder":
-            method.trained_encoder().requires_grad_(False)
+            method.code_network().requires_grad_(False)
         usage = CodeUsageSettings(times=1, images=2, t=(0.5,))
         training = Training(method, store, placement, PretrainJob(recipe=recipe, code_usage=usage, snapshots=1), 0)
         sampler = cache(lambda images: EpochSampler(store.train, images, torch.Generator().manual_seed(0)))

@@ -49,9 +49,9 @@ def _empty(recipe: Recipe, facts: Facts) -> Method:
 def _size(method: Method) -> Size:
     parts = {name: part for name in PARTS if isinstance(part := getattr(method, name, None), nn.Module)}
     states = {name: list(part.state_dict().values()) for name, part in parts.items()}
-    encoder = states.get("encoder", [])
+    codes = states[method.code_part] if method.code_part else []
     everything = [value for values in states.values() for value in values]
-    return Size(_bytes(everything), _bytes(encoder), _bytes(list(method.parameters())), len(everything), len(encoder))
+    return Size(_bytes(everything), _bytes(codes), _bytes(list(method.parameters())), len(everything), len(codes))
 
 
 def _bytes(values: list[Tensor]) -> int:
@@ -78,15 +78,17 @@ def _network(spec: Mapping[str, Any], kind: str) -> float:
     method: Any = _empty(spec["recipe"], spec["facts"])
     trains, (channels, size, _) = kind == "train", spec["facts"]
     if spec["recipe"].freeze == "encoder":
-        method.trained_encoder().requires_grad_(False)
+        method.code_network().requires_grad_(False)
     with torch.device("meta"), torch.set_grad_enabled(trains), FlopCounterMode(display=False) as counter:
         # In training, networks normalise by batch.
         t, images = torch.zeros(2), torch.zeros(2, channels, size, size, dtype=torch.uint8)
         method.train(trains)
         if kind == "score":
             z = None if method.encoder is None else torch.zeros(2, code_size(spec["recipe"]))
+        elif trains and method.encoder is None:
+            z = None
         else:
-            z = None if method.encoder is None else method.encode(images, t)
+            z = method.encode(images, t)
         if kind == "score" or (trains and hasattr(method, "score_network")):
             output = method.score(images.float(), t, z)
         elif trains and hasattr(method, "decoder"):

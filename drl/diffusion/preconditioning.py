@@ -48,17 +48,23 @@ def edm_score(network: Network, sde: SDE, x_t: Tensor, t: Tensor, z: Tensor | No
         z: Codes [B, D] or None.
         sigma_data: Standard deviation of the scaled pixels.
     """
-    sigma = sde.effective_sigma(t)
+    seen, sigma = edm_input(sde, x_t, t, sigma_data)
     mean_factor = per_image(sde.mean_factor(t), x_t)
     total = sigma**2 + sigma_data**2
-    c_in = per_image(torch.rsqrt(total), x_t)
     c_out = per_image(sigma * sigma_data * torch.rsqrt(total), x_t)
     x = x_t / mean_factor
-    output = network(c_in * x, sigma, z).float()
+    output = network(seen, sigma, z).float()
     # This is (D - x) / sigma^2 with c_skip - 1 = -sigma^2 / total inserted, so that no digits are lost by subtraction.
     s = per_image(sigma, x_t)
     score_of_x = -x / per_image(total, x_t) + c_out / s**2 * output
     return score_of_x / mean_factor
+
+
+def edm_input(sde: SDE, x_t: Tensor, t: Tensor, sigma_data: float) -> tuple[Tensor, Tensor]:
+    """Return what EDM's preconditioning gives the network: c_in x [B, C, H, W] and sigma [B]; arguments as above."""
+    sigma = sde.effective_sigma(t)
+    c_in = per_image(torch.rsqrt(sigma**2 + sigma_data**2), x_t)
+    return c_in * (x_t / per_image(sde.mean_factor(t), x_t)), sigma
 
 
 def loss_weight(kind: Literal["paper", "edm"], sde: SDE, t: Tensor, sigma_data: float) -> Tensor:

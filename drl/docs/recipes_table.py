@@ -61,7 +61,9 @@ def _objective(recipe: Recipe) -> str:
 
 
 def _encoder(recipe: Recipe) -> str:
-    encoder = recipe.encoder
+    encoder, score = recipe.encoder, recipe.score
+    if recipe.method.codes_by == "score" and score is not None:
+        return f"none: the middle of NCSN++, {score.nf * score.channel_multipliers[-1]}-d"
     if encoder is None:
         return "none"
     frozen = ", frozen" if recipe.freeze == "encoder" else ""

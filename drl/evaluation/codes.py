@@ -76,7 +76,7 @@ def extract_codes(
         placement: Device and precision.
         advance: Called after each pass.
         noise_seed: Gives `Method.encode` a generator for each t, drawn from in the order of the images, so that DAE
-            sees each image with one draw of the noise of that t. None: codes without randomness.
+            and score features see each image with one draw of the noise of that t. None: codes without randomness.
 
     Returns:
         float32 [T, N, D] on the device.
@@ -89,7 +89,7 @@ def extract_codes(
     method.eval()
     rows = []
     for value in times:
-        noise = None if noise_seed is None else generator(noise_seed, f"codes at t = {value}", placement.device)
+        noise = None if noise_seed is None else noise_at(value, noise_seed, placement.device)
         chunks = []
         for chunk in indices.split(CHUNKS[placement.device.type]):
             batch = store.batch(chunk)
@@ -106,6 +106,11 @@ def extract_codes(
         bad = [value for value, good in zip(times, finite.tolist(), strict=True) if not good]
         raise UserError(f"the model's codes at t = {bad[0]} are not finite numbers; pretrain it again")
     return codes
+
+
+def noise_at(t: float, seed: int, device: torch.device) -> torch.Generator:
+    """Return the source of the noise of images that are encoded at one t."""
+    return generator(seed, f"codes at t = {t}", device)
 
 
 def check_images(facts: ImageFacts, store: ImageStore) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from drl.data.sources.image_file import read_image
 from drl.errors import UserError
 from drl.evaluation.code_file import Codes, code_file, of_part
-from drl.evaluation.codes import CHUNKS
+from drl.evaluation.codes import CHUNKS, noise_at
 from drl.evaluation.given_images import as_batch, files_in
 from drl.jobs.device import Placement, network_channels, place_job
 from drl.jobs.job import Resources
@@ -27,6 +27,8 @@ from drl.records.inputs import check_inputs
 from drl.records.own_files import MOST_LEVELS, Writes, own_files
 from drl.records.run_card import write_card
 
+NOISE_SEED = 0
+
 
 def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resources: Resources) -> None:
     """Write `out` (codes), a CSV of the same name with a file's name for each row, and the run card.
@@ -34,10 +36,11 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     Images are read, resized and cropped as a dataset's are, a batch at a time, so that their number is not limited by
     memory. What can be known without decoding is checked of all of them first, and disk space is reserved; on a full
     disk, finished rows are kept. Codes are of images as they are: DAE's encoder, which is trained on noisy ones, is
-    given clean ones too.
+    given clean ones too. Only score features are of noisy images by definition: their noise has a fixed seed and is
+    drawn in the order of the rows, so that the same folder gives the same codes.
 
     Args:
-        model: A model.safetensors with an encoder, or an exported encoder.
+        model: A model.safetensors whose method has codes, or an exported encoder.
         folder: Images in the formats of `image_file`, of any size, also in folders within it; hidden files are
             skipped. Rows are in the order of their paths.
         times: Values of t in [0, 1].
@@ -45,7 +48,7 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
         resources: Device, precision, threads, and how many pixels an image may have.
 
     Raises:
-        UserError: If `out` is no .npy, the model has no encoder, the folder no images, a file is no image, a name is
+        UserError: If `out` is no .npy, the model has no codes, the folder no images, a file is no image, a name is
             not UTF-8, a code is not finite, or the disk is full.
     """
     started = time.monotonic()
@@ -57,7 +60,8 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
     paths = files_in(folder, resources.image_pixels, nested=True)
     names = [path.relative_to(folder).as_posix() for path in paths]
     table = out.with_suffix(".csv")
-    shape = (len(paths), *([len(times)] if len(times) > 1 else []), _code_size(method))
+    shape = (len(paths), *([len(times)] if len(times) > 1 else []), method.code_size)
+    noise = {"noise_seed": NOISE_SEED} if method.recipe.method.noisy_codes else {}
     writes = Writes(
         command="encode",
         about={},
@@ -72,13 +76,13 @@ def encode(model: Path, folder: Path, times: Sequence[float], out: Path, resourc
         write_card(
             "encode",
             [out, table],
-            {"t": list(times)},
+            {"t": list(times), **noise},
             "",
             inputs=inputs,
             shape=list(shape),
             images=len(paths),
             images_sha256=digest,
-            depends_on_t=bool(method.trained_encoder().time),
+            depends_on_t=method.codes_see_time,
             **placement.describe(),
             seconds=round(time.monotonic() - started, 2),
         )
@@ -88,10 +92,10 @@ def _fill(
     codes: Codes, method: Method, paths: Sequence[Path], times: Sequence[float], placement: Placement, most_pixels: int
 ) -> str:
     """Write the codes of all images, and return a digest of the images' files."""
-    digest = hashlib.sha256()
+    digest, noises = hashlib.sha256(), [_noise(method, t, placement.device) for t in times]
     with Reporter("codes", len(paths)) as reporter:
         for images, read in _batches(paths, method, placement, most_pixels):
-            rows = _codes(method, images, times, placement).cpu().numpy()
+            rows = _codes(method, images, times, noises, placement).cpu().numpy()
             _check_finite(rows, paths[codes.done : codes.done + len(rows)], times)
             codes.write(rows if len(times) > 1 else rows[:, 0])
             digest.update(read)
@@ -118,16 +122,24 @@ def _batches(
             yield images.to(placement.device), b"".join(digest for _, digest in loaded)
 
 
+def _noise(method: Method, t: float, device: torch.device) -> torch.Generator | None:
+    """Return the source of the noise at one t; None if codes are of the images as they are."""
+    return noise_at(t, NOISE_SEED, device) if method.recipe.method.noisy_codes else None
+
+
 @torch.inference_mode()
-def _codes(method: Method, images: Tensor, times: Sequence[float], placement: Placement) -> Tensor:
+def _codes(
+    method: Method,
+    images: Tensor,
+    times: Sequence[float],
+    noises: Sequence[torch.Generator | None],
+    placement: Placement,
+) -> Tensor:
     """Return codes [B, T, D] in fp32."""
+    moments = [torch.full((len(images),), t, device=placement.device) for t in times]
     with placement.autocast():
-        rows = [method.encode(images, torch.full((len(images),), t, device=placement.device)) for t in times]
+        rows = [method.encode(images, t, noise) for t, noise in zip(moments, noises, strict=True)]
     return torch.stack([row.float() for row in rows], dim=1)
-
-
-def _code_size(method: Method) -> int:
-    return int(method.trained_encoder().code_size)  # type: ignore[arg-type]
 
 
 def _check_finite(rows: NDArray[np.float32], paths: Sequence[Path], times: Sequence[float]) -> None:

@@ -47,7 +47,7 @@ def _rows(found: Measurement[FewShotJob]) -> Iterator[dict[str, Any]]:
     subsets = {n: found.labelled(train, n, protocol.split, settings.label_list) for n in protocol.labels}
     method, noise = load_model(found.file, found.placement.device), found.noise_seed(protocol.dae_input)
     # An encoder without time gives an image the same code at every t: one will do.
-    times = protocol.t if method.trained_encoder().time or noise is not None else protocol.t[:1]
+    times = protocol.t if method.codes_see_time or noise is not None else protocol.t[:1]
     needed = torch.unique(torch.cat([*subsets.values(), *evaluations.values()]))
     table = read_codes(method, store, needed, times, found.placement, noise)
     tasks = [(n, column) for n in subsets for column in range(len(times))]

@@ -79,10 +79,15 @@ class Measurement(Generic[S]):
     def noise_seed(self, dae_input: DaeInput | None) -> int | None:
         """Return the seed of the noise on the encoded images; None if they are encoded without noise.
 
-        Only DAE gets noisy images. Other methods encode clean images by definition, and a generator would make VDRL
-        sample its code.
+        Only score features, whose codes are of x_t by definition, and DAE get noisy images. Other methods encode clean
+        images by definition, and a generator would make VDRL sample its code.
+
+        Args:
+            dae_input: Whether DAE gets noisy images.
         """
-        return self.seed if dae_input == "noisy" and self.header.recipe.method.kind == "dae" else None
+        method = self.header.recipe.method
+        noisy = method.noisy_codes or (dae_input == "noisy" and method.kind == "dae")
+        return self.seed if noisy else None
 
     def kept(self) -> tuple[Path | None, float | None, float]:
         """Return where the job keeps a state, until when it waits for another process, and the seconds spent before."""

@@ -88,7 +88,8 @@ def sample(
     placement = place_job(resources, network_channels(found.recipe), passes)
     method = sampler_of(load_model(model, placement.device))
     if method.encoder is None:
-        raise UserError(f"{model}: is unconditional, so images have no codes; give a drl or vdrl model")
+        why = "is unconditional, so images have no codes" if method.code_part is None else "its samples take no codes"
+        raise UserError(f"{model}: {why}; give a drl or vdrl model")
     writes = Writes(command="sample", about={}, files=[out], inputs=[*inputs, *paths], images=[folder])
     with own_files(writes):
         save_png(out, _picture(method, images, options, placement, resources.sampling_batch, mean))

@@ -39,12 +39,12 @@ def run(job: Job[SilhouettesJob]) -> None:
                 raise UserError(
                     f"{found.file} was not trained at a single t; give models of a recipe with times: single"
                 )
-            method = load_model(found.file, placement.device)
+            method, noise = load_model(found.file, placement.device), found.noise_seed(None)
             # Validation images choose the best t; without them it cannot be chosen.
             for metric, part in (("silhouette", store.test), ("val_silhouette", store.val)):
                 if len(part) == 0:
                     continue
-                codes = extract_codes(method, store, part, [times.t], placement)[0]
+                codes = extract_codes(method, store, part, [times.t], placement, noise_seed=noise)[0]
                 value = silhouette(codes, store.labels[part.to(store.labels.device)])
                 cells = {"study": job.study, "t": times.t, "metric": metric, "value": value, "n": len(part)}
                 rows.append({**vars(found.header.about), **cells})

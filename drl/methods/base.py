@@ -36,7 +36,7 @@ class Method(nn.Module, ABC):
     Attributes:
         recipe: The resolved recipe.
         facts: Size of the images.
-        encoder: None in an unconditional model.
+        encoder: None in a method without one.
         sde: The perturbation kernel. Methods whose images are never noisy use it only to draw t.
     """
 
@@ -73,15 +73,31 @@ class Method(nn.Module, ABC):
         assert isinstance(self.recipe.method, kind)
         return self.recipe.method
 
-    def trained_encoder(self) -> nn.Module:
-        """Return the encoder.
+    @property
+    def code_part(self) -> str | None:
+        """Name of the part that makes the codes: `encoder`, or `score_network`; None if there are no codes."""
+        makes = self.recipe.method.codes_by
+        return None if makes is None else {"encoder": "encoder", "score": "score_network"}[makes]
+
+    def code_network(self) -> nn.Module:
+        """Return the part that makes the codes.
 
         Raises:
-            UserError: If there is none.
+            UserError: If there are no codes.
         """
-        if self.encoder is None:
+        if self.code_part is None:
             raise UserError("an unconditional model has no codes; give a model with an encoder")
-        return self.encoder
+        return self.get_submodule(self.code_part)
+
+    @property
+    def code_size(self) -> int:
+        """Entries of a code; UserError if there are no codes."""
+        return int(self.code_network().code_size)  # type: ignore[arg-type]
+
+    @property
+    def codes_see_time(self) -> bool:
+        """Whether the network that makes the codes is told t; UserError if there are no codes."""
+        return bool(self.code_network().time)
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -110,8 +126,8 @@ class Method(nn.Module, ABC):
         Args:
             images: uint8 [B, C, H, W].
             t: [B] in [0, 1].
-            generator: Used by methods whose code or input is random: VDRL and VAE sample their code, DAE encodes x_t.
-                None gives the mean code of x_0.
+            generator: Used by methods whose code or input is random: VDRL and VAE sample their code, DAE and score
+                features encode x_t. None gives the mean code of x_0.
         """
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from drl.config.recipes import Recipe
 from drl.diffusion.losses import denoising_score_matching
-from drl.diffusion.preconditioning import edm_score, loss_weight, paper_score
+from drl.diffusion.preconditioning import edm_input, edm_score, loss_weight, paper_score
 from drl.diffusion.sde import perturb
 from drl.methods.base import Denoiser, ImageFacts
 
@@ -38,6 +38,14 @@ class ScoreMatching(Denoiser):
         if objective.preconditioning == "edm":
             return edm_score(self.network, self.sde, x_t, t, z, objective.sigma_data)
         return paper_score(self.network, self.sde, x_t, t, z, self.scale_by_sigma)
+
+    def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images [B, C, H, W] and noise labels [B] that `score` gives the score network."""
+        if self.recipe.objective.preconditioning == "edm":
+            x, noise_label = edm_input(self.sde, x_t, t, self.recipe.objective.sigma_data)
+        else:
+            x, noise_label = x_t, self.sde.noise_label(t)
+        return self.seen(x), noise_label
 
     def denoising_loss(self, x_0: Tensor, t: Tensor, z: Tensor | None, noise: Tensor) -> Tensor:
         """Return each image's weighted denoising loss [B] for given times, codes (or None) and noise."""

@@ -35,7 +35,7 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
         UserError: If the file is missing, is not such a checkpoint, or does not fit the recipe.
     """
     started = time.monotonic()
-    if recipe.method.encodes:
+    if recipe.method.codes_by == "encoder":
         raise UserError("convert: Song's checkpoints have no encoder; give a recipe of method unconditional")
     check_not_special(checkpoint)
     try:

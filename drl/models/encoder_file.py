@@ -1,4 +1,7 @@
-"""Read only the encoder of a model file, or write it into a file without the networks that codes do not need."""
+"""Read only the encoder of a model file, or write it into a file without the networks that codes do not need.
+
+If a method has no encoder, the network that makes its codes takes the encoder's place: the score network.
+"""
 
 from __future__ import annotations
 
@@ -27,20 +30,20 @@ def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Method
         device: Where to put it.
 
     Returns:
-        The method without score network or decoder.
+        The method without the networks that codes do not need.
 
     Raises:
         UserError: If the file is missing or damaged, is not of a model of this project, or has no encoder.
     """
     path = Path(path)
     found, weights = read_encoder(path)
-    if found.recipe.encoder is None:
+    if found.recipe.method.codes_by is None:
         raise UserError(f"{path}: is unconditional, so images have no codes; give a model with an encoder")
     method = found.build()
     for module in PARTS:
-        if module != "encoder" and hasattr(method, module):
+        if module != method.code_part and hasattr(method, module):
             setattr(method, module, None)
-    method.trained_encoder().load_state_dict(weights)
+    method.code_network().load_state_dict(weights)
     return method.to(device).eval().requires_grad_(False)
 
 
@@ -55,9 +58,9 @@ def read_encoder(path: Path) -> tuple[ModelHeader, dict[str, Tensor]]:
         said = file.said(KEY)
         if said is not None:
             found = ModelHeader.parse(said, path)
-            if found.recipe.encoder is None:
+            if found.recipe.method.codes_by is None:
                 return found, {}
-            return found, file.read("", found.skeleton(path).trained_encoder().state_dict())
+            return found, file.read("", found.skeleton(path).code_network().state_dict())
     return encoder_weights(path)
 
 

@@ -27,7 +27,8 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
     Args:
         model: A model.safetensors that drl pretrain wrote.
         out: A folder that does not exist or is empty.
-        encoder_only: Write only the encoder, as encoder.safetensors, with the weights that codes are computed with.
+        encoder_only: Write only the network that makes the codes, as encoder.safetensors, with the weights that codes
+            are computed with.
         metrics: CSV files of drl probe for this model; if empty, the file at its usual place in the model's results, if
             any.
 
@@ -38,7 +39,7 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists and is not empty; give a new folder")
     found, source = header(model), check_inputs([model])[model]
-    if encoder_only and found.recipe.encoder is None:
+    if encoder_only and found.recipe.method.codes_by is None:
         raise UserError(f"{model}: has no encoder; leave --encoder-only out")
     facts = ModelFacts.read(model, metrics)
     out = Path(os.path.abspath(out))

@@ -31,7 +31,7 @@ SHOWN_CLASSES = 20
 
 @dataclass(frozen=True)
 class Weights:
-    """The exported file: its name, size in bytes, SHA-256, and whether it contains only the encoder."""
+    """The exported file: its name, size in bytes, SHA-256, and whether it contains only what makes the codes."""
 
     name: str
     size: int
@@ -45,7 +45,7 @@ def model_card(facts: ModelFacts, weights: Weights) -> str:
     parts = [
         "---\nlibrary_name: drl\ntags: [representation-learning, diffusion, image-feature-extraction]\n---",
         f"# {markdown(about.recipe)} on {markdown(about.dataset)}, seed {about.seed}",
-        f"{'The encoder' if weights.encoder_only else 'A model'} trained by {method.goal} "
+        f"{_kept(facts).capitalize() if weights.encoder_only else 'A model'} trained by {method.goal} "
         f"(method `{method.kind}`, recipe {markdown_code(about.recipe)}, scale {markdown_code(about.scale)}).\n\n"
         f"Reference: {method.source}.",
         _use(facts, weights),
@@ -59,6 +59,11 @@ def model_card(facts: ModelFacts, weights: Weights) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _kept(facts: ModelFacts) -> str:
+    """Return the name of the network that makes the codes."""
+    return "the score network" if facts.header.recipe.method.codes_by == "score" else "the encoder"
+
+
 def _use(facts: ModelFacts, weights: Weights) -> str:
     if facts.code_size is None:
         return (
@@ -66,6 +71,9 @@ def _use(facts: ModelFacts, weights: Weights) -> str:
             f'model = load_model("{weights.name}")\n```\n\nIt has no encoder, so it gives no codes of images.'
         )
     images, t = facts.header.facts, suggested_t(facts)
+    arguments = f"images, torch.full((len(images),), {t:g})"
+    if facts.header.recipe.method.noisy_codes:
+        arguments += ", torch.Generator().manual_seed(0)"
     shape = f"2, {images.channels}, {images.image_size}, {images.image_size}"
     return f"""## Use
 
@@ -77,7 +85,7 @@ from drl.models.encoder_file import load_encoder
 
 model = load_encoder("{weights.name}")
 images = torch.zeros({shape}, dtype=torch.uint8)  # [N, channels, height, width], 0 to 255
-codes = model.encode(images, torch.full((len(images),), {t:g}))  # [N, {facts.code_size}]
+codes = model.encode({arguments})  # [N, {facts.code_size}]
 ```
 
 To get the codes of a folder of images of any size and format:
@@ -104,6 +112,8 @@ def _codes(facts: ModelFacts) -> str:
         lines.append(f"- Read them at *t* = {facts.chosen_t:g}, where probes were best on validation images.")
     if isinstance(facts.header.recipe.method, GaussianCodeSettings):
         lines.append("- They are Gaussian; `encode` gives the mean, or a sample if it gets a generator.")
+    if facts.header.recipe.method.noisy_codes:
+        lines.append("- They are of a noisy copy of the image, with the noise of *t*, which the generator draws.")
     if facts.code_usage:
         shares = ", ".join(f"{share:.3f} % at *t* = {t:g}" for t, share in facts.code_usage.items())
         lines.append(
@@ -199,7 +209,7 @@ def _limits(facts: ModelFacts) -> str:
 
 
 def _files(facts: ModelFacts, weights: Weights) -> str:
-    kept = "only the encoder" if weights.encoder_only else "all networks, raw and averaged weights"
+    kept = f"only {_kept(facts)}" if weights.encoder_only else "all networks, raw and averaged weights"
     lines = [
         f"- `{weights.name}`: {kept}; {weights.size / 1e6:,.1f} MB, SHA-256 `{weights.sha256}`. safetensors: reading "
         "it runs no code.",

@@ -22,7 +22,7 @@ class ModelFacts:
 
     Attributes:
         header: Header of the model file.
-        code_size: Number of entries of a code; None without an encoder.
+        code_size: Number of entries of a code; None if there are no codes.
         depends_on_t: Whether codes depend on t.
         parameters: Trainable parameters by part.
         training: Run card of the training; None if there is none.
@@ -58,11 +58,11 @@ class ModelFacts:
         about, results = found.about, _results_of(model)
         usual = results / "metrics" / "probe" / about.dataset / about.recipe / f"seed{about.seed}.csv"
         rows = _probes(metrics or ([usual] if usual.is_file() else []), about, needed=bool(metrics))
-        encoder = method.encoder
+        coded = method.code_part is not None
         return cls(
             found,
-            None if encoder is None else int(encoder.code_size),  # type: ignore[arg-type]
-            encoder is not None and bool(encoder.time) and not isinstance(found.recipe.method, SupervisedSettings),
+            method.code_size if coded else None,
+            coded and method.codes_see_time and not isinstance(found.recipe.method, SupervisedSettings),
             parameters(method),
             _card(Path(f"{model}.json"), vars(about)),
             _card(results / "data" / about.dataset / "images.safetensors.json", {"dataset": about.dataset}),

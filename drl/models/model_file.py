@@ -135,12 +135,12 @@ def save_model(path: Path, method: Method, averages: Mapping[str, Tensor], about
 
 
 def save_snapshots(path: Path, method: Method, snapshots: Mapping[int, Mapping[str, Tensor]], about: About) -> None:
-    """Write the encoder's weights at some steps of a training, as `<step>/<name>`.
+    """Write the weights of the part that makes the codes at some steps of a training, as `<step>/<name>`.
 
     Args:
         path: The file.
         method: The trained method.
-        snapshots: State dict of the encoder for each step.
+        snapshots: State dict of that part for each step.
         about: As in save_model.
     """
     tensors = {
@@ -180,7 +180,7 @@ def start_from(path: str | Path, method: Method) -> dict[str, Tensor]:
 
 
 def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iterator[tuple[int, Method]]:
-    """Yield the steps of a training in ascending order, each with a method that has the encoder of that step.
+    """Yield the steps of a training in ascending order, each with a method that gives the codes of that step.
 
     The method is the same object each time, in evaluation mode, with frozen weights. Its other networks are untrained.
 
@@ -189,13 +189,13 @@ def load_snapshots(path: str | Path, device: torch.device | str = "cpu") -> Iter
     """
     path = Path(path)
     with _opened(path) as (file, found):
-        wanted = found.skeleton(path).trained_encoder().state_dict()
+        wanted = found.skeleton(path).code_network().state_dict()
         steps = _steps(file)
         for step in steps:
             file.check(f"{step}/", wanted)
         method = found.build().to(device).eval().requires_grad_(False)
         for step in steps:
-            method.trained_encoder().load_state_dict(file.read(f"{step}/", wanted))
+            method.code_network().load_state_dict(file.read(f"{step}/", wanted))
             yield step, method
 
 
@@ -219,8 +219,8 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
     Args:
         path: A model.safetensors.
         device: Where to put it.
-        weights: `raw` or `ema` for all parts. None means the encoder that the recipe's `codes_from` names, and averaged
-            weights for the other parts; the authors export codes and draw samples with these.
+        weights: `raw` or `ema` for all parts. None means those that the recipe's `codes_from` names for the part that
+            makes the codes, and averaged ones for the others; the authors export codes and draw samples with these.
 
     Returns:
         The method; use its `encode` and, if it has one, its `score`.
@@ -233,7 +233,7 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
         empty, fitting = found.skeleton(path), {}
         for module, prefix in PARTS.items():
             part = getattr(empty, module, None)
-            choice = weights or (found.recipe.codes_from if module == "encoder" else "ema")
+            choice = weights or (found.recipe.codes_from if module == empty.code_part else "ema")
             suffix = "_ema" if choice == "ema" else ""
             if isinstance(part, nn.Module):
                 fitting[module] = file.read(f"{prefix}{suffix}.", part.state_dict())
@@ -261,17 +261,20 @@ def check_model(path: str | Path) -> tuple[ModelHeader, Method]:
 
 
 def encoder_weights(path: str | Path) -> tuple[ModelHeader, dict[str, Tensor]]:
-    """Return a model's header, and its encoder's weights by name, raw or averaged as in the recipe's `codes_from`.
+    """Return a model's header, and the weights by name of the part that makes its codes; none if there are no codes.
+
+    They are raw or averaged, as in the recipe's `codes_from`.
 
     Raises:
         UserError: As `load_model`.
     """
     path = Path(path)
     with _opened(path) as (file, found):
-        if found.recipe.encoder is None:
+        if found.recipe.method.codes_by is None:
             return found, {}
-        prefix = "encoder_ema." if found.recipe.codes_from == "ema" else "encoder."
-        return found, file.read(prefix, found.skeleton(path).trained_encoder().state_dict())
+        suffix = "_ema" if found.recipe.codes_from == "ema" else ""
+        wanted = found.skeleton(path).code_network().state_dict()
+        return found, file.read(f"{found.recipe.method.codes_by}{suffix}.", wanted)
 
 
 def header(path: str | Path) -> ModelHeader:

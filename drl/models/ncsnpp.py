@@ -37,6 +37,7 @@ class NCSNpp(nn.Module):
 
     Attributes:
         conditioning: The latent path, None in an unconditional network. Its parameters are counted separately.
+        middle_channels: Channels of the middle block.
 
     Raises:
         UserError: If `image_size` cannot be halved often enough, or a setting is out of range or unknown.
@@ -88,7 +89,7 @@ class NCSNpp(nn.Module):
             middle += self.conditioning.map_channels
         self.embedding = NoiseEmbedding(nf, embedding, fourier_scale)
         self.down = DownPath(shape, channels=channels, input_pyramid=input_pyramid)
-        self.middle = Middle(shape, middle)
+        self.middle_channels, self.middle = middle, Middle(shape, middle)
         self.up = UpPath(shape, in_channels=middle, channels=channels, skip_channels=self.down.skip_channels)
 
     def forward(self, x: Tensor, noise_level: Tensor, z: Tensor | None = None) -> Tensor:
@@ -106,16 +107,31 @@ class NCSNpp(nn.Module):
         Raises:
             UserError: If the images have another shape than the network, or a code is missing or not expected.
         """
+        h, activated, maps = self._to_middle(x, noise_level, z)
+        image: Tensor = self.up(h, activated, maps)
+        return image
+
+    def middle_activation(self, x: Tensor, noise_level: Tensor) -> Tensor:
+        """Return the output of the whole middle block [B, middle_channels, R, R] of an unconditional network.
+
+        Arguments and errors are those of `forward`. R is the lowest resolution. The upward path is not computed.
+        """
+        return self._to_middle(x, noise_level, None)[0]
+
+    def _to_middle(self, x: Tensor, noise_level: Tensor, z: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return the middle block's output, the embedding after SiLU, and the maps of the downward path."""
+        self._check(x, z)
+        embedding, u = self.embedding(noise_level), None
+        if self.conditioning is not None:
+            embedding, u = self.conditioning(embedding, z)
+        activated = F.silu(embedding)
+        maps: list[Tensor] = self.down(x, activated)
+        h = maps[-1] if self.conditioning is None else self.conditioning.inject(maps[-1], u)
+        return self.middle(h, activated), activated, maps
+
+    def _check(self, x: Tensor, z: Tensor | None) -> None:
         if x.shape[1:] != self.image_shape:
             raise UserError(f"NCSNpp: images of shape {tuple(x.shape[1:])}; this network takes {self.image_shape}")
         if (self.conditioning is None) != (z is None):
             message = "codes are missing" if z is None else "codes were given to an unconditional network"
             raise UserError(f"NCSNpp: {message}; pass codes if and only if code_size is set")
-        embedding, u = self.embedding(noise_level), None
-        if self.conditioning is not None:
-            embedding, u = self.conditioning(embedding, z)
-        activated = F.silu(embedding)
-        maps = self.down(x, activated)
-        h = maps[-1] if self.conditioning is None else self.conditioning.inject(maps[-1], u)
-        image: Tensor = self.up(self.middle(h, activated), activated, maps)
-        return image

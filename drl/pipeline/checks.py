@@ -82,7 +82,7 @@ def own_study_fits(config: Config, dataset: str) -> None:
     for name in config.studies.study.recipes:
         require(config.members(name) == (name,), key, f"{name!r} is a sweep; give a recipe without a sweep")
         recipe = resolve_recipe(config, name, dataset)
-        has_codes = recipe.encoder is not None
+        has_codes = recipe.method.codes_by is not None
         require(has_codes, key, f"{name!r} has no encoder, and a study is about codes; give another recipe")
         if recipe.train_images is None and recipe.batch_size > images.train:
             raise UserError(

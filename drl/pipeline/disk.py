@@ -39,10 +39,10 @@ class Size(NamedTuple):
 
     Attributes:
         model: Bytes of one copy of all parts that a model file keeps.
-        encoder: Bytes of the encoder, with its batch statistics.
+        encoder: Bytes of the network that makes the codes, with its batch statistics; 0 if there are no codes.
         trained: Bytes of all parameters that the optimiser and the averages follow.
         tensors: Number of tensors in one copy.
-        encoder_tensors: Number of the encoder's tensors.
+        encoder_tensors: Number of that network's tensors.
     """
 
     model: int

@@ -98,8 +98,9 @@ class Network:
         return f"{' + '.join(words)}, {self.facts[1]}x{self.facts[1]}x{self.facts[0]}"
 
     def encode(self, count: float) -> Amount:
-        """Return the passes of `count` images through the encoder."""
-        unit = self.unit("encode", f"encoding, {self.sized('encoder')}", light(self.recipe.encoder))
+        """Return the passes of `count` images through the network that makes the codes."""
+        part = self.recipe.method.codes_by or "encoder"
+        unit = self.unit("encode", f"encoding, {self.sized(part)}", light(getattr(self.recipe, part)))
         return Amount(unit, count)
 
     def evaluate(self, count: float) -> Amount:
@@ -147,13 +148,18 @@ def light(section: Any) -> dict[str, Any] | None:
 
 def code_size(recipe: Recipe) -> int:
     """Return the entries of a recipe's code."""
-    encoder = recipe.encoder
+    encoder, score = recipe.encoder, recipe.score
+    if recipe.method.codes_by == "score":
+        assert score is not None
+        return score.nf * score.channel_multipliers[-1]
     assert encoder is not None
     return 64 * encoder.width if encoder.kind == "wide_resnet" else encoder.code_size
 
 
 def sees_time(recipe: Recipe) -> bool:
-    """Whether a recipe's codes depend on t, like `time` of the built encoder; DAE's inputs depend on t."""
+    """Whether a recipe's codes depend on t, like `codes_see_time` of the method; inputs of DAE depend on t too."""
     encoder = recipe.encoder
+    if recipe.method.codes_by == "score":
+        return True
     assert encoder is not None
     return encoder.kind == "wide_resnet" or bool(getattr(encoder, "time", None)) or recipe.method.kind == "dae"

@@ -10,8 +10,8 @@ from drl.laplacenet.schedule import Schedule
 from drl.pipeline.units import Amount, Network, WorkUnit, code_size, light, sees_time
 
 Axes = Mapping[str, str | int]
-# Methods whose steps differ only by a penalty or by the encoder's input.
-ALIKE = {"vdrl": "drl", "cdae": "drl", "vae": "ae", "dae": "ae"}
+# Methods whose steps differ only by a penalty, by the encoder's input or by what is done with them later.
+ALIKE = {"vdrl": "drl", "cdae": "drl", "vae": "ae", "dae": "ae", "score_features": "unconditional"}
 CONDITIONAL = ("drl", "vdrl", "cdae")  # methods whose code usage is measured (drl.training.code_usage)
 # Code usage encodes once and evaluates the score twice: about two forward passes, each a third of a training step.
 CODE_USAGE_SHARE = 2 / 3

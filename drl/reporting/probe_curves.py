@@ -35,6 +35,10 @@ SimCLR and SimCLR-Gauss are told a random *t* in training.
 The encoder of DAE is shown {{ "noisy images, with one draw of noise" if studies.probe.dae_input == "noisy" else
 "clean images" }}.
 {% endif %}
+{% if "score_features" in methods %}
+Score features are beyond the paper: no encoder is trained, and the code is the mean over positions of the score
+network's middle block, which is shown noisy images with one draw of noise (Xiang et al. 2023).
+{% endif %}
 {% if item == "figure_5" %}
 AE, VAE, SimCLR and SimCLR-Gauss do not use the diffusion process: their lines are those of Figure 4, the same runs.
 {% endif %}

@@ -35,7 +35,8 @@ class Look(NamedTuple):
         return {"color": self.colour, "marker": self.marker, "markerfacecolor": face, "markeredgecolor": self.colour}
 
 
-# Okabe and Ito's palette, which colour-blind readers can distinguish; markers and dashes differ in grey print too.
+# Okabe and Ito's palette, which colour-blind readers can distinguish, and an indigo that is as far from all of it;
+# markers and dashes differ in grey print too.
 STYLES: dict[str, Look] = {
     "VDRL": Look("#D55E00", "o", "-"),
     "DRL": Look("#0072B2", "s", "-"),
@@ -47,10 +48,12 @@ STYLES: dict[str, Look] = {
     "CDAE": Look("#56B4E9", "X", ":"),
     "VDRL (EDM)": Look("#D55E00", "o", "--", hollow=True),
     "DRL (EDM)": Look("#0072B2", "s", "--", hollow=True),
+    "Score features": Look("#4B0092", ">", "-"),
+    "Score features (EDM)": Look("#4B0092", ">", "--", hollow=True),
 }
 SPARE = [
     Look(colour, marker, "-")
-    for colour, marker in zip(("#882255", "#117733", "#332288", "#AA4499"), ("*", "h", "<", ">"), strict=True)
+    for colour, marker in zip(("#882255", "#117733", "#332288", "#AA4499"), ("*", "h", "<", "p"), strict=True)
 ]
 PANEL_WIDTH, PANEL_HEIGHT = 2.6, 2.3  # inches
 LEGEND_ROW = 0.17  # inches

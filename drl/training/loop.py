@@ -40,7 +40,7 @@ class Training:
     Attributes:
         step: Number of optimiser steps so far.
         rows: Rows of the loss curve and of code usage so far, without the cells that are equal in all rows.
-        snapshots: Weights of the encoder by step: before training, and at evenly spaced steps so far.
+        snapshots: Weights of the part that makes the codes by step: before training, and at evenly spaced steps so far.
     """
 
     def __init__(
@@ -132,15 +132,17 @@ class Training:
             self.sums[name] += value
 
     def keep_snapshot(self) -> None:
-        """Store the encoder's present weights, raw or averaged (the recipe's `codes_from`), if there is an encoder."""
-        if self.method.encoder is None:
+        """Store the present weights of the part that makes the codes, if there are codes: raw or averaged."""
+        part = self.method.code_part
+        if part is None:
             return
-        weights = {name: value.detach().cpu().clone() for name, value in self.method.encoder.state_dict().items()}
+        now = self.method.code_network().state_dict()
+        weights = {name: value.detach().cpu().clone() for name, value in now.items()}
         if self.recipe.codes_from == "ema":
             names = (name for name, _ in self.method.named_parameters())
             averages = dict(zip(names, self.average.shadow, strict=True))
             weights |= {
-                name: averages[f"encoder.{name}"].cpu().clone() for name in weights if f"encoder.{name}" in averages
+                name: averages[f"{part}.{name}"].cpu().clone() for name in weights if f"{part}.{name}" in averages
             }
         self.snapshots[self.step] = weights
 

@@ -52,7 +52,7 @@ def run(job: Job[PretrainJob]) -> None:
             )
         averages = start_from(start, method)
     if recipe.freeze == "encoder":
-        method.trained_encoder().requires_grad_(False)
+        method.code_network().requires_grad_(False)
     training = Training(method, store, placement, job.settings, seed)
     if recipe.iterations == 0:
         # Nothing is trained or averaged, so samples use the averages of the model that this one starts from.

@@ -336,6 +336,7 @@ def test_settings_of_figure_13_and_table_6_name_their_cells_in_order():
         ("recipes.drl.freeze=score", "recipes.drl.freeze: input should be 'nothing' or 'encoder'"),
         ("recipes.song_deep.freeze=encoder", "recipes.song_deep: freeze: encoder needs an encoder"),
         ("recipes.unconditional.encoder={kind: unet}", "recipes.unconditional: method unconditional has no encoder"),
+        ("recipes.score_features.encoder={kind: unet}", "recipes.score_features: method score_features has no encoder"),
         ("recipes.drl.encoder=null", "recipes.drl: method drl needs an encoder, but encoder is null"),
         ("recipes.supervised.score={kind: ncsnpp}", "recipes.supervised: method supervised has no score network"),
     ],
@@ -379,6 +380,8 @@ def test_t_init_is_above_0_and_at_most_1():
     [
         ("figure_4", "unconditional", "'unconditional' has no encoder, and figure_4 is about codes"),
         ("figure_2", "unconditional", "'unconditional' has no encoder, and figure_2 is about codes"),
+        ("figure_6", "score_features", "'score_features' takes no codes, and figure_6 samples from codes"),
+        ("figure_2", "score_features", "'score_features' takes no codes, and figure_2 samples from codes"),
         ("figure_2", "supervised", "'supervised' has no score network, and figure_2 shows samples"),
         ("figure_13", "supervised", "'supervised' has an encoder, and figure_13 samples without codes"),
         ("figure_2", "vdrl_8d", "'vdrl_8d' has codes of 8 entries, and figure_2 shows 2-d codes"),

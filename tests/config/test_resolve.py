@@ -169,7 +169,7 @@ def test_what_a_probe_is_shown_reruns_the_probe_of_dae_only():
         (["recipes.dae.method.recon=l1"], "recipes.dae.method.recon: input should be 'l2' or 'bce'"),
         (
             ["recipes.cdae.objective.weighting=edm"],
-            "method cdae estimates no score; objective edm is for drl, vdrl and unconditional",
+            "method cdae estimates no score; objective edm is for drl, vdrl, unconditional and score_features",
         ),
         (["recipes.drl.centre_inputs=true"], "centre_inputs needs pixels: unit"),
         (["recipes.drl_vp.sde.sigma_max=3"], "recipes.drl_vp.sde: unknown key 'sigma_max'"),

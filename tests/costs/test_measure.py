@@ -19,6 +19,7 @@ from drl.methods.build import build_method
 from drl.methods.describe import operations
 from drl.pipeline.configuration import resolve
 from drl.pipeline.units import HOST, NETWORK, WorkUnit
+from tests import tiny
 from tests.job_settings import trained
 
 ITEMS = ("figure_2", "figure_4", "figure_8", "table_1", "table_6", "theory")
@@ -61,10 +62,9 @@ def test_more_operations_take_longer(brief):
     assert large > 3 * small
 
 
-KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "unconditional", "supervised")
-
-
-@pytest.mark.parametrize("recipe", [*KINDS, "drl_8d-lambda0.00001", "ae_8d-lambda0.00001", "drl_2d_focus", "drl_edm"])
+@pytest.mark.parametrize(
+    "recipe", [*tiny.KINDS, "drl_8d-lambda0.00001", "ae_8d-lambda0.00001", "drl_2d_focus", "drl_edm"]
+)
 def test_operations_are_those_of_describe(recipe, tmp_path):
     job = trained("digits", recipe, 0)
     known = next(work.unit for work in AMOUNTS.of(job) if work.unit.kind == "train")
@@ -72,7 +72,7 @@ def test_operations_are_those_of_describe(recipe, tmp_path):
     resolved, facts = resolve_recipe(AMOUNTS.config, recipe, "digits"), ImageFacts(1, 8, 10)
     method = build_method(resolved, facts, torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
     if resolved.freeze == "encoder":
-        method.trained_encoder().requires_grad_(False)
+        method.code_network().requires_grad_(False)
     counted = operations(method, facts)[1]
     assert operations_of(known, book) == pytest.approx(2 * counted, rel=0.02)
     assert Book(tmp_path / "rates.json").get("operations", "train", known.key) == book.get(

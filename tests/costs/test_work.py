@@ -16,10 +16,10 @@ from drl.laplacenet.classifier import build
 from drl.laplacenet.fine_tuning import FineTuner
 from drl.laplacenet.image_split import ImageSplit
 from drl.methods.base import ImageFacts
-from drl.models.build import build_encoder
 from drl.pipeline.configuration import resolve
 from drl.pipeline.registry import STEPS
 from drl.pipeline.units import code_size, sees_time
+from tests import tiny
 from tests.job_settings import BUILT, fine_tuned
 
 
@@ -100,13 +100,13 @@ def test_what_is_read_off_a_recipe_is_what_is_built(scale):
     for name in known.config.recipes:
         member, dataset = known.config.members(name)[0], "mnist" if name.startswith("drl_nd") else "cifar10"
         recipe, images = resolve_recipe(known.config, member, dataset), known.config.datasets[dataset]
-        if recipe.encoder is None:
+        if recipe.method.codes_by is None:
             continue
         facts = ImageFacts(images.channels, images.image_size, images.classes)
         with torch.device("meta"):
-            encoder = build_encoder(recipe.encoder, facts, probabilistic=False)
-        assert code_size(recipe) == encoder.code_size, member
-        assert sees_time(recipe) == (encoder.time or recipe.method.kind == "dae"), member
+            method = tiny.build(recipe, facts)
+        assert code_size(recipe) == method.code_size, member
+        assert sees_time(recipe) == (method.codes_see_time or recipe.method.kind == "dae"), member
 
 
 def load_of(known, recipe, dataset="cifar10", unit="train"):

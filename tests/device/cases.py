@@ -73,9 +73,9 @@ def ode(device: torch.device, precision: str | None = None) -> Call:
 
 
 def encoding(device: torch.device, precision: str | None = None, *, kind: str) -> Call:
-    """Codes of images, and those of some of them by number; DAE's with its noise."""
+    """Codes of images, and those of some of them by number; those of DAE and score features with their noise."""
     method, store = method_on(device, kind)
-    noise = 3 if kind == "dae" else None
+    noise = 3 if kind in ("dae", "score_features") else None
 
     def encode() -> list[Tensor]:
         table = read_codes(method, store, store.train[:300], [0.1, 0.9], placement(device, precision), noise)

@@ -18,6 +18,7 @@ from drl.evaluation.encode import encode
 from drl.files import sha256
 from drl.models.model_file import load_model
 from drl.records.run_card import write_card
+from drl.training.seeds import generator
 from tests import tiny
 from tests.cards import read_card
 from tests.evaluation.jobs import ALONE
@@ -54,6 +55,26 @@ def test_rows_are_the_codes_of_the_files_in_the_order_of_their_paths(kind, folde
     assert np.allclose(codes, expected(model_file(kind), folder, 0.3), atol=1e-5)
     table = pd.read_csv(tmp_path / "codes.csv")
     assert table.to_numpy().tolist() == [[row, name] for row, name in enumerate(NAMES)]
+
+
+def test_score_features_are_of_noisy_images_the_same_at_every_run(folder, model_file, tmp_path, monkeypatch):
+    """The noise is that of `extract_codes` with seed 0, in the order of the rows; the card states the seed."""
+    model, times = model_file("score_features"), [0.3, 0.8]
+    for name, size in (("one", 128), ("two", 128), ("parts", 2)):
+        monkeypatch.setattr(module, "CHUNKS", {"cpu": size})
+        encode(model, folder, times, tmp_path / f"{name}.npy", ALONE)
+    one, two, parts = (np.load(tmp_path / f"{name}.npy") for name in ("one", "two", "parts"))
+    assert np.array_equal(one, two)
+    assert np.allclose(one, parts, atol=1e-4)
+    images = [load_image((folder / name).read_bytes(), folder, tiny.SIZE, 1) for name in NAMES]
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    for column, t in enumerate(times):
+        source = generator(0, f"codes at t = {t}")
+        with torch.no_grad():
+            wanted = load_model(model).encode(batch, torch.full((len(NAMES),), t), source).numpy()
+        assert np.allclose(one[:, column], wanted, atol=1e-5)
+        assert not np.allclose(one[:, column], expected(model, folder, t), atol=1e-2)
+    assert read_card(tmp_path / "one.npy.json")["settings"] == {"t": times, "noise_seed": 0}
 
 
 def test_several_t_are_an_axis_of_their_own(folder, model_file, tmp_path):

@@ -247,9 +247,15 @@ def test_noise_is_asked_for_drawn_once_for_each_t_and_free_of_chunks(stripes, mo
 
 @pytest.mark.parametrize(
     ("kind", "dae_input", "seed"),
-    [("dae", "noisy", 3), ("dae", "clean", None), ("dae", None, None), ("vdrl", "noisy", None)],
+    [
+        ("dae", "noisy", 3),
+        ("dae", "clean", None),
+        ("dae", None, None),
+        ("vdrl", "noisy", None),
+        ("score_features", None, 3),
+    ],
 )
-def test_only_a_noisy_dae_is_given_a_generator(model_file, kind, dae_input, seed):
+def test_only_a_noisy_dae_and_score_features_are_given_a_generator(model_file, kind, dae_input, seed):
     found = Measurement(None, None, header(model_file(kind)), None, None, 0.0, {})
     assert found.noise_seed(dae_input) == seed
 

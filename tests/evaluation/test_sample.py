@@ -203,6 +203,7 @@ def test_an_output_that_is_no_png_is_refused(folder, model_file, tmp_path, name)
     ("kind", "message"),
     [
         ("unconditional", "is unconditional, so images have no codes; give a drl or vdrl model"),
+        ("score_features", "its samples take no codes; give a drl or vdrl model"),
         ("ae", "method ae has no score network to sample from; give a drl, vdrl or unconditional model"),
         ("supervised", "method supervised has no score network"),
     ],

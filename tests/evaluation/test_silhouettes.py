@@ -44,10 +44,18 @@ def models(model_file):
     }
 
 
-def by_hand(model, stripes, t):
+def by_hand(model, stripes, t, noise_seed=None):
     store = ImageStore.open(stripes)
-    codes = extract_codes(load_model(model), store, store.test, [t], CPU)[0]
+    codes = extract_codes(load_model(model), store, store.test, [t], CPU, noise_seed=noise_seed)[0]
     return silhouette_score(codes.double().numpy(), store.labels[store.test].numpy())
+
+
+def test_score_features_are_read_with_noise(model_file, stripes, tmp_path):
+    model = model_file("score_features", 3, "features", times={"kind": "single", "t": 0.4})
+    silhouettes({("features", 3): model}, stripes, tmp_path / "silhouettes.csv")
+    (row,) = read_metrics(tmp_path / "silhouettes.csv")
+    assert float(row["value"]) == pytest.approx(by_hand(model, stripes, 0.4, noise_seed=3), rel=1e-5)
+    assert float(row["value"]) != pytest.approx(by_hand(model, stripes, 0.4), rel=1e-3)
 
 
 def test_one_row_a_model_with_its_own_t(models, stripes, tmp_path):

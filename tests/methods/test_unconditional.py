@@ -107,7 +107,7 @@ def test_labels_are_never_read(batch):
 
 def test_codes_are_refused_in_one_line(batch):
     method = tiny.method("unconditional").eval()
-    for ask in (lambda: method.encode(batch.images, torch.zeros(B)), method.trained_encoder):
+    for ask in (lambda: method.encode(batch.images, torch.zeros(B)), method.code_network):
         with pytest.raises(UserError, match="unconditional model has no codes") as caught:
             ask()
         assert "\n" not in str(caught.value)

@@ -9,7 +9,7 @@ from drl.models.encoder_file import load_encoder, read_encoder, save_encoder
 from drl.models.model_file import load_model, save_model
 from tests import tiny
 
-KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "supervised")
+KINDS = ("drl", "vdrl", "cdae", "ae", "vae", "dae", "simclr", "simclr_gauss", "score_features", "supervised")
 IMAGES = torch.randint(
     0, 256, (5, 1, tiny.SIZE, tiny.SIZE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
 )
@@ -45,6 +45,13 @@ def test_other_networks_are_neither_kept_nor_built(tmp_path):
     assert names == set(load_model(whole).encoder.state_dict())
     assert alone.stat().st_size < whole.stat().st_size / 2
     assert load_encoder(whole).score_network is None
+
+
+def test_of_score_features_the_score_network_is_kept(tmp_path):
+    whole, alone = model(tmp_path, "score_features"), tmp_path / "encoder.safetensors"
+    save_encoder(alone, *read_encoder(whole))
+    with safe_open(str(alone), "pt") as file:
+        assert set(file.keys()) == set(load_model(whole).score_network.state_dict())
 
 
 def test_reading_draws_no_random_number(tmp_path):

@@ -19,7 +19,7 @@ from tests import tiny
 from tests.cards import read_card
 
 SEED = 3
-KINDS = ("drl", "vdrl", "ae", "simclr", "unconditional", "supervised")
+KINDS = ("drl", "vdrl", "ae", "simclr", "unconditional", "score_features", "supervised")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,8 @@ def test_the_cards_python_works(kind, encoder_only, trained, tmp_path, monkeypat
     if kind == "unconditional":
         assert names["model"].encoder is None
         return
-    wanted = load_model(trained(kind)).encode(names["images"], torch.full((2,), 0.5))
+    noise = torch.Generator().manual_seed(0) if kind == "score_features" else None
+    wanted = load_model(trained(kind)).encode(names["images"], torch.full((2,), 0.5), noise)
     assert torch.equal(names["codes"], wanted)
     assert f"# [N, {wanted.shape[1]}]" in snippet(tmp_path / "out")
 
@@ -107,6 +108,17 @@ def test_the_encoder_alone_is_smaller_and_said_to_be(trained, tmp_path):
     assert (tmp_path / "out" / "encoder.safetensors").stat().st_size < trained().stat().st_size / 2
     assert "`encoder.safetensors`: only the encoder" in card_of(tmp_path / "out")
     assert 'load_encoder("encoder.safetensors")' in snippet(tmp_path / "out")
+
+
+def test_of_score_features_the_score_network_is_kept_and_said_to_be(trained, tmp_path):
+    for name, encoder_only in (("whole", False), ("alone", True)):
+        export(trained("score_features"), tmp_path / name, encoder_only)
+        assert "They are of a noisy copy of the image" in card_of(tmp_path / name)
+    whole, alone = tmp_path / "whole" / "model.safetensors", tmp_path / "alone" / "encoder.safetensors"
+    assert alone.stat().st_size < 0.6 * whole.stat().st_size  # raw or averaged weights, not both
+    card = card_of(tmp_path / "alone")
+    assert "The score network trained by denoising score matching" in card
+    assert "`encoder.safetensors`: only the score network" in card
 
 
 def test_what_was_measured_is_in_the_card(probed, tmp_path):

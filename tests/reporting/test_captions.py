@@ -82,6 +82,11 @@ def test_what_holds_of_some_items_stands_below_them_alone(text, items):
     assert {item for item in BUILT if text in " ".join(of(item, "paper").split())} == items
 
 
+def test_score_features_are_said_to_be_beyond_the_paper_where_they_are_shown():
+    said = "Score features are beyond the paper"
+    assert {item for item in BUILT if said in " ".join(of(item, "lite").split())} == {"figure_4"}
+
+
 def test_a_changed_reading_of_tables_is_said():
     assert "accuracy after the last outer epoch of classifiers" in of("table_1")
     assert "after outer epoch 3 of classifiers" in of("table_2")

@@ -12,7 +12,7 @@ def test_no_two_methods_look_the_same():
     assert len({(look.marker, look.hollow) for look in style.STYLES.values()}) == len(style.STYLES)
 
 
-@pytest.mark.parametrize("base", ["DRL", "VDRL"])
+@pytest.mark.parametrize("base", ["DRL", "VDRL", "Score features"])
 def test_a_variant_keeps_its_method_s_colour_and_has_another_line(base):
     plain, variant = style.STYLES[base], style.STYLES[f"{base} (EDM)"]
     assert (plain.colour, plain.marker) == (variant.colour, variant.marker)
@@ -28,7 +28,7 @@ def test_a_legend_has_room_for_all_names(names, width):
 
 
 @pytest.mark.parametrize("width", [3.0, 4.1, 5.6, 8.2, 11.6])
-@pytest.mark.parametrize("count", [2, 6, 8, 10])
+@pytest.mark.parametrize("count", [2, 6, 8, 10, 12])
 def test_the_legend_stays_inside_the_figure(width, count):
     style.apply()
     figure, axes = plt.subplots(figsize=(width, 2.7))

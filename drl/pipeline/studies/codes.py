@@ -28,8 +28,8 @@ def module_of_method(settings: Any) -> tuple[str, ...]:
 
 
 def needs_codes(recipe: Recipe) -> str | None:
-    """Refuse recipes without an encoder."""
-    return "has no encoder, and {item} is about codes" if recipe.encoder is None else None
+    """Refuse recipes without codes."""
+    return "has no encoder, and {item} is about codes" if recipe.method.codes_by is None else None
 
 
 def method_of(config: Config, dataset: str, recipe: str) -> str:
@@ -44,7 +44,7 @@ def dae_input(config: Config, method: str) -> dict[str, str]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ModelStudy(Study):
-    """A study of one model: by default it needs an encoder, and reads the model and the images."""
+    """A study of one model: by default it needs codes, and reads the model and the images."""
 
     axes: tuple[str, ...] = ("dataset", "recipe", "seed")
     inputs: Callable[[Any, Axes], Inputs] = reads_a_model

@@ -22,14 +22,21 @@ def _needs_score(recipe: Recipe) -> str | None:
     return "has no score network, and {item} shows samples" if recipe.score is None else None
 
 
-def _needs_codes_and_score(recipe: Recipe) -> str | None:
-    if recipe.method.kind == "cdae":
-        return "predicts images, and {item} needs the score"
+def _needs_conditional_score(recipe: Recipe) -> str | None:
+    """Refuse recipes without codes, and those whose score network is not given them."""
+    if recipe.method.codes_by == "score":
+        return "takes no codes, and {item} samples from codes"
     return needs_codes(recipe) or _needs_score(recipe)
 
 
+def _needs_codes_and_score(recipe: Recipe) -> str | None:
+    if recipe.method.kind == "cdae":
+        return "predicts images, and {item} needs the score"
+    return _needs_conditional_score(recipe)
+
+
 def _needs_two_dimensions(recipe: Recipe) -> str | None:
-    complaint = needs_codes(recipe) or _needs_score(recipe)
+    complaint = _needs_conditional_score(recipe)
     if complaint is None and recipe.encoder is not None and recipe.encoder.code_size != 2:
         return f"has codes of {recipe.encoder.code_size} entries, and {{item}} shows 2-d codes"
     return complaint
