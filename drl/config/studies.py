@@ -101,6 +101,7 @@ class LearningSpeedSettings(Settings):
     )
     t: Distinct[Time] = Field(min_length=1, description="Values of t at which the code is probed.")
     accuracy: float = Field(gt=0, le=100, description="Validation accuracy in percent that the codes should reach.")
+    labels: Count | None = Field(None, description="Labelled training images. Unset: all but the validation images.")
     pairs: tuple[tuple[str, str], ...] = Field(
         description="Pairs of recipes to compare if both are drawn: the usual one, then the faster one."
     )

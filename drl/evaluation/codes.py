@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -37,6 +37,13 @@ class CodeTable:
         """Return codes [T, n, D] and labels [n] of the images at `indices` (int64 [n])."""
         at = self.rows[indices.to(self.rows.device)]
         return self.codes.index_select(1, at), self.labels.index_select(0, at)
+
+    def standardised(self, indices: Tensor) -> CodeTable:
+        """Return the table with each entry centred and scaled, for each t, by the codes of some images (int64 [n])."""
+        codes, _ = self.part(indices)
+        mean, deviation = codes.mean(1, keepdim=True), codes.std(1, keepdim=True)
+        # An entry that is constant stays 0.
+        return replace(self, codes=(self.codes - mean) / torch.where(deviation > 0, deviation, 1))
 
 
 def read_codes(

@@ -42,6 +42,8 @@ def _rows(found: Measurement[LearningSpeedJob]) -> Iterator[dict[str, Any]]:
     subset = found.labelled(train, budget, seed)
     count = 0
     for steps, table in _batches(found, torch.cat([subset, *evaluations.values()]), protocol):
+        if found.header.recipe.method.codes_by == "score":
+            table = table.standardised(subset)  # as in drl.evaluation.probe
         eval_sets = {name: table.part(indices) for name, indices in evaluations.items()}
         title, classes = f"probes, {len(subset)} labels", len(store.classes)
         result = train_in_view(title, table.part(subset), eval_sets, classes, protocol, found.placement)

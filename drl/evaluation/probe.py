@@ -26,7 +26,8 @@ def run(job: Job[ProbeJob]) -> None:
     `job.out` holds, for each label budget, probe seed and t: test accuracy in percent, the learning rate, and the
     validation accuracy where validation chooses. With `trajectory` there are also the arms `concatenated` and `chosen`
     for the last budget (drl.evaluation.trajectory). The precision is that of the encoder, and of the probes' matrix
-    products in training; their evaluation is in fp32.
+    products in training; their evaluation is in fp32. Codes are read as they are, except activations of a score network
+    (`score_features`), which are standardised by the training images.
 
     Raises:
         UserError: If model and images do not belong together, codes are not finite, a budget cannot be filled, or no
@@ -50,6 +51,9 @@ def _rows(found: Measurement[ProbeJob]) -> Iterator[dict[str, Any]]:
     method = load_model(found.file, found.placement.device)
     needed, noise = torch.cat([train, *measured.values()]), found.noise_seed(protocol.dae_input)
     table = read_codes(method, store, needed, protocol.t, found.placement, noise)
+    if found.header.recipe.method.codes_by == "score":
+        # Activations of a score network are small numbers, on which the probe's few steps would decide (ours).
+        table = table.standardised(train)
     eval_sets = {name: table.part(indices) for name, indices in measured.items()}
 
     def train_probes(title: str, labelled: tuple[Tensor, Tensor], evaluations: EvalSets) -> ProbeResult:

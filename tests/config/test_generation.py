@@ -88,7 +88,10 @@ def test_table_6_is_song_s_checkpoint_as_it_is():
 def test_figure_13_shows_the_samples_that_table_6_measures(scale):
     config = resolve(scale)
     samples = [job.file(".safetensors") for job in item_jobs(config, "figure_13")]
-    assert [file for job in item_jobs(config, "table_6") for file in job.needs(config)["samples"]] == samples
+    measured = [file for job in item_jobs(config, "table_6") for file in job.needs(config)["samples"]]
+    # The figure shows one model; at lite the table measures three.
+    assert measured[: len(samples)] == samples
+    assert len(measured) == (3 if scale == "lite" else len(samples))
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -89,9 +89,9 @@ def test_a_sweep_expands_to_one_recipe_per_value():
     assert settings_of("figure", config, "figure_8")["choices"]["drl_8d"] == list(members)
     assert len(models(config, "figure_8")) == 3 * (4 + 1 + 4 + 1)
     assert settings_of("few_shot", config, "cifar10", "vae_8d")["few_shot"]["validation"] is True
-    assert (
-        settings_of("few_shot", resolve("lite"), "mnist5k", "drl_8d-lambda0.00001")["few_shot"]["validation"] is False
-    )
+    for scale, dataset, validates in (("demo", "digits", False), ("lite", "fashion_mnist", True)):
+        found = settings_of("few_shot", resolve(scale), dataset, "drl_8d-lambda0.00001")
+        assert found["few_shot"]["validation"] is validates
     for name, said in (
         ("drl_8d", "is a sweep; name one of its members"),
         ("drl_8d-lambda0.5", "is not a member of its sweep"),

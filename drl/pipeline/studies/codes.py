@@ -112,9 +112,10 @@ def _learning_speed(config: Config, dataset: str, recipe: str) -> LearningSpeedJ
     """Return the probe's protocol with one seed, on all training images except validation images."""
     method, known = method_of(config, dataset, recipe), config.datasets[dataset]
     learning_speed_fits(config, dataset)
+    most = known.train - known.validation
     section = config.studies.probe.model_dump(exclude={"dae_input"}) | {
         "t": config.studies.learning_speed.t,
-        "label_budgets": [known.train - known.validation],
+        "label_budgets": [min(config.studies.learning_speed.labels or most, most)],
         "seeds": config.studies.probe.seeds[:1],
         **{"select": "last", "learning_rates": (), "trajectory": False, "validation": False},
         **dae_input(config, method),

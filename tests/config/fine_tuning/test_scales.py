@@ -76,7 +76,9 @@ def test_arms_at_every_scale(name, model, mixup, t_init, weight_decay_on_t, unti
     for scale in SCALES:
         arm = resolve(scale).arms[name]
         assert (arm.model, arm.mixup, arm.t_init) == (model, mixup, t_init)
-        assert (arm.weight_decay_on_t, arm.until) == (weight_decay_on_t, until)
+        # At scale lite, the arms about t run to the end of the schedule, where t ends.
+        end = "end" if scale == "lite" and name.startswith("drl_t") else until
+        assert (arm.weight_decay_on_t, arm.until) == (weight_decay_on_t, end)
         assert arm.mixup_semi, "the authors' code mixes in semi-supervised epochs whatever the flag"
 
 
@@ -121,9 +123,11 @@ def test_limited_readings_have_had_pseudo_labels_and_about_the_paper_s_share_of_
             assert study.early_epoch / schedule.epochs == pytest.approx(100 / 260, abs=0.14)
 
 
-@pytest.mark.parametrize(("scale", "dataset"), [("demo", "digits"), ("lite", "mnist5k")])
+@pytest.mark.parametrize(("scale", "dataset"), [("demo", "digits"), ("lite", "fashion_mnist_10k")])
 def test_smaller_scales_have_one_dataset_with_ten_labels_a_class(scale, dataset):
     config = resolve(scale)
     for item in (*TABLES, "t_trajectory"):
         assert config.item_datasets(item) == (dataset,)
-        assert config.item_labels(item, dataset) == (100,)
+        # "Helps most with few labels" takes more than one number of labels.
+        several = scale == "lite" and item in ("table_1", "table_2", "table_5")
+        assert config.item_labels(item, dataset) == ((100, 1000) if several else (100,))
