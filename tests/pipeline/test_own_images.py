@@ -181,7 +181,7 @@ def test_a_folder_that_a_dataset_s_name_hides_is_named(tmp_path, monkeypatch, ca
     assert capsys.readouterr().err == "", "a job of Snakemake's says nothing again"
 
 
-def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatch, cache):
+def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatch, cache, capsys):
     root = folder(tmp_path / "own", {"a": 6, "b": 6})
     decoded = []
     decode = folder_facts.decode
@@ -194,8 +194,11 @@ def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatc
     assert read(root)[1].channels == 3
     assert len(decoded) == 25
     (note,) = cache.glob("*.json")
-    note.write_text("{")
+    assert capsys.readouterr().err == ""
+    note.write_text("mine")
     assert read(root)[1].channels == 3
+    assert note.read_text() == "mine"
+    assert "holds something else than drl writes there; move it elsewhere; until then, the" in capsys.readouterr().err
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
