@@ -94,7 +94,7 @@ def check_results(results: Path) -> None:
 
 
 def _check_written(path: Path, start: bytes) -> None:
-    """Refuse a FIFO, for which Snakemake would wait, a link, through which it would write, and what begins otherwise."""
+    """Refuse a FIFO, for which Snakemake would wait; a link, through which it would write; and any other text."""
     if not stat.S_ISREG(path.lstat().st_mode):
         what = "a link" if path.is_symlink() else "no regular file"
         raise UserError(f"{shown(path)}: is {what}, but Snakemake writes there; remove it")
