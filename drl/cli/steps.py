@@ -17,6 +17,7 @@ from drl.jobs.job import Job
 from drl.out_places import check_file_place, check_folder_place, home_path
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
 from drl.pipeline.items import item_name
+from drl.pipeline.own_images import same_images
 from drl.pipeline.own_study import PARTS
 from drl.pipeline.step import Axes, Inputs, Step
 from drl.pipeline.studies import STUDIES
@@ -82,7 +83,8 @@ def run_step(
         usual=at_home,
         link=first_link(call.results, usual) if at_home else None,
     )
-    with own_files(writes), call.gpu() if step.gpu else nullcontext():
+    images = same_images(job, [*writes.files, writes.card]) if step is PREPARE else nullcontext()
+    with own_files(writes), call.gpu() if step.gpu else nullcontext(), images:
         said = importlib.import_module(step.module).run(job)
     if said is not None:
         click.echo(said)

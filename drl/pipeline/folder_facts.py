@@ -33,6 +33,7 @@ class FolderFacts:
         test: Number of images per class for testing; None if the folder is not split.
         grey: Whether all files are stored as grey images.
         contents: Digest of the names and bytes of all files.
+        listing: Digest of their names, sizes and times of change.
     """
 
     classes: tuple[str, ...]
@@ -40,6 +41,7 @@ class FolderFacts:
     test: tuple[int, ...] | None
     grey: bool
     contents: str
+    listing: str
 
 
 def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_PIXELS) -> FolderFacts:
@@ -71,6 +73,7 @@ def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_P
         test=counts.get("test"),
         grey=grey,
         contents=fingerprint(names, digest),
+        listing=listing,
     )
 
 
