@@ -12,9 +12,8 @@ from typing import NamedTuple
 from filelock import Timeout
 
 from drl.config.schema import SCALES
-from drl.data.regular import shown
+from drl.data.regular import of_system, shown
 from drl.errors import UserError, clean
-from drl.files import of_system
 from drl.jobs.lock import NO_LOCKS, file_lock, holder_of
 from drl.pipeline.registry import STEPS
 from drl.records.card import Card, NotACard, read_card
