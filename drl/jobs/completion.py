@@ -99,7 +99,8 @@ def sole_job(files: JobFiles, until: float | None = None) -> Iterator[bool]:
     for place in (files.state, files.state / KEPT) if files.state else ():
         if place.is_symlink():
             raise UserError(f"{shown(place)}: is a link, but a job keeps its state in a folder of its own; remove it")
-    if files.state and Path(os.path.realpath(files.out.parent), files.out.name).is_relative_to(os.path.realpath(files.state)):
+    place = Path(os.path.realpath(files.out.parent), files.out.name)
+    if files.state and place.is_relative_to(os.path.realpath(files.state)):
         raise UserError(f"{shown(files.out)}: lies where the job keeps its state; choose another place for --out")
     with job_lock(files.title, files.out, *([files.state] if files.state else []), until=until) as waited:
         done = waited and files.made(files.card)

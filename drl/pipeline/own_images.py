@@ -9,9 +9,9 @@ import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from drl.config.datasets import DatasetSettings
-from drl.config.jobs import PrepareJob
 from drl.config.schema import Config
 from drl.data.regular import shown
 from drl.errors import UserError
@@ -98,11 +98,11 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
 
 
 @contextlib.contextmanager
-def same_images(job: Job[PrepareJob], files: Iterable[Path]) -> Iterator[None]:
+def same_images(job: Job[Any], files: Iterable[Path]) -> Iterator[None]:
     """Make sure that the block reads the images that a job was planned with.
 
     Args:
-        job: The job.
+        job: A job of `drl prepare`.
         files: All files that it writes.
 
     Raises:
