@@ -108,12 +108,12 @@ def same_images(job: Job[Any], files: Iterable[Path]) -> Iterator[None]:
     Raises:
         UserError: If the folder holds others, before or after the block. What the block wrote is removed then.
     """
-    from drl.pipeline.folder_facts import read_folder
-
     planned, folder = job.settings.dataset, job.resources.origin.folder or job.settings.dataset.folder
     if planned.contents is None or folder is None:
         yield
         return
+    from drl.pipeline.folder_facts import read_folder
+
     root, most_pixels = home_path(folder), job.resources.image_pixels
     before = read_folder(root, _cache(), most_pixels)
     if before.contents != planned.contents:
