@@ -10,6 +10,8 @@ include: "workflow/rules/slurm.smk"
 CONFIG = checked(resolve_over, checked(said))
 RULES = rules.Rules(CONFIG, checked(max_minutes))
 checked(check_results, Path(RULES.results("")))
+if workflow.is_main_process:
+    checked(check_links, Path(RULES.results("")), CONFIG)
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))
 limit_gpu_jobs()
 

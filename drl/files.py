@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from drl.data.regular import check_not_special
+from drl.data.regular import check_not_special, of_system
 from drl.errors import UserError
 
 # Libraries written in other languages pass on only the text of a system error, not its number.
@@ -166,12 +166,6 @@ def _list(folder: Path, found: Below, seen: set[tuple[int, int]]) -> tuple[list[
     except OSError as error:
         found.closed.append((folder, f"cannot be looked into ({error.strerror}); repair or remove it"))
     return folders, links
-
-
-def of_system(path: Path) -> bool:
-    """Whether a file or folder is the system's own, once links are resolved; some of these files never end."""
-    parts = Path(os.path.realpath(path)).parts
-    return parts[1:2] in (("dev",), ("proc",), ("sys",)) and parts[1:3] != ("dev", "shm")
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from drl.data.regular import check_name, shown
+from drl.data.regular import check_name, open_regular, shown
 from drl.errors import UserError
-from drl.files import FULL
+from drl.files import FULL, files_below
 
 # Temporary files, locks and run cards have longer names than what they stand beside; most systems allow 255 bytes.
 MOST_BYTES = 150
 REMEDY = "choose another place"
 # All folders in results/<scale>.
 RESULT_FOLDERS = ("data", "models", "metrics", "figures", "tables", "study", "logs", "benchmarks", ".state")
+BENCHMARK = b"s\th:m:s\t"  # how Snakemake's files in benchmarks/ begin
 
 
 def check_file_place(path: Path) -> None:
@@ -71,19 +73,39 @@ def check_results(results: Path) -> None:
     """Make sure that no link below a folder of results leads where no folder is or can be made.
 
     Snakemake would name a file that it could not write, but not the link. Checked are the folder, the folders that jobs
-    write into, and the folders in these.
+    write into, and the folders in these; and all files that Snakemake itself writes, since it writes into whatever has
+    their names.
 
     Args:
         results: results/<scale>.
 
     Raises:
-        UserError: If there is such a link, or something else than a folder.
+        UserError: If there is such a link, or something else than a folder, a log or a benchmark.
     """
     tops = [results / name for name in RESULT_FOLDERS]
     for place in (results.parent, results, *tops, *(link for top in tops for link in _links_in(top))):
         nearest_folder(place)
         if place.is_symlink() and place.is_dir():
             _check_leads_to_files(place)
+    for top in ("logs", "benchmarks"):
+        for path in files_below(results / top):
+            with suppress(FileNotFoundError):  # a job that runs has removed it
+                _check_written(path, BENCHMARK if top == "benchmarks" else b"")
+
+
+def _check_written(path: Path, start: bytes) -> None:
+    """Refuse a FIFO, for which Snakemake would wait; a link, through which it would write; and any other text."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        what = "a link" if path.is_symlink() else "no regular file"
+        raise UserError(f"{shown(path)}: is {what}, but Snakemake writes there; remove it")
+    try:
+        with open_regular(path) as stream:
+            found = stream.read(len(start))
+    except UserError:
+        path.lstat()
+        raise
+    if found.strip(b"\0") and found != start:
+        raise UserError(f"{shown(path)}: is no benchmark, but Snakemake would write over it; move it elsewhere")
 
 
 def _check_leads_to_files(link: Path) -> None:

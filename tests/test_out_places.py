@@ -1,5 +1,6 @@
 """Homes that nobody knows or that cannot be made, wherever caches and folders of one's own are used."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,38 @@ def test_links_of_results_to_other_disks_are_fine(tmp_path):
 def test_no_folder_of_results_is_forgotten():
     folders = {Path(output).parts[0] for step in STEPS.values() for output in step.outputs}
     assert {name for name in folders if "." not in name} <= set(RESULT_FOLDERS)
+
+
+def test_what_snakemake_writes_into_is_its_own(tmp_path):
+    """The examples: it waited for a FIFO, and wrote through a link into a file outside."""
+    place = tmp_path / "results" / "demo" / "benchmarks" / "prepare" / "digits.tsv"
+    log = tmp_path / "results" / "demo" / "logs" / "prepare" / "digits.log"
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine, all mine")
+
+    def refused(said):
+        with pytest.raises(UserError, match=said) as raised:
+            check_results(tmp_path / "results" / "demo")
+        assert "\n" not in str(raised.value)
+
+    for path in (place, log):
+        path.parent.mkdir(parents=True)
+        os.mkfifo(path)
+        refused(rf"{path}: is no regular file, but Snakemake writes there; remove it")
+        path.unlink()
+        path.symlink_to(mine)
+        refused(rf"{path}: is a link, but Snakemake writes there; remove it")
+        path.unlink()
+    place.hardlink_to(mine)
+    refused(r"digits.tsv: is no benchmark, but Snakemake would write over it; move it elsewhere")
+    place.unlink()
+    log.write_text("any text")
+    for text in ("", "s\th:m:s\tmax_rss\n", "\0" * 100):
+        place.write_text(text)
+        check_results(tmp_path / "results" / "demo")
+    place.unlink()
+    place.parent.rmdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "digits.tsv").write_text("mine, all mine")
+    place.parent.symlink_to(tmp_path / "notes")
+    refused(r"is no benchmark")

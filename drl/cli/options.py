@@ -27,6 +27,7 @@ from drl.pipeline.configuration import origins, resolve
 from drl.pipeline.own_images import is_folder, note_shadowed, with_folder
 from drl.pipeline.step import Axes, Step
 from drl.records.code_digest import check_code
+from drl.records.run_card import commit_of_code
 
 P = TypeVar("P")
 REMEDY = "leave it out to read the configuration"
@@ -125,7 +126,9 @@ class Invocation:
             settings = step.settings_for(self.config, axes)
         else:
             settings = parsed("--settings", step.parsed, read_json("--settings", self.settings))
-        return settings, check_code(step.command, step.code(settings), self.code)
+        digest = check_code(step.command, step.code(settings), self.code)
+        commit_of_code()  # for the card: at the end of a long job, files may be of another commit
+        return settings, digest
 
 
 def configured(command: Command) -> Command:

@@ -17,11 +17,13 @@ from drl.jobs.job import Job
 from drl.out_places import check_file_place, check_folder_place, home_path
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
 from drl.pipeline.items import item_name
+from drl.pipeline.own_images import same_images
 from drl.pipeline.own_study import PARTS
 from drl.pipeline.step import Axes, Inputs, Step
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
 from drl.records.inputs import must_exist
+from drl.records.linked import first_link
 from drl.records.own_files import MOST_LEVELS, Writes, own_files
 
 AXES: Mapping[str, dict[str, Any]] = {
@@ -70,6 +72,7 @@ def run_step(
         check_file_place(file)
     check_file_place(job.out.with_name(f"{job.out.name}.json"))
     check_folder_place(job.states)
+    at_home = realpath(job.out) == realpath(usual)
     writes = Writes(
         command=step.name,
         about={"scale": call.scale_name, **axes},
@@ -77,9 +80,11 @@ def run_step(
         inputs=_read(call, job),
         images=[] if out is None or step is not PREPARE else _images(job),
         levels=range(2, MOST_LEVELS),
-        usual=realpath(job.out) == realpath(usual),
+        usual=at_home,
+        link=first_link(call.results, usual) if at_home else None,
     )
-    with own_files(writes), call.gpu() if step.gpu else nullcontext():
+    images = same_images(job, [*writes.files, writes.card]) if step is PREPARE else nullcontext()
+    with own_files(writes), call.gpu() if step.gpu else nullcontext(), images:
         said = importlib.import_module(step.module).run(job)
     if said is not None:
         click.echo(said)

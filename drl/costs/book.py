@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ from typing import Any
 
 import torch
 
-from drl.data.regular import read_regular
+from drl.data.json_text import read_note, write_note
 from drl.data.sources.download import cache_folder
 from drl.errors import UserError
-from drl.files import fingerprint, write_json
+from drl.files import fingerprint
 from drl.jobs.device import place
 
-FORMAT = 1  # of the file; a file of another format is discarded
+FORMAT, KEYS = 1, {"format", "entries"}  # of the file; a file of another format is discarded
 MOST_BYTES = 2**26
 
 
@@ -49,7 +48,7 @@ class Book:
     """Numbers by name. Operations and sizes are the same on every device; names of rates include the device."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Read the file; a file that is damaged or of another format counts as empty.
+        """Read the file; a file that is damaged, of another format or somebody else's counts as empty.
 
         Args:
             path: The file; None: rates.json in the folder of downloads.
@@ -60,11 +59,11 @@ class Book:
 
     def _read(self) -> dict[str, float]:
         try:
-            found = json.loads(read_regular(self.path, MOST_BYTES))
-            if found["format"] != FORMAT:
+            found = read_note(self.path, KEYS, MOST_BYTES)
+            if found is None or found["format"] != FORMAT:
                 return {}
             return {str(name): float(value) for name, value in found["entries"].items()}
-        except (UserError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError):
             return {}
 
     def get(self, *names: str) -> float | None:
@@ -75,7 +74,7 @@ class Book:
         """Store a number and write the file, keeping numbers that other processes have written since."""
         self.entries = {**self._read(), **self.entries, "/".join(names): value}
         try:
-            write_json(self.path, {"format": FORMAT, "entries": self.entries})
+            write_note(self.path, {"format": FORMAT, "entries": self.entries}, MOST_BYTES)
         except (OSError, UserError) as error:
             # The plan continues, because the measured rate is right even if it cannot be kept.
             if not self._said:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from drl.errors import shown
+from drl.data import regular
+from drl.errors import UserError, shown
+from drl.files import write_json
 
 
 def load(text: str | bytes) -> Any:
@@ -16,6 +21,34 @@ def load(text: str | bytes) -> Any:
         RecursionError: If it is nested too deep.
     """
     return json.loads(text, object_pairs_hook=_no_key_twice)
+
+
+def read_note(path: Path, keys: set[str], most: int) -> dict[str, Any] | None:
+    """Return what a program of ours keeps in a file to spare work; None if no such file is there.
+
+    Args:
+        path: The file.
+        keys: The keys that it has.
+        most: The most bytes that it may have.
+    """
+    try:
+        found = load(regular.read_regular(path, most))
+    except (UserError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.keys() == keys else None
+
+
+def write_note(path: Path, value: Mapping[str, Any], most: int) -> None:
+    """Write such a file, but not over something else of that name: the folder may be one that a user has files in.
+
+    Raises:
+        UserError: If something else is there, which stays as it is, or it cannot be written.
+        OSError: If its folder cannot be made or written to.
+    """
+    theirs = os.path.lexists(path) and read_note(path, set(value), most) is None
+    if theirs and regular.read_regular(path, most).strip(b"\0"):
+        raise UserError(f"{regular.shown(path)}: holds something else than drl writes there; move it elsewhere")
+    write_json(path, value)
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -30,9 +30,10 @@ def open_regular(path: Path, most: int | None = None) -> Iterator[BufferedReader
         most: The most bytes that it may have; None: any number.
 
     Raises:
-        UserError: If it is missing, cannot be read, is not a regular file, or has more bytes.
+        UserError: If it is missing, cannot be read, is not a regular file or one of the system, or has more bytes.
     """
     check_regular(path)
+    _check_not_of_system(path)
     try:
         # The file may have become a FIFO meanwhile. Without O_NONBLOCK, opening a FIFO waits for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -78,13 +79,25 @@ def check_regular(path: Path) -> os.stat_result:
 
 
 def check_not_special(path: Path) -> None:
-    """Refuse a FIFO, a socket, a device or a folder in place of a file; a missing file is left to who opens it.
+    """Refuse a FIFO, a socket, a device, a folder or a file of the system; a missing file is left to who opens it.
 
     Raises:
         UserError: If it is one of these.
     """
     if path.exists():
         check_regular(path)
+        _check_not_of_system(path)
+
+
+def _check_not_of_system(path: Path) -> None:
+    if of_system(path):
+        raise UserError(f"{shown(path)} is a file of the system, and some of these never end: choose another one")
+
+
+def of_system(path: Path) -> bool:
+    """Whether a file or folder is the system's own, once links are resolved; some of these files never end."""
+    parts = Path(os.path.realpath(path)).parts
+    return parts[1:2] in (("dev",), ("proc",), ("sys",)) and parts[1:3] != ("dev", "shm")
 
 
 def _check_kind(path: Path, mode: int) -> None:

@@ -40,6 +40,11 @@ def _check_names(path: Path) -> None:
     with open_regular(path) as stream:
         try:
             length = int.from_bytes(stream.read(8), "little")
-            json_text.load(stream.read(length) if length <= MOST_HEADER else b"")
+            header = json_text.load(stream.read(length) if length <= MOST_HEADER else b"")
+            # What files of ours say of themselves is JSON in an entry of the header.
+            said = header.get("__metadata__") if isinstance(header, dict) else None
+            for text in said.values() if isinstance(said, dict) else ():
+                if isinstance(text, str) and text.startswith("{"):
+                    json_text.load(text)
         except (ValueError, RecursionError) as error:
             raise SafetensorError(f"its header: {clean(error, 160)}") from error

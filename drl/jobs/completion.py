@@ -93,11 +93,15 @@ def sole_job(files: JobFiles, until: float | None = None) -> Iterator[bool]:
 
     Raises:
         drl.errors.Unfinished: If this process stopped waiting.
-        UserError: If the folder of the state is a link, so that what lies there may be somebody else's.
+        UserError: If the folder of the state is a link, so that what lies there may be somebody else's; or if it would
+            hold the job's files, which go with it.
     """
     for place in (files.state, files.state / KEPT) if files.state else ():
         if place.is_symlink():
             raise UserError(f"{shown(place)}: is a link, but a job keeps its state in a folder of its own; remove it")
+    place = Path(os.path.realpath(files.out.parent), files.out.name)
+    if files.state and place.is_relative_to(os.path.realpath(files.state)):
+        raise UserError(f"{shown(files.out)}: lies where the job keeps its state; choose another place for --out")
     with job_lock(files.title, files.out, *([files.state] if files.state else []), until=until) as waited:
         done = waited and files.made(files.card)
         if files.state is not None:

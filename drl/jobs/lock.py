@@ -98,7 +98,7 @@ def _check(path: Path, found: os.stat_result, text: bytes = b"") -> None:
         what = "is no regular file"
     elif found.st_nlink > 1:
         what = "is also a file elsewhere (a hard link)"
-    elif text.strip(b"\0") and not text.startswith(b'{"pid": '):
+    elif (text.strip(b"\0") and not text.startswith(b'{"pid": ')) or found.st_size > HOLDER_BYTES:
         what = "holds something else"
     else:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,9 +44,11 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
         raise UserError(f"{model}: has no encoder; leave --encoder-only out")
     facts = ModelFacts.read(model, metrics)
     out = Path(os.path.abspath(out))
-    folder = out.parent / f".{out.name}.{os.getpid()}.part"
-    try:
-        folder.mkdir(parents=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # The folder in it has the permissions of a new one, which mkdtemp's has not.
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as place:
+        folder = Path(place, out.name)
+        folder.mkdir()
         weights = folder / ("encoder.safetensors" if encoder_only else "model.safetensors")
         if encoder_only:
             save_encoder(weights, *read_encoder(model))
@@ -59,5 +62,3 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
             shutil.copyfile(training, outputs[-1])
         write_card("export", outputs, {"encoder_only": encoder_only}, "", model_sha256=source, **vars(found.about))
         os.replace(folder, out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import sys
@@ -12,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drl.config.datasets import MOST_PIXELS
-from drl.data import json_text
-from drl.data.regular import check_regular, read_regular, shown
+from drl.data.json_text import read_note, write_note
+from drl.data.regular import check_regular, shown
 from drl.data.sources.image_file import decode
 from drl.data.sources.image_folder import class_files, class_folders
 from drl.errors import UserError
-from drl.files import fingerprint, write_json
+from drl.files import fingerprint
 
 GREY_MODES = {"1", "L", "LA", "La"}
-MOST_BYTES = 10_000  # of a note
+KEYS, MOST_BYTES = {"listing", "grey", "digest"}, 10_000  # of a note
 MANY = 2000  # images; reading more than this is announced
 
 
@@ -34,6 +33,7 @@ class FolderFacts:
         test: Number of images per class for testing; None if the folder is not split.
         grey: Whether all files are stored as grey images.
         contents: Digest of the names and bytes of all files.
+        listing: Digest of their names, sizes and times of change.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +41,7 @@ class FolderFacts:
     test: tuple[int, ...] | None
     grey: bool
     contents: str
+    listing: str
 
 
 def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_PIXELS) -> FolderFacts:
@@ -72,6 +73,7 @@ def read_folder(root: Path, cache: Path | None = None, most_pixels: int = MOST_P
         test=counts.get("test"),
         grey=grey,
         contents=fingerprint(names, digest),
+        listing=listing,
     )
 
 
@@ -85,18 +87,21 @@ def _read_files(
     """
     note = None if cache is None else cache / "folders" / f"{fingerprint(os.path.abspath(root))}.json"
     if note is not None:
-        with contextlib.suppress(UserError, ValueError, KeyError, TypeError, RecursionError):
-            known = json_text.load(read_regular(note, MOST_BYTES))
-            if known["listing"] == listing:
-                return bool(known["grey"]), str(known["digest"])
+        known = read_note(note, KEYS, MOST_BYTES)
+        if known is not None and known["listing"] == listing:
+            return bool(known["grey"]), str(known["digest"])
     if len(paths) > MANY:
         print(f"drl: checking the {len(paths):,} images of {shown(root)}, once", file=sys.stderr, flush=True)
     found = list(_decoded(paths, most_pixels))
     grey, digest = {mode for mode, _ in found} <= GREY_MODES, fingerprint([digest for _, digest in found])
     if note is not None:
         # If the cache cannot be written, only time is lost.
-        with contextlib.suppress(OSError, UserError):
-            write_json(note, {"listing": listing, "grey": grey, "digest": digest})
+        try:
+            write_note(note, {"listing": listing, "grey": grey, "digest": digest}, MOST_BYTES)
+        except UserError as error:
+            print(f"drl: {error}; until then, the images of {shown(root)} are checked each time", file=sys.stderr)
+        except OSError:
+            pass
     return grey, digest
 
 

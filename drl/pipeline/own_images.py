@@ -7,13 +7,16 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from drl.config.datasets import DatasetSettings
 from drl.config.schema import Config
+from drl.data.regular import shown
 from drl.errors import UserError
 from drl.files import fingerprint
+from drl.jobs.job import Job
 from drl.out_places import home_path
 from drl.records.card import read_card
 
@@ -75,9 +78,7 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
     from drl.pipeline.folder_facts import read_folder
 
     path = home_path(folder)
-    # Beside the downloads of sources (drl.data.sources.download).
-    cache = os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl")
-    facts = read_folder(path, None if cache.startswith("~") else Path(cache), config.run.image_pixels)
+    facts = read_folder(path, _cache(), config.run.image_pixels)
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
     name = dataset_name(folder)
     settings = DatasetSettings(
@@ -94,6 +95,40 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
         contents=facts.contents,
     )
     return config.model_copy(update={"datasets": {**config.datasets, name: settings}}), name
+
+
+@contextlib.contextmanager
+def same_images(job: Job[Any], files: Iterable[Path]) -> Iterator[None]:
+    """Make sure that the block reads the images that a job was planned with.
+
+    Args:
+        job: A job of `drl prepare`.
+        files: All files that it writes.
+
+    Raises:
+        UserError: If the folder holds others, before or after the block. What the block wrote is removed then.
+    """
+    planned, folder = job.settings.dataset, job.resources.origin.folder or job.settings.dataset.folder
+    if planned.contents is None or folder is None:
+        yield
+        return
+    from drl.pipeline.folder_facts import read_folder
+
+    root, most_pixels = home_path(folder), job.resources.image_pixels
+    before = read_folder(root, _cache(), most_pixels)
+    if before.contents != planned.contents:
+        raise UserError(f"{shown(root)}: its images are not those that this job was planned with; start again")
+    yield
+    if read_folder(root, _cache(), most_pixels).listing != before.listing:
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise UserError(f"{shown(root)}: its images changed while they were read; start again")
+
+
+def _cache() -> Path | None:
+    """Return the folder of notes, beside the downloads of sources (drl.data.sources.download)."""
+    cache = os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl")
+    return None if cache.startswith("~") else Path(cache)
 
 
 def with_folders_of_results(config: Config, results: Path) -> Config:

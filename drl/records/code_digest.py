@@ -32,6 +32,7 @@ WITHOUT_RESULTS = (
     "drl.records.card",
     "drl.records.code_digest",
     "drl.records.inputs",
+    "drl.records.linked",
     "drl.records.own_files",
     "drl.records.places",
     "drl.records.removal",

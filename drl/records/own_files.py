@@ -32,6 +32,7 @@ class Writes:
         images: Folders of images that it reads; nothing new is written among them.
         levels: How deep in these folders files are read: 1 is the folder itself.
         usual: Whether the files lie at their place in results/<scale>, where no other job's files lie.
+        link: A link among the folders below results/<scale> that lead to that place: files there may be somebody's.
     """
 
     command: str
@@ -41,6 +42,7 @@ class Writes:
     images: Sequence[Path] = ()
     levels: range = range(1, 2)
     usual: bool = False
+    link: Path | None = None
 
     @property
     def card(self) -> Path:
@@ -62,17 +64,17 @@ def own_files(writes: Writes) -> Iterator[None]:
 
     Raises:
         UserError: If a file to write is an input, lies among images that are read, is of another job, or is there
-            though no card of this job names it (except the first, which the user named).
+            though no card of this job names it (except the first where the user named it).
     """
     places = [*writes.files, writes.card]
     for path in places:
         if len({_place(other) for other in places}) < len(places):
             raise UserError(f"{shown(writes.files[0])}: two files of this command would have one name; {ELSEWHERE}")
         _check_not_read(path, writes)
-    if writes.usual:
+    if writes.usual and writes.link is None:
         yield
         return
-    own = _names(writes)
+    own = names_of(writes)
     for path in places:
         if os.path.lexists(path) and path.name not in own:
             _check_nobodys(path, writes)
@@ -93,6 +95,8 @@ def _check_not_read(path: Path, writes: Writes) -> None:
 
 def _check_nobodys(path: Path, writes: Writes) -> None:
     """Refuse a file that is there and not of this job, unless the user named it and it is nobody's."""
+    if writes.link is not None:
+        raise UserError(not_ours(path, writes.link))
     for given in writes.inputs:
         if given.is_dir() and _below(path, given):
             raise UserError(f"{shown(path)}: this command reads files in {shown(given)}; {ELSEWHERE}")
@@ -106,7 +110,15 @@ def _check_nobodys(path: Path, writes: Writes) -> None:
         )
 
 
-def _names(writes: Writes) -> set[str]:
+def not_ours(path: Path, link: Path) -> str:
+    """Say that a job's place, behind a link, holds a file that is not the job's."""
+    return (
+        f"{shown(path)}: is there already, and not of the job that makes such a file; move it away, or remove the link "
+        f"{shown(link)}"
+    )
+
+
+def names_of(writes: Writes) -> set[str]:
     """Return the names of files that an earlier run of this job made: those in its note and in its card."""
     names: set[str] = set()
     # The note first: it goes only when the card is there.
@@ -146,7 +158,7 @@ def _noted(writes: Writes, given: set[str]) -> Iterator[None]:
         writes: What the command writes.
         given: Names of files that were there before, and are not of this job.
     """
-    if len(writes.files) == 1:
+    if len(writes.files) == 1 and writes.link is None:
         yield
         return
     folder = writes.note.parent

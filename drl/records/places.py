@@ -11,20 +11,22 @@ from drl.pipeline.registry import STEPS
 from drl.pipeline.step import NUMBERS, PlannedJob
 
 
-def jobs_at(path: Path, folder: Path | None = None) -> list[PlannedJob]:
+def jobs_at(path: Path, folder: Path | None = None, every_file: bool = False) -> list[PlannedJob]:
     """Return the jobs whose first output has this path; mostly one or none.
 
     Args:
         path: A file.
         folder: Where results are looked for: results/<scale>, a folder above or below it, or a copy of one of these.
             None: below whatever folder.
+        every_file: Find also the jobs of which the file is another output or the card.
     """
-    place, found = path.absolute().as_posix(), []
+    place, jobs = path.absolute().as_posix(), []
     for step in STEPS.values():
-        match = _pattern(step.output).fullmatch(place)
+        outputs = (*step.outputs, f"{step.output}.json") if every_file else (step.output,)
+        match = next((found for output in outputs if (found := _pattern(output).fullmatch(place))), None)
         if match and (folder is None or _holds_results(Path(match[1] or "/"), folder.absolute())):
-            found.append(step.at(**match.groupdict()))
-    return found
+            jobs.append(step.at(**match.groupdict()))
+    return jobs
 
 
 def _holds_results(root: Path, folder: Path) -> bool:

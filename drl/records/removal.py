@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from filelock import Timeout
 
-from drl.data.regular import shown
+from drl.config.schema import SCALES
+from drl.data.regular import of_system, shown
 from drl.errors import UserError, clean
-from drl.files import of_system
 from drl.jobs.lock import NO_LOCKS, file_lock, holder_of
-from drl.records.card import NotACard, read_card
+from drl.pipeline.registry import STEPS
+from drl.records.card import Card, NotACard, read_card
+from drl.records.inputs import RESULTS
 from drl.records.places import jobs_at
 from drl.records.verify import RESULT_SUFFIXES, cards_of, results_below
 
@@ -52,7 +54,8 @@ class Verdict(NamedTuple):
 def damaged(folder: Path) -> Damaged:
     """Find results that are not as they were made. Nothing is removed.
 
-    All files of a run card go, and the card: Snakemake makes them again as soon as something needs them. Found are
+    All files of a run card go, and the card: Snakemake makes them again as soon as something needs them. What a command
+    made by hand, such as `drl export`, or put at no job's place is only named, since nobody makes it again. Found are
     results one of whose files was changed, and those whose card cannot be read: the card, and the file that it is named
     after. The latter only where a job of ours writes such a file, because other people's JSON lies beside files too.
     Left are results that are whole, though made from other inputs, settings or code, because Snakemake makes those
@@ -119,6 +122,7 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
         else:
             yield Verdict(path, f"cannot be read as a run card ({clean(error, 300)})")
         return
+    again = _made_again(card, result, folder)
     ours, changed = [], False
     for name in card.outputs:
         file = path.parent / name
@@ -132,9 +136,21 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
             ours.append(file)
         elif os.path.lexists(file) and (differs or reason != OUTSIDE):
             yield Verdict(file, f"{shown(path.name)} names it, but it {reason}")
-    if changed:
+        if reason is None and differs and not again:
+            yield Verdict(file, f"was changed, but snakemake does not make it again ({card.command} put it there)")
+    if changed and again:
         yield from (Verdict(file, None) for file in ours)
         yield Verdict(path, _why_not(path, root))
+
+
+def _made_again(card: Card, result: Path, folder: Path) -> bool:
+    """Whether Snakemake makes a result again: one at its job's place, or anywhere in a folder of some results."""
+    if card.command not in STEPS:
+        return False
+    whole = any(
+        (place / name).is_dir() for place in (folder, *(folder / scale for scale in SCALES)) for name in RESULTS
+    )
+    return not whole or any(job.step.name == card.command for job in jobs_at(result, folder))
 
 
 def _why_not(file: Path, root: Path) -> str | None:

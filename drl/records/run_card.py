@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from drl.files import sha256, write_json
+from drl.records.code_digest import stamp
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN, OURS = "drl", "drl/records/run_card.py"  # the package, and a file that no other project has
@@ -30,6 +31,8 @@ PACKAGES = (
     "snakemake",
     "torch-fidelity",
 )
+# The files of the package when this process loaded it, or the server did of which this process is a fork.
+_loaded = stamp()
 
 
 def versions() -> dict[str, str]:
@@ -71,7 +74,7 @@ def write_card(
         "command": command,
         "settings": settings,
         "code_digest": code_digest,
-        "git": _git(),
+        "git": commit_of_code(),
         "versions": versions(),
         # Snakemake's benchmark file measures the process that the rule starts, which may have a server run the job.
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
@@ -87,6 +90,16 @@ def write_card(
 
 
 @cache
+def commit_of_code() -> dict[str, Any]:
+    """Return the commit of the code that this process runs, and whether that differs; nulls if it is not known.
+
+    Files may be edited and committed while a job runs, and git knows nothing of what is loaded. So a job asks when it
+    begins, and the answer counts only if the files are still those that were loaded.
+    """
+    found = _git()
+    return found if stamp() == _loaded else {"commit": None, "dirty": None}
+
+
 def _git() -> dict[str, Any]:
     """Return the commit of this project, and whether its code differs; nulls if the commit does not have this code.
 

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from drl.config.schema import Config
-from drl.data.regular import shown
+from drl.data.regular import of_system, shown
 from drl.errors import UserError, clean, complaint
-from drl.files import Below, below, canonical_json, of_system
+from drl.files import Below, below, canonical_json
 from drl.pipeline.registry import STEPS
 from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card

@@ -27,7 +27,7 @@ def test_rates_of_another_device_are_not_taken(change):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"format": 1}', '{"format": 0, "entries": {"a": 1}}', '{"format": 1, "entries": {"a": "x"}}'],
+    ["", "\0\0", '{"format": 0, "entries": {"a": 1}}', '{"format": 1, "entries": {"a": "x"}}'],
 )
 def test_a_damaged_book_is_begun_anew(tmp_path, text):
     (tmp_path / "rates.json").write_text(text)
@@ -35,6 +35,18 @@ def test_a_damaged_book_is_begun_anew(tmp_path, text):
     assert book.entries == {}
     book.put(1.0, "a")
     assert Book(tmp_path / "rates.json").get("a") == 1.0
+
+
+@pytest.mark.parametrize("text", ['{"EUR": 1}', "{", "[]", '{"format": 1}', "1 EUR = 1.1 USD"])
+def test_a_file_of_somebody_else_is_not_written_over(tmp_path, text, capsys):
+    (tmp_path / "rates.json").write_text(text)
+    book = Book(tmp_path / "rates.json")
+    assert [book.put(1.0, "a"), book.put(2.0, "b"), book.get("a")] == [1.0, 2.0, 1.0]
+    assert (tmp_path / "rates.json").read_text() == text
+    said = capsys.readouterr().err
+    assert said.startswith("drl: rates are not kept (")
+    assert said.count("\n") == 1
+    assert "rates.json: holds something else than drl writes there; move it elsewhere" in said
 
 
 def test_two_writers_lose_nothing(tmp_path):

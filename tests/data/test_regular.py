@@ -3,11 +3,13 @@
 import os
 import re
 import socket
+from pathlib import Path
 
 import pytest
 
-from drl.data.regular import check_name, open_regular, read_regular, shown
+from drl.data.regular import check_name, check_not_special, open_regular, read_regular, shown
 from drl.errors import UserError
+from drl.files import sha256
 
 
 def special(path, kind):
@@ -81,3 +83,12 @@ def test_names_that_break_tables_are_named_in_one_line(name, said, tmp_path):
         check_name(tmp_path / os.fsdecode(name))
     assert len(str(caught.value).splitlines()) == 1
     str(caught.value).encode()
+
+
+@pytest.mark.parametrize("read", [lambda path: read_regular(path, 10), check_not_special, sha256])
+def test_files_of_the_system_are_not_read(read, tmp_path):
+    """The example: commands that were given /proc/kmsg waited for ever."""
+    (tmp_path / "link").symlink_to("/proc/version")
+    for path in (Path("/proc/version"), Path("/proc/self/status"), tmp_path / "link"):
+        with pytest.raises(UserError, match=r"is a file of the system, and some of these never end: choose another"):
+            read(path)

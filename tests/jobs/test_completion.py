@@ -179,3 +179,11 @@ def test_links_that_could_not_all_be_made_are_forgotten_too(work, monkeypatch):
     assert work.state_file.exists()
     forget(work.state.parent)
     assert not work.state.exists()
+
+
+@pytest.mark.parametrize("name", ["", "a.csv", "deep/a.csv"])
+def test_a_state_does_not_hold_the_files_that_outlive_it(work, name):
+    """The example: `--states S --out S/<fingerprint>` waited for its own lock."""
+    with pytest.raises(UserError, match=r"lies where the job keeps its state; choose another place for --out"):
+        make(replace(work, out=work.state / name))
+    assert not work.state.exists()

@@ -171,7 +171,7 @@ def test_a_hard_link_to_a_file_elsewhere_is_not_written_to(tmp_path):
     assert text.stat().st_nlink == 2
 
 
-@pytest.mark.parametrize("content", ["mine", "{}", "\0\0mine", "[" * 5000])
+@pytest.mark.parametrize("content", ["mine", "{}", "\0\0mine", "[" * 5000, "\0" * 5000 + "mine"])
 def test_somebody_elses_file_is_no_lock(tmp_path, content):
     lock = tmp_path / ".a.lock"
     lock.write_text(content)

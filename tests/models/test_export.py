@@ -1,6 +1,7 @@
 """`drl export`: weights and a model card; its Python is run."""
 
 import json
+import os
 import re
 from types import SimpleNamespace
 
@@ -208,3 +209,13 @@ def test_names_in_a_card_are_no_markup(probed, tmp_path):
     text = (tmp_path / "out" / "README.md").read_text()
     assert r"- Classes: \<img src=x onerror=alert(9)\>, pets\_, \|x\|, \$x\$, 猫." in text
     assert r"- Source: p\</script\>." in text
+
+
+def test_no_folder_that_it_did_not_make_is_removed(trained, tmp_path):
+    theirs = tmp_path / f".out.{os.getpid()}.part"
+    theirs.mkdir()
+    (theirs / "notes.txt").write_text("mine")
+    export(trained(), tmp_path / "out")
+    assert (theirs / "notes.txt").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"out", theirs.name}
+    assert (tmp_path / "out").stat().st_mode == theirs.stat().st_mode, "others may read it as any new folder"

@@ -1,5 +1,6 @@
 """A folder given as a dataset: its name, what is read from it, and what is wrong with bad ones."""
 
+import json
 import os
 import re
 import shutil
@@ -7,11 +8,14 @@ from functools import cache as cache_of
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from drl.cli.main import cli
 from drl.cli.options import Invocation
+from drl.data import prepare as prepare_module
 from drl.data.prepare import prepare
 from drl.data.store import ImageStore
 from drl.errors import UserError
@@ -181,7 +185,7 @@ def test_a_folder_that_a_dataset_s_name_hides_is_named(tmp_path, monkeypatch, ca
     assert capsys.readouterr().err == "", "a job of Snakemake's says nothing again"
 
 
-def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatch, cache):
+def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatch, cache, capsys):
     root = folder(tmp_path / "own", {"a": 6, "b": 6})
     decoded = []
     decode = folder_facts.decode
@@ -194,8 +198,11 @@ def test_images_are_decoded_once_as_long_as_nothing_changes(tmp_path, monkeypatc
     assert read(root)[1].channels == 3
     assert len(decoded) == 25
     (note,) = cache.glob("*.json")
-    note.write_text("{")
+    assert capsys.readouterr().err == ""
+    note.write_text("mine")
     assert read(root)[1].channels == 3
+    assert note.read_text() == "mine"
+    assert "holds something else than drl writes there; move it elsewhere; until then, the" in capsys.readouterr().err
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
@@ -391,3 +398,46 @@ def test_the_configuration_is_left_as_it_was(tmp_path):
     assert name in other.datasets
     assert name not in resolve_once("demo").datasets
     assert resolve("demo", sets=[f"dataset={root}"]) == other.model_copy(update={"dataset": name})
+
+
+@pytest.mark.parametrize("when", ["before", "while", "never"])
+def test_images_are_those_that_the_job_was_planned_with(tmp_path, monkeypatch, cache, when):
+    """The example: images were exchanged after the plan, and the card named the old ones."""
+    monkeypatch.chdir(tmp_path)
+    root = folder(tmp_path / "own", {"a": 6, "b": 6})
+    config, _ = read(root)
+    settings = json.dumps(settings_of("prepare", config, config.dataset))
+    run = prepare_module.run
+
+    def exchange():
+        Image.new("L", (9, 9), "white").save(root / "a" / "000.png")
+
+    def late(job):
+        run(job)
+        if when == "while":
+            exchange()
+
+    monkeypatch.setattr(prepare_module, "run", late)
+    if when == "before":
+        exchange()
+    words = [
+        "prepare",
+        "--dataset",
+        config.dataset,
+        "--scale",
+        "demo",
+        "--settings",
+        settings,
+        "--out",
+        "i.safetensors",
+    ]
+    found = CliRunner().invoke(cli, words)
+    made = {path.name for path in tmp_path.glob("*.*")}
+    if when == "never":
+        assert found.exit_code == 0, found.exception
+        assert made == {"i.safetensors", "i.safetensors.json", "files.csv"}
+        return
+    said = {"before": "are not those that this job was planned with", "while": "changed while they were read"}[when]
+    with pytest.raises(UserError, match=f"own: its images {said}; start again"):
+        raise found.exception
+    assert made == set()

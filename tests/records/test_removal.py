@@ -289,3 +289,26 @@ def test_what_lies_in_a_linked_folder_outside_is_reported_if_it_is_damaged(resul
     run = CliRunner().invoke(cli, ["verify", str(results), "--remove", "--yes"])
     assert run.output.splitlines() == [line, f"{results}: what is damaged is left alone, so nothing is removed"]
     assert removed(outside)[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [("export", "share"), ("encode", "metrics/codes"), ("unknown", "metrics/probe/digits/x"), ("probe", "mine")],
+)
+def test_what_snakemake_does_not_make_again_is_only_named(results, command, place):
+    """The example: an export's README was edited, and its weights went too."""
+    folder = results / place
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / "model.safetensors", folder / "README.md"]
+    for path in files:
+        path.write_text("as made")
+    write_card(command, files, {}, "code")
+    files[1].write_text("my own words")
+    before = names(results)
+    run = CliRunner().invoke(cli, ["verify", str(results), "--remove", "--yes"])
+    assert run.exit_code == 0
+    assert run.output.splitlines() == [
+        f"{files[1]}: was changed, but snakemake does not make it again ({command} put it there); left alone",
+        f"{results}: what is damaged is left alone, so nothing is removed",
+    ]
+    assert names(results) == before

@@ -1,12 +1,14 @@
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from drl.errors import UserError
 from drl.records import card, run_card
-from drl.records.run_card import write_card
+from drl.records.run_card import ROOT, write_card
 from tests.cards import read_card
 
 
@@ -33,12 +35,12 @@ def named_by(tmp_path, monkeypatch):
 
     def named(root: Path) -> dict[str, object]:
         monkeypatch.setattr(run_card, "ROOT", root)
-        run_card._git.cache_clear()
+        run_card.commit_of_code.cache_clear()
         (tmp_path / "out.csv").write_text("a")
         return read_card(write_card("probe", [tmp_path / "out.csv"], {}, "code"))["git"]
 
     yield named
-    run_card._git.cache_clear()
+    run_card.commit_of_code.cache_clear()
 
 
 @pytest.fixture
@@ -166,6 +168,38 @@ def test_variables_of_git_name_no_other_repository(repository, named_by, tmp_pat
 
 def test_a_copy_outside_any_repository_names_no_commit(project, named_by):
     assert named_by(project) == NONE
+
+
+COMMITS_WHILE_A_JOB_RUNS = """
+import subprocess, sys
+from pathlib import Path
+from drl.cli.options import Invocation
+from drl.pipeline.registry import STEPS
+
+if sys.argv[1] == "job":
+    Invocation(scale="demo").planned(STEPS["prepare"], {"dataset": "digits"})
+Path("drl/markup.py").open("a").write("NEW = 1\\n")
+subprocess.run("git add . && git -c user.name=a -c user.email=a@b.c commit -q -m b", shell=True, check=True)
+from drl.records.run_card import write_card
+
+Path("out.csv").write_text("a")
+write_card("probe", [Path("out.csv")], {}, "code")
+"""
+
+
+@pytest.mark.parametrize("what", ["job", "command"])
+def test_a_commit_made_while_a_job_runs_is_not_the_one_that_the_job_ran(what, tmp_path):
+    project = tmp_path / "project"
+    for name in ("drl", "config"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (project / ".gitignore").write_text("__pycache__/\n")
+    git(project, "init", "-q")
+    head = commit(project)
+    words = [sys.executable, "-c", COMMITS_WHILE_A_JOB_RUNS, what]
+    subprocess.run(words, check=True, cwd=project, env={**os.environ, "PYTHONPATH": str(project)})
+    assert head != git(project, "rev-parse", "HEAD")
+    named = read_card(project / "out.csv.json")["git"]
+    assert named == ({"commit": head, "dirty": False} if what == "job" else NONE)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{", '{"outputs": {}', "\ufeff"])

@@ -26,6 +26,7 @@ from drl.pipeline.drawing import CLAIMS, COMPARE, STUDY_PARTS, item_step
 from drl.pipeline.items import items_of_kind
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
+from drl.records.linked import check_links
 from drl.verdict.late_text import LateText
 
 use_this_python(PACKAGE)
