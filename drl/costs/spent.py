@@ -23,7 +23,7 @@ from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card
 from drl.records.metrics import LARGEST
 
-MOST_BYTES = 2**20  # of a benchmark file, which has two lines
+MOST_BYTES = 2**16  # of a benchmark file, which has two lines
 MOST_HEAD = 4096
 MEASURED = ("s", "max_rss", "cpu_time")  # what is read of a benchmark file
 NAMED = 12  # the most missing jobs to name; costs.csv counts all of them

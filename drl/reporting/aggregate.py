@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from drl.data.csv_text import MOST_BYTES
 from drl.data.regular import read_regular
 from drl.errors import UserError
-from drl.records.metrics import COLUMNS, MOST_BYTES, read_csv, read_metrics
+from drl.records.metrics import COLUMNS, Cells, read_csv, read_metrics
 
 NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
 
@@ -32,7 +33,7 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def read_frame(
-    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] = (), **how: Any
+    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] | Mapping[str, Cells] = (), **how: Any
 ) -> pd.DataFrame:
     """Read a CSV of ours that is no metrics file.
 
@@ -40,7 +41,7 @@ def read_frame(
         path: The file.
         columns: The columns that it must have.
         remedy: What is wrong with another file, and what to do.
-        numbers: Those of them whose cells are finite numbers or empty.
+        numbers: Those of them whose cells are finite numbers or empty, or what each may hold.
         how: For pandas.read_csv.
 
     Raises:

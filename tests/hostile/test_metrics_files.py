@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import math
+import tracemalloc
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.pipeline.configuration import resolve
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, TABLE
-from drl.records.metrics import COLUMNS, read_metrics, write_metrics
+from drl.records import metrics
+from drl.records.metrics import COLUMNS, read_csv, read_metrics, write_metrics
 from tests.hostile.profile import examples
 
 ROW = {
@@ -113,6 +115,32 @@ def test_well_formed_rows_of_anything(tmp_path_factory, data):
     lines = [COLUMNS, *([(ROW | data.draw(change)).get(name, "") for name in COLUMNS] for _ in range(data.draw(COUNT)))]
     path.write_text("".join(f"{','.join(map(str, line))}\n" for line in lines), encoding="utf-8")
     holds(data.draw(st.integers(0, 2)), path)
+
+
+BOMBS = {
+    "x": b"x\n",  # the example: sixteen million rows of one cell took more than 5 GB
+    "blank": b"\n",
+    "short": b",,,,,,,,,,,,,,\n",
+    "long": b",,,,,,,,,,,,,1,\n",
+    "open": b'","\n',
+    "wide": b"x,",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("header", [",".join(COLUMNS), "row,file", "z_1,z_2,label"])
+def test_a_large_file_takes_a_small_multiple_of_its_size(tmp_path, header, bomb, monkeypatch):
+    # As large a part of the limit as of the example's file.
+    monkeypatch.setattr(metrics, "MOST_ROWS", 2**13)
+    size, path = 2**20, tmp_path / "m.csv"
+    path.write_bytes(header.encode() + b"\n" + BOMBS[bomb] * (size // len(BOMBS[bomb])))
+    for read in (read_metrics, lambda path: read_csv(path, header.split(","), "is odd", header.split(",")[:2])):
+        tracemalloc.start()
+        with contextlib.suppress(UserError):
+            read(path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * size
 
 
 OUT_OF_BOUNDS = [
