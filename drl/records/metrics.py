@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,36 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         # Most cells are equal to others, so each text is kept once.
         rows.append({name: known.setdefault(cell, cell) for name, cell in row.items()})
     return rows
+
+
+def read_each(paths: Iterable[Path]) -> Iterator[tuple[Path, list[dict[str, str]]]]:
+    """Read metrics files whose numbers belong together, as `read_metrics`; a file that is named again is left out.
+
+    Raises:
+        UserError: As `read_metrics`; or if two rows are of one measurement, whose mean would be a number of neither.
+    """
+    found: dict[tuple[Any, ...], tuple[Path, int]] = {}
+    for path in {os.path.realpath(path): path for path in paths}.values():
+        rows = read_metrics(path)
+        for line, row in enumerate(rows, 2):
+            first, before = found.setdefault(_measured(row), (path, line))
+            if (first, before) != (path, line):
+                what = " ".join(filter(None, (row["recipe"], row["arm"], "on", row["dataset"])))
+                remedy = AGAIN if first == path else "give one of the two files"
+                raise UserError(
+                    f"{path}: row {line} is {shown(row['metric'])} of {shown(what)}, and so is row {before} of "
+                    f"{first}, with the same seed and all else; {remedy}"
+                )
+        yield path, rows
+
+
+def _measured(row: Mapping[str, str]) -> tuple[Any, ...]:
+    """Return all that tells a measurement from others: all cells but the value, and from how many images it is."""
+    return tuple(
+        float(cell) if cell and name in (*WHOLE_NUMBERS, "t") else cell
+        for name, cell in row.items()
+        if name not in ("value", "n")
+    )
 
 
 def read_csv(

@@ -12,7 +12,7 @@ import pandas as pd
 from drl.data.csv_text import MOST_BYTES
 from drl.data.regular import read_regular
 from drl.errors import UserError
-from drl.records.metrics import COLUMNS, Cells, read_csv, read_metrics
+from drl.records.metrics import COLUMNS, Cells, read_csv, read_each
 
 NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
 
@@ -21,9 +21,9 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
     """Read metrics files into one frame.
 
     Raises:
-        UserError: If a file is missing or truncated, or all files are empty.
+        UserError: If a file is missing or truncated, two rows are of one measurement, or all files are empty.
     """
-    rows = [row for path in paths for row in read_metrics(path)]
+    rows = [row for _, rows in read_each(paths) for row in rows]
     if not rows:
         raise UserError("nothing to draw: the metrics files hold no rows")
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
