@@ -201,9 +201,7 @@ def test_no_text_for_the_report_runs_as_a_script(twice, text, said):
 
 
 def test_plain_texts_for_the_report_are_left_alone(twice):
-    text = (
-        "__use_yte__: true\ndate: 2024-11-29\nwho: Ada & Co, see https://a.org\nwhen: ?f'{1 < 2}'\nlist: [a..b, 'data: 1']\n"
-    )
-    (twice / "meta.yaml").write_text(text + "more: |\n  - one ...\n  - two\n")
+    text = "__use_yte__: true\ndate: 2024-11-29\nwho: Ada & Co, see https://a.org\nwhen: ?f'{1 < 2}'\n"
+    (twice / "meta.yaml").write_text(text + "list: [a..b, 'data: 1']\nmore: |\n  - one ...\n  - two\n")
     check_command_line(["snakemake", "--report", "r.html", "--report-metadata", "meta.yaml"])
     check_command_line(["snakemake", "--report", "meta.html"])
