@@ -167,7 +167,7 @@ def _bounded(text: str, where: str) -> set[int]:
             size, anchor = sizes.get(str(anchor), 1), None
         elif isinstance(event, yaml.ScalarEvent):
             size = 1
-            if anchor is not None:
+            if anchor is not None and event.start_mark is not None:
                 places[anchor] = event.start_mark.index
                 unused.add(places[anchor])
         if anchor is not None and size:
