@@ -130,7 +130,7 @@ def _links_in(top: Path) -> list[Path]:
 
 
 def home_path(given: str | Path) -> Path:
-    """Return a path with `~` and `~user` replaced.
+    """Return a path with `~` and `~user` replaced. Given again, it is the same.
 
     Raises:
         UserError: If there is no such user, or nobody knows the home folder.
@@ -142,7 +142,9 @@ def home_path(given: str | Path) -> Path:
             f"{shown(given)}: the home folder of {shown(user)} is not known; write the whole path, or "
             f"./{shown(user)} if it is a name"
         )
-    return Path(expanded)
+    path = Path(expanded)
+    # Path drops the ./ of ./~, and ~ alone would be a home folder to whoever reads it next.
+    return Path.cwd() / path if str(path).startswith("~") else path
 
 
 def _mode(path: Path) -> int | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from drl.cli.options import Place
 from drl.costs.book import Book
 from drl.data.sources.download import cache_folder, fetch
 from drl.errors import UserError
@@ -35,6 +36,18 @@ def test_no_folder_called_tilde_is_made(homeless):
 def test_an_unknown_user_is_one_line(use):
     with pytest.raises(UserError, match=r"^~nosuchuser/x: the home folder of ~nosuchuser is not known; write"):
         use("~nosuchuser/x")
+
+
+@pytest.mark.parametrize("name", ["./~", "./~root/x", "././~", ".//~", "a/~"])
+def test_a_name_that_begins_with_a_tilde_is_no_home_however_often_it_is_read(monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    once = home_path(name)
+    assert home_path(once) == once
+    assert once.absolute() == tmp_path / name
+    assert home_path("~/x") == tmp_path / "home" / "x"
+    # As an option gives it.
+    assert Place(folder=True).convert(name, None, None).absolute() == tmp_path / name
 
 
 @pytest.mark.parametrize("home", ["/proc/home", "/dev/null/home"])

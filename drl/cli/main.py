@@ -21,6 +21,18 @@ REMEDIES = (
     "run.precision: bf16 needs less, and so does sampling with a smaller run.sampling_batch "
     "(a smaller batch_size in a recipe would change its results)"
 )
+# The same about the computer's memory, besides MemoryError: torch's words, and the system's. A size that no machine
+# could have overflows first.
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "Cannot allocate memory",
+    "Storage size calculation overflowed",
+)
+LESS = (
+    "this needs more memory than there is: give fewer or smaller images (image_size), a smaller network or batch_size, "
+    "or use a computer with more"
+)
 STOPPED = 75  # EX_TEMPFAIL: the state is saved, and the same command continues
 
 
@@ -38,15 +50,22 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Unfinished as error:
         fail(str(error), STOPPED)
-    except RuntimeError as error:
-        if not out_of_gpu_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        if out_of_gpu_memory(error):
+            fail(f"{shortly(error)}; {REMEDIES}", 2)
+        if not out_of_memory(error):
             raise
-        fail(f"{shortly(error)}; {REMEDIES}", 2)
+        fail(f"{shortly(error) or 'out of memory'}; {LESS}", 2)
     except OSError as error:
         fail(f"{error.filename or 'a file'}: {error.strerror or error}; fix that and run again", 2)
 
 
-def out_of_gpu_memory(error: RuntimeError) -> bool:
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the computer's memory is full, or too small for what was asked."""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in NO_MEMORY)
+
+
+def out_of_gpu_memory(error: Exception) -> bool:
     """Whether an error says that a GPU's memory is full."""
     # This does not import torch: if torch is not loaded, there is no such error.
     torch = sys.modules.get("torch")
@@ -54,11 +73,11 @@ def out_of_gpu_memory(error: RuntimeError) -> bool:
     return known or any(sign in str(error) for sign in FULL)
 
 
-def shortly(error: RuntimeError) -> str:
+def shortly(error: Exception) -> str:
     """Return the first two sentences of torch's message: what failed, and how much memory was requested."""
     text = " ".join(str(error).split())
-    start = max(0, text.find("CUDA out of memory"))
-    return ". ".join(text[start:].split(". ")[:2])
+    start = max(0, text.find("CUDA out of memory"), text.find("can't allocate memory"))
+    return ". ".join(text[start:].split(". ")[:2])[:300]
 
 
 def fail(message: str, code: int) -> None:

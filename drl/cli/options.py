@@ -181,7 +181,8 @@ class Place(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, with `~` replaced."""
-        place = home_path(str(super().convert(value, param, ctx)))
+        super().convert(value, param, ctx)
+        place = home_path(value)  # not what click made of it: Path drops the ./ of ./~
         self._check(place)
         return place
 

@@ -51,6 +51,7 @@ T = TypeVar("T")
 Line = Annotated[str, AfterValidator(one_line)]  # what figures, tables and pages show
 Title = Annotated[Line, AfterValidator(not_blank)]
 Count = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(ge=4, le=1024)]  # of an image, in pixels
 Width = Annotated[int, Field(ge=1, le=65536)]  # of a layer; the bound stops forged headers that ask for more
 Positive = Annotated[float, Field(gt=0)]
 Distinct = Annotated[tuple[T, ...], AfterValidator(unique)]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Count, Settings, Title
+from drl.config.base import Count, Settings, Side, Title
 
 Source = Literal["mnist5k", "mnistm5k", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
 # The module of drl/data/sources that reads each source.
@@ -20,6 +20,7 @@ READERS: dict[str, str] = {
     "cifar100": "cifar",
     "image_folder": "image_folder",
 }
+MOST_MEMORY = 2**37  # bytes of a dataset's images, which are in memory together
 MOST_PIXELS = 100_000_000
 """The most pixels of an image in a folder, unless `run.image_pixels` is set."""
 
@@ -35,11 +36,9 @@ class ImageSettings(Settings):
     )
     classes: int = Field(ge=2, description="Number of classes.")
     channels: Literal[1, 3] = Field(description="1 grey, 3 colour.")
-    image_size: int = Field(
-        ge=4, description="Height and width in pixels; images of other sizes are resized (antialiased)."
-    )
-    train: int = Field(ge=2, description="Training images.")
-    test: Count = Field(description="Test images.")
+    image_size: Side = Field(description="Height and width in pixels; images of other sizes are resized (antialiased).")
+    train: int = Field(ge=2, le=10**9, description="Training images.")
+    test: Count = Field(le=10**9, description="Test images.")
     validation: int = Field(
         ge=0,
         description="How many training images are marked as validation; only options that select something use them.",
@@ -69,6 +68,12 @@ class ImageSettings(Settings):
                 raise ValueError(f"{name} has {len(values)} values but the dataset has {self.channels} channels")
         if (self.mean is None) != (self.std is None):
             raise ValueError("give both mean and std, or neither")
+        needed = (self.train + self.test) * self.channels * self.image_size**2
+        if needed > MOST_MEMORY:
+            raise ValueError(
+                f"{self.train + self.test:,} images of {self.image_size} pixels need {needed / 1e9:,.0f} GB of memory, "
+                f"more than {MOST_MEMORY / 1e9:.0f}; lower image_size"
+            )
         return self
 
 

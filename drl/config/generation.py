@@ -15,7 +15,7 @@ class LatentSquare(Settings):
     """The codes that are read and drawn (paper Figs. 2 and 3)."""
 
     t: Time = Field(description="The t at which codes are read, for models whose code depends on t.")
-    cells: int = Field(ge=2, description="Codes along each side. Paper: 10.")
+    cells: int = Field(ge=2, le=100, description="Codes along each side. Paper: 10.")
 
 
 class LatentGridSettings(LatentSquare):
@@ -28,7 +28,9 @@ class CodeSwapSettings(Settings):
     """x_t denoised with another image's code (paper Fig. 6)."""
 
     t: Start = Field(description="The t of x_t. Neither the paper nor the code gives it; ours: 0.6.")
-    classes: int = Field(ge=2, description="Number of classes; the first test image of each is used. Authors' code: 4.")
+    classes: int = Field(
+        ge=2, le=1000, description="Number of classes; the first test image of each is used. Authors' code: 4."
+    )
     tolerance: Positive = Field(description="Relative and absolute tolerance of the ODE solver. Song: 1e-5.")
 
 
@@ -36,7 +38,7 @@ class OneCodeSettings(Settings):
     """Many samples from one code (paper Fig. 7)."""
 
     t: Time = Field(description="As in latent_grid.")
-    columns: int = Field(ge=2, description="Samples along each side of a square. Paper: 10.")
+    columns: int = Field(ge=2, le=100, description="Samples along each side of a square. Paper: 10.")
 
 
 class LaterStarts(Settings):
@@ -51,14 +53,14 @@ class LaterStarts(Settings):
     uniform: Literal["per_pixel", "per_image_channel"] = Field(
         description="How u is drawn. Neither the paper nor the code says how; ours: per_pixel."
     )
-    images: int = Field(ge=2, description="Samples per cell. Authors' jobs: 20,000.")
+    images: int = Field(ge=2, le=10**6, description="Samples per cell. Authors' jobs: 20,000.")
     repeats: Count = Field(description="Disjoint sets of samples, for a mean and a standard deviation. Ours.")
 
 
 class LaterStartSettings(LaterStarts):
     """Chains that begin at t_init < 1 (paper Fig. 13, Table 6)."""
 
-    shown: Count = Field(description="Samples along each side of a cell of Figure 13.")
+    shown: Count = Field(le=100, description="Samples along each side of a cell of Figure 13.")
 
     @model_validator(mode="after")
     def _enough(self) -> Self:

@@ -20,6 +20,8 @@ from drl.errors import UserError, clean
 
 TEXTS = ("dataset", "scale")  # values that are names, never numbers
 _PROFILE = re.compile(r"(profile|config)(\.v\d+\+)?\.yaml")
+# What would run as a script in the report: HTML, docutils' directives, and links that are scripts.
+_SCRIPT = re.compile(r"<|^\s*\.\.(\s|$)|\b(java|vb)script:", re.IGNORECASE | re.MULTILINE)
 
 
 class _Unclear(Exception):
@@ -38,7 +40,8 @@ def check_command_line(argv: Sequence[str]) -> None:
         argv: Its command line with its own name; that of another program is left alone.
 
     Raises:
-        UserError: If a file has a key twice, is out of bounds or not YAML, or a setting is not used as written.
+        UserError: If a file has a key twice, is out of bounds or not YAML, or a setting is not used as written; or a
+            text for the report's first page would run as a script.
     """
     if not argv or ("snakemake" not in Path(argv[0]).parts[-2:] and Path(argv[0]).name != "snakemake"):
         return
@@ -48,6 +51,8 @@ def check_command_line(argv: Sequence[str]) -> None:
     parser.add_argument("--profile", action="append", default=[])
     parser.add_argument("--workflow-profile", default="default")
     parser.add_argument("--snakefile", "-s", default="Snakefile")
+    parser.add_argument("--report", nargs="?")  # or it would be short for the next
+    parser.add_argument("--report-metadata", action="append", default=[])
     try:
         given, _ = parser.parse_known_args(list(argv[1:]))
     except _Unclear:
@@ -61,6 +66,7 @@ def check_command_line(argv: Sequence[str]) -> None:
     pairs([word for words in given.config for word in words])
     for file in (file for files in given.configfile for file in files):
         read_yaml(Path(file))
+    check_report_metadata(map(Path, given.report_metadata))
     for file in _profiles(given.profile or _of_environment(), given.workflow_profile, Path(given.snakefile).parent):
         _check_profile(file)
 
@@ -75,6 +81,28 @@ def check_files(files: Iterable[Path]) -> None:
         read_yaml(file)
 
 
+def check_report_metadata(files: Iterable[Path]) -> None:
+    """Check files of --report-metadata: Snakemake writes their texts into a script, and docutils makes HTML of them.
+
+    Raises:
+        UserError: If one has a key twice, is out of bounds or not YAML, or a text in it would run as a script.
+    """
+    for file in files:
+        waiting: list[Any] = [read_yaml(file, strict=False)]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, dict):
+                waiting += [*part.keys(), *part.values()]
+            elif isinstance(part, list):
+                waiting += part
+            # Behind a question mark stands Python code, which Snakemake runs.
+            elif isinstance(part, str) and not part.startswith("?") and (found := _SCRIPT.search(part)):
+                raise UserError(
+                    f"{file}: {clean(part.strip())}: {clean(found[0].strip())} would run as a script in the report; "
+                    "write it without"
+                )
+
+
 def _check_profile(file: Path) -> None:
     said = {str(key).removeprefix("--"): value for key, value in read_yaml(file, strict=False).items()}
     section = said.get("config")
@@ -82,8 +110,12 @@ def _check_profile(file: Path) -> None:
         if key in TEXTS and not isinstance(value, str | None):
             raise UserError(f"{file}: config.{key}: YAML reads {value!r}; put the name in quotes")
     pairs([word for word in section if isinstance(word, str)] if isinstance(section, list) else ())
-    for option in ("configfile", "configfiles"):
-        check_files(place for place in _named(said.get(option), file.parent) if os.path.exists(place))
+    for option, check in (
+        ("configfile", check_files),
+        ("configfiles", check_files),
+        ("report-metadata", check_report_metadata),
+    ):
+        check(place for place in _named(said.get(option), file.parent) if os.path.exists(place))
 
 
 def _named(files: Any, folder: Path) -> Iterator[Path]:

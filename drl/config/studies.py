@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from drl.config.base import Count, Distinct, Positive, Select, Settings
+from drl.config.base import Count, Distinct, Positive, Select, Settings, Side, Width
 from drl.config.diffusion import Time
 from drl.config.fine_tuning import FineTuneSettings
 from drl.config.generation import CodeSwapSettings, FidSettings, LatentGridSettings, LaterStartSettings, OneCodeSettings
@@ -21,7 +21,7 @@ class ProbeTraining(Settings):
 
     t: Distinct[Time] = Field(min_length=1, description="Values of t at which the code is read. Paper: 0, 0.1, ..., 1.")
     seeds: Distinct[Seed] = Field(min_length=1, description="Probes per model. Successor code: 3.")
-    hidden: Count = Field(description="Hidden units. Successor code: 512.")
+    hidden: Width = Field(description="Hidden units. Successor code: 512.")
     dropout: float = Field(ge=0, lt=1, description="Successor code: 0.25.")
     learning_rate: Positive = Field(
         description="Learning rate of Adam. Neither the paper nor the code gives it; ours: 1e-3."
@@ -111,8 +111,8 @@ class OwnImagesSettings(Settings):
     """A study of one dataset, usually your own folder: `snakemake study --config dataset=path/to/folder`."""
 
     recipes: Distinct[str] = Field(min_length=1, description="Recipes to train. Ours: drl, vdrl, ae.")
-    image_size: int = Field(
-        ge=4, description="Height and width in pixels to which the images of a folder are resized. Ours."
+    image_size: Side = Field(
+        description="Height and width in pixels to which the images of a folder are resized. Ours."
     )
     test_images: int = Field(
         ge=10,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 from drl.config.base import Count, Distinct, Positive, Settings
 from drl.config.diffusion import Time, TimesSettings, VESettings, VPSettings
 
+MOST_COMPONENTS = 1000  # of the mixture: every draw is compared with each
 # The values of the metrics' columns `dataset` and `recipe`, with their names in the figure.
 DATASET = ("mixture", "Gaussian mixture")
 RECIPES = (("exact", "exact score"), ("unconditional", "unconditional"), ("drl", "DRL"), ("ae", "AE"))
@@ -17,8 +19,8 @@ RECIPES = (("exact", "exact score"), ("unconditional", "unconditional"), ("drl",
 class PlaneSettings(Settings):
     """Two of the coordinates."""
 
-    points: Count = Field(description="Gaussians, evenly spaced on a circle.")
-    radius: float = Field(ge=0, description="Radius of the circle, relative to those of the other planes.")
+    points: Count = Field(le=MOST_COMPONENTS, description="Gaussians, evenly spaced on a circle.")
+    radius: float = Field(ge=0, le=1000, description="Radius of the circle, relative to those of the other planes.")
 
 
 class MixtureSettings(Settings):
@@ -26,10 +28,13 @@ class MixtureSettings(Settings):
 
     planes: tuple[PlaneSettings, ...] = Field(
         min_length=1,
+        max_length=8,
         description="Each plane adds two dimensions. The mixture is scaled to a mean variance of 1 per entry.",
     )
-    spread: Positive = Field(
-        description="Standard deviation of each Gaussian in each direction, in units of the radii."
+    spread: float = Field(
+        ge=1e-6,  # its square must not vanish beside those of the radii
+        le=1000,
+        description="Standard deviation of each Gaussian in each direction, in units of the radii.",
     )
     label_plane: int = Field(
         ge=0, description="Position of the plane whose points are the classes, so that each class is a family."
@@ -43,15 +48,19 @@ class MixtureSettings(Settings):
             )
         if self.planes[self.label_plane].points < 2:
             raise ValueError("label_plane: its plane has one point, which makes one class; give two points or more")
+        if (components := math.prod(plane.points for plane in self.planes)) > MOST_COMPONENTS:
+            raise ValueError(
+                f"planes: give {components:,} Gaussians, and may give {MOST_COMPONENTS:,}; give fewer points"
+            )
         return self
 
 
 class TheoryNetwork(Settings):
     """Perceptrons that the noise level scales and shifts, for both the encoder and the score network. Ours."""
 
-    hidden: Count = Field(description="Width of the hidden layers.")
-    depth: Count = Field(description="Hidden layers.")
-    frequencies: Count = Field(description="Number of Fourier features of ln sigma.")
+    hidden: Count = Field(le=8192, description="Width of the hidden layers.")
+    depth: Count = Field(le=100, description="Hidden layers.")
+    frequencies: Count = Field(le=8192, description="Number of Fourier features of ln sigma.")
     fourier_scale: Positive = Field(description="Standard deviation of the frequencies, per unit of ln sigma.")
 
 
@@ -79,15 +88,15 @@ class TheorySettings(Settings):
     times: TimesSettings = Field(description="How t is drawn in training.")
     network: TheoryNetwork
     optimiser: TheoryOptimiser
-    batch_size: Count = Field(description="Fresh samples per step.")
+    batch_size: Count = Field(le=10**6, description="Fresh samples per step.")
     steps: Count = Field(description="Steps of each of the three trainings.")
-    draws: int = Field(ge=2, description="Pairs of x_0 and noise behind each expectation.")
-    nodes: int = Field(ge=2, description="Nodes of the quadrature, along each direction of a plane.")
-    paths: int = Field(ge=2, description="Simulated paths of each SDE.")
+    draws: int = Field(ge=2, le=10**9, description="Pairs of x_0 and noise behind each expectation.")
+    nodes: int = Field(ge=2, le=200, description="Nodes of the quadrature, along each direction of a plane.")
+    paths: int = Field(ge=2, le=10**7, description="Simulated paths of each SDE.")
     path_steps: Count = Field(description="Euler-Maruyama steps of a path from t = 0 to 1.")
-    train: int = Field(ge=2, description="Codes that probes learn from.")
-    validation: Count = Field(description="Codes that the best t is chosen on.")
-    test: Count = Field(description="Codes on which results are measured.")
+    train: int = Field(ge=2, le=10**7, description="Codes that probes learn from.")
+    validation: Count = Field(le=10**7, description="Codes that the best t is chosen on.")
+    test: Count = Field(le=10**7, description="Codes on which results are measured.")
     neighbours: Count = Field(description="Neighbours k of the probes, which are scikit-learn's k nearest neighbours.")
 
     @model_validator(mode="after")

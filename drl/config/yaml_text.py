@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ _PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
 
 # What follows a value in its line and does not count: spaces, and a comment behind them.
 _REST = re.compile(r"[ \t]+(?:#.*)?$", re.MULTILINE)
+# What stands before a value and does not count: anchors and tags.
+_MARKS = re.compile(r"(?:[&!]\S*\s+)+")
 
 
 def read_yaml(path: Path, strict: bool = True) -> dict[str, Any]:
@@ -62,12 +64,14 @@ def read_value(text: str, where: str) -> Any:
     """Read a value of a command line as YAML.
 
     Raises:
-        UserError: If it is not YAML, out of bounds, or YAML would leave out a part of it as a comment.
+        UserError: If it is not YAML, out of bounds, or YAML would leave out a part of it, such as a comment or a tag.
     """
     value, node = _loaded(text, where, True)
     for part in () if node is None else _nodes(node):
         if isinstance(part, yaml.ScalarNode) and part.value == "~" and not part.style:
             raise UserError(f"{where}: YAML takes ~ for null; write null, or the path of your home folder")
+    if node is not None:
+        _check_whole(text, node, where)
     end = 0 if node is None else node.end_mark.index
     left_out = text[end:].strip()
     if left_out:
@@ -76,6 +80,21 @@ def read_value(text: str, where: str) -> Any:
             f"'key=\"{clean(text.strip())}\"'"
         )
     return value
+
+
+def _check_whole(text: str, node: yaml.Node, where: str) -> None:
+    """Refuse to drop what stands before the value of a command line, or around it if a file is called so."""
+    start = node.start_mark.index
+    dropped = (text[:start] + _marks(node, text)).strip()
+    if dropped:
+        raise UserError(
+            f"{where}: YAML drops {shown(dropped)} before the value; leave it out, or put all in quotes of its own"
+        )
+    if isinstance(node, yaml.ScalarNode) and node.value != text and os.path.lexists(os.path.expanduser(text)):
+        raise UserError(
+            f"{where}: YAML reads {shown(node.value)}, but there is a file or folder {shown(text)}; put the value in "
+            "quotes of its own"
+        )
 
 
 def load(text: str, where: str, strict: bool = True) -> Any:
@@ -94,7 +113,7 @@ def load(text: str, where: str, strict: bool = True) -> Any:
 
 def _loaded(text: str, where: str, strict: bool) -> tuple[Any, yaml.Node | None]:
     try:
-        _bounded(text, where)
+        unused = _bounded(text, where)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -106,6 +125,7 @@ def _loaded(text: str, where: str, strict: bool) -> tuple[Any, yaml.Node | None]
                 if strict:
                     _check_value(part, where)
                 if isinstance(part, yaml.ScalarNode):
+                    _check_marks(part, text, unused, where)
                     _check_comment(part, text, where)
             return loader.construct_document(node), node
         finally:
@@ -120,9 +140,14 @@ def _loaded(text: str, where: str, strict: bool) -> tuple[Any, yaml.Node | None]
         raise UserError(f"{where}: is not YAML: {clean(' '.join(str(error).split()), 160)}") from error
 
 
-def _bounded(text: str, where: str) -> None:
-    """Check depth and size, from the parser's events: before anything is built, and without recursion."""
+def _bounded(text: str, where: str) -> set[int]:
+    """Check depth and size, from the parser's events: before anything is built, and without recursion.
+
+    Returns:
+        Where values with an anchor begin that no alias refers to.
+    """
     sizes: dict[str, int] = {}
+    places, unused = dict[str, int](), set[int]()
     still_open: list[list[Any]] = []  # anchor and size
     whole = 0
     for event in yaml.parse(text, Loader=_Loader):
@@ -138,9 +163,13 @@ def _bounded(text: str, where: str) -> None:
             if any(anchor == name for name, _ in still_open):
                 raise UserError(f"{where}: line {line}: *{clean(anchor)} stands inside itself; write out what it means")
             # An unknown one is refused when nodes are made.
+            unused.discard(places.get(str(anchor), -1))
             size, anchor = sizes.get(str(anchor), 1), None
         elif isinstance(event, yaml.ScalarEvent):
             size = 1
+            if anchor is not None and event.start_mark is not None:
+                places[anchor] = event.start_mark.index
+                unused.add(places[anchor])
         if anchor is not None and size:
             sizes[anchor] = size
         if still_open:
@@ -150,6 +179,7 @@ def _bounded(text: str, where: str) -> None:
             raise UserError(
                 f"{where}: line {line}: more than {MOST_VALUES:,} values, as often as aliases repeat them; write fewer"
             )
+    return unused
 
 
 def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -183,6 +213,25 @@ def _no_key_twice(node: yaml.MappingNode, loader: Any, where: str) -> None:
                 "put what belongs to it under one of them"
             )
         lines[name] = line
+
+
+def _marks(node: yaml.Node, text: str) -> str:
+    """Return the anchors and tags before a value that is neither quoted nor a list or mapping."""
+    if not isinstance(node, yaml.ScalarNode) or node.style:
+        return ""
+    found = _MARKS.match(text, node.start_mark.index, node.end_mark.index)
+    return "" if found is None else found[0]
+
+
+def _check_marks(node: yaml.Node, text: str, unused: Collection[int], where: str) -> None:
+    """Refuse to drop what stands before a text, if it has no use: an anchor without an alias, a tag without a name."""
+    marks = _marks(node, text)
+    if "!" in marks.split() or (marks and node.tag == f"{_TAG}str" and node.start_mark.index in unused):
+        line = node.start_mark.line + 1
+        raise UserError(
+            f"{where}: line {line}: YAML reads {shown(node.value)} and drops {shown(marks.strip())} before it; leave "
+            "that out, or put the whole text in quotes"
+        )
 
 
 def _check_comment(node: yaml.ScalarNode, text: str, where: str) -> None:

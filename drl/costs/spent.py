@@ -21,9 +21,11 @@ from drl.errors import UserError
 from drl.files import atomic
 from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card
+from drl.records.metrics import LARGEST
 
-MOST_BYTES = 2**20  # of a benchmark file, which has two lines
+MOST_BYTES = 2**16  # of a benchmark file, which has two lines
 MOST_HEAD = 4096
+MEASURED = ("s", "max_rss", "cpu_time")  # what is read of a benchmark file
 NAMED = 12  # the most missing jobs to name; costs.csv counts all of them
 
 
@@ -55,9 +57,10 @@ class Spent:
 
     Attributes:
         folder: results/<scale>.
-        items: Items with at least one made job that no other item needs.
+        items: Items of which more is made than images and models.
         untouched: All other items.
-        jobs: The jobs of `items`: rows of drl.costs.jobs.job_table, whether they are made, and the fields of JobCost.
+        jobs: The jobs of `items` (all made jobs if there are no items): rows of drl.costs.jobs.job_table, whether they
+            are made, and the fields of JobCost.
     """
 
     folder: Path
@@ -86,7 +89,8 @@ class Spent:
         begun = jobs[jobs["made"] & ~jobs["kind"].isin(["prepare", "pretrain"])]
         items = tuple(item for item in config.items if len(of_item(begun, item)))
         untouched = tuple(item for item in config.items if item not in items)
-        return cls(folder, items, untouched, jobs[[not {*items}.isdisjoint(users) for users in jobs["users"]]])
+        of_items = jobs[[not {*items}.isdisjoint(users) for users in jobs["users"]]]
+        return cls(folder, items, untouched, of_items if items else jobs[jobs["made"]])
 
     def of_item(self, item: str) -> pd.DataFrame:
         """Return all jobs that an item needs."""
@@ -128,8 +132,8 @@ def plain_sum(jobs: pd.DataFrame) -> dict[str, Any]:
         "gpu_hours": plain_hours(total["gpu_seconds"]),
         "cpu_hours": plain_hours(total["cpu_seconds"], cpu_unknown),
         "jobs_of_unknown_cpu_time": int(cpu_unknown),
-        "peak_memory_bytes": int(jobs["memory"].max()),
-        "peak_gpu_memory_bytes": int(jobs["gpu_memory"].max()),
+        "peak_memory_bytes": int(max(jobs["memory"], default=0)),
+        "peak_gpu_memory_bytes": int(max(jobs["gpu_memory"], default=0)),
         "disk_bytes": int(total["disk"]),
     }
 
@@ -187,15 +191,13 @@ def _card(path: Path) -> Card | None:
 
 
 def _benchmark(path: Path) -> dict[str, float]:
-    """Return the numbers of a benchmark file; cells that are not numbers (for a very short job) are left out."""
+    """Return the numbers of a benchmark file; cells that are no such numbers (for a very short job) are left out."""
     try:
-        rows = pd.read_csv(io.BytesIO(read_regular(path, MOST_BYTES)), sep="\t", nrows=1)
+        rows = pd.read_csv(io.BytesIO(read_regular(path, MOST_BYTES)), sep="\t", nrows=1, usecols=MEASURED.__contains__)
     except (UserError, ValueError):
         return {}
-    numbers = rows.apply(pd.to_numeric, errors="coerce").replace(math.inf, math.nan)
-    return {
-        str(name): float(value) for row in numbers.to_dict("records") for name, value in row.items() if value == value
-    }
+    numbers = rows.apply(pd.to_numeric, errors="coerce").to_dict("records")
+    return {str(name): float(value) for row in numbers for name, value in row.items() if 0 <= value <= LARGEST}
 
 
 def write_csv(spent: Spent) -> Path:

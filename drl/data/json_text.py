@@ -12,14 +12,19 @@ from drl.data import regular
 from drl.errors import UserError, shown
 from drl.files import write_json
 
+MOST_SIGNS = 2_000_000  # of brackets, commas and colons: each value takes much more memory than its letters
+
 
 def load(text: str | bytes) -> Any:
     """Read JSON text.
 
     Raises:
-        ValueError: If it is not JSON, or an object in it has a key twice.
+        ValueError: If it is not JSON, has too many values, or an object in it has a key twice.
         RecursionError: If it is nested too deep.
     """
+    signs = sum(map(text.count, ",:[{") if isinstance(text, str) else map(text.count, b",:[{"))
+    if signs > MOST_SIGNS:
+        raise ValueError(f"it has {signs:,} brackets, commas and colons, and may have {MOST_SIGNS:,}")
     return json.loads(text, object_pairs_hook=_no_key_twice)
 
 

@@ -6,13 +6,15 @@ indices. Labels are int64 [N] throughout, as numpy arrays or CPU tensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from drl.data.regular import read_regular
+from drl.data.csv_text import MOST_LETTERS
+from drl.data.regular import open_regular
 from drl.data.seeds import Stream, bits, shuffled
 from drl.errors import UserError
 
@@ -154,13 +156,9 @@ def read_label_list(
             a file; the message says which line.
     """
     path = Path(path)
-    try:
-        lines = read_regular(path, MOST_BYTES).decode().splitlines()
-    except (UserError, UnicodeDecodeError) as error:
-        raise UserError(f"label list {path} cannot be read ({error}): set the data set's `label_list`") from error
     by_name = {name: position for position, name in enumerate(classes)}
     found: dict[int, int] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines(path), start=1):
         if not line.strip():
             continue
         file, label = _parse_line(line.strip(), by_name, f"label list {path}, line {number}")
@@ -176,6 +174,16 @@ def read_label_list(
         raise UserError(f"label list {path} is empty: it needs a line 'file class' for each labelled image")
     indices = np.array(sorted(found), dtype=np.int64)
     return indices, np.array([found[index] for index in indices.tolist()], dtype=np.int64)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a label list; only one at a time is in memory."""
+    try:
+        with open_regular(path, MOST_BYTES) as stream, io.TextIOWrapper(stream, "utf-8") as text:
+            while line := text.readline(MOST_LETTERS):
+                yield line
+    except (UserError, UnicodeDecodeError) as error:
+        raise UserError(f"label list {path} cannot be read ({error}): set the data set's `label_list`") from error
 
 
 def _parse_line(line: str, by_name: Mapping[str, int], where: str) -> tuple[str, int]:

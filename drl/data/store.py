@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from torch import Tensor
 from drl.config.base import Settings
 from drl.data.augment.host import to_device
 from drl.data.batch import Batch
-from drl.data.regular import read_regular
+from drl.data.csv_text import read_rows
 from drl.data.tensors import open_tensors
 from drl.errors import UserError, clean, complaint
 from drl.files import canonical_json, sha256
@@ -171,13 +169,13 @@ class ImageStore:
         """
         path = self.path.parent / FILES_CSV
         try:
-            rows = list(csv.DictReader(io.StringIO(read_regular(path, LIST_BYTES).decode(), newline="")))
-            files = {row["file"]: int(row["index"]) for row in rows if row["split"] != "test"}
-        except (UserError, KeyError, ValueError, TypeError, csv.Error) as error:
+            if sha256(path) != self.facts["files_sha256"]:
+                raise UserError(f"{path} is not the list that was made with {self.path}: rerun `drl prepare`")
+            rows = read_rows(path, LIST_BYTES, len(self.labels))
+            index, split, file = map(next(rows, []).index, ("index", "split", "file"))
+            return {row[file]: int(row[index]) for row in rows if row[split] != "test"}
+        except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error}): rerun `drl prepare`") from error
-        if sha256(path) != self.facts["files_sha256"]:
-            raise UserError(f"{path} is not the list that was made with {self.path}: rerun `drl prepare`")
-        return files
 
 
 def facts_sha256(facts: Mapping[str, Any]) -> str:

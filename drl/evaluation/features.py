@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
 
 from drl.data.compatibility import make_torchvision_importable
+from drl.data.sources.download import NETWORK_ERRORS, bounded_silence
 from drl.errors import UserError
 from drl.files import sha256
 from drl.jobs.device import Placement
@@ -73,10 +75,10 @@ def inception_extractor(weights: Path | None, device: torch.device) -> Extractor
         device: Where to compute.
 
     Raises:
-        UserError: If the weights are missing and cannot be downloaded.
+        UserError: If the weights are missing and cannot be downloaded, or something else is in their file.
     """
     make_torchvision_importable()
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
     if weights is not None and not weights.is_file():
         raise UserError(f"{weights}: has no Inception weights; set run.inception_weights to their file, or unset it")
@@ -84,20 +86,22 @@ def inception_extractor(weights: Path | None, device: torch.device) -> Extractor
         # torch-fidelity would run code that is hidden in the file.
         if weights is not None:
             torch.load(weights, map_location="cpu", weights_only=True)
-        network = FeatureExtractorInceptionV3(
-            "inception-v3-compat", ["2048"], feature_extractor_weights_path=None if weights is None else str(weights)
-        )
+        with bounded_silence():
+            network = FeatureExtractorInceptionV3(
+                "inception-v3-compat",
+                ["2048"],
+                feature_extractor_weights_path=None if weights is None else str(weights),
+            )
     except Exception as error:
-        if weights is not None:
+        if weights is None and isinstance(error, NETWORK_ERRORS):
             raise UserError(
-                f"{weights}: does not contain Inception's weights as published by torch-fidelity "
-                f"({type(error).__name__}); download them again"
+                f"Inception's weights could not be downloaded from {urlsplit(URL_INCEPTION_V3).netloc} ({error}); set "
+                "run.inception_weights to their file, or studies.fid.extractor to supervised"
             ) from error
-        if not isinstance(error, OSError):
-            raise
+        kept = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
         raise UserError(
-            f"Inception's weights could not be downloaded ({error}); set run.inception_weights to their file, or "
-            "studies.fid.extractor to supervised"
+            f"{kept if weights is None else weights}: does not contain Inception's weights as published by "
+            f"torch-fidelity ({type(error).__name__}); {'remove it' if weights is None else 'download them again'}"
         ) from error
     network = network.to(device).eval()
     digest = hashlib.sha256()

@@ -13,7 +13,7 @@ from drl.errors import UserError
 from drl.methods.describe import parameters
 from drl.models.model_file import About, ModelHeader, check_model
 from drl.records.card import Card, read_card
-from drl.records.metrics import read_metrics
+from drl.records.metrics import read_each, read_metrics
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def _of(row: Mapping[str, str], about: About) -> bool:
 
 def _probes(paths: Sequence[Path], about: About, needed: bool) -> list[dict[str, str]]:
     rows = []
-    for path in paths:
-        own = [row for row in read_metrics(path) if row["study"] == "probe" and _of(row, about)]
+    for path, found in read_each(paths):
+        own = [row for row in found if row["study"] == "probe" and _of(row, about)]
         if needed and not own:
             raise UserError(
                 f"{path}: contains no probes of {about.recipe} on {about.dataset}, seed {about.seed}, scale "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drl.data.regular import read_regular
+from drl.data.csv_text import MOST_BYTES, read_rows
 from drl.errors import UserError, shown
 from drl.files import atomic
 
@@ -32,11 +33,36 @@ COLUMNS = (
 )
 WHOLE_NUMBERS = ("seed", "split", "probe_seed", "labels", "epoch", "step", "n")
 AGAIN = "remove it and run the job that makes it"
-MOST_BYTES = 2**25  # of a CSV: a million rows of two numbers and a name
+MOST_ROWS = 2**18  # of a metrics file
 LARGEST = 1e15  # of any number: means and deviations of such numbers are finite
 
 NO = "not a number"
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a column of numbers may hold.
+
+    Attributes:
+        least: The smallest number.
+        whole: Whether its numbers are whole.
+        empty: Whether cells may be empty.
+    """
+
+    least: float = -LARGEST
+    whole: bool = False
+    empty: bool = False
+
+    def wrong(self, cell: str) -> str | None:
+        """Say what is wrong with a cell; None if nothing is."""
+        if not cell:
+            return None if self.empty else "where a number must be"
+        return _wrong(cell, self.least) or ("not a whole number" if self.whole and float(cell) % 1 else None)
+
+
+# Columns of the items' CSV files.
+MEAN, DEVIATION, COUNT = Cells(), Cells(least=0), Cells(least=1, whole=True)
 
 
 def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -72,8 +98,8 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         UserError: If the file is missing, truncated, has other columns, or has something other than a number in a cell,
             or a number that its metric cannot have.
     """
-    rows = read_csv(path, COLUMNS, f"is not a whole metrics file; {AGAIN}")
-    for line, row in enumerate(rows, 2):
+    rows, known = [], dict[str, str]()
+    for line, row in _checked(path, COLUMNS, f"is not a whole metrics file; {AGAIN}", {}):
         if tuple(row) != COLUMNS:
             raise UserError(f"{path}: is not a whole metrics file (it has other columns); {AGAIN}")
         wrong = {name: NO for name in WHOLE_NUMBERS if row[name] and not _WHOLE.fullmatch(row[name])}
@@ -83,48 +109,89 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
         for name, why in wrong.items():
             called = f"{name} of {shown(row['metric'])}" if name == "value" else name
             raise UserError(f"{path}: row {line} has {shown(row[name])} as {called}, {why}; {AGAIN}")
+        if line > MOST_ROWS:
+            raise UserError(f"{path}: has more than {MOST_ROWS:,} rows, which no metrics file has; {AGAIN}")
+        # Most cells are equal to others, so each text is kept once.
+        rows.append({name: known.setdefault(cell, cell) for name, cell in row.items()})
     return rows
 
 
+def read_each(paths: Iterable[Path]) -> Iterator[tuple[Path, list[dict[str, str]]]]:
+    """Read metrics files whose numbers belong together, as `read_metrics`; a file that is named again is left out.
+
+    Raises:
+        UserError: As `read_metrics`; or if two rows are of one measurement, whose mean would be a number of neither.
+    """
+    found: dict[tuple[Any, ...], tuple[Path, int]] = {}
+    for path in {os.path.realpath(path): path for path in paths}.values():
+        rows = read_metrics(path)
+        for line, row in enumerate(rows, 2):
+            first, before = found.setdefault(_measured(row), (path, line))
+            if (first, before) != (path, line):
+                what = " ".join(filter(None, (row["recipe"], row["arm"], "on", row["dataset"])))
+                remedy = AGAIN if first == path else "give one of the two files"
+                raise UserError(
+                    f"{path}: row {line} is {shown(row['metric'])} of {shown(what)}, and so is row {before} of "
+                    f"{first}, with the same seed and all else; {remedy}"
+                )
+        yield path, rows
+
+
+def _measured(row: Mapping[str, str]) -> tuple[Any, ...]:
+    """Return all that tells a measurement from others: all cells but the value, and from how many images it is."""
+    return tuple(
+        float(cell) if cell and name in (*WHOLE_NUMBERS, "t") else cell
+        for name, cell in row.items()
+        if name not in ("value", "n")
+    )
+
+
 def read_csv(
-    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] = (), allow_empty: bool = True
-) -> list[dict[str, str]]:
-    """Read a CSV as text cells.
+    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] | Mapping[str, Cells] = ()
+) -> list[str]:
+    """Read a CSV to its end, keep nothing of it but its header, and return that.
 
     Args:
         path: The file: UTF-8, with commas and a header.
         columns: The columns that it must have.
         remedy: Text for messages, after the path: what is wrong with an unsuitable file, and what to do.
-        numbers: The columns whose cells must be finite numbers.
-        allow_empty: Whether those cells may be empty.
+        numbers: The columns whose cells must be finite numbers or empty, or what each of such columns may hold.
 
     Raises:
         UserError: If it is missing or not such a file.
     """
+    known = numbers if isinstance(numbers, Mapping) else dict.fromkeys(numbers, Cells(empty=True))
+    header = list(columns)
+    for _, row in _checked(path, columns, remedy, known):
+        header = list(row)
+    return header
+
+
+def _checked(
+    path: Path, columns: Sequence[str], remedy: str, numbers: Mapping[str, Cells]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row with its line number, where the header is line 1 and blank lines do not count."""
     if not path.exists():
         raise UserError(f"{path}: cannot be read, there is no such file; run the job that makes it")
+    header: list[str] | None = None
     try:
-        reader = csv.DictReader(io.StringIO(read_regular(path, MOST_BYTES).decode(), newline=""), strict=True)
-        header = list(reader.fieldnames or ())
-        # Before the rows, which take much more memory than the file.
-        _check_header(path, header, columns, remedy)
-        rows = list(reader)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: {remedy} (it is not text in UTF-8)") from error
-    except csv.Error as error:
+        for line, cells in enumerate(read_rows(path, MOST_BYTES), 1):
+            if header is None:
+                header = cells
+                _check_header(path, header, columns, remedy)
+                continue
+            row = dict(zip(header, cells, strict=True))
+            for name, may in numbers.items():
+                if wrong := may.wrong(row[name]):
+                    raise UserError(f"{path}: {remedy} (row {line} has {shown(row[name])} as {name}, {wrong})")
+            yield line, row
+    except ValueError as error:
         raise UserError(f"{path}: {remedy} ({error})") from error
-    if len(set(header)) != len(header) or any(None in row or None in row.values() for row in rows):
-        raise UserError(f"{path}: {remedy} (a row has too few or too many cells)")
-    for line, row in enumerate(rows, 2):
-        for name in numbers:
-            if (row[name] or not allow_empty) and (wrong := _wrong(row[name])):
-                raise UserError(f"{path}: {remedy} (row {line} has {shown(row[name])} as {name}, {wrong})")
-    return rows
+    if header is None:
+        raise UserError(f"{path}: {remedy} (it is empty)")
 
 
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str], remedy: str) -> None:
-    if not header:
-        raise UserError(f"{path}: {remedy} (it is empty)")
     if lacking := [name for name in columns if name not in header]:
         apart = "; its cells are separated by semicolons, not commas" if len(header) == 1 and ";" in header[0] else ""
         raise UserError(f"{path}: {remedy} (it has no column {lacking[0]}{apart})")

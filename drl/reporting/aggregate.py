@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from drl.data.csv_text import MOST_BYTES
 from drl.data.regular import read_regular
 from drl.errors import UserError
-from drl.records.metrics import COLUMNS, MOST_BYTES, read_csv, read_metrics
+from drl.records.metrics import COLUMNS, Cells, read_csv, read_each
 
 NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
 
@@ -20,9 +21,9 @@ def read_all(paths: Iterable[Path]) -> pd.DataFrame:
     """Read metrics files into one frame.
 
     Raises:
-        UserError: If a file is missing or truncated, or all files are empty.
+        UserError: If a file is missing or truncated, two rows are of one measurement, or all files are empty.
     """
-    rows = [row for path in paths for row in read_metrics(path)]
+    rows = [row for _, rows in read_each(paths) for row in rows]
     if not rows:
         raise UserError("nothing to draw: the metrics files hold no rows")
     return metrics_frame(rows)
@@ -37,7 +38,7 @@ def metrics_frame(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
 
 
 def read_frame(
-    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] = (), **how: Any
+    path: Path, columns: Sequence[str], remedy: str, numbers: Sequence[str] | Mapping[str, Cells] = (), **how: Any
 ) -> pd.DataFrame:
     """Read a CSV of ours that is no metrics file.
 
@@ -45,7 +46,7 @@ def read_frame(
         path: The file.
         columns: The columns that it must have.
         remedy: What is wrong with another file, and what to do.
-        numbers: Those of them whose cells are finite numbers or empty.
+        numbers: Those of them whose cells are finite numbers or empty, or what each may hold.
         how: For pandas.read_csv.
 
     Raises:

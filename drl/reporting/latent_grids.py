@@ -8,13 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from drl.config.drawings import ItemJob, LatentGridItem
+from drl.records.metrics import MEAN, Cells
 from drl.reporting import style
 from drl.reporting.aggregate import of_model, over_seeds, read_frame
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png", ".codes.csv")
 AXES = ["scale", "study", "dataset", "recipe", "metric"]
-CODES, NO_CODES = ("z_1", "z_2", "label"), "is not a file of codes; remove it and run the job that makes it"
+CODES = {"z_1": MEAN, "z_2": MEAN, "label": Cells(least=0, whole=True)}
+NO_CODES = "is not a file of codes; remove it and run the job that makes it"
 SIDE = 2.2  # inches
 # The ten colours that colour-blind readers can distinguish best (Tol's muted scheme, and black).
 CLASSES = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933", "#DDCC77", "#CC6677", "#882255", "#AA4499", "#000000")
@@ -43,7 +45,7 @@ def draw(numbers: pd.DataFrame, settings: LatentGridItem, files: Files) -> Figur
             metrics = files[dataset, recipe]
             extent = settings.extents[recipe]
             scatter, samples = row[2 * k], row[2 * k + 1]
-            _scatter(scatter, read_frame(beside(metrics, ".codes.csv"), CODES, NO_CODES, CODES), extent)
+            _scatter(scatter, read_frame(beside(metrics, ".codes.csv"), [*CODES], NO_CODES, CODES), extent)
             scatter.set_title(f"{title}, {label}\n{_caption(numbers, dataset, recipe)}")
             show(samples, beside(metrics, ".png"))
             samples.set_title(f"samples over\n[{-extent:g}, {extent:g}]²")

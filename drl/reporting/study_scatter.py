@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from drl.config.drawings import ItemJob
 from drl.markup import width
 from drl.pipeline.own_study import shown
+from drl.records.metrics import MEAN
 from drl.reporting import style
 from drl.reporting.aggregate import read_frame
 from drl.reporting.pictures import Files, beside
@@ -80,7 +81,7 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
     size = (max(SIDE * columns + 0.2, LEAST_WIDTH), (SIDE + 0.6) * lines + 0.35)
     figure, axes = style.panels(lines, columns, size)
     codes = {
-        recipe: read_frame(path, CODES, NO_CODES, CODES[:2], dtype={"class": str}, na_filter=False)
+        recipe: read_frame(path, CODES, NO_CODES, dict.fromkeys(CODES[:2], MEAN), dtype={"class": str}, na_filter=False)
         for recipe, path in ((recipe, beside(files[dataset, recipe], ".codes.csv")) for recipe, _ in recipes)
     }
     keys = class_keys(next(iter(codes.values()))["class"])

@@ -19,6 +19,7 @@ from drl.files import atomic
 from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
+from drl.records.metrics import COUNT, DEVIATION, MEAN
 from drl.records.run_card import write_card
 from drl.reporting.aggregate import check_finite, read_frame
 from drl.reporting.drawer import needing
@@ -81,9 +82,12 @@ def run(job: Job[CompareJob]) -> str:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    keys = ("arm", "t") if path.stem == "table_6" else ("arm", "labels")
-    numbers = ("mean", "sd", *keys[1:])
-    return read_frame(path, ("dataset", "metric", *keys[:1], *numbers), NO_TABLE, numbers)
+    key, runs = ("t", "n_seeds") if path.stem == "table_6" else ("labels", "n")
+    numbers = {"mean": MEAN, "sd": DEVIATION, key: MEAN, runs: COUNT}
+    frame = read_frame(path, ("dataset", "metric", "arm", *numbers), NO_TABLE, numbers)
+    if frame.duplicated(["dataset", "metric", "arm", key, *({"recipe"} & {*frame})]).any():
+        raise UserError(f"{path}: {NO_TABLE} (it has two means of one {key}, arm and dataset)")
+    return frame
 
 
 def _compared(tables: Mapping[str, pd.DataFrame], settings: CompareJob) -> pd.DataFrame:

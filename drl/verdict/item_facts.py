@@ -22,7 +22,7 @@ from drl.verdict.ledger_page import summaries
 from drl.verdict.rst import Markup, escape, list_table
 from drl.verdict.written import read_claims, read_comparison
 
-MOST_BYTES = 2**24  # of a table
+MOST_BYTES = 2**18  # of a table
 
 
 def item_facts(item: str, results: Path, config: Config) -> str:

@@ -3,6 +3,7 @@
 import sys
 
 import click
+import numpy as np
 import pytest
 import torch
 
@@ -47,6 +48,33 @@ def test_a_full_gpu_is_one_line_that_says_what_to_do(monkeypatch, capsys, error,
     assert line.startswith(start)
     assert all(word in line for word in ("run.gpu_slots: 1", "run.precision: bf16", "run.sampling_batch"))
     assert "would change its results" in line
+
+
+def allocate(how):
+    """Return what an allocation that no machine can give raises."""
+    with pytest.raises((RuntimeError, MemoryError)) as raised:
+        how()
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (lambda: torch.empty(10**15), "can't allocate memory"),
+        (lambda: torch.empty(10**10, 10**10), "Storage size calculation overflowed"),
+        (lambda: np.empty(10**15), "Unable to allocate"),
+        (lambda: bytearray(10**15), "out of memory; this needs more"),
+    ],
+)
+def test_too_little_memory_is_one_line_that_says_what_to_do(monkeypatch, capsys, how, said):
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, allocate(how))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert line.startswith("drl: ")
+    assert said in line
+    assert "image_size" in line
+    assert len(line) < 600
 
 
 def test_other_runtime_errors_keep_their_traceback(monkeypatch):

@@ -38,6 +38,43 @@ def chain(count, key):
     ],
 )
 def test_too_much_is_refused_at_once(sets, said):
+    refused_at_once(sets, said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("datasets.digits.image_size=10000", "datasets.digits.image_size=1000000", "studies.study.image_size=1025"),
+        *("datasets.digits.train=10000000000", "datasets.digits.test=10000000000"),
+        "studies.probe.hidden=100000000",
+        *("studies.latent_grid.cells=101", "studies.one_code.columns=101", "studies.code_swap.classes=1001"),
+        *("studies.later_start.images=1000001", "studies.later_start.shown=101"),
+        *(f"studies.theory.network.{name}=100000000" for name in ("hidden", "depth", "frequencies")),
+        *(f"studies.theory.{name}=10000000000" for name in ("batch_size", "draws", "nodes", "paths", "train", "test")),
+        *(f"studies.theory.mixture.spread={value}" for value in ("1e-200", "0", "1e-7", "1e200")),
+    ],
+)
+def test_a_size_that_no_machine_has_room_for_is_refused_at_once(words):
+    refused_at_once([words], rf"config: {words.partition('=')[0]}: input should be (less|greater) than or equal to ")
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (
+            ["datasets.digits.image_size=1000", "datasets.digits.train=200000"],
+            "GB of memory, more than 137; lower image_size",
+        ),
+        (["studies.theory.mixture.planes=[{points: 100, radius: 1}, {points: 100, radius: 1}]"], "10,000 Gaussians"),
+        ([f"studies.theory.mixture.planes=[{', '.join(['{points: 2, radius: 1}'] * 9)}]"], "at most 8"),
+        (["studies.theory.mixture.planes=[{points: 4, radius: 1e200}]"], "radius: "),
+    ],
+)
+def test_sizes_that_multiply_are_refused_at_once(sets, said):
+    refused_at_once(sets, said)
+
+
+def refused_at_once(sets, said):
     started = time.perf_counter()
     with pytest.raises(UserError, match=said) as caught:
         resolve("demo", sets=sets)

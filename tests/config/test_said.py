@@ -171,3 +171,37 @@ def test_the_profile_beside_another_snakefile_is_checked(twice):
 def test_a_submitted_job_s_shell_changes_no_word():
     assert shell_quoted(["dataset=it's $(touch x)", "seeds=1"]) == ["'dataset=it'\"'\"'s $(touch x)'", "seeds=1"]
     assert shell_quoted(None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('a: "</script><img src=x onerror=alert(11)>"', "</script>.*: < would run as a script in the report; write it"),
+        ('a: "\\x3c/script>"', "< would run"),
+        ("a: [1, fine, '<b>']", "< would run"),
+        ("'<b>': 1", "< would run"),
+        ("a: see javascript:alert(1)", "javascript: would run"),
+        ("a: '.. raw:: html'", r"\.\. would run"),
+        ("a: |\n  fine\n\n  .. include:: /etc/passwd\n", r"\.\. would run"),
+        ("a: 1\na: 2", "line 2: the key 'a' stands in line 1 already"),
+    ],
+)
+def test_no_text_for_the_report_runs_as_a_script(twice, text, said):
+    (twice / "meta.yaml").write_text(text)
+    (twice / "mine").mkdir()
+    (twice / "mine" / "config.yaml").write_text("report-metadata: meta.yaml\n")
+    for words in (
+        ["--report", "r.html", "--report-metadata", "meta.yaml"],
+        ["--report-metadata=meta.yaml"],
+        ["--report-meta", "meta.yaml"],
+        ["--profile", "mine"],
+    ):
+        with pytest.raises(UserError, match=rf"meta.yaml: .*{said}"):
+            check_command_line(["snakemake", *words])
+
+
+def test_plain_texts_for_the_report_are_left_alone(twice):
+    text = "__use_yte__: true\ndate: 2024-11-29\nwho: Ada & Co, see https://a.org\nwhen: ?f'{1 < 2}'\n"
+    (twice / "meta.yaml").write_text(text + "list: [a..b, 'data: 1']\nmore: |\n  - one ...\n  - two\n")
+    check_command_line(["snakemake", "--report", "r.html", "--report-metadata", "meta.yaml"])
+    check_command_line(["snakemake", "--report", "meta.html"])

@@ -124,3 +124,45 @@ def test_a_lone_tilde_on_a_command_line_is_no_folder_and_no_null(text):
     with pytest.raises(UserError, match=r"--set a: YAML takes ~ for null; write null, or the path of your home"):
         read_value(text, "--set a")
     assert read_value("[null, ~/a, '~']", "") == [None, "~/a", "~"]
+
+
+MARKED = ["&x zz", "! zz", "!  zz", "&x ! zz", "! &x zz"]
+
+
+@pytest.mark.parametrize("value", [*MARKED, "--- zz", "!!str zz", "--- &x zz", "%YAML 1.1\n--- zz", "--- {a: 1}"])
+def test_what_yaml_would_drop_before_a_value_is_named(value):
+    with pytest.raises(UserError, match=r"^--set a: (line 1: YAML reads 'zz' and|YAML) drops '.*' before "):
+        read_value(value, "--set a")
+    assert read_value(f"'{value}'" if "\n" not in value else "'zz'", "") in (value, "zz")
+
+
+@pytest.mark.parametrize("value", MARKED)
+@pytest.mark.parametrize("text", ["a: 1\nfolder: {}\n", "a: {{b: {}}}", "- a\n-   {} # c", "é: [{} , b]", "{}: a"])
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_yaml_would_drop_before_a_text_of_a_file_is_named(value, text, strict):
+    with pytest.raises(
+        UserError, match=r"^own.yaml: line \d: YAML reads 'zz' and drops '[&!].*' before it; leave that"
+    ):
+        load(text.format(value), "own.yaml", strict)
+
+
+def test_anchors_that_are_used_and_tags_with_a_name_are_read():
+    text = "a: &x zz\nb: *x\nc: &n 5\nd: &m {e: 1}\nf: !!str 2024\ni: '! zz'\nj: &q 'a'\nk: R&D ! x"
+    assert load(text, "") == {
+        **{"a": "zz", "b": "zz", "c": 5, "d": {"e": 1}, "f": "2024"},
+        **{"i": "! zz", "j": "a", "k": "R&D ! x"},
+    }
+    assert read_value("{a: &x zz, b: *x}", "") == {"a": "zz", "b": "zz"}
+
+
+@pytest.mark.parametrize("text", [" zz", "'zz'", '"zz"', " ~/zz"])
+def test_a_file_that_is_called_by_the_whole_of_a_value_is_named(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = read_value(text, "--set a")
+    (tmp_path / text).mkdir(parents=True)
+    with pytest.raises(
+        UserError, match=r"--set a: YAML reads '.*zz', but there is a file or folder '.*'; put the value"
+    ):
+        read_value(text, "--set a")
+    assert before.endswith("zz"), "without such a folder it is YAML"

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import math
+import re
 
 import pytest
 
 from drl.costs.items_table import in_words, known_costs, record
 from drl.costs.jobs import jobs_of
-from drl.costs.show import hours_of
+from drl.costs.show import hours_of, show
 from drl.costs.spent import Spent, benchmark_file, job_cost, plain_sum, spent_parts, write_csv
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
@@ -64,6 +66,30 @@ def test_the_total_counts_shared_jobs_once(folder):
     assert plain_sum(spent.own("figure_9"))["jobs"] == 1
     groups = [group["items"] for group in spent.plain()["shared"]]
     assert ["figure_4", "figure_9", "figure_10", "figure_11"] in groups
+
+
+def test_images_and_models_alone_have_costs(tmp_path, capsys):
+    jobs = [job for job in jobs_of(CONFIG, "figure_4") if job.step.name in ("prepare", "pretrain")]
+    for job in jobs:
+        make(tmp_path, job)
+    spent = Spent.read(tmp_path, CONFIG)
+    show(spent_parts(spent))
+    hours = 10 * len(jobs) / 3600
+    assert re.search(rf"^ *total +{len(jobs)} +0 +{hours:.3f} ", capsys.readouterr().out, re.MULTILINE)
+    plain = spent.plain()
+    assert (plain["items"], plain["total"]["jobs"], plain["total"]["missing"]) == ({}, len(jobs), 0)
+    assert plain["total"]["peak_memory_bytes"] == 100 * 2**20
+    assert write_csv(spent).read_text().splitlines()[1].startswith(f"total,{len(jobs)},0,{hours:.4f},")
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "-1", "1e308", "x", ""])
+def test_a_number_that_no_job_can_need_is_left_out(tmp_path, cell):
+    job = trained("digits", "drl_2d", 0)
+    make(tmp_path, job, seconds=cell)
+    file = benchmark_file(tmp_path, job)
+    file.write_text(file.read_text().replace("100.0", cell).replace("8.0", cell))
+    found = job_cost(tmp_path, job)
+    assert (found.seconds, found.memory, math.isnan(found.cpu_seconds)) == (7, 1, True)
 
 
 def test_the_processors_time_without_a_benchmark_file_is_unknown(tmp_path):

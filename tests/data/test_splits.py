@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -179,3 +180,15 @@ def test_label_subset_refuses_lists_that_do_not_fit(tmp_path: Path) -> None:
     _list(tmp_path, "3_cat.png cat\n")
     with pytest.raises(UserError, match="names 1 images, not 2"):
         label_subset([0, 2, 1, 0], 2, 7, **common)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("line", ["x\n", "ab\n", "\n", " ", "ab cd ef\n"])
+def test_a_large_label_list_takes_no_memory(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "00.txt"
+    path.write_text(line * (1_000_000 // len(line)))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="label list"):
+        read_label_list(path, {}, ["ab"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 600_000

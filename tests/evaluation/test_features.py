@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from drl.data.compatibility import make_torchvision_importable
+from drl.data.sources import download
 from drl.errors import UserError
 from drl.evaluation import features as module
 from drl.evaluation.features import inception_extractor, supervised_extractor
 from drl.files import sha256
 from drl.jobs.device import place
 from drl.models.model_file import load_model
+from tests.data.factories import silent_server
 
 make_torchvision_importable()
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity  # noqa: E402
@@ -83,10 +85,32 @@ def test_a_failed_download_is_one_line(monkeypatch):
         raise URLError("no route to host")
 
     monkeypatch.setattr(fidelity, "load_state_dict_from_url", fail)
-    with pytest.raises(UserError, match=r"could not be downloaded \(.*no route to host.*\); set run.inc") as caught:
+    with pytest.raises(
+        UserError, match=r"could not be downloaded from github.com \(.*no route to host.*\); set run.inc"
+    ) as caught:
         inception_extractor(None, CPU.device)
     assert "\n" not in str(caught.value)
     assert "studies.fid.extractor to supervised" in str(caught.value)
+
+
+def test_a_server_that_falls_silent_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(download, "SILENT_SECONDS", 0.2)
+    with silent_server() as url:
+        monkeypatch.setattr(fidelity, "URL_INCEPTION_V3", f"{url}/weights.pth")
+        host = url.removeprefix("http://")
+        with pytest.raises(UserError, match=rf"could not be downloaded from {host} \(.*timed out\); set run.inc"):
+            inception_extractor(None, CPU.device)
+
+
+def test_a_damaged_download_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(fidelity, "URL_INCEPTION_V3", "http://127.0.0.1:9/weights.pth")
+    kept = tmp_path / "hub" / "checkpoints" / "weights.pth"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"<html>not found</html>")
+    with pytest.raises(UserError, match=rf"^{kept}: does not contain Inception's weights .*; remove it$"):
+        inception_extractor(None, CPU.device)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "other network"])

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import math
+import tracemalloc
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.pipeline.configuration import resolve
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, TABLE
-from drl.records.metrics import COLUMNS, read_metrics, write_metrics
+from drl.records import metrics
+from drl.records.metrics import COLUMNS, read_csv, read_metrics, write_metrics
+from drl.reporting.aggregate import read_all
 from tests.hostile.profile import examples
 
 ROW = {
@@ -113,6 +116,60 @@ def test_well_formed_rows_of_anything(tmp_path_factory, data):
     lines = [COLUMNS, *([(ROW | data.draw(change)).get(name, "") for name in COLUMNS] for _ in range(data.draw(COUNT)))]
     path.write_text("".join(f"{','.join(map(str, line))}\n" for line in lines), encoding="utf-8")
     holds(data.draw(st.integers(0, 2)), path)
+
+
+BOMBS = {
+    "x": b"x\n",  # the example: sixteen million rows of one cell took more than 5 GB
+    "blank": b"\n",
+    "short": b",,,,,,,,,,,,,,\n",
+    "long": b",,,,,,,,,,,,,1,\n",
+    "open": b'","\n',
+    "wide": b"x,",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("header", [",".join(COLUMNS), "row,file", "z_1,z_2,label"])
+def test_a_large_file_takes_a_small_multiple_of_its_size(tmp_path, header, bomb, monkeypatch):
+    # As large a part of the limit as of the example's file.
+    monkeypatch.setattr(metrics, "MOST_ROWS", 2**13)
+    size, path = 2**20, tmp_path / "m.csv"
+    path.write_bytes(header.encode() + b"\n" + BOMBS[bomb] * (size // len(BOMBS[bomb])))
+    for read in (read_metrics, lambda path: read_csv(path, header.split(","), "is odd", header.split(",")[:2])):
+        tracemalloc.start()
+        with contextlib.suppress(UserError):
+            read(path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * size
+
+
+SAME = {"value": 60.0, "n": 20, "t": "0.50"}  # another value from other images; t is the same number
+
+
+@pytest.mark.parametrize("place", ["other", "same"])
+def test_two_numbers_of_one_measurement_are_not_averaged(tmp_path, place):
+    """The example: `drl figure 12 new.csv old.csv` drew the mean of contradicting files, of as many seeds as one."""
+    new, old = tmp_path / "new.csv", tmp_path / "old.csv"
+    write_metrics(new, [ROW] if place == "other" else [ROW | {"seed": 1}, ROW, ROW | SAME])
+    write_metrics(old, [ROW | SAME])
+    for step, about, chosen in planned()[:3]:
+        job = Job(
+            step.name, about, chosen, "code", {"metrics": (new, old)}, tmp_path / f"out{Path(step.output).suffix}"
+        )
+        where = r"old.csv: row 2 .*row 2 of .*new.csv" if place == "other" else r"new.csv: row 4 .*row 3 of .*new.csv"
+        with pytest.raises(UserError, match=rf"{where}.*; (give one of the two files|remove it)"):
+            importlib.import_module(step.module).run(job)
+        assert not job.out.exists()
+
+
+def test_a_file_that_is_named_twice_counts_once(tmp_path):
+    path, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    write_metrics(path, [ROW])
+    write_metrics(other, [ROW | {"seed": 1}, ROW | {"scale": "lite"}, ROW | {"metric": "val_accuracy"}])
+    (tmp_path / "link.csv").symlink_to(path)
+    found = read_all([path, other, tmp_path / "sub" / ".." / "a.csv", tmp_path / "link.csv"])
+    assert len(found) == 4
 
 
 OUT_OF_BOUNDS = [

@@ -111,6 +111,21 @@ def test_two_folders_of_one_name_differ_and_every_way_to_write_one_is_the_same(t
     assert settings_of("prepare", read("pets")[0], read("pets")[0].dataset)["dataset"]["folder"] == "pets"
 
 
+@pytest.mark.parametrize("name", ["~", "~root"])
+def test_a_folder_called_like_a_home_is_read_itself(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(folder(tmp_path / "home", {"x": 6, "y": 6, "z": 6})))
+    folder(tmp_path / name, {"a": 5, "b": 5})
+    ways = (f"./{name}", f"././{name}", str(tmp_path / name))
+    found = [read(way) for way in ways]
+    assert len({config.dataset for config, _ in found}) == 1
+    assert {settings.folder for _, settings in found} == {f"./{name}"}
+    facts = prepare(found[0][0].dataset, found[0][1], tmp_path / "images.safetensors")
+    assert facts["classes"] == ["a", "b"]
+    # The folder that a card names is found again.
+    assert dataset_name(found[0][1].folder) == found[0][0].dataset
+
+
 @given(st.text(max_size=60))
 def test_every_name_becomes_one_that_datasets_may_have(name):
     made = dataset_name(f"/images/{name.replace(chr(0), '')}")

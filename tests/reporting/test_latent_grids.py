@@ -118,6 +118,19 @@ def test_all_files_come_out_and_the_card_names_what_was_read(metrics, tmp_path):
     assert len(pd.read_csv(tmp_path / "f.csv")) == 8
 
 
+@pytest.mark.parametrize(
+    ("column", "cell"), [("z_1", ""), ("z_2", "nan"), ("label", ""), ("label", -1), ("label", 0.5)]
+)
+def test_a_code_without_a_place_or_a_class_is_one_line(metrics, tmp_path, column, cell):
+    file = tmp_path / "b_drl_2d_0.codes.csv"
+    frame = codes(0, 0).astype(object)
+    frame.loc[1, column] = cell
+    frame.to_csv(file, index=False)
+    with pytest.raises(UserError, match=rf"{file}: is not a file of codes; .* \(row 3 has '.*' as {column}, "):
+        draw_figure("figure_2", metrics, tmp_path / "f.svg", SETTINGS)
+    assert not list(tmp_path.glob("f.*"))
+
+
 @pytest.mark.parametrize("suffix", [".png", ".codes.csv"])
 def test_a_missing_file_beside_the_numbers_is_one_line(metrics, tmp_path, suffix):
     gone = tmp_path / f"b_drl_2d_0{suffix}"

@@ -145,6 +145,14 @@ def test_parts_are_drawn_and_written_with_cards(views, tmp_path):
     assert pd.read_csv(tmp_path / "few_shot.csv").shape == (4, 6 + len(TIMES))
 
 
+@pytest.mark.parametrize("cell", ["", "nan"])
+def test_a_code_without_a_place_is_one_line(views, tmp_path, cell):
+    file = views[0].with_suffix(".codes.csv")
+    pd.read_csv(file, dtype={"class": str}).astype(object).assign(z_2=cell).to_csv(file, index=False)
+    with pytest.raises(UserError, match=rf"{file}: is not a file of codes; .* \(row 2 has '.*' as z_2, "):
+        draw_figure("scatter", views, tmp_path / "x.svg", changed(SETTINGS, drawn_by="study_scatter"))
+
+
 def test_classes_of_any_name_have_their_place_in_the_legend(views, tmp_path):
     names = ["10²", "①", "b{x}", "_a", "$x$", "\\frac", "猫", "犬 犬", "</script>", "|x|"]
     for path in tmp_path.rglob("*.codes.csv"):

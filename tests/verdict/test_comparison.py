@@ -112,3 +112,39 @@ def test_an_fid_of_other_features_or_fewer_samples_is_not_compared():
     assert "500 samples, not 20000" in why
     # Sigma is a closed form at every scale.
     assert found(frame, table=6, metric="sigma_t_init", variant="t_init=0.7")["verdict"] == "agrees"
+
+
+def table_file(folder, name, **cells):
+    """Write a table of one row, as `drl table` does, with some cells changed; a list gives a row for each."""
+    key = {"t": 0.5, "n_seeds": 1} if name == "table_6" else {"labels": 100, "n": 1}
+    row = {"dataset": "cifar10", "arm": "none", "metric": "accuracy", "mean": 90.0, "sd": 0.0} | key | cells
+    path = folder / f"{name}.csv"
+    pd.DataFrame(row if any(isinstance(cell, list) for cell in row.values()) else [row]).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["table_1", "table_6"])
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        *(("mean", cell, "'.*' as mean, ") for cell in ("", "nan", "inf", "x")),
+        *(("sd", cell, "'.*' as sd, ") for cell in ("", -1.0, "nan")),
+        *(("n", cell, "'.*' as n(_seeds)?, ") for cell in ("", 0, -1, 2.5, "x")),
+        ("mean", [90.0, 91.0], r"it has two means of one \w+, arm and dataset"),
+    ],
+)
+def test_no_verdict_comes_from_what_is_no_mean_deviation_or_count(tmp_path, name, column, cell, said):
+    column = "n_seeds" if (name, column) == ("table_6", "n") else column
+    path = table_file(tmp_path, name, **{column: cell})
+    out = tmp_path / "comparison.csv"
+    with pytest.raises(UserError, match=rf"{name}.csv: is not the CSV of a table; remove it .*{said}") as caught:
+        run(Job("compare", {}, PAPER, "code", {"tables": (path,)}, out))
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["table_1", "table_6"])
+def test_a_whole_table_is_compared(tmp_path, name):
+    out = tmp_path / "comparison.csv"
+    run(Job("compare", {}, PAPER, "code", {"tables": (table_file(tmp_path, name),)}, out))
+    assert len(pd.read_csv(out)) == 185

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 from drl.data.compatibility import make_torchvision_importable
@@ -12,6 +16,20 @@ from drl.errors import UserError
 from drl.out_places import check_folder_place, home_path
 
 PAUSES = (5.0, 20.0)
+SILENT_SECONDS = 60.0  # the longest that a server may send nothing
+# What a download raises: HTTPException where a server ends its answer too soon.
+NETWORK_ERRORS = (OSError, HTTPException)
+
+
+@contextmanager
+def bounded_silence() -> Iterator[None]:
+    """End a download in the block with TimeoutError, an OSError, if its server falls silent: libraries set no limit."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENT_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def cache_folder() -> Path:
@@ -52,19 +70,21 @@ def attempt(
     pauses: Sequence[float] = PAUSES,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Run `action`. If the network fails, wait and try again, once for each pause (in seconds).
+    """Run `action`. If the network fails or falls silent, wait and try again, once for each pause (in seconds).
 
     Raises:
         UserError: If the last attempt failed too. It names the address, the reason and the folder to fill by hand.
     """
     for pause in (*pauses, None):
         try:
-            return action()
+            with bounded_silence():
+                return action()
         # torchvision raises RuntimeError for a wrong md5; a damaged archive raises EOFError or a subclass of OSError.
-        except (OSError, RuntimeError, EOFError) as error:
+        except (*NETWORK_ERRORS, RuntimeError, EOFError) as error:
             if pause is None:
                 raise UserError(
                     f"{url} could not be downloaded in {len(pauses) + 1} attempts ({error}): put the files into "
                     f"{folder} by hand, or set the data set's `folder`"
                 ) from error
+            print(f"drl: {url}: {error}; trying again in {pause:g} s", file=sys.stderr, flush=True)
             sleep(pause)

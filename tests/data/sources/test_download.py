@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import socket
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from drl.data.sources import download
 from drl.errors import UserError
+from tests.data.factories import silent_server
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -64,6 +66,19 @@ def test_a_wrong_checksum_is_an_error(
     monkeypatch.setattr(download.attempt, "__defaults__", ((0.0, 0.0), lambda _: None))
     with pytest.raises(UserError, match=r"x\.gz could not be downloaded in 3 attempts"):
         download.fetch(f"{url}/x.gz", tmp_path / "cache", "0" * 32)
+
+
+@pytest.mark.parametrize("heard", ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"])
+def test_a_server_that_falls_silent_is_not_waited_for(
+    heard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(download, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(download.attempt, "__defaults__", ((0.0,), lambda _: None))
+    said = r"x\.gz could not be downloaded in 2 attempts \(.*timed out"
+    with silent_server(heard) as url, pytest.raises(UserError, match=said):
+        download.fetch(f"{url}/x.gz", tmp_path, "0" * 32)
+    assert f"drl: {url}/x.gz: " in capsys.readouterr().err
+    assert socket.getdefaulttimeout() is None
 
 
 @pytest.mark.parametrize(("failures", "slept"), [(0, []), (1, [5.0]), (2, [5.0, 20.0])])
