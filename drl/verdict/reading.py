@@ -19,7 +19,7 @@ from drl.config.drawings import (
     TrajectoryItem,
 )
 from drl.errors import UserError
-from drl.records.metrics import read_csv, read_metrics
+from drl.records.metrics import COUNT, DEVIATION, MEAN, read_csv, read_each
 from drl.records.right import read_right
 from drl.reporting import few_shot_curves, probe_curves
 from drl.reporting.aggregate import metrics_frame, read_frame
@@ -39,8 +39,7 @@ def read_measured(paths: Iterable[Path]) -> pd.DataFrame:
         UserError: If a file is missing or damaged, or all are empty.
     """
     frames = []
-    for path in paths:
-        rows = read_metrics(path)
+    for path, rows in read_each(paths):
         bits = read_right(path, rows)
         known = [Right((bits[place],), int(row["n"])) if place in bits else None for place, row in enumerate(rows)]
         frames.append(metrics_frame(rows).assign(right=pd.Series(known, dtype=object)))
@@ -80,7 +79,8 @@ def from_item(path: Path, item: str, settings: ItemJob, scale: str) -> pd.DataFr
         raise UserError(f"{path}: has no column {min(lacking)!r}; give the unchanged CSV of {item}")
     if settings.study in ("learning_speed", "pretrain"):
         return pd.DataFrame(columns=COLUMNS)  # the mean curve does not say whether each model was still learning
-    read_csv(path, ("mean",), f"cannot be read as the numbers of {item}; make it again", ("mean", "sd", counts))
+    bounds = {"mean": MEAN, "sd": DEVIATION, counts: COUNT}
+    read_csv(path, ("mean",), f"cannot be read as the numbers of {item}; make it again", bounds)
     if other := sorted(set(numbers.get("scale", pd.Series(dtype=str)).dropna()) - {scale}):
         raise UserError(f"{path}: has scale {other[0]}, not {scale}; give --scale {other[0]}")
     if isinstance(settings, TrajectoryItem):

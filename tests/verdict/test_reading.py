@@ -181,8 +181,15 @@ def fine_tuned(arms, epochs=(1, 2)):
     ]
 
 
+def on_digits(item, *more):
+    """An item of scale lite, on MNIST-5k with 100 labels and seeds 0 to 2."""
+    sets = ["datasets=[mnist5k]", "labels={mnist5k: [100]}", "seeds=[0,1,2]", *more]
+    return item_settings(resolve("lite", sets=[f"items.{item}.{one}" for one in sets]), item)
+
+
 def table_settings(number):
-    return item_settings(resolve("lite"), f"table_{number}")
+    beyond = ["beyond=[{arm: drl_official, in_place_of: drl, dataset: mnist5k, labels: 100}]"] if number == 1 else []
+    return on_digits(f"table_{number}", *beyond)
 
 
 def test_fine_tunings_are_paired_by_seed_and_split(tmp_path):
@@ -211,7 +218,7 @@ def test_the_last_t_of_each_run_counts():
         for metric, values in (("t", (0.10, 0.12)), ("t_without_gradient", (0.10, 0.11)), ("accuracy", (80, 90)))
         for epoch, value in enumerate(values)
     ]
-    settings = item_settings(resolve("lite"), "t_trajectory")
+    settings = on_digits("t_trajectory")
     cells = from_metrics(frame_of(rows), settings)
     assert dict(zip(cells["metric"], cells["value"], strict=True)) == {
         "t": 0.12,
@@ -226,7 +233,7 @@ def test_accuracies_of_runs_of_different_lengths_are_those_of_one_epoch():
         for arm, last in (("drl", 4), ("drl_t01", 2))
         for epoch in range(1, last + 1)
     ]
-    cells = from_metrics(frame_of(rows), item_settings(resolve("lite"), "t_trajectory"))
+    cells = from_metrics(frame_of(rows), on_digits("t_trajectory"))
     assert dict(zip(cells["arm"], cells["value"], strict=True)) == {"drl": 20, "drl_t01": 20}
 
 
@@ -248,3 +255,15 @@ def test_an_ambiguous_cell_is_no_sample():
     with pytest.raises(ValueError, match="more than one cell"):
         evidence.sample("figure_4", recipe="drl")
     assert evidence.sample("figure_4", recipe="ae") is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("sd", ""), ("sd", "-1"), ("mean", ""), ("n_seeds", "2.5"), ("n_seeds", "0")]
+)
+def test_an_item_s_numbers_without_a_deviation_or_a_count_are_refused(cell, value, tmp_path):
+    cells = {"scale": "lite", "dataset": "digits", "recipe": "drl", "t": "0.5", "metric": "test_accuracy"}
+    cells |= {"mean": "90", "sd": "1", "n_seeds": "2", cell: value}
+    path = tmp_path / "figure_4.csv"
+    path.write_text(",".join(cells) + "\n" + ",".join(cells.values()) + "\n")
+    with pytest.raises(UserError, match=rf"figure_4.csv: cannot be read as the numbers of figure_4.*{cell}"):
+        from_item(path, "figure_4", PROBE_SETTINGS, "lite")
