@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
-from drl.cli.main import fail
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
 from drl.theory.measured import tables
@@ -28,7 +28,8 @@ def main() -> None:
         for line in tables(given.dataset, datasets[given.dataset], given.size):
             print(line)
     except UserError as error:
-        fail(str(error), 2)
+        print(f"drl: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def support_vectors(device: torch.device, precision: str | None = None) -> Call:
 
     def fit_all() -> list[Tensor]:
         with few_shot.ThreadPoolExecutor(2) as pool:
-            return [torch.tensor([found["test"] for found in pool.map(fit, (0, 1))])]
+            return [found["test"] for found in pool.map(fit, (0, 1))]
 
     return fit_all
 

@@ -44,16 +44,21 @@ def models(model_file):
     }
 
 
-def by_hand(model, stripes, t, noise_seed=None):
+def measured(out, metric="silhouette"):
+    return [row for row in read_metrics(out) if row["metric"] == metric]
+
+
+def by_hand(model, stripes, t, noise_seed=None, part="test"):
     store = ImageStore.open(stripes)
-    codes = extract_codes(load_model(model), store, store.test, [t], CPU, noise_seed=noise_seed)[0]
-    return silhouette_score(codes.double().numpy(), store.labels[store.test].numpy())
+    images = getattr(store, part)
+    codes = extract_codes(load_model(model), store, images, [t], CPU, noise_seed=noise_seed)[0]
+    return silhouette_score(codes.double().numpy(), store.labels[images].numpy())
 
 
 def test_score_features_are_read_with_noise(model_file, stripes, tmp_path):
     model = model_file("score_features", 3, "features", times={"kind": "single", "t": 0.4})
     silhouettes({("features", 3): model}, stripes, tmp_path / "silhouettes.csv")
-    (row,) = read_metrics(tmp_path / "silhouettes.csv")
+    (row,) = measured(tmp_path / "silhouettes.csv")
     assert float(row["value"]) == pytest.approx(by_hand(model, stripes, 0.4, noise_seed=3), rel=1e-5)
     assert float(row["value"]) != pytest.approx(by_hand(model, stripes, 0.4), rel=1e-3)
 
@@ -61,7 +66,7 @@ def test_score_features_are_read_with_noise(model_file, stripes, tmp_path):
 def test_one_row_a_model_with_its_own_t(models, stripes, tmp_path):
     out = tmp_path / "silhouettes.csv"
     silhouettes(models, stripes, out)
-    rows = read_metrics(out)
+    rows = measured(out)
     assert [(row["recipe"], int(row["seed"]), float(row["t"])) for row in rows] == list(models)
     for row, ((_, _, t), model) in zip(rows, models.items(), strict=True):
         assert float(row["value"]) == pytest.approx(by_hand(model, stripes, t), rel=1e-5)
@@ -70,6 +75,11 @@ def test_one_row_a_model_with_its_own_t(models, stripes, tmp_path):
     # Read at another t, codes would part otherwise.
     assert by_hand(models["high", 3, 0.8], stripes, 0.1) != pytest.approx(float(rows[2]["value"]), rel=1e-3)
     assert len({row["value"] for row in rows}) == 4
+    # Validation images, which choose the best t, are measured as well.
+    chosen_by = measured(out, "val_silhouette")
+    assert [float(row["value"]) for row in chosen_by] == [
+        pytest.approx(by_hand(model, stripes, t, part="val"), rel=1e-5) for (_, _, t), model in models.items()
+    ]
 
 
 def test_the_card_lists_every_model(models, stripes, tmp_path):
