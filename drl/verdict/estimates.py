@@ -6,7 +6,7 @@ Bounds are Student's t, or Welch's for unpaired samples; drl.verdict.blocks comp
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,7 +68,7 @@ class Estimate:
         df: Degrees of freedom of the error; 0 if not known.
         n: Number of replicates; the smaller number for a comparison of two samples.
         images: The number's part from each test image, in percent, float64 [images]; None if not known.
-        exact: p-values of an exact test against 0, for a value above it and for one below; None: Student's t.
+        exact: Computes the p-values of an exact test against 0, for values above and below it; None: Student's t.
     """
 
     value: float
@@ -76,7 +76,7 @@ class Estimate:
     df: float
     n: int
     images: NDArray[np.float64] | None = field(default=None, compare=False)
-    exact: tuple[float, float] | None = None
+    exact: Callable[[], tuple[float, float]] | None = field(default=None, compare=False)
 
     def bounds(self, confidence: float) -> tuple[float, float] | None:
         """Return the lower and the upper confidence bound, each one-sided; None if the error is not known."""
@@ -95,7 +95,7 @@ class Estimate:
 
     def _p(self, distance: float, side: int) -> float:
         if self.exact is not None:
-            return self.exact[side]
+            return self.exact()[side]
         if self.df <= 0:
             return 1.0
         if self.error == 0:

@@ -164,10 +164,10 @@ def decide(claim: Claim, part: Comparison, confidence: float, evidence: Evidence
         return row | {"verdict": NOT_RUN, "why": part.note or "not measured"}
     row |= {"estimate": estimate.value, "n": estimate.n}
     row["low"], row["high"] = estimate.bounds(confidence) or (None, None)
-    if estimate.images is not None:
-        row["images_low"], row["images_high"] = over_images(estimate.images, confidence)
     if evidence.scale == "demo":
         return row | {"verdict": UNDECIDED, "why": _joined(DEMO, part.note)}
+    if estimate.images is not None:
+        row["images_low"], row["images_high"] = over_images(estimate.images, confidence)
     row["p"], row["p_not"] = p_values(claim, estimate)
     verdict, why = _by_p(claim, part, row, confidence)
     if verdict == REFUTED and part.ours and (reason := still_learning(evidence, part.dataset, part.ours, confidence)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +37,18 @@ def rank_correlation(curves: Sequence[Sequence[float]], other: Sequence[float]) 
         return np.asarray(np.tensordot(permuted, weights, axes=([axis], [0])))
 
     value = float(coefficient(values))
-    if not np.any(weights) or not np.any(values):
-        return Estimate(value, 0.0, 0.0, len(curves), exact=(1.0, 1.0))  # a constant has no order
-    found = stats.permutation_test(
-        (values,), coefficient, permutation_type="pairings", n_resamples=np.inf, batch=40_000, vectorized=True
-    )
-    null = found.null_distribution
-    slack = 1e-9  # equal coefficients may differ in their last bits
-    exact = float(np.mean(null >= value - slack)), float(np.mean(null <= value + slack))
+
+    @cache
+    def exact() -> tuple[float, float]:
+        if not np.any(weights) or not np.any(values):
+            return 1.0, 1.0  # a constant has no order
+        found = stats.permutation_test(
+            (values,), coefficient, permutation_type="pairings", n_resamples=np.inf, batch=40_000, vectorized=True
+        )
+        null = found.null_distribution
+        slack = 1e-9  # equal coefficients may differ in their last bits
+        return float(np.mean(null >= value - slack)), float(np.mean(null <= value + slack))
+
     return Estimate(value, 0.0, 0.0, len(curves), exact=exact)
 
 
