@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
@@ -28,8 +27,7 @@ def main() -> None:
         for line in tables(given.dataset, datasets[given.dataset], given.size):
             print(line)
     except UserError as error:
-        print(f"drl: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        parser.exit(2, f"drl: {' '.join(str(error).split())}\n")
 
 
 if __name__ == "__main__":

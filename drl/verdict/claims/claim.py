@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from drl.verdict.estimates import Estimate
@@ -79,3 +79,14 @@ class Claim:
     def wants(self) -> str:
         """The condition in words."""
         return f"within ±{self.bound:g}" if self.side == "within" else f"{self.side} {self.bound:g}"
+
+
+def with_edm(claim: Claim, parts: Callable[[Evidence], Iterator[Comparison]]) -> Claim:
+    """Return a claim about DRL or VDRL with EDM's objective, which the paper does not make.
+
+    Args:
+        claim: The paper's claim.
+        parts: Its comparisons, of the recipes with EDM's objective.
+    """
+    says = f"With EDM's objective: {claim.says}"
+    return replace(claim, name=f"{claim.name}_edm", says=says, parts=parts, beyond=True)

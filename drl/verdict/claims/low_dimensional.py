@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
-from drl.verdict.claims.claim import Claim, Comparison
+from drl.verdict.claims.claim import Claim, Comparison, with_edm
 from drl.verdict.estimates import BY_VALIDATION, Estimate, Sample, chosen, difference
 from drl.verdict.evidence import Evidence
 
@@ -105,6 +105,15 @@ def _diversity(evidence: Evidence) -> Iterator[Comparison]:
             yield Comparison("larger codes less smaller ones", dataset, None)
 
 
+DECLINES = Claim(
+    "large_t_declines",
+    "A model trained at a high t encodes less of the class again.",
+    "App. H, Figure 12",
+    ("figure_12",),
+    "highest silhouette less that at the largest t",
+    partial(_silhouettes, _decline, SINGLE),
+)
+
 CLAIMS = (
     Claim(
         "small_t_no_classes",
@@ -125,23 +134,8 @@ CLAIMS = (
         partial(_silhouettes, _at_top, SINGLE),
         bound=NO_CLASSES,
     ),
-    Claim(
-        "large_t_declines",
-        "A model trained at a high t encodes less of the class again.",
-        "App. H, Figure 12",
-        ("figure_12",),
-        "highest silhouette less that at the largest t",
-        partial(_silhouettes, _decline, SINGLE),
-    ),
-    Claim(
-        "large_t_declines_edm",
-        "With EDM's objective: A model trained at a high t encodes less of the class again.",
-        "App. H, Figure 12",
-        ("figure_12",),
-        "highest silhouette less that at the largest t",
-        partial(_silhouettes, _decline, SINGLE_EDM),
-        beyond=True,
-    ),
+    DECLINES,
+    with_edm(DECLINES, partial(_silhouettes, _decline, SINGLE_EDM)),
     Claim(
         "uniform_t_strokes",
         "With t uniform, 2-d codes of digits hold the width of the stroke.",

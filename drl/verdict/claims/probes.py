@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 
 from drl.config.drawings import ProbeItem
 from drl.verdict.best_t import at_best_t
 from drl.verdict.blocks import in_block
-from drl.verdict.claims.claim import Claim, Comparison
+from drl.verdict.claims.claim import Claim, Comparison, with_edm
 from drl.verdict.estimates import BY_VALIDATION, Estimate, Sample, common_replicates, difference
 from drl.verdict.evidence import Evidence
 
@@ -109,12 +108,6 @@ def _lead_claim(
     return Claim(
         name, says, source, items, statistic, partial(_leads, items, ours, rivals, names, place), unit="points"
     )
-
-
-def with_edm(claim: Claim, parts: partial[Iterator[Comparison]]) -> Claim:
-    """Return a claim about DRL and VDRL with EDM's objective, which the paper does not make."""
-    says = f"With EDM's objective: {claim.says}"
-    return replace(claim, name=f"{claim.name}_edm", says=says, parts=parts, beyond=True)
 
 
 BEATS = _lead_claim(
