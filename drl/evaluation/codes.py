@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from drl.config.recipes import Recipe
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.jobs.device import Placement
@@ -44,6 +45,19 @@ class CodeTable:
         mean, deviation = codes.mean(1, keepdim=True), codes.std(1, keepdim=True)
         # An entry that is constant stays 0.
         return replace(self, codes=(self.codes - mean) / torch.where(deviation > 0, deviation, 1))
+
+
+def as_probed(table: CodeTable, recipe: Recipe, train: Tensor) -> CodeTable:
+    """Return the codes as probes read them: as they are, but activations of a score network standardised (ours).
+
+    Such activations are small numbers, on which the few steps of a probe would decide.
+
+    Args:
+        table: The codes of all images that a probe sees.
+        recipe: The recipe of the model.
+        train: int64 indices of the images that the probe may be trained on.
+    """
+    return table.standardised(train) if recipe.method.codes_by == "score" else table
 
 
 def read_codes(

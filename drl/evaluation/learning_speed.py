@@ -10,7 +10,7 @@ from torch import Tensor
 
 from drl.config.jobs import LearningSpeedJob, ProbeProtocol
 from drl.errors import UserError
-from drl.evaluation.codes import CodeTable, read_codes
+from drl.evaluation.codes import CodeTable, as_probed, read_codes
 from drl.evaluation.measurement import Measurement, begin, without
 from drl.evaluation.mlp_probe import train_in_view
 from drl.jobs.job import Job
@@ -41,9 +41,8 @@ def _rows(found: Measurement[LearningSpeedJob]) -> Iterator[dict[str, Any]]:
     budget = protocol.label_budgets[-1]
     subset = found.labelled(train, budget, seed)
     count = 0
-    for steps, table in _batches(found, torch.cat([subset, *evaluations.values()]), protocol):
-        if found.header.recipe.method.codes_by == "score":
-            table = table.standardised(subset)  # as in drl.evaluation.probe
+    for steps, read in _batches(found, torch.cat([subset, *evaluations.values()]), protocol):
+        table = as_probed(read, found.header.recipe, subset)
         eval_sets = {name: table.part(indices) for name, indices in evaluations.items()}
         title, classes = f"probes, {len(subset)} labels", len(store.classes)
         result = train_in_view(title, table.part(subset), eval_sets, classes, protocol, found.placement)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from drl.config.jobs import ProbeJob, ProbeProtocol
-from drl.evaluation.codes import read_codes
+from drl.evaluation.codes import as_probed, read_codes
 from drl.evaluation.measurement import Measurement, begin, without
 from drl.evaluation.mlp_probe import EvalSets, ProbeResult, train_in_view
 from drl.evaluation.trajectory import Ordinary, held_out, trajectory
@@ -50,10 +50,8 @@ def _rows(found: Measurement[ProbeJob]) -> Iterator[dict[str, Any]]:
     measured = {"test": store.test} | ({"val": store.val} if selects else {})
     method = load_model(found.file, found.placement.device)
     needed, noise = torch.cat([train, *measured.values()]), found.noise_seed(protocol.dae_input)
-    table = read_codes(method, store, needed, protocol.t, found.placement, noise)
-    if found.header.recipe.method.codes_by == "score":
-        # Activations of a score network are small numbers, on which the probe's few steps would decide (ours).
-        table = table.standardised(train)
+    read = read_codes(method, store, needed, protocol.t, found.placement, noise)
+    table = as_probed(read, found.header.recipe, train)
     eval_sets = {name: table.part(indices) for name, indices in measured.items()}
 
     def train_probes(title: str, labelled: tuple[Tensor, Tensor], evaluations: EvalSets) -> ProbeResult:

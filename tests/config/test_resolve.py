@@ -249,6 +249,14 @@ def test_what_only_some_figures_ask_of_a_dataset_is_checked_when_they_are_planne
         settings_of(study, config, "digits", recipe_name)
 
 
+@pytest.mark.parametrize(("labels", "expected"), [("null", 1097), ("500", 500), ("5000", 1097)])
+def test_learning_curves_have_as_many_labels_as_asked_but_no_validation_image(labels, expected):
+    config = resolve("demo", sets=[f"studies.learning_speed.labels={labels}"])
+    found = settings_of("learning_speed", config, "digits", "drl")["probe"]
+    assert found["label_budgets"] == [expected]
+    assert config.datasets["digits"].train - config.datasets["digits"].validation == 1097
+
+
 def test_label_lists_and_a_sweep_do_not_go_together():
     sets = ["datasets.digits.label_list=lists", "recipes.drl_8d.sweep.lambda=[1.0e-6,1.0e-5]"]
     with pytest.raises(UserError, match="or unset label_list"):

@@ -273,6 +273,24 @@ def test_the_job_hands_the_seed_of_the_noise_on(model, stripes, tmp_path, monkey
     assert seen == [17]
 
 
+def test_score_features_are_probed_standardised(model_file, stripes, tmp_path, monkeypatch):
+    seen, real = [], mlp_probe.train_probes
+
+    def spy(codes, *rest):
+        seen.append(codes)
+        return real(codes, *rest)
+
+    monkeypatch.setattr(mlp_probe, "train_probes", spy)
+    settings = {**SETTINGS, "method": "score_features"}
+    settings["probe"] = SETTINGS["probe"] | {"label_budgets": [30]}
+    about = {"scale": "test", "dataset": "stripes", "recipe": "score_features", "seed": 3}
+    model = model_file("score_features")
+    probe.run(job_of("probe", settings, tmp_path / "p.csv", about, model=model, images=stripes))
+    assert seen[0].mean(1).abs().max() < 1e-4
+    deviations = seen[0].std(1)
+    assert torch.allclose(deviations[deviations > 0], torch.ones(()), atol=1e-3)
+
+
 def test_dae_is_probed_on_noisy_images_where_asked(stripes, tmp_path):
     about = About("test", "stripes", "dae", 0)
     save_model(tmp_path / "model.safetensors", tiny.method("dae"), {}, about)
