@@ -117,7 +117,9 @@ def ledger(evidence: Evidence, confidence: float, registry: Mapping[str, Claim] 
         about |= {"beyond": claim.beyond, "scale": evidence.scale}
         tables = _in_tables(claim, [value for (name, *_), value in printed.items() if name == claim.name])
         whole = _whole(claim, decided, confidence)
+        proof = "" if claim.proof is None else f'theory, "{claim.proof.where}", given {claim.proof.given}'
         for part, row in zip(parts, decided, strict=True):
+            row["why"] = _joined(proof, row["why"])
             paper = printed.get((claim.name, part.dataset, part.name))
             rows.append({**about, **row, "paper": paper, "paper_tables": tables, "claim_verdict": whole})
     return pd.DataFrame(rows)

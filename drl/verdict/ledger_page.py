@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from drl.reporting.markdown import markdown_table
-from drl.verdict.words import ORDER
+from drl.verdict.words import DISPROVED, ORDER, PROVED
 
 PARTS = ("dataset", "comparison", "ours", "on new images", "paper", "verdict", "seeds that would decide", "remark")
 
@@ -125,7 +125,7 @@ def explained(confidence: float) -> list[str]:
 
 def _parts(name: str, parts: pd.DataFrame) -> Iterator[str]:
     first = parts.iloc[0]
-    if parts["estimate"].isna().all():
+    if parts["estimate"].isna().all() and first["claim_verdict"] not in (PROVED, DISPROVED):
         return
     unit = f", {first['unit']}" if first["unit"] else ""
     yield ""

@@ -14,6 +14,7 @@ from drl.verdict.claims.registry import CLAIMS
 from drl.verdict.estimates import Estimate
 from drl.verdict.evidence import Evidence
 from drl.verdict.ledger import decide, ledger, run
+from drl.verdict.ledger_page import markdown
 from tests.job_settings import ITEMS
 from tests.verdict.measured import PROBE_SETTINGS, claims_job, probe_rows
 
@@ -122,8 +123,10 @@ def test_a_model_that_was_still_learning_refutes_nothing():
 
 @pytest.mark.parametrize(("holds", "verdict"), [(True, "by proof: holds"), (False, "by proof: does not hold")])
 def test_a_proof_decides_whatever_was_measured(holds, verdict):
-    frame = ledger(nothing(), 0.95, {"name": claim("above", parts=lambda _: [part(9.0)], proof=Proof(holds, "x"))})
+    frame = ledger(nothing(), 0.95, {"name": claim("above", parts=lambda _: [part(9.0)], proof=Proof(holds, "x", "y"))})
     assert frame["claim_verdict"].tolist() == [verdict]
+    assert frame["why"].tolist() == ['theory, "x", given y']
+    assert 'theory, "x", given y' in markdown(frame.assign(estimate=None), "lite", 0.95)
     assert frame["verdict"].tolist() == ["supported"]
 
 

@@ -36,10 +36,12 @@ class Proof:
     Attributes:
         holds: Whether it holds.
         where: The section of docs/theory.md.
+        given: What it assumes of the experiment.
     """
 
     holds: bool
     where: str
+    given: str
 
 
 @dataclass(frozen=True)
