@@ -35,7 +35,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path with the same file name. Move it to `path` if the block succeeds, else remove it.
 
     The temporary file is in a hidden folder next to `path`, so that files which a library leaves there are removed too.
-    If a process on this machine was killed, its leftovers are removed when the file is next written.
+    If a process on this machine was killed, `sweep` removes its leftovers.
 
     Raises:
         UserError: If something else than a file has this name, or the disk is full. Then nothing is left behind, and an
@@ -49,7 +49,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise UserError(f"{path}: is a folder or a device, not a file; choose another place, or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
+        sweep(path.parent, path.name)
         folder = Path(
             tempfile.mkdtemp(prefix=f".{path.name}.{_here()}-{os.getpid()}-", suffix=".part", dir=path.parent)
         )
@@ -86,13 +86,19 @@ def _here() -> str:
     return socket.gethostname().replace(os.sep, "_") or "here"
 
 
-def _sweep(path: Path) -> None:
-    """Remove temporary folders of the same file that dead processes on this machine left."""
-    start = f".{path.name}.{_here()}-"
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        owner = folder.name.removeprefix(start).partition("-")[0]
-        if folder.name.startswith(start) and owner.isdecimal() and not _lives(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
+def sweep(folder: Path, name: str = "*") -> None:
+    """Remove the temporary folders that dead processes on this machine left in a folder.
+
+    Args:
+        folder: Where to look; it need not exist.
+        name: The file that was to be written; `*`: any.
+    """
+    here = f".{_here()}-"
+    for left in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.part"):
+        # The owner's number stands between the machine's name and the letters of tempfile.mkdtemp.
+        owner = left.name.rpartition(here)[2].partition("-")[0]
+        if here in left.name and owner.isdecimal() and not _lives(int(owner)) and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _lives(process: int) -> bool:

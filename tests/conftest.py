@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,22 @@ settings.load_profile("project")
 # Tests run side by side, one core each.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# pytest sets the first for each test, and torch the second when it first compiles.
+SET_BY_OTHERS = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"}
 
 
 @pytest.fixture(scope="session")
 def stripes(tmp_path_factory) -> Path:
     """Prepared images of three classes of stripes, 8x8."""
     return tiny.images(tmp_path_factory.mktemp("stripes"))
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """Fail a test that leaves environment variables changed: tests after it would run elsewhere than alone."""
+    before = os.environ.copy()
+    yield
+    changed = {name for name, _ in before.items() ^ os.environ.items()} - SET_BY_OTHERS
+    os.environ.clear()
+    os.environ.update(before)
+    assert not changed, f"left changed: {sorted(changed)}"

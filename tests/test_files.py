@@ -8,7 +8,7 @@ import pytest
 
 from drl import files
 from drl.errors import UserError
-from drl.files import atomic, canonical_json, files_below, sha256, write_json
+from drl.files import atomic, canonical_json, files_below, sha256, sweep, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -80,6 +80,23 @@ def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path):
         temporary.write_text("new")
     assert path.read_text() == "new"
     assert sorted(os.listdir(tmp_path)) == [other.name, "a.txt"]
+
+
+def test_what_killed_processes_left_of_any_file_goes_when_a_folder_is_swept(tmp_path):
+    other, link = tmp_path / ".b.txt.elsewhere-1-x.part", tmp_path / ".c.txt.link.part"
+    other.mkdir()
+    for name in ("a.txt", "[d].txt"):
+        process = multiprocessing.get_context("fork").Process(target=_die_within_a_write, args=(tmp_path / name,))
+        process.start()
+        process.join()
+    link.symlink_to(tmp_path)
+    (tmp_path / "mine.part").mkdir()
+    assert len(os.listdir(tmp_path)) == 5
+    with atomic(tmp_path / "alive.txt"):
+        sweep(tmp_path)
+        assert len(os.listdir(tmp_path)) == 4
+    sweep(tmp_path / "not there")
+    assert sorted(os.listdir(tmp_path)) == sorted([other.name, link.name, "alive.txt", "mine.part"])
 
 
 def test_files_are_as_readable_as_umask_says(tmp_path):

@@ -19,7 +19,7 @@ from typing import Any
 
 from drl.data.regular import shown
 from drl.errors import UserError
-from drl.files import canonical_json
+from drl.files import canonical_json, sweep
 from drl.jobs.environment import ordered_by_snakemake
 from drl.jobs.lock import job_lock
 from drl.records.card import read_card
@@ -103,6 +103,9 @@ def sole_job(files: JobFiles, until: float | None = None) -> Iterator[bool]:
     if files.state and place.is_relative_to(os.path.realpath(files.state)):
         raise UserError(f"{shown(files.out)}: lies where the job keeps its state; choose another place for --out")
     with job_lock(files.title, files.out, *([files.state] if files.state else []), until=until) as waited:
+        # What a killed process has not finished takes room that this one may lack.
+        for folder in (files.out.parent, *([files.state] if files.state else [])):
+            sweep(folder)
         done = waited and files.made(files.card)
         if files.state is not None:
             done = done or _restore(files, files.state / KEPT)

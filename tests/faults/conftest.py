@@ -89,7 +89,8 @@ def job(start: Path, tmp_path: Path) -> Callable[..., Job]:
             more: dict[str, object] = {"recipe": "drl", "out": files[0]}
             settings: dict[str, Any] = tiny.settings("drl", iterations=24).slice()
         elif kind == "fine-tune":
-            files = ("metrics/fine_tune/a.csv", "metrics/fine_tune/a.safetensors")
+            out = "metrics/fine_tune/a"
+            files = (f"{out}.csv", f"{out}.safetensors", f"{out}.right.safetensors")
             more = {"arm": "none", "labels": 12, "split": 0, "out": files[0]}
             settings = fine_tuning().slice()
         else:

@@ -1,6 +1,8 @@
 """Finished files are kept for a Snakemake that was killed, and taken only by the same job."""
 
 import os
+import socket
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -54,6 +56,15 @@ def killed(work, monkeypatch):
     for path in work.out.parent.iterdir():
         path.unlink()
     return work
+
+
+def test_a_job_that_begins_removes_what_killed_processes_had_half_written(work, tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for folder in (work.out.parent, work.state):
+        (folder / f".other.csv.{socket.gethostname()}-{dead.pid}-abc.part").mkdir(parents=True)
+    with sole_job(work):
+        assert not list(tmp_path.rglob("*.part"))
 
 
 def test_by_hand_nothing_is_kept_and_a_finished_job_is_made_again(work, monkeypatch):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -109,7 +110,7 @@ class Machine:
             os.environ.pop("DRL_GPU", None)
             slot = gpu_slot("auto", self.slots, self.gpus, self.locks)
             taken.append((slot.__enter__(), slot))
-        for _, slot in taken:
+        for _, slot in reversed(taken):
             slot.__exit__(None, None, None)
         return {gpu: sum(name == gpu for name, _ in taken) for gpu in self.gpus}
 
@@ -151,7 +152,8 @@ def test_many_processes_never_share_a_slot_and_lose_none(tmp_path, cleaned):
 def test_a_job_gets_the_gpu_that_fewest_share(gpus, slots, choices):
     names = [str(number) for number in range(gpus)]
     held = []
-    with tempfile.TemporaryDirectory() as folder:
+    # The slots are given back in any order, so the last one may restore another one's variables.
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ):
         for comes, which in choices:
             if comes and len(held) < gpus * slots:
                 os.environ.pop("DRL_GPU", None)
@@ -184,7 +186,7 @@ def test_no_wait_is_endless(tmp_path, monkeypatch):
     said = f"stopped while waiting for a free GPU: jobs hold all of 0: {HERE}; run the same command to go on"
     with gpu_slot("auto", 1, ["0"], tmp_path):
         # This process holds the slot, as another one would.
-        monkeypatch.delenv("DRL_GPU")
+        os.environ.pop("DRL_GPU")
         with pytest.raises(Unfinished, match=said), gpu_slot("auto", 1, ["0"], tmp_path):
             pass
 
