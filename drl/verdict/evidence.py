@@ -75,20 +75,12 @@ class Evidence:
             ValueError: If `where` selects more than one cell.
         """
         rows = self._rows(item, where)
-        if not len(rows):
-            return None
-        if rows["replicate"].duplicated().any():
-            raise ValueError(f"{item}: {where} selects more than one cell")
-        first = rows.iloc[0]
-        if first["replicate"] == ALONE:
-            return Sample(float(first["value"]), float(first["sd"]), int(first["n"]))
-        values = dict(zip(rows["replicate"], rows["value"].astype(float), strict=True))
-        return Sample.of(values, {k: v for k, v in zip(rows["replicate"], rows["right"], strict=True) if v is not None})
+        return _sample(rows, f"{item}: {where}") if len(rows) else None
 
     def curve(self, item: str, **where: Any) -> dict[float, Sample]:
         """Return the sample at each t, in rising order, among the cells that `where` chooses."""
-        found = {float(t): self.sample(item, t=t, **where) for t in self.values(item, "t", **where)}
-        return {t: sample for t, sample in found.items() if sample is not None}
+        by_t = self._rows(item, where).groupby("t")
+        return {float(rows["t"].iloc[0]): _sample(rows, f"{item}: {where}") for _, rows in by_t}
 
     def _rows(self, item: str, where: Mapping[str, Any]) -> pd.DataFrame:
         if item not in self._cells:
@@ -97,3 +89,14 @@ class Evidence:
         for axis, value in where.items():
             rows = rows[rows[axis] == value]
         return rows
+
+
+def _sample(rows: pd.DataFrame, where: str) -> Sample:
+    """Return the replicates of the one cell that rows, of which there is one at least, belong to."""
+    replicates, values = rows["replicate"].tolist(), rows["value"].tolist()
+    if len(set(replicates)) < len(replicates):
+        raise ValueError(f"{where} selects more than one cell")
+    if replicates[0] == ALONE:
+        return Sample(float(values[0]), float(rows["sd"].iloc[0]), int(rows["n"].iloc[0]))
+    right = {key: value for key, value in zip(replicates, rows["right"], strict=True) if value is not None}
+    return Sample.of(dict(zip(replicates, map(float, values), strict=True)), right)

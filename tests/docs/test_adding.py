@@ -42,8 +42,8 @@ def followed(tmp_path_factory):
     """The copy, and the jobs that each of the page's Snakemake calls ran."""
     project = Project(tmp_path_factory.mktemp("adding") / "project")
     demo = "config/scales/demo.yaml"
-    project.edit(demo, "iterations: 40", "iterations: 4")
-    project.edit(demo, "seeds: [0, 1], epochs: 5", "seeds: [0], epochs: 1")
+    project.edit(demo, "iterations: 25", "iterations: 4")
+    project.edit(demo, "seeds: [0, 1], epochs: 3", "seeds: [0], epochs: 1")
     for page in DOCS.glob("*"):  # what drl.docs reads and writes
         if page.is_file():
             (project.folder / "docs").mkdir(exist_ok=True)
