@@ -38,6 +38,9 @@ include: "workflow/rules/own_images.smk"
 include: "workflow/rules/verdict.smk"
 
 
+check_asked()
+
+
 # The first page of the HTML report.
 report: "workflow/report/verdict.rst"
 

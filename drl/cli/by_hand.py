@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import SEED, Finite, Invocation, configured, path, placed, writes
+from drl.cli.options import SEED, Finite, Invocation, Named, configured, path, placed, writes
 from drl.config.layers import layers, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
@@ -31,7 +31,7 @@ from drl.pipeline.studies.training import dataset_known
     "--t-init", type=Finite(), default=1.0, show_default=True, help="The time at which chains begin, above 0."
 )
 @click.option(
-    "--prior", type=click.Choice(get_args(Prior)), default="gaussian", show_default=True, help="What chains begin from."
+    "--prior", type=Named(get_args(Prior)), default="gaussian", show_default=True, help="What chains begin from."
 )
 @path("--training-images", help="With --prior mean_image: the images.safetensors that the model was trained on.")
 @click.option("--samples", type=click.IntRange(1, 1000), default=8, show_default=True, help="Samples per image.")

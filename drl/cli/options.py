@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from drl.config.base import Settings
 from drl.config.schema import SCALES, Config, RunSettings
 from drl.data import json_text
-from drl.errors import UserError, clean, complaint
+from drl.errors import UserError, clean, complaint, nearest, shown
 from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
@@ -47,6 +47,17 @@ class Finite(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class Named(click.Choice[str]):
+    """One of a few names; a mistyped one is answered with the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read an option's text."""
+        if value not in self.choices:
+            named = "" if param is None else f"{param.opts[0] if param.opts[0].startswith('-') else param.name}: "
+            raise UserError(f"{named}unknown name {shown(value)}; {nearest(value, self.choices)}")
+        return str(value)
 
 
 @dataclass
@@ -142,9 +153,7 @@ def configured(command: Command) -> Command:
             type=click.Path(path_type=Path),
             help="Your own YAML file, which overrides config/ and the scale's file; may be repeated.",
         ),
-        click.option(
-            "--scale", type=click.Choice(SCALES), help="How much compute to use. Default: the scale in config.yaml."
-        ),
+        click.option("--scale", type=Named(SCALES), help="How much compute to use. Default: the scale in config.yaml."),
     ):
         command = option(command)
     return command

@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import SEED, Command, Invocation, configured, path, placed, planned, writes
+from drl.cli.options import SEED, Command, Invocation, Named, configured, path, placed, planned, writes
+from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.out_places import check_file_place, check_folder_place, home_path
-from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
+from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE, item_step
 from drl.pipeline.items import item_name
 from drl.pipeline.own_images import same_images
 from drl.pipeline.own_study import PARTS
@@ -169,7 +170,10 @@ def _shown(output: str) -> str:
 def _draw(step: Step) -> Command:
     def command(item: str, metrics: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
         given = {"metrics": metrics} if metrics else {}
-        run_step(Invocation(**shared), step, {"item": item_name(step.name, item)}, given, out)
+        call, name = Invocation(**shared), item_name(step.name, item)
+        if call.settings is None and (drawn_by := item_step(call.config, name)) is not step:
+            raise UserError(f"{name} is drawn by another command; type `drl {drawn_by.command} {name}`")
+        run_step(call, step, {"item": name}, given, out)
 
     command.__doc__ = step.help
     decorated: Command = configured(planned(command))
@@ -187,7 +191,7 @@ for _step in (FIGURE, TABLE):
 
 
 @cli.command()
-@click.argument("part", type=click.Choice(list(PARTS)))
+@click.argument("part", type=Named(PARTS))
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--dataset", required=True, help="A folder of class folders, or a name in `datasets`.")
 @writes("--out", help="The SVG or CSV; other files are written beside it. Default: results/<scale>/study/<dataset>/….")

@@ -7,7 +7,15 @@ from pathlib import Path
 PACKAGE = str(Path(workflow.basedir, "workflow", "package"))
 sys.path.insert(0, PACKAGE)
 
-from drl.config.said import as_typed, check_command_line, check_files, shell_quoted
+from snakemake.cli import get_argument_parser
+
+from drl.config.said import (
+    as_typed,
+    check_command_line,
+    check_files,
+    of_snakemake,
+    shell_quoted,
+)
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
@@ -26,6 +34,7 @@ from drl.pipeline.drawing import CLAIMS, COMPARE, STUDY_PARTS, item_step
 from drl.pipeline.items import items_of_kind
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
+from drl.pipeline.targets import check_steps, check_targets
 from drl.records.linked import check_links
 from drl.verdict.late_text import LateText
 
@@ -56,6 +65,18 @@ def said():
 def asked(function):
     """Wrap a function of wildcards in `checked`."""
     return lambda wildcards: checked(function, wildcards)
+
+
+def check_asked():
+    """Check the targets, when all rules are known; the Snakemake inside a submitted job gets them from the first one."""
+    if not workflow.is_main_process or not of_snakemake(sys.argv):
+        return
+    # Snakemake tells a workflow its targets only after it has read the Snakefile.
+    given, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    alone = {rule.name: not rule.has_wildcards() for rule in workflow.rules}
+    makes = lambda path: any(rule.is_producer(path) for rule in workflow.rules)
+    checked(check_targets, given.targets, alone, makes)
+    checked(check_steps, (*given.forcerun, *given.until), alone, makes)
 
 
 def limit_gpu_jobs():
