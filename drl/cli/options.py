@@ -142,6 +142,22 @@ class Invocation:
         return settings, digest
 
 
+def echo_json(value: Any) -> None:
+    """Print a value for programs; JSON has no nan and no infinity, so they become null."""
+    click.echo(json.dumps(_finite(value), indent=2))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
 def configured(command: Command) -> Command:
     """Add the options that choose a configuration."""
     for option in (
@@ -160,17 +176,23 @@ def configured(command: Command) -> Command:
 
 
 def planned(command: Command) -> Command:
-    """Add the options with which Snakemake gives a job its planned settings and code digest."""
+    """Add the options with which Snakemake gives a job its planned settings and code digest; `--help` hides them."""
     command = click.option(
-        "--code", help="Digest of the code that the job was planned with; the job stops if it differs."
+        "--code", hidden=True, help="Digest of the code that the job was planned with; the job stops if it differs."
     )(command)
-    return click.option("--settings", help="The job's settings as JSON, instead of reading the configuration.")(command)
+    return click.option(
+        "--settings", hidden=True, help="The job's settings as JSON, instead of reading the configuration."
+    )(command)
 
 
 def placed(command: Command) -> Command:
     """Add the options that decide where to compute."""
     command = click.option(
-        "--run", "run_json", envvar="DRL_RUN", help="The configuration's `run` section as JSON. Also: $DRL_RUN."
+        "--run",
+        "run_json",
+        envvar="DRL_RUN",
+        hidden=True,
+        help="The configuration's `run` section as JSON. Also: $DRL_RUN.",
     )(command)
     return click.option("--threads", type=THREADS, help="CPU threads. Default: torch's choice.")(command)
 
