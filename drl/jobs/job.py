@@ -82,13 +82,7 @@ class Job(Generic[S]):
     @property
     def title(self) -> str:
         """The job's name in messages: `probe drl on digits, seed 0`."""
-        about = dict(self.about)
-        what = about.get("arm") or about.get("recipe") or ""
-        words = f"{self.study.replace('_', '-')} {what}".strip()
-        words += f" on {about['dataset']}" if "dataset" in about else ""
-        more = [f"{about['labels']} labels"] if "labels" in about else []
-        more += [f"{name} {about[name]}" for name in ("split", "seed") if name in about]
-        return ", ".join([words, *more])
+        return title_of(self.study, self.about)
 
     def input(self, name: str) -> Path:
         """Return the only input with a name.
@@ -100,3 +94,14 @@ class Job(Generic[S]):
         if len(found) != 1:
             raise UserError(f"{self.title}: needs one file as {name}, and has {len(found)}")
         return found[0]
+
+
+def title_of(step: str, about: Mapping[str, object]) -> str:
+    """Return a job's name in messages, from its step and its axes; the step that draws Figure 4 is `draw_figure_4`."""
+    what = about.get("arm") or about.get("recipe") or ""
+    drawn = f"draw {step.removeprefix('draw_')}" if step.startswith("draw_") else step.replace("_", "-")
+    words = f"{drawn} {what}".strip()
+    words += f" on {about['dataset']}" if "dataset" in about else ""
+    more = [f"{about['labels']} labels"] if "labels" in about else []
+    more += [f"{name} {about[name]}" for name in ("split", "seed") if name in about]
+    return ", ".join([words, *more])

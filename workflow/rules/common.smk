@@ -8,6 +8,7 @@ PACKAGE = str(Path(workflow.basedir, "workflow", "package"))
 sys.path.insert(0, PACKAGE)
 
 from snakemake.cli import get_argument_parser
+from snakemake.logging import logger
 
 from drl.config.said import (
     as_typed,
@@ -37,6 +38,7 @@ from drl.pipeline.studies.training import PREPARE
 from drl.pipeline.targets import check_steps, check_targets
 from drl.records.linked import check_links
 from drl.verdict.late_text import LateText
+from drl.view.handler import ViewHandler, wanted
 
 use_this_python(PACKAGE)
 
@@ -77,6 +79,33 @@ def check_asked():
     makes = lambda path: any(rule.is_producer(path) for rule in workflow.rules)
     checked(check_targets, given.targets, alone, makes)
     checked(check_steps, (*given.forcerun, *given.until), alone, makes)
+
+
+def show_view():
+    """Show jobs by method, dataset and seed in place of Snakemake's own output (drl/view); the log file has that too."""
+    settings = workflow.output_settings
+    asked_more = settings.verbose or settings.printshellcmds or settings.debug_dag
+    if not workflow.is_main_process or settings.dryrun or asked_more:
+        return
+    logs = [
+        Path(known.baseFilename)
+        for known in logger.handlers
+        if hasattr(known, "baseFilename")
+    ]
+    for place, usual in enumerate(logger.handlers):
+        if usual.name == "DefaultStreamHandler" and wanted(
+            usual.stream, settings.quiet or ()
+        ):
+            logger.handlers[place] = ViewHandler(
+                usual, CONFIG.scale, logs[0] if logs else None
+            )
+
+
+def shows_view():
+    """Whether the view is shown, which prints the last words of failed jobs itself."""
+    return any(
+        isinstance(known, ViewHandler) and known.shows for known in logger.handlers
+    )
 
 
 def limit_gpu_jobs():
