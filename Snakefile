@@ -7,7 +7,8 @@ include: "workflow/rules/slurm.smk"
 
 # `config` contains the user's settings: --configfile, overridden by --config. They override config/ and the scale's file, as in `drl`.
 # There is no `configfile:` statement, because Snakemake would merge the files in a different way.
-CONFIG = checked(resolve_over, checked(said))
+OWN = checked(said)
+CONFIG = checked(resolve_over, OWN)
 RULES = rules.Rules(CONFIG, checked(max_minutes))
 checked(check_results, Path(RULES.results("")))
 if workflow.is_main_process:
@@ -39,6 +40,7 @@ include: "workflow/rules/verdict.smk"
 
 
 check_asked()
+adopt_copies()
 show_view()
 
 

@@ -10,7 +10,7 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import AS_JSON, SEED, Finite, Invocation, Named, configured, echo_json, path, placed, writes
-from drl.config.layers import layers, own_layers
+from drl.config.layers import layers, merged, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.sampling import Prior
@@ -147,6 +147,33 @@ def verify(
         click.echo("\n".join([*faults, f"{folder}: {said}"]))
     if faults:
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@AS_JSON
+@configured
+def adopt(folder: Path | None, as_json: bool, **shared: Any) -> None:
+    """Let results that were copied to results/<scale> count as made, if they are whole and up to date.
+
+    Snakemake goes by the times of files and by its own records, which copies lack. It calls this itself before a run.
+    """
+    scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
+    call = Invocation(**shared | {"scale": scale})
+    if folder is not None and folder.resolve() != call.results.resolve():
+        raise UserError(f"adopt: {folder} is not {call.results}; copy results there, or give --scale")
+    if not Path("Snakefile").is_file():
+        raise UserError("adopt: there is no Snakefile here; call it in the folder where you call snakemake")
+    from drl.records.adopt import adopt as run
+    from drl.records.adopt import adoptable, told
+
+    found = adoptable(call.results, call.config)
+    run(call.results, found, merged(own_layers(call.scale, call.files, call.sets)))
+    if as_json:
+        whole = [(call.results / job.output).as_posix() for job in found.whole]
+        echo_json({"folder": str(call.results), "count_as_made": whole, "others": found.others})
+    else:
+        click.echo("\n".join(told(call.results, found)))
 
 
 def _remove(folder: Path, yes: bool) -> None:

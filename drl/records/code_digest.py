@@ -29,6 +29,7 @@ WITHOUT_RESULTS = (
     "drl.markup",
     "drl.out_places",
     "drl.pipeline",
+    "drl.records.adopt",
     "drl.records.card",
     "drl.records.code_digest",
     "drl.records.inputs",

@@ -48,7 +48,7 @@ def verify(folder: Path, config: Config) -> list[str]:
     return [
         *(f"{shown(path)}: {reason}" for path, reason in found.closed),
         *_without_card(folder, found, cards),
-        *(line for path in cards for line in _faults(path, config)),
+        *(line for path in cards for line in faults_of(path, config)),
     ]
 
 
@@ -86,7 +86,8 @@ def _without_card(folder: Path, found: Below, cards: list[Path]) -> Iterator[str
             yield f"{shown(path)}: has no run card; make it again"
 
 
-def _faults(path: Path, config: Config) -> Iterator[str]:
+def faults_of(path: Path, config: Config) -> Iterator[str]:
+    """Yield one line for each fault of a run card, its outputs and its inputs."""
     try:
         card = read_card(path)
     except UserError as error:

@@ -1,5 +1,6 @@
 # Helper functions for the rules in the other files; most answers come from drl/pipeline/rules.py.
 
+import os
 import sys
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from drl.pipeline.items import items_of_kind
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
 from drl.pipeline.targets import check_steps, check_targets
+from drl.records.adopt import adopt, adoptable, told, worth_it
 from drl.records.linked import check_links
 from drl.verdict.late_text import LateText
 from drl.view.handler import ViewHandler, wanted
@@ -69,12 +71,44 @@ def asked(function):
     return lambda wildcards: checked(function, wildcards)
 
 
+def words_given():
+    """Return this Snakemake's command line; None inside submitted jobs, which have another, and in other programs."""
+    if not workflow.is_main_process or not of_snakemake(sys.argv):
+        return None
+    # Snakemake tells a workflow its targets only after it has read the Snakefile.
+    return get_argument_parser().parse_known_args(sys.argv[1:])[0]
+
+
+def adopt_copies():
+    """Let results that were copied here, and are whole, count as made (drl/records/adopt.py), before jobs are planned."""
+    given, folder = words_given(), Path(RULES.results("").rstrip("/"))
+    other = ("touch", "report", "summary", "detailed_summary", "unlock", "list_rules")
+    other += ("list_target_rules", "lint", "cleanup_metadata", "archive", "dag")
+    other += ("rulegraph", "filegraph", "d3dag", "delete_all_output")
+    if given is None or any(getattr(given, name, None) for name in other):
+        return
+    if os.environ.get("DRL_ADOPT") == "off" or not worth_it(folder, CONFIG):
+        return
+    if given.dryrun:
+        print(
+            f"drl: some results are older than what they were made from, as after a copy; those that are whole count "
+            f"as made in a real run, or after `drl adopt {folder}`",
+            file=sys.stderr,
+        )
+        return
+    found = adoptable(folder, CONFIG)
+    print(*told(folder, found), sep="\n", file=sys.stderr)
+    try:
+        adopt(folder, found, OWN, ["--snakefile", str(workflow.main_snakefile)])
+    except UserError as error:
+        print(f"drl: {error}; they are made again", file=sys.stderr)
+
+
 def check_asked():
     """Check the targets, when all rules are known; the Snakemake inside a submitted job gets them from the first one."""
-    if not workflow.is_main_process or not of_snakemake(sys.argv):
+    given = words_given()
+    if given is None:
         return
-    # Snakemake tells a workflow its targets only after it has read the Snakefile.
-    given, _ = get_argument_parser().parse_known_args(sys.argv[1:])
     alone = {rule.name: not rule.has_wildcards() for rule in workflow.rules}
     makes = lambda path: any(rule.is_producer(path) for rule in workflow.rules)
     checked(check_targets, given.targets, alone, makes)
