@@ -13,6 +13,9 @@ from drl.errors import is_line
 _WIDE = str.maketrans({sign: chr(ord(sign) + 0xFEE0) for sign in r"""!"#$%'*/:;<=>?@[\]^_`{|}~"""})
 _ANGLES_AND_BRACES = {ord(sign): _WIDE[ord(sign)] for sign in "<>{}"}
 
+# Stands on pictures of scale demo, whose samples are hardly more than noise.
+DEMO = "demo scale: shows that the machinery works, not what the method can do"
+
 
 def line(text: str) -> str:
     """Return a text as one line without surrounding blanks; signs that no line can have become �."""

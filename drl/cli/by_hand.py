@@ -37,6 +37,16 @@ from drl.pipeline.studies.training import dataset_known
 @click.option("--samples", type=click.IntRange(1, 1000), default=8, show_default=True, help="Samples per image.")
 @click.option("--steps", type=click.IntRange(2, 100_000), help="Steps of the sampler. Default: the recipe's.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the samples' noise.")
+@click.option(
+    "--most-images", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Refuse a larger folder."
+)
+@click.option(
+    "--most-minutes",
+    type=Finite(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Stop if the first steps show that all would take longer.",
+)
 @placed
 @configured
 def sample(
@@ -50,9 +60,11 @@ def sample(
     samples: int,
     steps: int | None,
     seed: int,
+    most_images: int,
+    most_minutes: float,
     **shared: Any,
 ) -> None:
-    """Draw samples from the codes of your own images."""
+    """Draw samples from the codes of your own images; it says how long that takes once it has measured a few steps."""
     from drl.evaluation.sample import SampleOptions
     from drl.evaluation.sample import sample as run
     from drl.models.model_file import header
@@ -65,7 +77,7 @@ def sample(
         raise UserError(f"{model}: {error}; give the --configfile that it was trained with") from error
     sampler = sampler if steps is None else sampler.model_copy(update={"steps": steps})
     with call.gpu():
-        options = SampleOptions(t, t_init, prior, samples, seed, sampler)
+        options = SampleOptions(t, t_init, prior, samples, seed, sampler, most_images, most_minutes)
         run(model, images, out, options, call.resources(), training_images)
 
 

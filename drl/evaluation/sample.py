@@ -6,6 +6,7 @@ import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,17 +14,21 @@ from torch import Tensor
 from drl.config.datasets import MOST_PIXELS
 from drl.config.sampling import Prior, SamplerSettings
 from drl.data.mean_image import mean_image
+from drl.data.regular import shown
 from drl.data.sources.image_file import read_image
 from drl.data.store import ImageStore
 from drl.errors import UserError
 from drl.evaluation.codes import check_images
 from drl.evaluation.given_images import as_batch, files_in
 from drl.evaluation.montage import montage, save_png
+from drl.evaluation.sample_cost import Cost
+from drl.evaluation.sample_picture import with_remark
 from drl.evaluation.sampling import Wanted, check_start, draw, image_seed, passes_on_gpu, sampler_of, steps_by_batch
 from drl.files import sha256
 from drl.jobs.device import Placement, network_channels, place_job
 from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
+from drl.markup import DEMO
 from drl.methods.base import ImageFacts
 from drl.methods.score_matching import ScoreMatching
 from drl.models.model_file import ModelHeader, header, load_model
@@ -43,6 +48,8 @@ class SampleOptions:
         columns: Samples per image.
         seed: Of the samples' noise.
         sampler: How they are drawn.
+        most_images: The most images of a folder.
+        most_minutes: The longest that drawing may take.
     """
 
     t: float
@@ -51,6 +58,15 @@ class SampleOptions:
     columns: int
     seed: int
     sampler: SamplerSettings
+    most_images: int = 100
+    most_minutes: float = 60.0
+
+    def slice(self) -> dict[str, Any]:
+        """Return the plain values that decide the samples, for the run card."""
+        limits = ("most_images", "most_minutes")
+        return {name: value for name, value in vars(self).items() if name not in limits} | {
+            "sampler": self.sampler.slice()
+        }
 
 
 def sample(
@@ -83,7 +99,7 @@ def sample(
     inputs = check_inputs([model, *([] if training_images is None else [training_images])])
     found = header(model)
     mean = None if training_images is None else _mean_of(training_images, model, found)
-    paths, images = read_images(folder, found.facts, resources.image_pixels)
+    paths, images = read_images(folder, found.facts, resources.image_pixels, options.most_images)
     passes = passes_on_gpu(options.sampler, options.columns * len(paths), resources.sampling_batch)
     placement = place_job(resources, network_channels(found.recipe), passes)
     method = sampler_of(load_model(model, placement.device))
@@ -92,11 +108,12 @@ def sample(
         raise UserError(f"{model}: {why}; give a drl or vdrl model")
     writes = Writes(command="sample", about={}, files=[out], inputs=[*inputs, *paths], images=[folder])
     with own_files(writes):
-        save_png(out, _picture(method, images, options, placement, resources.sampling_batch, mean))
+        picture = _picture(method, images, options, placement, resources.sampling_batch, mean)
+        save_png(out, with_remark(picture, DEMO) if found.about.scale == "demo" else picture)
         write_card(
             "sample",
             [out],
-            vars(options) | {"sampler": options.sampler.slice()},
+            options.slice(),
             "",
             inputs=inputs | {path: sha256(path) for path in paths},
             **placement.describe(),
@@ -147,14 +164,20 @@ def _picture(
         for k in range(options.columns)
     ]
     steps = sum(steps_by_batch(method, options.sampler, wanted, placement, batch_size))
+    cost = Cost(f"{len(wanted):,} samples of {len(images):,} images", steps, options.most_minutes)
     with Reporter("samples", steps, unit="steps") as reporter:
+
+        def advance() -> None:
+            reporter.advance()
+            cost.advance()
+
         samples = draw(
             method,
             options.sampler,
             wanted,
             placement,
             codes,
-            advance=reporter.advance,
+            advance=advance,
             batch_size=batch_size,
             mean_image=mean,
         )
@@ -162,12 +185,19 @@ def _picture(
     return montage(torch.cat((images[:, None], rows), dim=1).flatten(0, 1), options.columns + 1)
 
 
-def read_images(folder: Path, facts: ImageFacts, most_pixels: int = MOST_PIXELS) -> tuple[list[Path], Tensor]:
+def read_images(
+    folder: Path, facts: ImageFacts, most_pixels: int = MOST_PIXELS, most_images: int | None = None
+) -> tuple[list[Path], Tensor]:
     """Return the images of a folder, sorted by name and resized for the model: paths and uint8 [N, C, H, W].
 
     Raises:
-        UserError: If it is not a folder, contains no files, or one of them is no image, too large, or has a
-            name that is not UTF-8.
+        UserError: If it is not a folder, contains no files or too many, or one of them is no image, too large, or has
+            a name that is not UTF-8.
     """
     paths = files_in(folder, most_pixels)
+    if most_images is not None and len(paths) > most_images:
+        raise UserError(
+            f"{shown(folder)}: contains {len(paths):,} images, each a row of the picture, and --most-images is "
+            f"{most_images}; give a smaller folder, or --most-images {len(paths)}"
+        )
     return paths, as_batch([read_image(path, facts.image_size, facts.channels, most_pixels)[0] for path in paths])

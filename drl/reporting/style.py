@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from drl.config.drawings import Pairs
+from drl.markup import DEMO
 from drl.markup import width as width_of
 
 
@@ -164,7 +165,8 @@ def legend_below(figure: Figure, panel: Axes) -> None:
 
 def mark_demo(figure: Figure) -> None:
     """Write on the picture itself that it is no evidence."""
-    figure.suptitle("demo scale: a machinery check, not evidence", fontsize=7, color="#666666", style="italic")
+    lines = textwrap.wrap(DEMO, max(12, int(0.6 * figure.get_figwidth() * CHARACTERS_PER_INCH)))
+    figure.suptitle("\n".join(lines), fontsize=9, color="#a02020", weight="bold")
 
 
 def remark(figure: Figure, text: str) -> None:

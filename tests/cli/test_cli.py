@@ -151,7 +151,9 @@ def test_samples_of_ones_own_images(tmp_path, stripes):
     code, _, err = drl(*words, "--out", tmp_path / "grid.png", "--configfile", tmp_path / "own.yaml")
     assert code == 0, err
     with Image.open(tmp_path / "grid.png") as picture:
-        assert picture.size == (3 * tiny.SIZE, 12 * tiny.SIZE)
+        # Enlarged to be read, with a line below it that says what scale demo can show.
+        assert picture.width == 20 * 3 * tiny.SIZE
+        assert picture.height > 20 * 12 * tiny.SIZE
     code, _, err = drl(*words, "--out", tmp_path / "grid.png", "--configfile", tmp_path / "own.yaml", "--t-init", "1.5")
     assert code == 2
     assert "t_init is 1.5; it must be above 0 and at most 1" in err
