@@ -6,7 +6,7 @@ import contextlib
 import sys
 
 import click
-from click.exceptions import ClickException, Exit
+from click.exceptions import ClickException, Exit, NoArgsIsHelpError
 
 # Imported for the commands that they add.
 from drl.cli import by_hand, costs, lists, own_images, steps  # noqa: F401
@@ -42,6 +42,9 @@ def main() -> None:
         cli(standalone_mode=False)
     except UserError as error:
         fail(str(error), 2)
+    except NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
     except ClickException as error:
         fail(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 # Pixels: of a picture that is to be read, of letters and of a line, and of the space around them.
 LEAST_WIDTH, LETTERS, LINE, SPACE = 480, 13, 18, 6
-LETTERS_IN_LEAST_WIDTH = 64
+LETTERS_IN_LEAST_WIDTH = 72
 
 
 def with_remark(picture: Tensor, text: str) -> Tensor:

@@ -122,9 +122,12 @@ def _touch(folder: Path, jobs: Sequence[PlannedJob], config: Mapping[str, Any], 
         command = [sys.executable, "-m", "snakemake", *targets, *words, *snakemake]
         # Otherwise it would look for a copy itself.
         environment = os.environ | {"DRL_ADOPT": "off", "DRL_VIEW": "off"}
-        run = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS, errors="replace"
-        )
+        try:
+            run = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS, errors="replace"
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UserError(f"{folder}: Snakemake could not take results for made: {clean(error, 300)}") from error
     if run.returncode != 0:
         said = (run.stderr or run.stdout).strip().splitlines() or ["it left no message"]
         raise UserError(f"{folder}: Snakemake could not take results for made: {clean(said[-1], 300)}")

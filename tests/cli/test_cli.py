@@ -30,6 +30,12 @@ def test_every_command_has_help(command):
     assert "Usage:" in out
 
 
+def test_without_a_command_it_prints_its_help_as_help():
+    code, _, err = drl()
+    assert code == 2
+    assert "\nCommands:\n" in err
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
