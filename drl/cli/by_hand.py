@@ -164,11 +164,13 @@ def _remove(folder: Path, yes: bool) -> None:
 
 
 @cli.command()
-def items() -> None:
-    """Print the README's table of the paper's items."""
-    from drl.costs.items_table import known_costs, markdown_table
+@click.option("--short", is_flag=True, help="The README's: only commands and what they make.")
+def items(short: bool) -> None:
+    """Print the table of the paper's items, as docs/costs.md has it."""
+    from drl.costs.items_table import known_costs, markdown_table, short_table
 
-    click.echo(markdown_table(resolve("paper"), known_costs()))
+    config = resolve("paper")
+    click.echo(short_table(config) if short else markdown_table(config, known_costs()))
 
 
 @cli.command()

@@ -57,8 +57,8 @@ def test_drl_has_the_command_and_its_options(words):
             assert word.partition("=")[0] in options | {"--help"}, word
 
 
-def test_quick_start_says_what_the_readme_says():
-    readme = (ROOT / "README.md").read_text()
+def test_quick_start_says_what_the_readme_and_the_page_of_commands_say():
+    readme = (ROOT / "README.md").read_text() + (DOCS / "commands.md").read_text()
     for words in typed(DOCS / "quick_start.md"):
         if words[0] in ("make", "drl", "."):
             command = " ".join(words)
