@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drl.config.project import project
 from drl.config.schema import SCALES, Config
-from drl.costs.spent import Spent
 from drl.files import atomic
+
+if TYPE_CHECKING:
+    from drl.costs.spent import Spent
 
 FILE = project() / "docs" / "results" / "costs.csv"
 HEAD = ("item", "scale", "cost")
