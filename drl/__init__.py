@@ -6,14 +6,11 @@
     codes = model.encode(images, t=0.5)
 
 Importing this package never imports torch, so that the Snakefile can read the configuration in a moment: each of the
-names below is imported when it is first used.
+names below is imported when it is first used. Python's own modules are not imported here either, because `python -m`
+`drl` must first forget the folder in which it is called (drl/__main__.py).
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers take it for true, as typing's
 if TYPE_CHECKING:
     from drl.api.model import Model, load
     from drl.api.transformer import CodeTransformer
@@ -30,8 +27,10 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import one of the public names when it is first used."""
+    import importlib
+
     if name not in _PLACES:
         raise AttributeError(f"module 'drl' has no attribute {name!r}")
     value = getattr(importlib.import_module(_PLACES[name]), name)

@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from drl.api.arguments import Times
 from drl.api.images import BadImages, Channels
-from drl.api.model import Model, Times, load
+from drl.api.model import Model, load
 from drl.errors import UserError
 
 try:
