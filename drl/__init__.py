@@ -6,8 +6,8 @@
     codes = model.encode(images, t=0.5)
 
 Importing this package never imports torch, so that the Snakefile can read the configuration in a moment: each of the
-names below is imported when it is first used. Python's own modules are not imported here either, because `python -m`
-`drl` must first forget the folder in which it is called (drl/__main__.py).
+names below is imported when it is first used. Python's own modules are not imported here either, because
+drl/__main__.py first has to remove the present folder from Python's path.
 """
 
 TYPE_CHECKING = False  # type checkers take it for true, as typing's
