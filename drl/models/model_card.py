@@ -216,6 +216,7 @@ def _files(facts: ModelFacts, weights: Weights) -> str:
     lines = [
         f"- `{weights.name}`: {kept}; {weights.size / 1e6:,.1f} MB, SHA-256 `{weights.sha256}`. safetensors: reading "
         "it runs no code.",
+        "- `config.json`: the settings of the model, which are in the header of its weights, too.",
         f"- `{weights.name}.json`: the run card of the export.",
     ]
     if facts.training:

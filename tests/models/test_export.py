@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from drl.config.recipes import Recipe
 from drl.errors import UserError
 from drl.files import sha256
 from drl.models.export import export
-from drl.models.model_file import load_model
+from drl.models.model_file import header, load_model
 from drl.records.metrics import write_metrics
 from drl.records.run_card import write_card
 from drl.training.pretrain import run
@@ -95,7 +96,7 @@ def test_the_cards_python_works(kind, encoder_only, trained, tmp_path, monkeypat
 def test_the_folder_is_whole(trained, tmp_path):
     out = tmp_path / "deep" / "out"
     export(trained(), out)
-    names = {"model.safetensors", "model.safetensors.json", "README.md", "training.json"}
+    names = {"model.safetensors", "model.safetensors.json", "README.md", "config.json", "training.json"}
     assert {path.name for path in out.iterdir()} == names
     assert not [path for path in out.parent.iterdir() if path != out]
     assert (out / "model.safetensors").read_bytes() == trained().read_bytes()
@@ -104,6 +105,10 @@ def test_the_folder_is_whole(trained, tmp_path):
     assert (card["command"], card["recipe"], card["seed"]) == ("export", "vdrl", SEED)
     assert card["outputs"]["README.md"] == sha256(out / "README.md")
     assert sha256(trained()) in card_of(out)
+    config = json.loads((out / "config.json").read_text())
+    assert (config["library_name"], config["model_type"], config["about"]["seed"]) == ("drl", "vdrl", SEED)
+    assert Recipe.model_validate(config["recipe"]) == header(trained()).recipe
+    assert card["outputs"]["config.json"] == sha256(out / "config.json")
 
 
 def test_the_encoder_alone_is_smaller_and_said_to_be(trained, tmp_path):
