@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from drl.config.project import project
 from drl.config.schema import SCALES, Config
-from drl.costs.spent import Spent
 from drl.files import atomic
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "costs.csv"
+if TYPE_CHECKING:
+    from drl.costs.spent import Spent
+
+FILE = project() / "docs" / "results" / "costs.csv"
 HEAD = ("item", "scale", "cost")
 NOT_RUN = "not run"
 

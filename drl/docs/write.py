@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from drl.config.project import CODE
 from drl.docs import configuration_page, deviations, items_page
 from drl.docs.paper import PAPER
 from drl.docs.rule_graph import printed_by_snakemake, rule_graph, svg
 from drl.files import atomic
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = CODE / "docs"
 MADE = "<!-- made by `python -m drl.docs` from {}; a test compares -->\n"
 
 
