@@ -14,6 +14,7 @@ from drl.reporting.aggregate import of_model, over_seeds, read_frame
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png", ".codes.csv")
+SAMPLES = True
 AXES = ["scale", "study", "dataset", "recipe", "metric"]
 CODES = {"z_1": MEAN, "z_2": MEAN, "label": Cells(least=0, whole=True)}
 NO_CODES = "is not a file of codes; remove it and run the job that makes it"

@@ -11,6 +11,7 @@ from drl.reporting.aggregate import over_seeds
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png",)
+SAMPLES = True
 AXES = ["scale", "study", "dataset", "recipe", "metric"]
 SIDE = 1.9  # inches
 CAPTION = """
