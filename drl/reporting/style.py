@@ -55,8 +55,8 @@ STYLES: dict[str, Look] = {
 PAPER = ("VDRL", "DRL", "AE", "VAE", "SimCLR", "SimCLR-Gauss", "DAE", "CDAE")
 BEYOND, BEYOND_NOTE = "†", "† beyond the paper"
 NOTE = {"fontsize": 7, "color": "#666666", "style": "italic"}
-DEMO = "scale demo: shows that the machinery works, and is no evidence"
-DEMO_SAMPLES = f"{DEMO}; after so few steps of training, samples are noise"
+DEMO = "scale demo: shows that the machinery works"
+DEMO_NUMBERS, DEMO_SAMPLES = f"{DEMO}; the numbers are no evidence", f"{DEMO}; its samples are noise"
 SPARE = [
     Look(colour, marker, "-")
     for colour, marker in zip(("#882255", "#117733", "#332288", "#AA4499"), ("*", "h", "<", "p"), strict=True)
@@ -222,7 +222,7 @@ def wrapped(text: str, width: float) -> list[str]:
 
 def mark_demo(figure: Figure, samples: bool = False) -> None:
     """Write on the picture itself that it is no evidence, and why its samples are noise if it shows any."""
-    remark(figure, DEMO_SAMPLES if samples else DEMO)
+    remark(figure, DEMO_SAMPLES if samples else DEMO_NUMBERS)
 
 
 def remark(figure: Figure, text: str) -> None:
