@@ -1,4 +1,4 @@
-"""The page with a picture of every item, and of every table its rows, from the results that are in docs/results/lite."""
+"""The page with a picture or table of every item, from the results that are in docs/results/lite."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def lowest_of_the_rest(lines: Sequence[Extent]) -> float | None:
     lows = sorted(line.low for line in lines)
     top = max((line.high for line in lines), default=0.0)
     for low in lows[1 : 1 + int(SHARE_OF_LINES * len(lines))]:
-        if top - low <= SHARE_OF_AXIS * (top - lows[0]):
+        if 0 < top - low <= SHARE_OF_AXIS * (top - lows[0]):
             return low
     return None
 

@@ -79,8 +79,8 @@ def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
 def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
     """Draw one panel per dataset and one line per recipe, with a band of one deviation over pretraining seeds.
 
-    If `table` kept probes of the whole trajectory, a strip to the right of each panel shows them. If a few lines are far
-    below the others, the lower part of the axis is compressed (`broken_axis` has the rule).
+    If `table` kept probes of the whole trajectory, a strip to the right of each panel shows them. If a few lines are
+    far below the others, the lower part of the axis is compressed (`broken_axis` has the rule).
     """
     recipes = settings.recipes
     with_strips = bool(numbers["arm"].isin(ARMS).any())

@@ -25,8 +25,8 @@ METRICS = ["t", "t_without_gradient"]
 FOUND_IN_PAPER = (0.4, 0.6)  # range in which t ended in all experiments (App. G)
 TITLES = {True: "weight decay on $t$", False: "no weight decay on $t$"}
 BAND, DASHES = "#CCCCCC", (0, (2.5, 1.8))
-# Both lines agree where data do not move t. So the learned t is a broad line, and the other one is drawn on it, thin and
-# black, with a white edge that sets it off from dark colours.
+# Both lines agree where data do not move t. So the learned t is a broad line, and the other one is drawn on it, thin
+# and black, with a white edge that sets it off from dark colours.
 BROAD: dict[str, Any] = {"linewidth": 4.5, "solid_capstyle": "butt"}
 THIN: dict[str, Any] = {
     "color": "black",
@@ -38,11 +38,11 @@ END: dict[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 1.5, 
 CAPTION = """
 The time *t* that a fine-tuned classifier gives its encoder, from several starts, with weight decay on its logit (as
 in the authors' code) and without. Lines are means, bands one standard deviation over runs, which are pairs of a seed
-and a split. Dashed, on top: the same start and the same weight decay without a gradient from data. Shaded: [0.4, 0.6], where
-*t* ended in all of the paper's experiments (App. G), which says that it was learned. Where solid and dashed lines
-agree, weight decay alone moved it. They must agree, since batch normalisation takes out what a *t* common to the
-batch adds, so that training gives *t* no gradient. How far weight decay pulls *t* to one half depends on the length
-of the schedule.
+and a split. Dashed, on top: the same start and the same weight decay without a gradient from data. Shaded: [0.4,
+0.6], where *t* ended in all of the paper's experiments (App. G), which says that it was learned. Where solid and
+dashed lines agree, weight decay alone moved it. They must agree, since batch normalisation takes out what a *t*
+common to the batch adds, so that training gives *t* no gradient. How far weight decay pulls *t* to one half depends
+on the length of the schedule.
 """
 
 
@@ -74,9 +74,9 @@ def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
 def draw(numbers: pd.DataFrame, settings: TrajectoryItem) -> Figure:
     """Draw one row of panels per dataset, with and without weight decay on t, and one line per start of t.
 
-    Thin dashed lines on top show the same start under weight decay alone, without a gradient from data. The shaded range
-    is where t ended in the paper. Bands are one deviation over runs. All panels reach to the last epoch of any run; a
-    stroke marks the end of runs that end before.
+    Thin dashed lines on top show the same start under weight decay alone, without a gradient from data. The shaded
+    range is where t ended in the paper. Bands are one deviation over runs. All panels reach to the last epoch of any
+    run; a stroke marks the end of runs that end before.
     """
     datasets = settings.datasets
     columns = [decays for decays in TITLES if any(arm.weight_decay_on_t is decays for arm in settings.arms)]
