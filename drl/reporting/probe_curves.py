@@ -21,6 +21,7 @@ Test accuracy of a small network on frozen codes, read at each time *t*. Titles 
 means over pretraining seeds of the mean over probe seeds ({{ studies.probe.seeds | join(", ") }}); bands are one
 standard deviation over pretraining seeds. Each probe is trained for {{ studies.probe.epochs }} epochs, and its
 accuracy is that of the {{ "epoch best on validation images" if studies.probe.select == "best_val" else "last epoch" }}.
+Where a few lines lie far below the others, the grey lower part of the axis is compressed; nothing is left out.
 {% if trajectory %}
 At the right of each panel, beyond the paper: accuracy at the *t* that validation images choose, and of a probe that
 reads the codes of all *t* side by side.
