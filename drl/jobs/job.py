@@ -88,7 +88,7 @@ class Job(Generic[S]):
         words += f" on {about['dataset']}" if "dataset" in about else ""
         more = [f"{about['labels']} labels"] if "labels" in about else []
         more += [f"{name} {about[name]}" for name in ("split", "seed") if name in about]
-        return ", ".join([words, *more])
+        return ", ".join([words, *more])  # `study_of` reads the first word
 
     def input(self, name: str) -> Path:
         """Return the only input with a name.
@@ -100,3 +100,8 @@ class Job(Generic[S]):
         if len(found) != 1:
             raise UserError(f"{self.title}: needs one file as {name}, and has {len(found)}")
         return found[0]
+
+
+def study_of(title: str) -> str:
+    """Return the study of a job by its title. Trainings pass on titles; another argument would change their digests."""
+    return title.partition(" ")[0].rstrip(",").replace("-", "_")
