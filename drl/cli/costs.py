@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import THREADS, Finite, Invocation, configured
+from drl.cli.options import AS_JSON, THREADS, Finite, Invocation, configured, echo_json
 from drl.config.said import unquoted
 from drl.config.schema import SCALES
 from drl.errors import UserError, clean, nearest
@@ -58,7 +57,7 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     type=Finite(0, min_open=True),
     help="Plan for a device that is not available: its floating-point operations per second, two per multiply-add.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@AS_JSON
 @configured
 def plan(
     targets: tuple[str, ...],
@@ -97,7 +96,7 @@ def plan(
 
 @cli.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@AS_JSON
 @click.option(
     "--record", "recorded", is_flag=True, help="Also write the costs to docs/results/costs.csv, for `drl items`."
 )
@@ -116,7 +115,7 @@ def costs(folder: Path | None, as_json: bool, recorded: bool, **shared: Any) -> 
 
         record(spent, call.config.scale)
     if as_json:
-        click.echo(json.dumps(spent.plain(), indent=2))
+        echo_json(spent.plain())
         return
     show(spent_parts(spent))
     click.echo(f"also in {os.path.relpath(file)}")

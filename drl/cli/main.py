@@ -9,7 +9,7 @@ import click
 from click.exceptions import ClickException, Exit
 
 # Imported for the commands that they add.
-from drl.cli import by_hand, costs, own_images, steps, workflow  # noqa: F401
+from drl.cli import by_hand, costs, lists, own_images, steps, workflow  # noqa: F401
 from drl.cli.extras import missing_in
 from drl.cli.group import cli
 from drl.errors import Unfinished, UserError

@@ -34,6 +34,11 @@ class _Words(argparse.ArgumentParser):
         raise _Unclear(message)
 
 
+def of_snakemake(argv: Sequence[str]) -> bool:
+    """Whether a command line, with its own name, is Snakemake's."""
+    return bool(argv) and "snakemake" in Path(argv[0]).parts[-2:]
+
+
 def check_command_line(argv: Sequence[str]) -> None:
     """Check the words and files that a Snakemake is given, before it reads them.
 
@@ -44,7 +49,7 @@ def check_command_line(argv: Sequence[str]) -> None:
         UserError: If a file has a key twice, is out of bounds or not YAML, or a setting is not used as written; or a
             text, style sheet or record for the report would run as a script.
     """
-    if not argv or ("snakemake" not in Path(argv[0]).parts[-2:] and Path(argv[0]).name != "snakemake"):
+    if not of_snakemake(argv):
         return
     parser = _Words(add_help=False)
     parser.add_argument("--config", "-C", nargs="*", action="append", default=[])
@@ -69,6 +74,11 @@ def check_command_line(argv: Sequence[str]) -> None:
             )
     pairs([word for words in given.config for word in words])
     for file in (file for files in given.configfile for file in files):
+        if not os.path.splitext(file)[1] and not os.path.lexists(file):
+            raise UserError(
+                f"--configfile {clean(file)}: there is no such file; Snakemake takes every word after --configfile for "
+                "a file, so type targets before it"
+            )
         read_yaml(Path(file))
     check_report_metadata(map(Path, given.report_metadata))
     # Snakemake itself names one that is missing.
@@ -191,13 +201,17 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
     """Split `key=value` words, and check that each value is used as it is written.
 
     Raises:
-        UserError: If a key is given twice, or Snakemake would read a part of a value as a comment or not at all.
+        UserError: If a word has no equals sign, a key is given twice, or Snakemake would read a part of a value as a
+            comment or not at all.
     """
     found: dict[str, str] = {}
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            continue  # Snakemake's own complaint says enough
+            raise UserError(
+                f"--config {clean(word)}: is no key=value; Snakemake takes every word after --config for a setting, so "
+                "type targets before it"
+            )
         if key in found:
             raise UserError(f"--config {clean(word)}: {key} is given twice; give it once")
         found[key] = unquoted(value)

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from drl.costs.jobs import KINDS, shared
+from drl.jobs.durations import duration
 
 WIDTH = 120
 SHARED_LINES = 14
-LEAST = 0.0005  # the smallest hours that are shown as a number
 
 
 def show(parts: Iterable[str | Table]) -> None:
@@ -42,22 +42,16 @@ def table(
     return found
 
 
-def hours(seconds: float, unknown: float = 0) -> str:
-    """Return seconds as hours, with about three digits: 0.012, 1.24, 37.1, 23,700.
+def time(seconds: float, unknown: float = 0) -> str:
+    """Return seconds as text, such as `20 s` or `1 h 50 min`.
 
     Args:
         seconds: The known seconds.
-        unknown: How many jobs have an unknown part; if any, `> 1.24`, or `?` if nothing is known.
+        unknown: How many jobs have an unknown part; if any, `> 20 s`, or `?` if nothing is known.
     """
-    value = seconds / 3600
-    if math.isnan(value) or (unknown and value < LEAST):
+    if math.isnan(seconds) or (unknown and seconds < 1):
         return "?"
-    if value < LEAST:
-        return "<0.001" if value else "0"
-    shown = f"{float(f'{value:.3g}'):,.0f}"
-    if value < 1000:
-        shown = f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
-    return f"> {shown}" if unknown else shown
+    return f"> {duration(seconds)}" if unknown else duration(seconds)
 
 
 def plain_hours(seconds: float, unknown: float = 0) -> float | None:
@@ -85,9 +79,9 @@ def in_words(items: Sequence[str]) -> str:
     return "; ".join(words)
 
 
-def hours_of(jobs: pd.DataFrame) -> str:
-    """Return the hours of jobs as text."""
-    return hours(jobs["seconds"].sum(), jobs["unknown"].sum())
+def time_of(jobs: pd.DataFrame) -> str:
+    """Return the time of jobs as text."""
+    return time(jobs["seconds"].sum(), jobs["unknown"].sum())
 
 
 def by_kind(jobs: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -105,8 +99,8 @@ def shared_parts(jobs: pd.DataFrame) -> Iterator[str | Table]:
     groups = [(users, rows) for users, rows in shared(jobs) if set(rows["kind"]) != {"prepare"}]
     if not groups:
         return
-    rows = [[kinds_in_words(rows), in_words(users), hours_of(rows)] for users, rows in groups[:SHARED_LINES]]
-    yield table(["shared jobs", "needed by", "hours"], rows, left=2)
+    rows = [[kinds_in_words(rows), in_words(users), time_of(rows)] for users, rows in groups[:SHARED_LINES]]
+    yield table(["shared jobs", "needed by", "time"], rows, left=2)
     rest = groups[SHARED_LINES:]
     if rest:
-        yield f"and {len(rest)} more groups of shared jobs, {hours_of(pd.concat([rows for _, rows in rest]))} h"
+        yield f"and {len(rest)} more groups of shared jobs, {time_of(pd.concat([rows for _, rows in rest]))}"

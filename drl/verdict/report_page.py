@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from drl.config.schema import Config
-from drl.costs.show import hours, hours_of
+from drl.costs.show import time, time_of
 from drl.costs.spent import Spent
 from drl.errors import UserError
 from drl.markup import rst
@@ -110,8 +110,8 @@ def _cost(results: Path, config: Config) -> str:
     except UserError:
         return "not known"
     on_gpu = jobs["gpu_seconds"].sum()
-    gpu = f", {hours(on_gpu)} of them on a GPU" if on_gpu else ""
-    return f"{hours_of(jobs)} hours of jobs{gpu}; {jobs['made'].sum()} jobs"
+    gpu = f", {time(on_gpu)} of it on a GPU" if on_gpu else ""
+    return f"{time_of(jobs)} of jobs{gpu}; {jobs['made'].sum()} jobs"
 
 
 def _made_with(results: Path) -> Iterator[list[str]]:
