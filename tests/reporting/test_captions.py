@@ -16,7 +16,7 @@ from tests.job_settings import BUILT, ITEMS
 
 resolve_once = cache(lambda scale, sets=(): resolve(scale, sets=sets))
 CHANGES = {
-    "probe": "studies.probe.epochs=3",
+    "probe": "studies.probe.epochs=7",
     "few_shot": "studies.few_shot.split=7",
     "learning_speed": "studies.learning_speed.snapshots=3",
     "latent_grid": "studies.latent_grid.cells=7",
