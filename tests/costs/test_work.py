@@ -57,8 +57,8 @@ def test_training_counts_images_and_code_usage():
     simclr, drl = (resolve_recipe(known.config, name, "digits") for name in ("simclr", "drl"))
     assert of_unit(known.of(model_job("pretrain", "simclr")), "train") == simclr.iterations * simclr.batch_size
     usage = known.config.studies.code_usage
-    more = usage.times * len(usage.t) * usage.images * 2 / 3
-    assert of_unit(known.of(model_job("pretrain", "drl")), "train") == pytest.approx(drl.iterations * drl.batch_size + more)
+    images = drl.iterations * drl.batch_size + usage.times * len(usage.t) * usage.images * 2 / 3
+    assert of_unit(known.of(model_job("pretrain", "drl")), "train") == pytest.approx(images)
 
 
 def test_a_model_that_is_taken_as_it_is_is_not_trained():
