@@ -26,6 +26,7 @@ from drl.cli.options import (
     planned,
     writes,
 )
+from drl.data.regular import open_regular
 from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.out_places import check_file_place, check_folder_place, home_path
@@ -112,7 +113,9 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     """Return the rows of a CSV file, with None for empty cells."""
     import pandas as pd
 
-    found: list[dict[str, Any]] = json.loads(pd.read_csv(file).to_json(orient="records", double_precision=15))
+    with open_regular(file) as stream:
+        text = pd.read_csv(stream).to_json(orient="records", double_precision=15)
+    found: list[dict[str, Any]] = json.loads(text)
     return found
 
 

@@ -28,6 +28,6 @@ def checkout(what: str) -> Path:
     Raises:
         UserError: If this package was installed without one.
     """
-    if not (CODE / "pyproject.toml").is_file() or COPIES.is_dir():
+    if not (CODE / "Snakefile").is_file() or COPIES.is_dir():
         raise UserError(f"{what} changes the project's own files; run it in a checkout of the project")
     return CODE
