@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -26,7 +27,8 @@ from drl.cli.options import (
     planned,
     writes,
 )
-from drl.data.regular import open_regular
+from drl.data.csv_text import MOST_BYTES
+from drl.data.regular import read_regular
 from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.out_places import check_file_place, check_folder_place, home_path
@@ -113,9 +115,8 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     """Return the rows of a CSV file, with None for empty cells."""
     import pandas as pd
 
-    with open_regular(file) as stream:
-        text = pd.read_csv(stream).to_json(orient="records", double_precision=15)
-    found: list[dict[str, Any]] = json.loads(text)
+    frame = pd.read_csv(io.BytesIO(read_regular(file, MOST_BYTES)))
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
     return found
 
 
