@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
 
 
 def _full(error: Exception) -> str | None:
@@ -97,8 +98,18 @@ def sweep(folder: Path, name: str = "*") -> None:
     for left in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.part"):
         # The owner's number stands between the machine's name and the letters of tempfile.mkdtemp.
         owner = left.name.rpartition(here)[2].partition("-")[0]
-        if here in left.name and owner.isdecimal() and not _lives(int(owner)) and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
+        if here in left.name and owner.isdecimal() and not _lives(int(owner)):
+            remove_folder(left)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of ours with all that is in it; leave anything else of that name alone, also a link to a folder.
+
+    A FIFO may lie there, and `shutil.rmtree` would wait for somebody to open it.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if stat.S_ISDIR(folder.lstat().st_mode):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lives(process: int) -> bool:

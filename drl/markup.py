@@ -13,8 +13,9 @@ from drl.errors import is_line
 _WIDE = str.maketrans({sign: chr(ord(sign) + 0xFEE0) for sign in r"""!"#$%'*/:;<=>?@[\]^_`{|}~"""})
 _ANGLES_AND_BRACES = {ord(sign): _WIDE[ord(sign)] for sign in "<>{}"}
 
-# Stands on pictures of scale demo, whose samples are hardly more than noise.
-DEMO = "demo scale: shows that the machinery works, not what the method can do"
+# Stand on pictures of scale demo.
+_DEMO = "scale demo: shows that the machinery works"
+DEMO_NUMBERS, DEMO_SAMPLES = f"{_DEMO}; the numbers are no evidence", f"{_DEMO}; its samples are noise"
 
 
 def line(text: str) -> str:

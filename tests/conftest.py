@@ -1,3 +1,4 @@
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ settings.load_profile("project")
 # Tests run side by side, one core each.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# pytest sets the first for each test, and torch the second when it first compiles.
-SET_BY_OTHERS = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"}
+# pytest sets the first for each test, torch the second when it first compiles, and scikit-learn the others when it is
+# first imported.
+SET_BY_OTHERS = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +35,11 @@ def same_environment() -> Iterator[None]:
     os.environ.clear()
     os.environ.update(before)
     assert not changed, f"left changed: {sorted(changed)}"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_event_loop() -> Iterator[None]:
+    """Fail a module that starts where another left an event loop running: `asyncio.run` would be refused in it."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+    yield

@@ -12,6 +12,7 @@ from drl.cli.group import cli
 from drl.cli.options import AS_JSON, SEED, Finite, Invocation, Named, configured, echo_json, path, placed, writes
 from drl.config.layers import layers, merged, own_layers
 from drl.config.origins import origins
+from drl.config.project import project
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.sampling import Prior
 from drl.config.schema import SCALES
@@ -174,13 +175,18 @@ def adopt(folder: Path | None, as_json: bool, **shared: Any) -> None:
     call = Invocation(**shared | {"scale": scale})
     if folder is not None and folder.resolve() != call.results.resolve():
         raise UserError(f"adopt: {folder} is not {call.results}; copy results there, or give --scale")
-    if not Path("Snakefile").is_file():
-        raise UserError("adopt: there is no Snakefile here; call it in the folder where you call snakemake")
+    if not call.results.is_dir():
+        raise UserError(f"adopt: there is no folder {call.results} here; call it where you call snakemake or drl run")
     from drl.records.adopt import adopt as run
     from drl.records.adopt import adoptable, told
 
     found = adoptable(call.results, call.config)
-    run(call.results, found, merged(own_layers(call.scale, call.files, call.sets)))
+    run(
+        call.results,
+        found,
+        merged(own_layers(call.scale, call.files, call.sets)),
+        ["--snakefile", str(project() / "Snakefile")],
+    )
     if as_json:
         whole = [(call.results / job.output).as_posix() for job in found.whole]
         echo_json({"folder": str(call.results), "count_as_made": whole, "others": found.others})
@@ -215,11 +221,13 @@ def _remove(folder: Path, yes: bool) -> None:
 
 
 @cli.command(hidden=True)
-def items() -> None:
-    """Print the README's table of the paper's items (for `docs/`; `drl list items` is for users)."""
-    from drl.costs.items_table import known_costs, markdown_table
+@click.option("--short", is_flag=True, help="The README's: only commands and what they make.")
+def items(short: bool) -> None:
+    """Print the table of the paper's items for docs/costs.md (`drl list items` is for users)."""
+    from drl.costs.items_table import known_costs, markdown_table, short_table
 
-    click.echo(markdown_table(resolve("paper"), known_costs()))
+    config = resolve("paper")
+    click.echo(short_table(config) if short else markdown_table(config, known_costs()))
 
 
 @cli.command(hidden=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -26,6 +27,8 @@ from drl.cli.options import (
     planned,
     writes,
 )
+from drl.data.csv_text import MOST_BYTES
+from drl.data.regular import read_regular
 from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.out_places import check_file_place, check_folder_place, home_path
@@ -112,7 +115,8 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     """Return the rows of a CSV file, with None for empty cells."""
     import pandas as pd
 
-    found: list[dict[str, Any]] = json.loads(pd.read_csv(file).to_json(orient="records", double_precision=15))
+    frame = pd.read_csv(io.BytesIO(read_regular(file, MOST_BYTES)))
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
     return found
 
 

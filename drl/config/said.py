@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from drl.config.report_files import check_records, check_report_metadata, check_stylesheets
 from drl.config.yaml_text import read_value, read_yaml
 from drl.errors import UserError, clean
 
 TEXTS = ("dataset", "scale")  # values that are names, never numbers
+REPORT = "report.html"  # what --report alone means
+STYLES = ("report-stylesheet", "report-html-stylesheet-path")  # the second is of Snakemake's reporter
 _PROFILE = re.compile(r"(profile|config)(\.v\d+\+)?\.yaml")
-# What would run as a script in the report: HTML, docutils' directives, and links that are scripts.
-_SCRIPT = re.compile(r"<|^\s*\.\.(\s|$)|\b(java|vb)script:", re.IGNORECASE | re.MULTILINE)
 
 
 class _Unclear(Exception):
@@ -46,7 +47,7 @@ def check_command_line(argv: Sequence[str]) -> None:
 
     Raises:
         UserError: If a file has a key twice, is out of bounds or not YAML, or a setting is not used as written; or a
-            text for the report's first page would run as a script.
+            text, style sheet or record for the report would run as a script.
     """
     if not of_snakemake(argv):
         return
@@ -56,8 +57,11 @@ def check_command_line(argv: Sequence[str]) -> None:
     parser.add_argument("--profile", action="append", default=[])
     parser.add_argument("--workflow-profile", default="default")
     parser.add_argument("--snakefile", "-s", default="Snakefile")
-    parser.add_argument("--report", nargs="?")  # or it would be short for the next
+    parser.add_argument("--report", nargs="?", const=REPORT)
+    parser.add_argument("--reporter", dest="report")
     parser.add_argument("--report-metadata", action="append", default=[])
+    parser.add_argument(f"--{STYLES[0]}", f"--{STYLES[1]}", dest="styles", action="append", default=[])
+    parser.add_argument("--persistence-backend", default="file")
     try:
         given, _ = parser.parse_known_args(list(argv[1:]))
     except _Unclear:
@@ -77,8 +81,21 @@ def check_command_line(argv: Sequence[str]) -> None:
             )
         read_yaml(Path(file))
     check_report_metadata(map(Path, given.report_metadata))
+    # Snakemake itself names one that is missing.
+    check_stylesheets(Path(file) for file in given.styles if os.path.lexists(file))
+    if given.report is not None:
+        _check_for_report(given.persistence_backend)
     for file in _profiles(given.profile or _of_environment(), given.workflow_profile, Path(given.snakefile).parent):
         _check_profile(file)
+
+
+def _check_for_report(backend: str) -> None:
+    """Check Snakemake's records, from which it makes the report."""
+    if backend != "file":
+        raise UserError(
+            f"--persistence-backend {clean(backend)}: only records in files are checked for a report; make it without"
+        )
+    check_records()
 
 
 def check_files(files: Iterable[Path]) -> None:
@@ -89,28 +106,6 @@ def check_files(files: Iterable[Path]) -> None:
     """
     for file in files:
         read_yaml(file)
-
-
-def check_report_metadata(files: Iterable[Path]) -> None:
-    """Check files of --report-metadata: Snakemake writes their texts into a script, and docutils makes HTML of them.
-
-    Raises:
-        UserError: If one has a key twice, is out of bounds or not YAML, or a text in it would run as a script.
-    """
-    for file in files:
-        waiting: list[Any] = [read_yaml(file, strict=False)]
-        while waiting:
-            part = waiting.pop()
-            if isinstance(part, dict):
-                waiting += [*part.keys(), *part.values()]
-            elif isinstance(part, list):
-                waiting += part
-            # Behind a question mark stands Python code, which Snakemake runs.
-            elif isinstance(part, str) and not part.startswith("?") and (found := _SCRIPT.search(part)):
-                raise UserError(
-                    f"{file}: {clean(part.strip())}: {clean(found[0].strip())} would run as a script in the report; "
-                    "write it without"
-                )
 
 
 def _check_profile(file: Path) -> None:
@@ -124,8 +119,11 @@ def _check_profile(file: Path) -> None:
         ("configfile", check_files),
         ("configfiles", check_files),
         ("report-metadata", check_report_metadata),
+        *((style, check_stylesheets) for style in STYLES),
     ):
         check(place for place in _named(said.get(option), file.parent) if os.path.exists(place))
+    if said.get("report") or said.get("reporter"):
+        _check_for_report(str(said.get("persistence-backend", "file")))
 
 
 def _named(files: Any, folder: Path) -> Iterator[Path]:

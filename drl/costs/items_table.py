@@ -1,17 +1,21 @@
-"""The README's table of items: what each shows, needs, and cost at each scale (docs/results/costs.csv)."""
+"""Tables of items for pages: what each shows, needs, and cost at each scale (docs/results/costs.csv)."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from drl.config.project import project
 from drl.config.schema import SCALES, Config
-from drl.costs.spent import Spent
 from drl.files import atomic
 from drl.jobs.durations import duration
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "costs.csv"
+if TYPE_CHECKING:
+    from drl.costs.spent import Spent
+
+FILE = project() / "docs" / "results" / "costs.csv"
 HEAD = ("item", "scale", "cost")
 NOT_RUN = "not run"
 
@@ -32,9 +36,19 @@ def markdown_table(config: Config, costs: Mapping[tuple[str, str], str]) -> str:
     ]
     for name, item in config.items.items():
         words = [costs.get((name, scale), NOT_RUN) for scale in SCALES]
-        where = f"{name.replace('_', ' ').capitalize()} ({item.section})"
+        where = f"{_title(name)} ({item.section})"
         lines.append(f"| {' | '.join([where, item.shows, f'`snakemake {name}`', item.needs, *words])} |")
     return "\n".join(lines)
+
+
+def short_table(config: Config) -> str:
+    """Return the README's table: each item's target, and what it shows."""
+    rows = [f"|`{name}`|{item.shows}|" for name, item in config.items.items()]
+    return "\n".join(["|`snakemake` …|shows|", "|---|---|", *rows])
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def record(spent: Spent, scale: str, file: Path = FILE) -> None:

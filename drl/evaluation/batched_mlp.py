@@ -143,7 +143,7 @@ class BatchedMlp:
         self._labels, self._streams, self._dropout = labels, list(streams), dropout
         self._classes = torch.arange(classes, device=codes.device).unsqueeze(1)
         self._zero = self._codes.new_zeros(())
-        self._largest = self._codes.new_full((), torch.finfo(self._codes.dtype).max)
+        self._infinite = self._codes.new_full((), math.inf)
         self._workspaces: dict[int, _Workspace] = {}
         sets, _, features = codes.shape
         drawn = [stream.weights(features, hidden, classes, codes.dtype) for stream in self._streams]
@@ -173,6 +173,20 @@ class BatchedMlp:
         if count > full * batch and not drop_last:
             self._step(orders[:, full * batch :].reshape(-1).to(self._codes.device), count - full * batch)
 
+    @torch.no_grad()
+    def finite(self) -> Tensor:
+        """Return whether all weights of a probe and their moments are finite numbers, bool [T, S].
+
+        A gradient whose square overflows makes Adam's second moment infinite for good, and its weight stands still.
+        """
+        parts = [part for weight in self.weights for part in (weight, *self._moments(weight))]
+        whole = torch.stack([part.isfinite().flatten(1).all(1) for part in parts]).all(0)
+        return whole.view(-1, len(self._streams))
+
+    def _moments(self, weight: Tensor) -> list[Tensor]:
+        state = self._optimizer.state[weight]
+        return [state[name] for name in ("exp_avg", "exp_avg_sq") if name in state]
+
     def _workspace(self, batch: int) -> _Workspace:
         if batch not in self._workspaces:
             hidden = self.weights.hidden.shape[1]
@@ -186,12 +200,13 @@ class BatchedMlp:
         torch.index_select(self._codes, 1, index, out=space.inputs)
         labels = self._labels.index_select(0, index).view(seeds, 1, batch)
         one_hot = (labels == self._classes).to(self.weights.output.dtype)
-        # ReLU and dropout are one clamp between 0 and this ceiling: 0 for dropped units, the largest number for others.
-        ceiling = self._largest
+        # ReLU and dropout are one clamp between 0 and this ceiling: 0 for dropped units, none for others, so that an
+        # activation that overflows is not hidden.
+        ceiling = self._infinite
         if self._dropout > 0:
             for stream, bits in zip(self._streams, space.bits, strict=True):
                 stream.fill(bits)
-            ceiling = kept(space.bits, self._dropout, batch, hidden).to(self._codes.dtype).mul_(self._largest)
+            ceiling = torch.where(kept(space.bits, self._dropout, batch, hidden), self._infinite, self._zero)
         for first in range(0, self._codes.shape[0], space.sets):
             self._backpropagate(space, first, one_hot, ceiling)
         self._optimizer.step()

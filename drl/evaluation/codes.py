@@ -40,9 +40,17 @@ class CodeTable:
         return self.codes.index_select(1, at), self.labels.index_select(0, at)
 
     def standardised(self, indices: Tensor) -> CodeTable:
-        """Return the table with each entry centred and scaled, for each t, by the codes of some images (int64 [n])."""
+        """Return the table with each entry centred and scaled, for each t, by the codes of some images (int64 [n]).
+
+        Raises:
+            UserError: If the codes are so large that a mean or a deviation is not finite; all codes would become 0.
+        """
         codes, _ = self.part(indices)
         mean, deviation = codes.mean(1, keepdim=True), codes.std(1, keepdim=True)
+        if not bool((mean + deviation).isfinite().all()):
+            raise UserError(
+                "the model's codes are so large that their deviation is not a finite number; pretrain it again"
+            )
         # An entry that is constant stays 0.
         return replace(self, codes=(self.codes - mean) / torch.where(deviation > 0, deviation, 1))
 

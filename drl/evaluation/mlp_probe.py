@@ -152,7 +152,7 @@ def _train(
             _keep(chosen, model.weights, better)
         on_epoch()
     # Where no epoch was finite, the chosen weights are still the untrained ones.
-    never = (best < 0) & (protocol.select == "best_val")
+    never = ~model.finite() | ((best < 0) & (protocol.select == "best_val"))
     found = {name: outcomes(chosen, *pair) for name, pair in evals.items()}
     reached_on = {
         name: reached.masked_fill_(never, float("nan")).T.contiguous().cpu() for name, (reached, _) in found.items()
@@ -189,7 +189,7 @@ def _best_rate(results: list[ProbeResult]) -> ProbeResult:
 
 
 def _finite(result: ProbeResult, protocol: ProbeTraining) -> ProbeResult:
-    """Return a result if all of its accuracies are of probes whose outputs are finite numbers."""
+    """Return a result if all of its accuracies are of probes whose numbers are finite, in training and in use."""
     for name, reached in result.accuracy.items():
         bad = (~reached.isfinite()).nonzero()
         if len(bad):
@@ -197,7 +197,7 @@ def _finite(result: ProbeResult, protocol: ProbeTraining) -> ProbeResult:
             raise UserError(
                 f"probe: the probe of seed {protocol.seeds[row]} at t index {column} diverged at learning rate "
                 f"{float(result.learning_rate[column]):g}, so its {name} accuracy means nothing; lower the study's "
-                "learning_rate or learning_rates"
+                "learning_rate or learning_rates, or pretrain the model again if its codes are huge numbers"
             )
     return result
 

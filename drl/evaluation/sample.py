@@ -28,7 +28,7 @@ from drl.files import sha256
 from drl.jobs.device import Placement, network_channels, place_job
 from drl.jobs.job import Resources
 from drl.jobs.progress import Reporter
-from drl.markup import DEMO
+from drl.markup import DEMO_SAMPLES
 from drl.methods.base import ImageFacts
 from drl.methods.score_matching import ScoreMatching
 from drl.models.model_file import ModelHeader, header, load_model
@@ -109,7 +109,7 @@ def sample(
     writes = Writes(command="sample", about={}, files=[out], inputs=[*inputs, *paths], images=[folder])
     with own_files(writes):
         picture = _picture(method, images, options, placement, resources.sampling_batch, mean)
-        save_png(out, with_remark(picture, DEMO) if found.about.scale == "demo" else picture)
+        save_png(out, with_remark(picture, DEMO_SAMPLES) if found.about.scale == "demo" else picture)
         write_card(
             "sample",
             [out],

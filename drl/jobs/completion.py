@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +18,11 @@ from typing import Any
 
 from drl.data.regular import shown
 from drl.errors import UserError
-from drl.files import canonical_json, sweep
+from drl.files import canonical_json, remove_folder, sweep
 from drl.jobs.environment import ordered_by_snakemake
+from drl.jobs.job import study_of
 from drl.jobs.lock import job_lock
+from drl.pipeline.registry import STEPS
 from drl.records.card import read_card
 
 KEPT = "finished"
@@ -33,7 +34,7 @@ class JobFiles:
     """The outputs of a job, and all that decides them.
 
     Attributes:
-        title: The job's name in messages.
+        title: The job's name in messages (drl.jobs.job.Job.title).
         out: The first output, after which the run card is named.
         state: Folder of the state, whose name depends on all of the following; None: the job keeps no state.
         settings: The job's settings.
@@ -58,22 +59,33 @@ class JobFiles:
         return self.out.parent / f"{self.out.name}.json"
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of all files that the job's step writes, without the card; a job may leave some of them out."""
+        return frozenset(file.name for file in STEPS[study_of(self.title)].files(self.out))
+
+    @property
     def state_file(self) -> Path:
         """The saved state of a training."""
         assert self.state is not None
         return self.state / "state.safetensors"
 
     def made(self, card: Path) -> bool:
-        """Whether a run card and the files beside it are complete, and are the results of this job."""
+        """Whether a run card and the files beside it are complete, and are the results of this job.
+
+        A card may come with a downloaded folder, and name somebody's files as the job's. Such a card is of no job.
+        """
         try:
             found = read_card(card)
             return (
-                canonical_json([found.settings, found.code_digest]) == canonical_json([self.settings, self.code_digest])
+                {self.out.name} <= found.outputs.keys() <= self.names
+                and canonical_json([found.settings, found.code_digest])
+                == canonical_json([self.settings, self.code_digest])
                 and all(found.fact(key) == value for key, value in self.about.items())
                 and sorted(found.inputs.values()) == sorted(self.inputs.values())
                 and all(found.versions.get(name) == value for name, value in self.owner["versions"].items())
                 and all(found.fact(key) == self.owner[key] for key in ("device", "precision", "compile", "threads"))
                 and all(found.is_whole(name, card.parent / name) for name in found.outputs)
+                and not any((card.parent / name).is_symlink() for name in (*found.outputs, card.name))
             )
         except (UserError, OSError):
             return False
@@ -141,7 +153,7 @@ def forget(states: Path, incomplete: Path = Path(".snakemake/incomplete")) -> No
         return
     for state in finished:
         if (state / KEPT).resolve() == home / state.name / KEPT:
-            shutil.rmtree(state, ignore_errors=True)
+            remove_folder(state)
 
 
 def _of_job(kept: Path) -> bool:
@@ -162,7 +174,7 @@ def _is_card(path: Path) -> bool:
 
 def _restore(files: JobFiles, kept: Path) -> bool:
     if not files.made(kept / files.card.name):
-        shutil.rmtree(kept, ignore_errors=True)
+        remove_folder(kept)
         return False
     # The card comes last, as when the files are made.
     for name in (*read_card(kept / files.card.name).outputs, files.card.name):
@@ -176,13 +188,13 @@ def _restore(files: JobFiles, kept: Path) -> bool:
 
 def _keep_for_snakemake(files: JobFiles, state: Path) -> None:
     if not ordered_by_snakemake():
-        shutil.rmtree(state, ignore_errors=True)
+        remove_folder(state)
         return
     kept = state / KEPT
-    shutil.rmtree(kept, ignore_errors=True)
+    remove_folder(kept)
     try:
         kept.mkdir(parents=True)
-        for name in (*read_card(files.card).outputs, files.card.name):
+        for name in (*files.names.intersection(read_card(files.card).outputs), files.card.name):
             os.link(files.out.parent / name, kept / name)
     except (OSError, UserError):
         # The file is gone, hard links do not work here, or the disk is full. The last state leads to the same files. An
@@ -191,4 +203,5 @@ def _keep_for_snakemake(files: JobFiles, state: Path) -> None:
             path.unlink()
         return
     for path in state.glob("*.safetensors"):
-        path.unlink()
+        if path.is_file():
+            path.unlink()

@@ -96,6 +96,11 @@ class Job(Generic[S]):
         return found[0]
 
 
+def study_of(title: str) -> str:
+    """Return the study of a job by its title. Trainings pass on titles; another argument would change their digests."""
+    return title.partition(" ")[0].rstrip(",").replace("-", "_")
+
+
 def title_of(step: str, about: Mapping[str, object]) -> str:
     """Return a job's name in messages, from its step and its axes; the step that draws Figure 4 is `draw_figure_4`."""
     what = about.get("arm") or about.get("recipe") or ""

@@ -119,7 +119,7 @@ def _touch(folder: Path, jobs: Sequence[PlannedJob], config: Mapping[str, Any], 
         own.write_text(json.dumps(dict(config)), encoding="utf-8")
         targets = [(folder / job.output).as_posix() for job in jobs]
         words = ["--touch", "--forceall", "--cores", "1", "--no-hooks", "--quiet", "all", "--configfile", str(own)]
-        command = [sys.executable, "-m", "snakemake", *targets, *words, *snakemake]
+        command = [sys.executable, "-P", "-m", "snakemake", *targets, *words, *snakemake]
         # Otherwise it would look for a copy itself.
         environment = os.environ | {"DRL_ADOPT": "off", "DRL_VIEW": "off"}
         try:

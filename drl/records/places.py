@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from drl.config.schema import SCALES
 from drl.pipeline.registry import STEPS
-from drl.pipeline.step import NUMBERS, PlannedJob
+from drl.pipeline.step import NUMBERS, PlannedJob, Step
 
 
 def jobs_at(path: Path, folder: Path | None = None, every_file: bool = False) -> list[PlannedJob]:
@@ -27,6 +29,23 @@ def jobs_at(path: Path, folder: Path | None = None, every_file: bool = False) ->
         if match and (folder is None or _holds_results(Path(match[1] or "/"), folder.absolute())):
             jobs.append(step.at(**match.groupdict()))
     return jobs
+
+
+def has_name(path: Path, step: Step, facts: Callable[[str], Any]) -> bool:
+    """Whether a file outside any folder of results is named as a step names its first output.
+
+    Where that name is nothing but an axis, such as an item's, its folder must have the right name too.
+
+    Args:
+        path: The file.
+        step: The step.
+        facts: Returns the value of an axis in the file's card; None where the card does not say it.
+    """
+    parts = step.output.split("/")
+    match = _pattern("/".join(parts[-2 if parts[-1].startswith("{") else -1 :])).fullmatch(path.absolute().as_posix())
+    return match is not None and all(
+        facts(axis) in (None, int(value) if axis in NUMBERS else value) for axis, value in match.groupdict().items()
+    )
 
 
 def _holds_results(root: Path, folder: Path) -> bool:

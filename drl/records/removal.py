@@ -18,7 +18,7 @@ from drl.jobs.lock import NO_LOCKS, file_lock, holder_of
 from drl.pipeline.registry import STEPS
 from drl.records.card import Card, NotACard, read_card
 from drl.records.inputs import RESULTS
-from drl.records.places import jobs_at
+from drl.records.places import has_name, jobs_at
 from drl.records.verify import RESULT_SUFFIXES, cards_of, results_below
 
 OUTSIDE = "lies outside the folder"
@@ -62,8 +62,9 @@ def damaged(folder: Path) -> Damaged:
     again by itself; results of which a file is missing and none changed; all files that no card names; and those that a
     running job is making.
 
-    A card may be edited or forged. So only regular files with a result's suffix are found, and only those that lie
-    inside the folder once links are resolved.
+    A card may be edited or forged. So only regular files with a result's suffix are found, only those that lie inside
+    the folder once links are resolved, and only those that the card's command writes beside the file that the card is
+    named after. In a folder that holds no folders of results, that file must have a name that its command gives.
 
     Args:
         folder: results/<scale>, or any folder of results.
@@ -122,8 +123,8 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
         else:
             yield Verdict(path, f"cannot be read as a run card ({clean(error, 300)})")
         return
-    again = _made_again(card, result, folder)
-    ours, changed = [], False
+    made = _made_again(card, result, folder)
+    ours, others, changed = [], [], False
     for name in card.outputs:
         file = path.parent / name
         reason = _why_not(file, root)
@@ -131,26 +132,37 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
             differs = file.is_file() and not of_system(file) and not card.is_whole(name, file)
         except (OSError, RuntimeError, ValueError, UserError) as error:
             reason, differs = f"cannot be read ({getattr(error, 'strerror', None) or clean(error)})", False
-        if reason is None:
+        if reason is None and made and name not in made:
+            others.append((file, differs))
+        elif reason is None:
             changed = changed or differs
             ours.append(file)
         elif os.path.lexists(file) and (differs or reason != OUTSIDE):
             yield Verdict(file, f"{shown(path.name)} names it, but it {reason}")
-        if reason is None and differs and not again:
+        if reason is None and differs and not made:
             yield Verdict(file, f"was changed, but snakemake does not make it again ({card.command} put it there)")
-    if changed and again:
+    for file, differs in others:
+        if os.path.lexists(file) and (differs or changed):
+            yield Verdict(file, f"{shown(path.name)} names it, but {card.command} does not write such a file")
+    if changed and made:
         yield from (Verdict(file, None) for file in ours)
         yield Verdict(path, _why_not(path, root))
 
 
-def _made_again(card: Card, result: Path, folder: Path) -> bool:
-    """Whether Snakemake makes a result again: one at its job's place, or anywhere in a folder of some results."""
-    if card.command not in STEPS:
-        return False
+def _made_again(card: Card, result: Path, folder: Path) -> frozenset[str]:
+    """Return the names of the files that Snakemake makes again with a result; none if it does not make it.
+
+    It makes what lies at its job's place. Where a folder holds no folders of results, the place is not known, and the
+    result's name counts.
+    """
+    step = STEPS.get(card.command)
+    if step is None:
+        return frozenset()
     whole = any(
         (place / name).is_dir() for place in (folder, *(folder / scale for scale in SCALES)) for name in RESULTS
     )
-    return not whole or any(job.step.name == card.command for job in jobs_at(result, folder))
+    ours = any(job.step is step for job in jobs_at(result, folder)) if whole else has_name(result, step, card.fact)
+    return frozenset(file.name for file in step.files(result)) if ours else frozenset()
 
 
 def _why_not(file: Path, root: Path) -> str | None:

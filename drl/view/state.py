@@ -79,18 +79,17 @@ class RunSeen:
 
     def ended(self, number: int) -> JobSeen | None:
         """Take a job that is done; None if it is unknown, or was known already."""
-        job = self.running.pop(number, None)
-        if job is not None:
-            job.seconds = self.clock() - job.began
-            self.finished.append(job)
-        return job
+        return self._left(number, self.finished)
 
     def broke(self, number: int) -> JobSeen | None:
         """Take a job that failed; None if it is unknown, or was known already."""
+        return self._left(number, self.failed)
+
+    def _left(self, number: int, among: list[JobSeen]) -> JobSeen | None:
         job = self.running.pop(number, None)
         if job is not None:
             job.seconds = self.clock() - job.began
-            self.failed.append(job)
+            among.append(job)
         return job
 
     @property

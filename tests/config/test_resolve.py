@@ -1,7 +1,6 @@
 import json
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -303,16 +302,6 @@ def test_an_edited_label_list_changes_the_probe_and_a_missing_one_is_named(tmp_p
     before = settings_of("probe", config, "digits", "drl")
     (lists / "00.txt").write_text("1_0.png 0\n")
     assert settings_of("probe", config, "digits", "drl") != before
-
-
-def test_the_readmes_own_dataset_example_works():
-    text = (FOLDER.parent / "README.md").read_text()
-    example = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
-    sets = [
-        f"{section}.{key}={json.dumps(value)}" for section, values in example.items() for key, value in values.items()
-    ]
-    config = resolve("lite", sets=[*sets, "dataset=pets"])
-    assert models(config, "figure_4")[0].about["dataset"] == "pets"
 
 
 def test_the_order_of_lines_survives_the_way_to_a_job():

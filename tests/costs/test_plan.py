@@ -59,9 +59,9 @@ def test_the_total_counts_each_job_once(plan_of):
     assert plain(plan)["total"]["disk_bytes"] == 10 * len(jobs)
 
 
-def test_the_readme_counts_the_jobs_of_the_paper():
+def test_the_page_on_clusters_counts_the_jobs_of_the_paper():
     kinds = list(job_table(resolve("paper"), BUILT)["kind"])
-    text = " ".join((ROOT / "README.md").read_text().split())
+    text = " ".join((ROOT / "docs" / "cluster.md").read_text().split())
     assert (
         f"{len(kinds)} jobs, {kinds.count('pretrain')} of them pretrainings and {kinds.count('fine_tune')} fine" in text
     )

@@ -1,8 +1,11 @@
 """Tables of codes, and how probes read them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from drl.errors import UserError
 from drl.evaluation.codes import CodeTable, as_probed
 from drl.models.model_file import header
 
@@ -29,6 +32,13 @@ def test_codes_are_standardised_by_the_images_that_are_named(table):
     assert torch.equal(found.codes[:, :, 2], torch.zeros(2, 6))
     assert torch.equal(found.labels, table.labels)
     assert torch.equal(found.part(TRAIN)[1], table.part(TRAIN)[1])
+
+
+def test_codes_too_large_to_be_standardised_are_refused(table):
+    """Their deviation is infinite, and all standardised codes would be 0."""
+    signs = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])[:, None]
+    with pytest.raises(UserError, match="so large that their deviation is not a finite number; pretrain it again"):
+        replace(table, codes=torch.full_like(table.codes, 3.3e38) * signs).standardised(TRAIN)
 
 
 def test_only_activations_of_a_score_network_are_standardised_for_probes(table, model_file):

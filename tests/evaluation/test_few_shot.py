@@ -190,3 +190,14 @@ def test_bad_input_is_one_line(model, stripes, other_stripes, tmp_path):
     assert "is of recipe 'vdrl', not 'drl'" in refusal(
         stripes, about={"dataset": "stripes", "recipe": "drl", "seed": 3}
     )
+
+
+def test_huge_codes_give_the_same_machine():
+    """Squares of 1e30 do not fit into float32: the machine computes in float64, and scales by the variance."""
+    codes = torch.randn(1, 60, 4, generator=torch.Generator().manual_seed(0))
+    table = CodeTable(codes, torch.arange(60) % 3, torch.arange(60))
+    parts = {5: torch.arange(20)}, {"test": torch.arange(20, 60)}
+    assert torch.equal(
+        module._fit(replace(table, codes=codes * 2.0**100), *parts, 5, 0)["test"],
+        module._fit(table, *parts, 5, 0)["test"],
+    )

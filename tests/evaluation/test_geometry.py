@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from drl.evaluation.code_view import two_dimensions
 from drl.evaluation.geometry import ink, ink_r2, mean_pairwise_distance, silhouette
 
 
@@ -22,6 +23,15 @@ def test_silhouette_is_rousseeuws():
     labels = torch.arange(60) % 4
     codes = torch.randn(60, 2, generator=generator) + labels[:, None] * torch.tensor([1.5, -0.5])
     assert silhouette(codes, labels) == pytest.approx(slow_silhouette(codes.double().numpy(), labels.numpy()))
+
+
+def test_huge_codes_are_measured_as_others():
+    """Squares of 1e30 do not fit into float32: measures of codes compute in float64."""
+    labels = torch.arange(60) % 4
+    codes = torch.randn(60, 2, generator=torch.Generator().manual_seed(0)) + labels[:, None]
+    huge = codes * 2.0**100
+    assert silhouette(huge, labels) == pytest.approx(silhouette(codes, labels), rel=1e-12)
+    assert two_dimensions(huge)[1] == pytest.approx(two_dimensions(codes)[1], rel=1e-12)
 
 
 def test_ink_is_mean_brightness():

@@ -12,7 +12,7 @@ from drl.errors import UserError
 from drl.evaluation.sample import SampleOptions, sample
 from drl.evaluation.sample_cost import TIMED, UNTIMED, Cost
 from drl.evaluation.sample_picture import LEAST_WIDTH, with_remark
-from drl.markup import DEMO
+from drl.markup import DEMO_SAMPLES
 from drl.models import model_file as files
 from tests import tiny
 from tests.evaluation.jobs import ALONE
@@ -68,7 +68,7 @@ def test_a_drawing_within_its_limit_goes_on(capsys):
 @pytest.mark.parametrize("width", [9, 72, 700])
 def test_a_remark_stands_below_the_picture_which_stays_as_it_is(channels, width):
     picture = torch.randint(0, 256, (channels, 8, width), dtype=torch.uint8)
-    marked = with_remark(picture, DEMO)
+    marked = with_remark(picture, DEMO_SAMPLES)
     factor = marked.shape[2] // width
     assert marked.shape[2] >= LEAST_WIDTH
     assert torch.equal(marked[:, : 8 * factor : factor, ::factor], picture)

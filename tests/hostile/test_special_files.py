@@ -3,6 +3,8 @@
 import ast
 import os
 import signal
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from drl.costs.book import Book
 from drl.data.splits import read_label_list
 from drl.data.store import ImageStore
 from drl.errors import UserError
+from drl.files import remove_folder, sweep
+from drl.jobs.completion import KEPT, JobFiles, forget, sole_job
 from drl.jobs.failures import last_words
 from drl.pipeline.folder_facts import read_folder
 from drl.records.inputs import check_inputs
@@ -116,7 +120,41 @@ def test_given_as_other_inputs(special, tmp_path):
     (tmp_path / "job.log").symlink_to(path)
     log = tmp_path / "snakemake.log"
     log.write_text(f"    log: {tmp_path / 'job.log'} (check log file(s) for error details)\n")
-    assert last_words(log)[1:2] == ["  it left no message"]
+    assert last_words(log)[2:3] == ["    it left no message"]
+
+
+def test_in_place_of_what_a_killed_process_left(special):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    path = special("a", f".x.npy.{socket.gethostname()}-{dead.pid}-abc.part")
+    sweep(path.parent)
+    remove_folder(path)
+    assert path.is_fifo() or path.is_symlink()
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("parts", [(), (KEPT,), ("old.safetensors",)])
+def test_in_place_of_a_state_and_what_it_keeps(special, tmp_path, monkeypatch, parts, ordered):
+    """The example: `finished` was a FIFO, and shutil.rmtree waited for somebody to open it."""
+    if ordered:
+        monkeypatch.setenv("DRL_ORDERED", "1")
+    path = special("states", "0123456789abcdef0123", *parts)
+    forget(tmp_path / "states")
+    state = tmp_path / "states" / "0123456789abcdef0123"
+    files = JobFiles("probe drl", tmp_path / "out" / "a.csv", state, {}, "", {}, {}, {})
+    if path.is_symlink() and parts != ("old.safetensors",):
+        with pytest.raises(UserError, match="is a link"), sole_job(files):
+            pass
+        return
+    with sole_job(files) as done:
+        assert not done
+
+
+def test_only_one_function_removes_folders():
+    root = Path(drl.__file__).parent
+    found = [path.relative_to(root).as_posix() for path in root.rglob("*.py") if "rmtree(" in path.read_text()]
+    assert found == ["files.py"]
+    assert (root / "files.py").read_text().count("rmtree(") == 1
 
 
 def test_a_cache_counts_as_empty(special, tmp_path, monkeypatch, capsys):

@@ -1,5 +1,7 @@
 """Finished files are kept for a Snakemake that was killed, and taken only by the same job."""
 
+import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -7,9 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from drl.config.base import Settings
 from drl.errors import UserError
 from drl.jobs import completion as finished
 from drl.jobs.completion import JobFiles, forget, sole_job
+from drl.jobs.job import Job, study_of
+from drl.pipeline.registry import STEPS
 from drl.records.run_card import versions, write_card
 
 MARK = "0123456789abcdef0123"
@@ -22,7 +27,7 @@ OWNER = {"fingerprint": MARK, "versions": {"torch": versions()["torch"]}, **PLAC
 def work(tmp_path):
     images = tmp_path / "images"
     return JobFiles(
-        "job",
+        "probe drl on digits, seed 0",
         tmp_path / "out" / "a.csv",
         tmp_path / "states" / MARK,
         {"x": 1},
@@ -41,7 +46,7 @@ def make(work, text="made"):
             work.state.mkdir(parents=True, exist_ok=True)
             work.state_file.write_text("state")
             work.out.write_text(text)
-            more = work.out.with_suffix(".png")
+            more = work.out.with_suffix(".right.safetensors")
             more.write_text(text)
             write_card("probe", [work.out, more], work.settings, work.code_digest, work.inputs, **PLACED, **ABOUT)
     return done
@@ -77,7 +82,7 @@ def test_by_hand_nothing_is_kept_and_a_finished_job_is_made_again(work, monkeypa
 
 def test_finished_files_come_back(killed, capsys):
     assert make(killed, "again")
-    assert sorted(os.listdir(killed.out.parent)) == ["a.csv", "a.csv.json", "a.png"]
+    assert sorted(os.listdir(killed.out.parent)) == ["a.csv", "a.csv.json", "a.right.safetensors"]
     assert killed.out.read_text() == "made"
     assert "is made already" in capsys.readouterr().err
 
@@ -98,11 +103,64 @@ def test_only_the_same_job_takes_them(killed, changes):
     assert killed.out.read_text() == "again"
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.png", "a.csv.json"])
+@pytest.mark.parametrize("name", ["a.csv", "a.right.safetensors", "a.csv.json"])
 def test_damaged_ones_are_not_taken(killed, name):
     path = killed.state / finished.KEPT / name
     path.write_bytes(path.read_bytes()[:-2])
     assert not make(killed, "again")
+
+
+def forge(card, change):
+    """Change what a card names as outputs."""
+    said = json.loads(card.read_text())
+    change(said["outputs"])
+    said["sizes"] = {}
+    card.write_text(json.dumps(said))
+
+
+def add(name, text):
+    return lambda outputs: outputs.update({name: hashlib.sha256(text.encode()).hexdigest()})
+
+
+def test_no_file_is_replaced_that_the_job_does_not_write(killed):
+    """The example: the card among the finished files of a downloaded folder names thesis.md too."""
+    kept, theirs = killed.state / finished.KEPT, killed.out.with_name("thesis.md")
+    theirs.write_text("mine")
+    (kept / "thesis.md").write_text("forged")
+    forge(kept / killed.card.name, add("thesis.md", "forged"))
+    assert not make(killed, "again")
+    assert (theirs.read_text(), killed.out.read_text()) == ("mine", "again")
+    assert not (kept / "thesis.md").exists()
+
+
+def test_neither_a_card_without_the_job_s_file_nor_a_link_is_taken(killed, tmp_path):
+    kept = killed.state / finished.KEPT
+    forge(kept / killed.card.name, lambda outputs: outputs.pop("a.csv"))
+    assert not make(killed, "again")
+    (kept / "a.csv").rename(tmp_path / "theirs.csv")
+    (kept / "a.csv").symlink_to(tmp_path / "theirs.csv")
+    assert not make(killed, "once more")
+    assert killed.out.read_text() == "once more"
+
+
+def test_no_file_of_others_is_kept(work, monkeypatch):
+    """Whoever wrote a card while the job ran: what is kept is what comes back."""
+    monkeypatch.setenv("DRL_ORDERED", "1")
+    with sole_job(work):
+        work.out.parent.mkdir(exist_ok=True)
+        for path in (work.out, work.out.with_name("thesis.md")):
+            path.write_text("made")
+        write_card("probe", [work.out], work.settings, work.code_digest, work.inputs, **PLACED, **ABOUT)
+        forge(work.card, add("thesis.md", "made"))
+    assert sorted(os.listdir(work.state / finished.KEPT)) == ["a.csv", "a.csv.json"]
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_the_title_of_a_job_says_its_step(step, tmp_path):
+    axes = {"dataset": "pets", "recipe": "drl", "arm": "best", "labels": 10, "split": 0, "seed": 1}
+    about = {name: axes[name] for name in step.axes if name in axes}
+    job = Job(step.name, about, Settings(), "", {}, tmp_path / "a.csv")
+    assert study_of(job.title) == step.name
 
 
 def test_they_are_kept_until_snakemake_has_ended(killed):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from drl.config.items import item_kind
-from drl.costs.items_table import known_costs, markdown_table
+from drl.costs.items_table import known_costs, markdown_table, short_table
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
 from drl.pipeline.items import item_name, known_item, measurements, models
@@ -21,10 +21,16 @@ def test_the_registry_knows_every_figure_and_table_of_the_paper():
     assert {name for name in ITEMS if item_kind(name) != "diagnostic"} == wanted
 
 
-def test_readme_holds_the_table():
-    text = (ROOT / "README.md").read_text()
-    between = text.split("<!-- items: made by `drl items`, checked by a test -->")[1].split("<!-- /items -->")[0]
-    assert between.strip() == table(), "run: drl items, and put it into the README"
+@pytest.mark.parametrize(
+    ("page", "mark", "made"),
+    [
+        ("docs/costs.md", "items: made by `drl items`", table),
+        ("README.md", "short items: made by `drl items --short`", lambda: short_table(resolve("paper"))),
+    ],
+)
+def test_pages_hold_the_tables(page, mark, made):
+    between = (ROOT / page).read_text().split(f"<!-- {mark}, checked by a test -->")[1].split("<!-- /")[0]
+    assert between.strip() == made(), f"call the command in the mark, and put what it prints into {page}"
 
 
 def test_models_of_an_item_are_the_product_of_its_axes():

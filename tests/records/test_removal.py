@@ -24,7 +24,7 @@ def results(tmp_path):
     for name in "abcd":
         folder = tmp_path / "results" / "demo" / "metrics" / "probe" / "digits" / name
         folder.mkdir(parents=True)
-        files = [folder / "seed0.csv", folder / "seed0.png"]
+        files = [folder / "seed0.csv", folder / "seed0.right.safetensors"]
         for path in files:
             path.write_text(name)
         write_card("probe", files, {}, "code")
@@ -58,8 +58,8 @@ def test_whole_results_stay(results):
 
 
 def test_a_changed_file_goes_with_all_of_its_card(results):
-    (at(results, "b") / "seed0.png").write_text("edited")
-    assert removed(results) == (["seed0.csv", "seed0.png", "seed0.csv.json"], [])
+    (at(results, "b") / "seed0.right.safetensors").write_text("edited")
+    assert removed(results) == (["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"], [])
     assert {name[0] for name in names(results) if name.endswith("csv")} == set("acd")
 
 
@@ -67,12 +67,12 @@ def test_of_a_damaged_card_the_file_goes_that_it_is_named_after(results):
     card = at(results, "c") / "seed0.csv.json"
     card.write_text(card.read_text()[:20])
     assert removed(results) == (["seed0.csv", "seed0.csv.json"], [])
-    assert "c/seed0.png" in names(results)
+    assert "c/seed0.right.safetensors" in names(results)
 
 
 def test_what_is_only_outdated_missing_or_unknown_stays(results):
     folder = at(results, "d")
-    (folder / "seed0.png").unlink()
+    (folder / "seed0.right.safetensors").unlink()
     card = json.loads((folder / "seed0.csv.json").read_text())
     (folder / "seed0.csv.json").write_text(json.dumps(card | {"code": "old", "inputs": {"gone.csv": OTHER}}))
     (folder / "own.csv").write_text("own")
@@ -111,6 +111,57 @@ def test_a_card_speaks_only_of_files_beside_it(results, place):
     assert "x.csv.json: cannot be read as a run card" in left[0]
 
 
+def test_only_what_the_command_writes_goes(results):
+    """The example: the card of a probe names notes.md of the user, and the results of another job."""
+    folder = at(results, "a")
+    for name in ("notes.md", "seed1.csv", "seed0.png"):
+        (folder / name).write_text("mine")
+    (folder / "seed0.csv").write_text("edited")
+    forge(
+        folder / "seed0.csv.json", dict.fromkeys(["notes.md", "seed1.csv", "seed0.png", "gone.md", "seed0.csv"], OTHER)
+    )
+    files, left = removed(results)
+    assert files == ["seed0.csv", "seed0.csv.json"]
+    said = "seed0.csv.json names it, but probe does not write such a file; left alone"
+    assert left == [f"{folder / name}: {said}" for name in ("notes.md", "seed1.csv", "seed0.png")]
+    assert (folder / "notes.md").read_text() == "mine"
+
+
+def test_that_only_a_file_of_others_was_changed_removes_nothing(results):
+    folder = at(results, "a")
+    (folder / "notes.md").write_text("mine")
+    forge(folder / "seed0.csv.json", {"seed0.csv": sha256(folder / "seed0.csv"), "notes.md": OTHER})
+    files, (line,) = removed(results)
+    assert files == []
+    assert "probe does not write such a file" in line
+
+
+@pytest.mark.parametrize(
+    ("command", "named", "place", "goes"),
+    [
+        ("probe", "a.csv", "docs", False),
+        ("probe", "seed0.csv", "docs", True),
+        ("probe", "seed1.csv", "docs", False),
+        ("pretrain", "model.safetensors", "docs", True),
+        ("figure", "photo.svg", "docs", False),
+        ("figure", "photo.svg", "figures", True),
+        ("table", "photo.csv", "docs", False),
+        ("claims", "claims.csv", "docs", True),
+    ],
+)
+def test_without_folders_of_results_a_name_must_be_its_command_s(tmp_path, command, named, place, goes):
+    """The example: the card docs/a.csv.json says that probe made thesis.md and photo.png."""
+    folder = tmp_path / place
+    folder.mkdir()
+    for name in (named, "thesis.md", "photo.png"):
+        (folder / name).write_text("mine")
+    forge(folder / f"{named}.json", dict.fromkeys([named, "thesis.md"], OTHER), command=command, seed=0)
+    files, left = removed(folder)
+    assert files == ([named, f"{named}.json"] if goes else [])
+    assert any(line.startswith(f"{folder / 'thesis.md'}: ") for line in left)
+    assert (folder / "thesis.md").read_text() == (folder / "photo.png").read_text() == "mine"
+
+
 def test_what_lies_outside_once_links_are_resolved_stays(results, tmp_path):
     outside = tmp_path / "thesis.csv"
     outside.write_text("years of work")
@@ -130,13 +181,13 @@ def test_what_lies_outside_once_links_are_resolved_stays(results, tmp_path):
 
 
 def test_a_folder_of_results_may_itself_be_a_link(results, tmp_path):
-    (at(results, "b") / "seed0.png").write_text("edited")
+    (at(results, "b") / "seed0.right.safetensors").write_text("edited")
     (tmp_path / "link").symlink_to(results)
-    assert removed(tmp_path / "link")[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
+    assert removed(tmp_path / "link")[0] == ["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"]
 
 
 def test_a_file_that_becomes_a_link_meanwhile_stays(results, tmp_path):
-    file = at(results, "b") / "seed0.png"
+    file = at(results, "b") / "seed0.right.safetensors"
     file.write_text("edited")
     found = damaged(results)
     outside = tmp_path / "thesis.png"
@@ -188,7 +239,7 @@ def test_what_is_good_again_when_the_answer_comes_stays(results):
     file.write_text("edited")
     before = names(results)
     said = answered(results, lambda: file.write_bytes(whole))
-    assert set(said) == {"seed0.csv", "seed0.png", "seed0.csv.json"}
+    assert set(said) == {"seed0.csv", "seed0.right.safetensors", "seed0.csv.json"}
     assert set(said.values()) == {"is no longer damaged"}
     assert names(results) == before
 
@@ -222,7 +273,7 @@ def test_files_of_a_running_job_stay(results):
     assert f"process {os.getpid()} on " in line
     assert line.endswith("is running the job that makes it; left alone")
     assert file.exists()
-    assert removed(results)[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
+    assert removed(results)[0] == ["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"]
 
 
 def test_a_lock_that_cannot_be_taken_is_said(results):
@@ -272,7 +323,7 @@ def test_a_file_of_another_size_is_not_read(results, monkeypatch):
         return sha256(path)
 
     monkeypatch.setattr(cards, "sha256", spy)
-    assert removed(results)[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
+    assert removed(results)[0] == ["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"]
     assert file not in read
     assert read
 
@@ -282,13 +333,13 @@ def test_what_lies_in_a_linked_folder_outside_is_reported_if_it_is_damaged(resul
     at(results, "b").rename(outside)
     at(results, "b").symlink_to(outside)
     assert removed(results) == ([], [])
-    (outside / "seed0.png").write_text("edited")
+    (outside / "seed0.right.safetensors").write_text("edited")
     files, (line,) = removed(results)
     assert files == []
-    assert "seed0.png: seed0.csv.json names it, but it lies outside the folder; left alone" in line
+    assert "seed0.right.safetensors: seed0.csv.json names it, but it lies outside the folder; left alone" in line
     run = CliRunner().invoke(cli, ["verify", str(results), "--remove", "--yes"])
     assert run.output.splitlines() == [line, f"{results}: what is damaged is left alone, so nothing is removed"]
-    assert removed(outside)[0] == ["seed0.csv", "seed0.png", "seed0.csv.json"]
+    assert removed(outside)[0] == ["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,101 @@
+"""Files that become part of Snakemake's report: none of them holds a script, or keeps the report waiting."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from drl.config.yaml_text import load, read_yaml
+from drl.data.regular import read_regular, shown
+from drl.errors import UserError, clean
+from drl.files import below
+
+RECORDS = Path(".snakemake", "metadata")  # what Snakemake remembers of each output; a copied project brings it along
+MOST_BYTES = 2**24  # of one of these, or of a style sheet
+# What would run as a script in the report: HTML, docutils' directives, and links that are scripts.
+_SCRIPT = re.compile(r"<|^\s*\.\.(\s|$)|\b(java|vb)script:", re.IGNORECASE | re.MULTILINE)
+_RULE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
+
+def check_report_metadata(files: Iterable[Path]) -> None:
+    """Check files of --report-metadata: Snakemake writes their texts into a script, and docutils makes HTML of them.
+
+    Raises:
+        UserError: If one has a key twice, is out of bounds or not YAML, or a text in it would run as a script.
+    """
+    for file in files:
+        waiting: list[Any] = [read_yaml(file, strict=False)]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, dict):
+                waiting += [*part.keys(), *part.values()]
+            elif isinstance(part, list):
+                waiting += part
+            # Behind a question mark stands Python code, which Snakemake runs.
+            elif isinstance(part, str) and not part.startswith("?") and (found := _SCRIPT.search(part)):
+                raise UserError(
+                    f"{file}: {clean(part.strip())}: {clean(found[0].strip())} would run as a script in the report; "
+                    "write it without"
+                )
+
+
+def check_stylesheets(files: Iterable[Path]) -> None:
+    """Check files of --report-stylesheet, which Snakemake writes into the report as they are.
+
+    Raises:
+        UserError: If one is no regular file, is too large, or could end the style sheet and begin a script.
+    """
+    for file in files:
+        if b"</" in read_regular(file, MOST_BYTES):
+            raise UserError(
+                f"{shown(file)}: holds </, with which a script could begin in the report; write %3C/ in an address, or "
+                "leave it out"
+            )
+
+
+def check_records(folder: Path = RECORDS) -> None:
+    """Check Snakemake's records of outputs, from which it writes names of rules and environments into the report.
+
+    A record that is no JSON is left to Snakemake, which does without it.
+
+    Args:
+        folder: Where they are; it need not exist.
+
+    Raises:
+        UserError: If one cannot be read, or is not as Snakemake writes them for rules of this project.
+    """
+    found = below(folder)
+    for path, reason in found.closed:
+        raise UserError(f"{shown(path)}: {reason}")
+    for path in found.files:
+        try:
+            record = json.loads(read_regular(path, MOST_BYTES))
+        except (ValueError, RecursionError):
+            continue
+        if record and not (isinstance(record, dict) and _is_ours(record)):
+            raise UserError(
+                f"{shown(path)}: is no record that Snakemake made of this project's rules, and its text would be part "
+                "of the report; remove it"
+            )
+
+
+def _is_ours(record: dict[Any, Any]) -> bool:
+    rule, environment, image = (record.get(key) for key in ("rule", "conda_env", "container_img_url"))
+    return (
+        (rule is None or (isinstance(rule, str) and _RULE.fullmatch(rule) is not None))
+        and (image is None or (isinstance(image, str) and "<" not in image))
+        and (environment is None or (isinstance(environment, str) and _is_plain(environment)))
+    )
+
+
+def _is_plain(environment: str) -> bool:
+    """Whether a conda environment, YAML in base64, is plain values: Snakemake's own reader runs code that tags name."""
+    try:
+        found = load(base64.b64decode(environment).decode(), "conda_env", strict=False)
+        return "<" not in json.dumps(found)
+    except (UserError, ValueError, TypeError):
+        return False
