@@ -12,8 +12,8 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import THREADS, Finite, Invocation, configured
-from drl.config.said import unquoted
 from drl.config.schema import SCALES
+from drl.config.words import unquoted
 from drl.errors import UserError, clean, nearest
 
 AXES = ("scale", "dataset", "seeds")  # what `snakemake --config` carries

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drl.config.merge import merge
-from drl.config.said import TEXTS, text_value
 from drl.config.schema import SCALES
+from drl.config.words import TEXTS, text_value
 from drl.config.yaml_text import read_value, read_yaml
 from drl.errors import UserError, clean, nearest
 

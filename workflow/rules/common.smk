@@ -7,7 +7,9 @@ from pathlib import Path
 PACKAGE = str(Path(workflow.basedir, "workflow", "package"))
 sys.path.insert(0, PACKAGE)
 
-from drl.config.said import as_typed, check_command_line, check_files, shell_quoted
+from drl.config.profiles import check_files
+from drl.config.said import check_command_line
+from drl.config.words import as_typed, shell_quoted
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget
