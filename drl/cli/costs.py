@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +54,7 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
 )
 @click.option(
     "--operations-per-second",
-    type=Finite(0, min_open=True),
+    type=Finite(1e6, 1e24),
     help="Plan for a device that is not available: its floating-point operations per second, two per multiply-add.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -106,7 +105,7 @@ def costs(folder: Path | None, as_json: bool, recorded: bool, **shared: Any) -> 
     """Print what each item of a folder of results (default: results/<scale>) cost, and write the folder's costs.csv."""
     scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
     call = Invocation(**shared | {"scale": scale})
-    from drl.costs.show import show
+    from drl.costs.show import for_programs, show
     from drl.costs.spent import Spent, spent_parts, write_csv
 
     spent = Spent.read(folder or call.results, call.config)
@@ -116,7 +115,7 @@ def costs(folder: Path | None, as_json: bool, recorded: bool, **shared: Any) -> 
 
         record(spent, call.config.scale)
     if as_json:
-        click.echo(json.dumps(spent.plain(), indent=2))
+        click.echo(for_programs(spent.plain()))
         return
     show(spent_parts(spent))
     click.echo(f"also in {os.path.relpath(file)}")

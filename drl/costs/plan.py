@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import textwrap
@@ -24,6 +23,7 @@ from drl.costs.rates import Rate, rates_of
 from drl.costs.show import (
     WIDTH,
     by_kind,
+    for_programs,
     hours,
     hours_of,
     kinds_in_words,
@@ -119,7 +119,7 @@ def run(
         measuring.get("per_second"),
     )
     if as_json:
-        print(json.dumps(plain(plan), indent=2))
+        print(for_programs(plain(plan)))
     else:
         show(plan_parts(plan))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from rich import box
@@ -63,6 +65,19 @@ def hours(seconds: float, unknown: float = 0) -> str:
 def plain_hours(seconds: float, unknown: float = 0) -> float | None:
     """Return seconds as hours for programs; None if nothing is known."""
     return None if math.isnan(seconds) or (unknown and not seconds) else round(float(seconds) / 3600, 4)
+
+
+def for_programs(value: Any) -> str:
+    """Return plain values as JSON, with null for numbers that JSON does not have: NaN and infinity."""
+    return json.dumps(_finite(value), indent=2)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def size(count: float) -> str:

@@ -1,6 +1,7 @@
 """Sums of a plan: every job once in the total, and what is shared is named."""
 
 import io
+import json
 import math
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -12,7 +13,7 @@ from drl.costs.book import Book, Device
 from drl.costs.jobs import Amounts, job_table, jobs_of, shared
 from drl.costs.plan import Plan, job_threads, needed, plain, plan_parts, planned, speed, unit_table
 from drl.costs.rates import Rate
-from drl.costs.show import by_kind, hours, in_words, show, size
+from drl.costs.show import by_kind, for_programs, hours, in_words, show, size
 from drl.pipeline.configuration import resolve
 from drl.pipeline.units import HOST, NETWORK, WorkUnit
 from tests.job_settings import BUILT
@@ -182,3 +183,8 @@ def test_rates_are_measured_with_a_slot_of_a_gpu(measure, held, tmp_path, monkey
     module.run(resolve("demo"), ["figure_12"], tmp_path, 1, True, measure=measure)
     assert taken == held
     assert not inside
+
+
+def test_json_has_neither_nan_nor_infinity():
+    values = {"a": [1.5, float("inf"), {"b": float("nan"), "c": -float("inf")}], "d": "NaN", "e": None}
+    assert json.loads(for_programs(values)) == {"a": [1.5, None, {"b": None, "c": None}], "d": "NaN", "e": None}
