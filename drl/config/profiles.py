@@ -108,9 +108,9 @@ def check_nothing_lost(profiles: Sequence[tuple[str, Path, Mapping[str, Any]]], 
                 )
             for other, later, more in profiles[place + 1 :] if option not in words else ():
                 theirs = _settings(more.get(option))
-                if other != name and own and theirs and (lost := dict(own.items() - theirs.items())):
+                if other != name and own and theirs and (differing := own.items() - theirs.items()):
                     raise UserError(
-                        f"{file}: {option}: {clean(min(lost))} would be lost, since {later} has {option} too; write "
+                        f"{file}: {option}: {clean(min(differing)[0])} would be lost, since {later} has {option} too; write "
                         "all of them in one profile"
                     )
 
