@@ -110,8 +110,8 @@ def check_nothing_lost(profiles: Sequence[tuple[str, Path, Mapping[str, Any]]], 
                 theirs = _settings(more.get(option))
                 if other != name and own and theirs and (differing := own.items() - theirs.items()):
                     raise UserError(
-                        f"{file}: {option}: {clean(min(differing)[0])} would be lost, since {later} has {option} too; write "
-                        "all of them in one profile"
+                        f"{file}: {option}: {clean(min(differing)[0])} would be lost, since {later} has {option} too; "
+                        "write all of them in one profile"
                     )
 
 
