@@ -10,10 +10,17 @@ help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## the whole pipeline at scale demo, with its report and costs
-	snakemake --cores all --quiet rules --config scale=demo
-	@drl costs results/demo
-	@$(MAKE) --no-print-directory report SCALE=demo
-	@echo "Figures: results/demo/figures/   Report, which starts with the verdict: results/demo/report.html"
+	@DRL_VIEW=on snakemake --cores all --quiet host --config scale=demo
+	@drl costs results/demo > results/demo/costs.txt
+	@echo "Writing the report"
+	@snakemake --quiet all --config scale=demo --report results/demo/report.html > results/demo/logs/report.log 2>&1 || { cat results/demo/logs/report.log; exit 1; }
+	@echo "Look at  results/demo/report.html      every figure and table; its first page is the verdict"
+	@echo "         results/demo/figures/         the figures"
+	@echo "         results/demo/costs.txt        what each item cost"
+	@echo "Next     . .venv/bin/activate"
+	@echo "         drl list items                what else there is to make"
+	@echo "         snakemake figure_4 --config scale=lite"
+	@echo "Scale demo shows that everything works. Its models are hardly trained, so its numbers and pictures say nothing about the method."
 
 report: $(READY)  ## Snakemake's HTML report of results/$(SCALE), which starts with the verdict
 	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html

@@ -38,6 +38,10 @@ include: "workflow/rules/own_images.smk"
 include: "workflow/rules/verdict.smk"
 
 
+check_asked()
+show_view()
+
+
 # The first page of the HTML report.
 report: "workflow/report/verdict.rst"
 
@@ -53,5 +57,6 @@ onsuccess:
 
 # The messages of failed jobs are printed again at the end, because --quiet hides them, and other messages follow them.
 onerror:
-    print(*last_words(Path(log[0])), sep="\n", file=sys.stderr)
+    if not shows_view():
+        print(*last_words(Path(log[0])), sep="\n", file=sys.stderr)
     forget(Path(RULES.results(".state")))

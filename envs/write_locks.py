@@ -69,12 +69,12 @@ def resolve(source: str, *options: str) -> str:
 
 def main() -> None:
     """Write all files."""
-    full = resolve("pyproject.toml")
+    full = resolve("pyproject.toml", "--extra", "pipeline")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as chosen:
         # The two locks agree, because the second one may only add to the first.
         chosen.writelines(f"{pin(entry)}\n" for entry in entries(full))
         chosen.flush()
-        dev = resolve("pyproject.toml", "--extra", "dev", "--constraints", chosen.name)
+        dev = resolve("pyproject.toml", "--extra", "pipeline", "--extra", "dev", "--constraints", chosen.name)
     tools = "".join(entry for entry in entries(dev) if entry.startswith("setuptools=="))
     files = {
         "runtime.lock": lock("runtime", full),

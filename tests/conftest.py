@@ -14,8 +14,9 @@ settings.load_profile("project")
 # Tests run side by side, one core each.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# pytest sets the first for each test, and torch the second when it first compiles.
-SET_BY_OTHERS = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"}
+# pytest sets the first for each test, torch the second when it first compiles, and scikit-learn the others when it is
+# first imported.
+SET_BY_OTHERS = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import SEED, Finite, Invocation, configured, path, placed, writes
+from drl.cli.options import AS_JSON, SEED, Finite, Invocation, Named, configured, echo_json, path, placed, writes
 from drl.config.layers import layers, own_layers
 from drl.config.origins import origins
 from drl.config.resolve import recipe as resolve_recipe
@@ -31,7 +31,7 @@ from drl.pipeline.studies.training import dataset_known
     "--t-init", type=Finite(), default=1.0, show_default=True, help="The time at which chains begin, above 0."
 )
 @click.option(
-    "--prior", type=click.Choice(get_args(Prior)), default="gaussian", show_default=True, help="What chains begin from."
+    "--prior", type=Named(get_args(Prior)), default="gaussian", show_default=True, help="What chains begin from."
 )
 @path("--training-images", help="With --prior mean_image: the images.safetensors that the model was trained on.")
 @click.option("--samples", type=click.IntRange(1, 1000), default=8, show_default=True, help="Samples per image.")
@@ -95,17 +95,22 @@ def convert(checkpoint: Path, dataset: str, recipe: str, out: Path, **shared: An
 @click.option(
     "--dataset", help="The dataset whose image size is used. Default: the first dataset of the scale's figure 4."
 )
+@AS_JSON
 @configured
-def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
+def describe(recipe: str, dataset: str | None, as_json: bool, **shared: Any) -> None:
     """Print a resolved recipe with the file and key that set each value, and the size of its networks."""
     call = Invocation(**shared)
     dataset = call.dataset(dataset) if dataset is not None else call.config.item_datasets("figure_4")[0]
     images = call.config.datasets[dataset_known(call.config, dataset)]
     settings = resolve_recipe(call.config, recipe, dataset)
     found = origins(call.config, layers(own_layers(call.scale, call.files, call.sets)), recipe, dataset)
-    from drl.methods.describe import describe as run
+    from drl.methods.describe import described, lines
 
-    click.echo(run(recipe, dataset, images, settings, found))
+    about = described(recipe, dataset, images, settings, found)
+    if as_json:
+        echo_json(about)
+    else:
+        click.echo("\n".join(lines(about)))
 
 
 @cli.command()
@@ -114,25 +119,32 @@ def describe(recipe: str, dataset: str | None, **shared: Any) -> None:
     "--remove", is_flag=True, help="Remove results that were changed after they were made, so that they are made again."
 )
 @click.option("--yes", is_flag=True, help="With --remove: do not ask.")
+@AS_JSON
 @configured
 def verify(
-    folder: Path, remove: bool, yes: bool, scale: str | None, files: tuple[Path, ...], sets: tuple[str, ...]
+    folder: Path,
+    remove: bool,
+    yes: bool,
+    as_json: bool,
+    scale: str | None,
+    files: tuple[Path, ...],
+    sets: tuple[str, ...],
 ) -> None:
     """Check results against their run cards, the current code and the current configuration."""
     from drl.records.verify import verify as run
 
     if remove:
+        if as_json:
+            raise UserError("verify: --json lists faults, and --remove asks about them; give one of them")
         _remove(folder, yes)
         return
     config = resolve(scale or (folder.name if folder.name in SCALES else None), files, sets)
     faults = run(folder, with_folders_of_results(config, folder))
-    for line in faults:
-        click.echo(line)
-    click.echo(
-        f"{folder}: {len(faults)} fault{'s' * (len(faults) != 1)}"
-        if faults
-        else f"{folder}: all results are whole and up to date"
-    )
+    if as_json:
+        echo_json({"folder": str(folder), "faults": faults})
+    else:
+        said = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "all results are whole and up to date"
+        click.echo("\n".join([*faults, f"{folder}: {said}"]))
     if faults:
         sys.exit(1)
 
@@ -163,17 +175,17 @@ def _remove(folder: Path, yes: bool) -> None:
     click.echo(f"{shown(folder)}: " + ("snakemake makes what was removed again" if gone else "nothing was removed"))
 
 
-@cli.command()
+@cli.command(hidden=True)
 @click.option("--short", is_flag=True, help="The README's: only commands and what they make.")
 def items(short: bool) -> None:
-    """Print the table of the paper's items, as docs/costs.md has it."""
+    """Print the table of the paper's items for docs/costs.md (`drl list items` is for users)."""
     from drl.costs.items_table import known_costs, markdown_table, short_table
 
     config = resolve("paper")
     click.echo(short_table(config) if short else markdown_table(config, known_costs()))
 
 
-@cli.command()
+@cli.command(hidden=True)
 def schema() -> None:
     """Print the JSON schema of the configuration, for editors."""
     from drl.config.json_schema import json_schema

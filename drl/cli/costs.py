@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import THREADS, Finite, Invocation, configured
+from drl.cli.options import AS_JSON, THREADS, Finite, Invocation, configured, echo_json
 from drl.config.schema import SCALES
 from drl.config.words import unquoted
 from drl.errors import UserError, clean, nearest
@@ -57,7 +57,7 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     type=Finite(1e6, 1e24),
     help="Plan for a device that is not available: its floating-point operations per second, two per multiply-add.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@AS_JSON
 @configured
 def plan(
     targets: tuple[str, ...],
@@ -96,7 +96,7 @@ def plan(
 
 @cli.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@AS_JSON
 @click.option(
     "--record", "recorded", is_flag=True, help="Also write the costs to docs/results/costs.csv, for `drl items`."
 )
@@ -105,7 +105,7 @@ def costs(folder: Path | None, as_json: bool, recorded: bool, **shared: Any) -> 
     """Print what each item of a folder of results (default: results/<scale>) cost, and write the folder's costs.csv."""
     scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
     call = Invocation(**shared | {"scale": scale})
-    from drl.costs.show import for_programs, show
+    from drl.costs.show import show
     from drl.costs.spent import Spent, spent_parts, write_csv
 
     spent = Spent.read(folder or call.results, call.config)
@@ -115,7 +115,7 @@ def costs(folder: Path | None, as_json: bool, recorded: bool, **shared: Any) -> 
 
         record(spent, call.config.scale)
     if as_json:
-        click.echo(for_programs(spent.plain()))
+        echo_json(spent.plain())
         return
     show(spent_parts(spent))
     click.echo(f"also in {os.path.relpath(file)}")

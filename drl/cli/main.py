@@ -9,7 +9,8 @@ import click
 from click.exceptions import ClickException, Exit
 
 # Imported for the commands that they add.
-from drl.cli import by_hand, costs, own_images, steps  # noqa: F401
+from drl.cli import by_hand, costs, lists, own_images, steps, workflow  # noqa: F401
+from drl.cli.extras import missing_in
 from drl.cli.group import cli
 from drl.errors import Unfinished, UserError
 
@@ -50,6 +51,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Unfinished as error:
         fail(str(error), STOPPED)
+    except ModuleNotFoundError as error:
+        line = missing_in(error, " ".join(sys.argv[1:2]))
+        if line is None:
+            raise
+        fail(line, 2)
     except (RuntimeError, MemoryError) as error:
         if out_of_gpu_memory(error):
             fail(f"{shortly(error)}; {REMEDIES}", 2)

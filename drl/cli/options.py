@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from drl.config.base import Settings
 from drl.config.schema import SCALES, Config, RunSettings
 from drl.data import json_text
-from drl.errors import UserError, clean, complaint
+from drl.errors import UserError, clean, complaint, nearest, shown
+from drl.files import json_for_programs
 from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
@@ -47,6 +48,17 @@ class Finite(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class Named(click.Choice[str]):
+    """One of a few names; a mistyped one is answered with the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read an option's text."""
+        if value not in self.choices:
+            named = "" if param is None else f"{param.opts[0] if param.opts[0].startswith('-') else param.name}: "
+            raise UserError(f"{named}unknown name {shown(value)}; {nearest(value, self.choices)}")
+        return str(value)
 
 
 @dataclass
@@ -131,6 +143,14 @@ class Invocation:
         return settings, digest
 
 
+def echo_json(value: Any) -> None:
+    """Print a value for programs."""
+    click.echo(json_for_programs(value))
+
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
 def configured(command: Command) -> Command:
     """Add the options that choose a configuration."""
     for option in (
@@ -142,26 +162,30 @@ def configured(command: Command) -> Command:
             type=click.Path(path_type=Path),
             help="Your own YAML file, which overrides config/ and the scale's file; may be repeated.",
         ),
-        click.option(
-            "--scale", type=click.Choice(SCALES), help="How much compute to use. Default: the scale in config.yaml."
-        ),
+        click.option("--scale", type=Named(SCALES), help="How much compute to use. Default: the scale in config.yaml."),
     ):
         command = option(command)
     return command
 
 
 def planned(command: Command) -> Command:
-    """Add the options with which Snakemake gives a job its planned settings and code digest."""
+    """Add the options with which Snakemake gives a job its planned settings and code digest; `--help` hides them."""
     command = click.option(
-        "--code", help="Digest of the code that the job was planned with; the job stops if it differs."
+        "--code", hidden=True, help="Digest of the code that the job was planned with; the job stops if it differs."
     )(command)
-    return click.option("--settings", help="The job's settings as JSON, instead of reading the configuration.")(command)
+    return click.option(
+        "--settings", hidden=True, help="The job's settings as JSON, instead of reading the configuration."
+    )(command)
 
 
 def placed(command: Command) -> Command:
     """Add the options that decide where to compute."""
     command = click.option(
-        "--run", "run_json", envvar="DRL_RUN", help="The configuration's `run` section as JSON. Also: $DRL_RUN."
+        "--run",
+        "run_json",
+        envvar="DRL_RUN",
+        hidden=True,
+        help="The configuration's `run` section as JSON. Also: $DRL_RUN.",
     )(command)
     return click.option("--threads", type=THREADS, help="CPU threads. Default: torch's choice.")(command)
 

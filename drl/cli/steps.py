@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from os.path import realpath
@@ -12,10 +14,25 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import SEED, Command, Invocation, configured, path, placed, planned, writes
+from drl.cli.options import (
+    AS_JSON,
+    SEED,
+    Command,
+    Invocation,
+    Named,
+    configured,
+    echo_json,
+    path,
+    placed,
+    planned,
+    writes,
+)
+from drl.data.csv_text import MOST_BYTES
+from drl.data.regular import read_regular
+from drl.errors import UserError
 from drl.jobs.job import Job
 from drl.out_places import check_file_place, check_folder_place, home_path
-from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE
+from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE, item_step
 from drl.pipeline.items import item_name
 from drl.pipeline.own_images import same_images
 from drl.pipeline.own_study import PARTS
@@ -43,6 +60,7 @@ def run_step(
     given: Mapping[str, tuple[Path, ...]],
     out: Path | None = None,
     states: Path | None = None,
+    as_json: bool = False,
 ) -> None:
     """Run one job of a step.
 
@@ -53,6 +71,7 @@ def run_step(
         given: Inputs named on the command line; the others are read from where the jobs that make them write them.
         out: The first output; None: its usual path below results/<scale>.
         states: Folder of the states of unfinished jobs; None: results/<scale>/.state.
+        as_json: Print the rows of the CSV that it wrote, in place of its message.
     """
     settings, digest = call.planned(step, axes)
     inputs = {**_usual_inputs(call, step, axes, settings, given), **given}
@@ -86,8 +105,19 @@ def run_step(
     images = same_images(job, [*writes.files, writes.card]) if step is PREPARE else nullcontext()
     with own_files(writes), call.gpu() if step.gpu else nullcontext(), images:
         said = importlib.import_module(step.module).run(job)
-    if said is not None:
+    if as_json:
+        echo_json(_rows(job.out))
+    elif said is not None:
         click.echo(said)
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a CSV file, with None for empty cells."""
+    import pandas as pd
+
+    frame = pd.read_csv(io.BytesIO(read_regular(file, MOST_BYTES)))
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return found
 
 
 def _files(step: Step, out: Path) -> list[Path]:
@@ -151,7 +181,10 @@ def _command_of(step: Step) -> Command:
     decorated: Command = configured(placed(planned(command)))
     if step.minutes == "resumable":
         decorated = writes(
-            "--states", folder=True, help="Folder of the states of unfinished jobs. Default: results/<scale>/.state."
+            "--states",
+            folder=True,
+            hidden=True,
+            help="Folder of the states of unfinished jobs. Default: results/<scale>/.state.",
         )(decorated)
     decorated = writes("--out", help=f"Default: results/<scale>/{_shown(step.output)}.")(decorated)
     for name in step.reads:
@@ -169,7 +202,10 @@ def _shown(output: str) -> str:
 def _draw(step: Step) -> Command:
     def command(item: str, metrics: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
         given = {"metrics": metrics} if metrics else {}
-        run_step(Invocation(**shared), step, {"item": item_name(step.name, item)}, given, out)
+        call, name = Invocation(**shared), item_name(step.name, item)
+        if call.settings is None and (drawn_by := item_step(call.config, name)) is not step:
+            raise UserError(f"{name} is drawn by another command; type `drl {drawn_by.command} {name}`")
+        run_step(call, step, {"item": name}, given, out)
 
     command.__doc__ = step.help
     decorated: Command = configured(planned(command))
@@ -181,13 +217,14 @@ def _draw(step: Step) -> Command:
 
 
 for _step in (PREPARE, *STUDIES.values()):
-    cli.command(_step.command)(_command_of(_step))
+    # click itself would end the line at the first full stop, say that of `Eq.`
+    cli.command(_step.command, short_help=_step.help)(_command_of(_step))
 for _step in (FIGURE, TABLE):
-    cli.command(_step.command)(_draw(_step))
+    cli.command(_step.command, short_help=_step.help)(_draw(_step))
 
 
 @cli.command()
-@click.argument("part", type=click.Choice(list(PARTS)))
+@click.argument("part", type=Named(PARTS))
 @click.argument("metrics", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--dataset", required=True, help="A folder of class folders, or a name in `datasets`.")
 @writes("--out", help="The SVG or CSV; other files are written beside it. Default: results/<scale>/study/<dataset>/….")
@@ -203,12 +240,13 @@ def study(part: str, metrics: tuple[Path, ...], dataset: str, out: Path | None, 
 @cli.command()
 @click.argument("tables", nargs=-1, type=click.Path(path_type=Path))
 @writes("--out", help="The CSV. Default: results/<scale>/comparison.csv.")
+@AS_JSON
 @planned
 @configured
-def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
+def compare(tables: tuple[Path, ...], out: Path | None, as_json: bool, **shared: Any) -> None:
     """Compare every number of the paper's tables with ours, read from tables' CSV files (default: all that exist)."""
     must_exist("compare", tables)
-    run_step(Invocation(**shared), COMPARE, {}, {"tables": tables} if tables else {}, out)
+    run_step(Invocation(**shared), COMPARE, {}, {"tables": tables} if tables else {}, out, as_json=as_json)
 
 
 @cli.command()
@@ -218,10 +256,12 @@ def compare(tables: tuple[Path, ...], out: Path | None, **shared: Any) -> None:
     help="Read the items' CSV files in this folder, not metrics; they hold only means and decide fewer claims.",
 )
 @writes("--out", help="The CSV; a page in Markdown is written beside it. Default: results/<scale>/claims.csv.")
+@AS_JSON
 @planned
 @configured
-def claims(metrics: tuple[Path, ...], items: Path | None, out: Path | None, **shared: Any) -> None:
+def claims(metrics: tuple[Path, ...], items: Path | None, out: Path | None, as_json: bool, **shared: Any) -> None:
     """Decide the paper's claims from metrics files (default: all that exist)."""
     must_exist("claims", metrics)
     given = {"metrics": metrics} if metrics else {}
-    run_step(Invocation(**shared), CLAIMS, {}, given | ({"items": (items,)} if items is not None else {}), out)
+    given |= {"items": (items,)} if items is not None else {}
+    run_step(Invocation(**shared), CLAIMS, {}, given, out, as_json=as_json)

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drl.config.merge import merge
+from drl.config.project import project
 from drl.config.schema import SCALES
 from drl.config.words import TEXTS, text_value
 from drl.config.yaml_text import read_value, read_yaml
 from drl.errors import UserError, clean, nearest
 
-FOLDER = Path(__file__).resolve().parents[2] / "config"
+FOLDER = project() / "config"
 # Later files override earlier ones. No two of them set the same key.
 FILES = (
     "config.yaml",

@@ -23,7 +23,7 @@ from drl.config.profiles import (
 )
 from drl.config.report_files import check_report_metadata, check_stylesheets
 from drl.config.words import pairs
-from drl.errors import UserError
+from drl.errors import UserError, clean
 
 REPORT = "report.html"  # what --report alone means
 
@@ -37,6 +37,11 @@ class _Words(argparse.ArgumentParser):
         raise _Unclear(message)
 
 
+def of_snakemake(argv: Sequence[str]) -> bool:
+    """Whether a command line, with its own name, is Snakemake's."""
+    return bool(argv) and "snakemake" in Path(argv[0]).parts[-2:]
+
+
 def check_command_line(argv: Sequence[str]) -> None:
     """Check the words and files that a Snakemake is given, before it reads them.
 
@@ -47,7 +52,7 @@ def check_command_line(argv: Sequence[str]) -> None:
         UserError: If a file has a key twice, is out of bounds or not YAML, or a setting is not used as written; or a
             text, style sheet or record for the report would run as a script.
     """
-    if not argv or ("snakemake" not in Path(argv[0]).parts[-2:] and Path(argv[0]).name != "snakemake"):
+    if not of_snakemake(argv):
         return
     parser = _Words(add_help=False)
     parser.add_argument("--config", "-C", nargs="*", action="append", default=[])
@@ -72,6 +77,12 @@ def check_command_line(argv: Sequence[str]) -> None:
             )
     pairs([word for words in given.config for word in words])
     files = [file for files in given.configfile for file in files]
+    for file in files:
+        if not os.path.splitext(file)[1] and not os.path.lexists(file):
+            raise UserError(
+                f"--configfile {clean(file)}: there is no such file; Snakemake takes every word after --configfile for "
+                "a file, so type targets before it"
+            )
     check_files(map(Path, files))
     check_report_metadata(map(Path, given.report_metadata))
     # Snakemake itself names one that is missing.

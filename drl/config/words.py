@@ -35,13 +35,17 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
     """Split `key=value` words, and check that each value is used as it is written.
 
     Raises:
-        UserError: If a key is given twice, or Snakemake would read a part of a value as a comment or not at all.
+        UserError: If a word has no equals sign, a key is given twice, or Snakemake would read a part of a value as a
+            comment or not at all.
     """
     found: dict[str, str] = {}
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            continue  # Snakemake's own complaint says enough
+            raise UserError(
+                f"--config {clean(word)}: is no key=value; Snakemake takes every word after --config for a setting, so "
+                "type targets before it"
+            )
         if key in found:
             raise UserError(f"--config {clean(word)}: {key} is given twice; give it once")
         found[key] = unquoted(value)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from drl.config.project import project
 from drl.config.schema import SCALES, Config
-from drl.costs.spent import Spent
 from drl.files import atomic
+from drl.jobs.durations import duration
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "results" / "costs.csv"
+if TYPE_CHECKING:
+    from drl.costs.spent import Spent
+
+FILE = project() / "docs" / "results" / "costs.csv"
 HEAD = ("item", "scale", "cost")
 NOT_RUN = "not run"
 
@@ -55,19 +60,10 @@ def record(spent: Spent, scale: str, file: Path = FILE) -> None:
     for item in spent.items:
         jobs, own = spent.of_item(item), spent.own(item)
         if jobs["made"].all() and not jobs["unknown"].any():
-            alone = in_words(own["seconds"].sum())
-            costs[item, scale] = f"{in_words(jobs['seconds'].sum())}, {alone} of it for this item alone"
+            alone = duration(own["seconds"].sum())
+            costs[item, scale] = f"{duration(jobs['seconds'].sum())}, {alone} of it for this item alone"
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(HEAD)
         writer.writerows((*key, words) for key, words in costs.items())
-
-
-def in_words(seconds: float) -> str:
-    """Return a time for readers: 20 s, 14 min, 1 h 50 min."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if hours else f"{minutes} min"

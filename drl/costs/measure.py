@@ -14,13 +14,13 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from drl.config.fine_tuning import FineTuneStart
 from drl.config.jobs import FineTuneJob, PretrainJob
+from drl.config.project import CODE
 from drl.config.recipes import Recipe
 from drl.config.studies import CodeUsageSettings
 from drl.config.theory import TheorySettings
@@ -269,6 +269,6 @@ class Meter:
         command = [sys.executable, "-c", f"import drl.cli.main; {STARTS[spec['package']]}"]
         # Processor seconds of the child processes that this process has waited for.
         before = os.times()
-        subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[2])
+        subprocess.run(command, check=True, capture_output=True, cwd=CODE)
         after = os.times()
         return after.children_user - before.children_user + after.children_system - before.children_system

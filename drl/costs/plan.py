@@ -1,4 +1,4 @@
-"""`drl plan`: jobs, hours and disk of items, each job counted once in the total."""
+"""`drl plan`: jobs, time and disk of items, each job counted once in the total."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from drl.costs.rates import Rate, rates_of
 from drl.costs.show import (
     WIDTH,
     by_kind,
-    for_programs,
-    hours,
-    hours_of,
     kinds_in_words,
     plain_hours,
     shared_parts,
     show,
     size,
     table,
+    time,
+    time_of,
 )
+from drl.files import json_for_programs
 from drl.jobs.gpu_slots import gpu_slot, visible_gpus
 from drl.pipeline.step import PlannedJob
 from drl.pipeline.units import HOST, NETWORK, WorkUnit
@@ -51,7 +51,7 @@ class Plan:
                 a part is unknown, bytes on disk (`disk`), and bytes that they keep while they run (`state`).
         units: One row per unit of work, the longest first, then unknown ones: its title, the name of one unit, the
                 fields of drl.costs.rates.Rate, and the seconds of all of them.
-        device: The device that the hours are for.
+        device: The device that the times are for.
         at_once: Number of jobs that run side by side.
         needed_files: Missing model files that trainings start from and that no job makes.
         per_second: Assumed operations per second, or None.
@@ -119,7 +119,7 @@ def run(
         measuring.get("per_second"),
     )
     if as_json:
-        print(for_programs(plain(plan)))
+        print(json_for_programs(plain(plan)))
     else:
         show(plan_parts(plan))
 
@@ -221,32 +221,32 @@ def plan_parts(plan: Plan) -> Iterator[str | Table]:
             "drl plan --calibrate"
         )
     rows = [
-        [name, kinds_in_words(part), _made(part), hours_of(part), alone, *_left(part)]
+        [name, kinds_in_words(part), _made(part), time_of(part), alone, *_left(part)]
         for name, part, alone in [
-            *((item, plan.alone(item), hours_of(plan.own(item))) for item in plan.items),
+            *((item, plan.alone(item), time_of(plan.own(item))) for item in plan.items),
             ("total", jobs, ""),
         ]
     ]
-    head = ["item", f"jobs ({len(jobs)} in all)", "made", "hours", "own", "to do", "disk"]
+    head = ["item", f"jobs ({len(jobs)} in all)", "made", "time", "own", "to do", "disk"]
     yield table(head, rows[:-1], left=2, last=rows[-1])
     several = [len({*plan.items}.intersection(users)) > 1 for users in jobs["users"]]
     yield textwrap.fill(
-        "hours: of all jobs that the item needs; own: of jobs that no other of these items needs; to do: of jobs "
+        "time: of all jobs that the item needs; own: of jobs that no other of these items needs; to do: of jobs "
         "that are not made (a file that exists counts as made). The total counts each job once: "
-        f"{hours_of(jobs[~np.array(several)])} h own and {hours_of(jobs[several])} h that several of them share.",
+        f"{time_of(jobs[~np.array(several)])} own and {time_of(jobs[several])} that several of them share.",
         WIDTH,
     )
     rows = [
-        [kind.replace("_", "-"), str(len(part)), _made(part), hours_of(part), *_left(part)]
+        [kind.replace("_", "-"), str(len(part)), _made(part), time_of(part), *_left(part)]
         for kind, part in {**by_kind(jobs), "total": jobs}.items()
     ]
-    yield table(["jobs", "number", "made", "hours", "to do", "disk"], rows[:-1], last=rows[-1])
+    yield table(["jobs", "number", "made", "time", "to do", "disk"], rows[:-1], last=rows[-1])
     yield from shared_parts(jobs)
     rows = [
-        [row["work"], speed(row["seconds"], row["unit"]), row["how"], hours(row["total"])]
+        [row["work"], speed(row["seconds"], row["unit"]), row["how"], time(row["total"])]
         for row in plan.units.to_dict("records")
     ]
-    yield table(["work", "rate", "", "hours"], rows)
+    yield table(["work", "rate", "", "time"], rows)
     yield textwrap.fill(_summary(plan), WIDTH)
 
 
@@ -255,8 +255,8 @@ def _made(jobs: pd.DataFrame) -> str:
 
 
 def _left(jobs: pd.DataFrame) -> list[str]:
-    """Return hours to do, and disk."""
-    return [hours_of(jobs[~jobs["made"]]), size(jobs["disk"].sum())]
+    """Return the time to do, and disk."""
+    return [time_of(jobs[~jobs["made"]]), size(jobs["disk"].sum())]
 
 
 def _where(plan: Plan) -> str:
@@ -267,20 +267,20 @@ def _where(plan: Plan) -> str:
             "per multiply-add); it was not measured. Work of the processor is as measured on this machine."
         )
     threads = f"{device.threads} CPU thread{'s' * (device.threads > 1)}"
-    unit = "GPU-hours" if device.kind == "cuda" else f"Hours of a job on {threads}"
+    unit = "Times on a GPU" if device.kind == "cuda" else f"Times of a job on {threads}"
     jobs = f"{at_once} job{'s side by side' * (at_once > 1)}"
     side = f"{jobs} on {os.cpu_count()} cores" if device.kind == "cpu" else "one job a GPU"
     return f"{unit}: {device.name}, torch {device.torch}, precision {device.precision}; {side}."
 
 
 def _summary(plan: Plan) -> str:
-    what = "GPU-hours" if plan.device.kind == "cuda" else "hours"
-    what = f"hours (assumed {plan.per_second:.3g} operations/s)" if plan.per_second else what
+    what = " on a GPU" if plan.device.kind == "cuda" else ""
+    what = f" (assumed {plan.per_second:.3g} operations/s)" if plan.per_second else what
     jobs, left = plan.jobs, plan.jobs[~plan.jobs["made"]]
-    together = hours(left["seconds"].sum() / plan.at_once, left["unknown"].sum())
-    side = f", about {together} h with {plan.at_once} jobs side by side" if plan.at_once > 1 and together != "?" else ""
+    together = time(left["seconds"].sum() / plan.at_once, left["unknown"].sum())
+    side = f", about {together} with {plan.at_once} jobs side by side" if plan.at_once > 1 and together != "?" else ""
     return (
-        f"Total: {len(jobs)} jobs, {_made(jobs)} of them made; {hours_of(jobs)} {what}, {hours_of(left)} to do{side}; "
+        f"Total: {len(jobs)} jobs, {_made(jobs)} of them made; {time_of(jobs)}{what}, {time_of(left)} to do{side}; "
         f"{size(jobs['disk'].sum())} of results, and at most {size(plan.states)} of states while jobs run."
     )
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 from rich import box
@@ -14,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from drl.costs.jobs import KINDS, shared
+from drl.jobs.durations import duration
 
 WIDTH = 120
 SHARED_LINES = 14
-LEAST = 0.0005  # the smallest hours that are shown as a number
 
 
 def show(parts: Iterable[str | Table]) -> None:
@@ -44,40 +42,21 @@ def table(
     return found
 
 
-def hours(seconds: float, unknown: float = 0) -> str:
-    """Return seconds as hours, with about three digits: 0.012, 1.24, 37.1, 23,700.
+def time(seconds: float, unknown: float = 0) -> str:
+    """Return seconds as text, such as `20 s` or `1 h 50 min`.
 
     Args:
         seconds: The known seconds.
-        unknown: How many jobs have an unknown part; if any, `> 1.24`, or `?` if nothing is known.
+        unknown: How many jobs have an unknown part; if any, `> 20 s`, or `?` if nothing is known.
     """
-    value = seconds / 3600
-    if math.isnan(value) or (unknown and value < LEAST):
+    if math.isnan(seconds) or (unknown and seconds < 1):
         return "?"
-    if value < LEAST:
-        return "<0.001" if value else "0"
-    shown = f"{float(f'{value:.3g}'):,.0f}"
-    if value < 1000:
-        shown = f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
-    return f"> {shown}" if unknown else shown
+    return f"> {duration(seconds)}" if unknown else duration(seconds)
 
 
 def plain_hours(seconds: float, unknown: float = 0) -> float | None:
     """Return seconds as hours for programs; None if nothing is known."""
     return None if math.isnan(seconds) or (unknown and not seconds) else round(float(seconds) / 3600, 4)
-
-
-def for_programs(value: Any) -> str:
-    """Return plain values as JSON, with null for numbers that JSON does not have: NaN and infinity."""
-    return json.dumps(_finite(value), indent=2)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def size(count: float) -> str:
@@ -100,9 +79,9 @@ def in_words(items: Sequence[str]) -> str:
     return "; ".join(words)
 
 
-def hours_of(jobs: pd.DataFrame) -> str:
-    """Return the hours of jobs as text."""
-    return hours(jobs["seconds"].sum(), jobs["unknown"].sum())
+def time_of(jobs: pd.DataFrame) -> str:
+    """Return the time of jobs as text."""
+    return time(jobs["seconds"].sum(), jobs["unknown"].sum())
 
 
 def by_kind(jobs: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -120,8 +99,8 @@ def shared_parts(jobs: pd.DataFrame) -> Iterator[str | Table]:
     groups = [(users, rows) for users, rows in shared(jobs) if set(rows["kind"]) != {"prepare"}]
     if not groups:
         return
-    rows = [[kinds_in_words(rows), in_words(users), hours_of(rows)] for users, rows in groups[:SHARED_LINES]]
-    yield table(["shared jobs", "needed by", "hours"], rows, left=2)
+    rows = [[kinds_in_words(rows), in_words(users), time_of(rows)] for users, rows in groups[:SHARED_LINES]]
+    yield table(["shared jobs", "needed by", "time"], rows, left=2)
     rest = groups[SHARED_LINES:]
     if rest:
-        yield f"and {len(rest)} more groups of shared jobs, {hours_of(pd.concat([rows for _, rows in rest]))} h"
+        yield f"and {len(rest)} more groups of shared jobs, {time_of(pd.concat([rows for _, rows in rest]))}"

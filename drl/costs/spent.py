@@ -15,7 +15,7 @@ from rich.table import Table
 
 from drl.config.schema import Config
 from drl.costs.jobs import DRAW, job_table, of_item, own, shared
-from drl.costs.show import hours, hours_of, in_words, plain_hours, shared_parts, size, table
+from drl.costs.show import in_words, plain_hours, shared_parts, size, table, time, time_of
 from drl.data.regular import open_regular, read_regular
 from drl.errors import UserError
 from drl.files import atomic
@@ -216,11 +216,11 @@ def write_csv(spent: Spent) -> Path:
 
 def spent_parts(spent: Spent) -> Iterator[str | Table]:
     """Yield the parts that `drl costs` prints."""
-    head = ["item", "jobs", "missing", "hours", "own", "CPU-hours", "memory", "GPU-hours", "GPU memory", "disk"]
-    rows = [_row(item, spent.of_item(item), hours_of(spent.own(item))) for item in spent.items]
+    head = ["item", "jobs", "missing", "time", "own", "CPU time", "memory", "GPU time", "GPU memory", "disk"]
+    rows = [_row(item, spent.of_item(item), time_of(spent.own(item))) for item in spent.items]
     yield table(head, rows, last=_row("total", spent.jobs, ""))
     yield (
-        "hours: of all jobs that the item needs, all processes included; own: of jobs that no other item needs.\n"
+        "time: of all jobs that the item needs, all processes included; own: of jobs that no other item needs.\n"
         "The total counts each job once. Memory: the largest of any process, and the largest on a GPU."
     )
     made = spent.jobs[spent.jobs["made"]]
@@ -242,11 +242,11 @@ def _row(name: str, jobs: pd.DataFrame, own: str) -> list[str]:
         name,
         str(int(total["made"])),
         str(len(jobs) - int(total["made"])),
-        hours_of(jobs),
+        time_of(jobs),
         own,
-        hours(total["cpu_seconds"], jobs["cpu_seconds"].isna().sum()),
+        time(total["cpu_seconds"], jobs["cpu_seconds"].isna().sum()),
         size(largest["memory"]),
-        hours(total["gpu_seconds"]) if total["gpu_seconds"] else "",
+        time(total["gpu_seconds"]) if total["gpu_seconds"] else "",
         size(largest["gpu_memory"]) if largest["gpu_memory"] else "",
         size(total["disk"]),
     ]

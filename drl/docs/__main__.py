@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
+from drl.config.project import checkout
 from drl.docs.write import write
+from drl.errors import UserError
 
 if __name__ == "__main__":
-    write()
+    try:
+        checkout("python -m drl.docs")
+        write()
+    except UserError as error:
+        sys.exit(f"drl: {error}")

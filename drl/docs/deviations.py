@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from drl.config.base import Settings
 from drl.config.items import item_kind
+from drl.config.project import CODE
 from drl.config.resolve import recipe
 from drl.config.schema import Config
 from drl.config.yaml_text import read_yaml
@@ -17,7 +18,7 @@ from drl.docs.markdown import anchor, code, shown, title
 from drl.docs.paper import ITEMS
 from drl.errors import UserError, nearest
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "deviations.yaml"
+FILE = CODE / "docs" / "deviations.yaml"
 KINDS = {
     "departs": "Not as in the paper, or in the code behind it",
     "keeps": "As the paper says, where the authors' code does otherwise",

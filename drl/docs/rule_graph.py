@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pygraphviz import AGraph
 
+from drl.config.project import CODE
 from drl.docs.markdown import title
 from drl.docs.paper import ITEMS
 from drl.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
 DRAWING, TARGET = "draw", "all"
 
 
-def printed_by_snakemake(folder: Path = ROOT) -> str:
+def printed_by_snakemake(folder: Path = CODE) -> str:
     """Return the rule graph of `all` in the dot language, as Snakemake prints it.
 
     Raises:

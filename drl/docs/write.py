@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from drl.docs import configuration_page, deviations, items_page
+from drl.config.project import CODE
+from drl.docs import configuration_page, deviations, gallery, items_page
 from drl.docs.paper import PAPER
 from drl.docs.rule_graph import printed_by_snakemake, rule_graph, svg
 from drl.files import atomic
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = CODE / "docs"
 MADE = "<!-- made by `python -m drl.docs` from {}; a test compares -->\n"
 
 
@@ -30,6 +31,11 @@ def configuration() -> str:
     return MADE.format("drl/config and config/") + configuration_page.page(PAPER)
 
 
+def pictures() -> str:
+    """Return the gallery of all items."""
+    return MADE.format("config/ and docs/results/lite") + gallery.page(DOCS)
+
+
 def rules() -> str:
     """Return the picture of the rules. The fonts of the machine decide the widths of its letters, and so its bytes."""
     return svg(rule_graph(printed_by_snakemake()))
@@ -37,6 +43,7 @@ def rules() -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "items.md": items,
+    "gallery.md": pictures,
     "deviations.md": decisions,
     "configuration.md": configuration,
     "rule_graph.svg": rules,

@@ -92,10 +92,10 @@ def _fill(
     codes: Codes, method: Method, paths: Sequence[Path], times: Sequence[float], placement: Placement, most_pixels: int
 ) -> str:
     """Write the codes of all images, and return a digest of the images' files."""
-    digest, noises = hashlib.sha256(), [_noise(method, t, placement.device) for t in times]
+    digest, noises = hashlib.sha256(), noise_of_times(method, times, placement.device)
     with Reporter("codes", len(paths)) as reporter:
         for images, read in _batches(paths, method, placement, most_pixels):
-            rows = _codes(method, images, times, noises, placement).cpu().numpy()
+            rows = codes_of_batch(method, images, times, noises, placement).cpu().numpy()
             _check_finite(rows, paths[codes.done : codes.done + len(rows)], times)
             codes.write(rows if len(times) > 1 else rows[:, 0])
             digest.update(read)
@@ -122,20 +122,29 @@ def _batches(
             yield images.to(placement.device), b"".join(digest for _, digest in loaded)
 
 
-def _noise(method: Method, t: float, device: torch.device) -> torch.Generator | None:
-    """Return the source of the noise at one t; None if codes are of the images as they are."""
-    return noise_at(t, NOISE_SEED, device) if method.recipe.method.noisy_codes else None
+def noise_of_times(method: Method, times: Sequence[float], device: torch.device) -> list[torch.Generator | None]:
+    """Return the source of the noise at each t; None where codes are of the images as they are."""
+    noisy = method.recipe.method.noisy_codes
+    return [noise_at(t, NOISE_SEED, device) if noisy else None for t in times]
 
 
 @torch.inference_mode()
-def _codes(
+def codes_of_batch(
     method: Method,
     images: Tensor,
     times: Sequence[float],
     noises: Sequence[torch.Generator | None],
     placement: Placement,
 ) -> Tensor:
-    """Return codes [B, T, D] in fp32."""
+    """Return codes [B, T, D] in fp32, on the device.
+
+    Args:
+        method: A model on the placement's device, in evaluation mode.
+        images: uint8 [B, C, H, W] on the device.
+        times: Values of t in [0, 1].
+        noises: What `noise_of_times` returned. Each batch draws from it, so batches must come in the order of the rows.
+        placement: Device and precision.
+    """
     moments = [torch.full((len(images),), t, device=placement.device) for t in times]
     with placement.autocast():
         rows = [method.encode(images, t, noise) for t, noise in zip(moments, noises, strict=True)]

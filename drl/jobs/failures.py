@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from drl.data.regular import open_regular
@@ -18,7 +19,7 @@ LOG_BYTES, LAST_BYTES = 2**26, 2**16
 
 def failed_logs(snakemake_log: Path) -> list[Path]:
     """Return the logs of the jobs that failed, in order, as Snakemake's log names them."""
-    text = _end_of(snakemake_log, LOG_BYTES)
+    text = end_of(snakemake_log, LOG_BYTES)
     return list(dict.fromkeys(Path(run or submitted) for run, submitted in NAMED.findall(text)))
 
 
@@ -28,22 +29,26 @@ def last_words(snakemake_log: Path) -> list[str]:
     Args:
         snakemake_log: The log file of a Snakemake that failed.
     """
-    logs = failed_logs(snakemake_log)
+    return words_of(failed_logs(snakemake_log))
+
+
+def words_of(logs: Sequence[Path]) -> list[str]:
+    """Return the same for the logs of failed jobs."""
     lines = [f"{len(logs)} job{'s' * (len(logs) > 1)} failed:"] if logs else []
     for log in logs[:MOST]:
-        lines.append(f"  {_last_line(log)}")
-        lines.append(f"    (full log: {log})")
+        # What to do stands last, where people look.
+        lines += [f"  {log} ends with", f"    {_last_line(log)}"]
     if len(logs) > MOST:
         lines.append(f"  and {len(logs) - MOST} more")
     return lines
 
 
 def _last_line(log: Path) -> str:
-    said = _end_of(log, LAST_BYTES).strip().splitlines()
+    said = end_of(log, LAST_BYTES).strip().splitlines()
     return said[-1] if said else "it left no message"
 
 
-def _end_of(log: Path, most: int) -> str:
+def end_of(log: Path, most: int) -> str:
     """Return the last bytes of a log as text; nothing if it cannot be read or is no file."""
     try:
         with open_regular(log) as stream:

@@ -82,13 +82,7 @@ class Job(Generic[S]):
     @property
     def title(self) -> str:
         """The job's name in messages: `probe drl on digits, seed 0`."""
-        about = dict(self.about)
-        what = about.get("arm") or about.get("recipe") or ""
-        words = f"{self.study.replace('_', '-')} {what}".strip()
-        words += f" on {about['dataset']}" if "dataset" in about else ""
-        more = [f"{about['labels']} labels"] if "labels" in about else []
-        more += [f"{name} {about[name]}" for name in ("split", "seed") if name in about]
-        return ", ".join([words, *more])  # `study_of` reads the first word
+        return title_of(self.study, self.about)
 
     def input(self, name: str) -> Path:
         """Return the only input with a name.
@@ -105,3 +99,14 @@ class Job(Generic[S]):
 def study_of(title: str) -> str:
     """Return the study of a job by its title. Trainings pass on titles; another argument would change their digests."""
     return title.partition(" ")[0].rstrip(",").replace("-", "_")
+
+
+def title_of(step: str, about: Mapping[str, object]) -> str:
+    """Return a job's name in messages, from its step and its axes; the step that draws Figure 4 is `draw_figure_4`."""
+    what = about.get("arm") or about.get("recipe") or ""
+    drawn = f"draw {step.removeprefix('draw_')}" if step.startswith("draw_") else step.replace("_", "-")
+    words = f"{drawn} {what}".strip()
+    words += f" on {about['dataset']}" if "dataset" in about else ""
+    more = [f"{about['labels']} labels"] if "labels" in about else []
+    more += [f"{name} {about[name]}" for name in ("split", "seed") if name in about]
+    return ", ".join([words, *more])

@@ -9,6 +9,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from drl.jobs.durations import duration
+
 LINE_SECONDS = 10.0
 
 
@@ -73,5 +75,5 @@ class Reporter:
         left = (self.total - self.done) * self.per_step / max(self.rate, 1e-9)
         text = f"{self.title}: step {self.done}/{self.total}, {self.rate:,.0f} {self.unit}/s"
         if self.done < self.total:
-            text += f", {left:,.0f} s left"
+            text += f", {duration(left)} left"
         print(f"{text}{', ' if note else ''}{note}", file=sys.stderr, flush=True)

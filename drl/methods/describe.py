@@ -21,8 +21,10 @@ MIB = 2**20
 WIDEST_VALUE = 20
 
 
-def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe, origins: Mapping[str, str]) -> str:
-    """Return the resolved recipe, trainable parameters by part, operations per image and memory.
+def described(
+    name: str, dataset: str, images: DatasetSettings, recipe: Recipe, origins: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the resolved recipe, trainable parameters by part, operations per image and memory, as plain values.
 
     Args:
         name: The recipe's name.
@@ -34,38 +36,65 @@ def describe(name: str, dataset: str, images: DatasetSettings, recipe: Recipe, o
     facts = ImageFacts(images.channels, images.image_size, images.classes)
     neutral = torch.ones(1, images.channels, 1, 1)
     method = build_method(recipe, facts, 0 * neutral, neutral)
-    values = recipe.model_dump(mode="json")
-    lines = [f"recipe {name} on {dataset}", "", *settings_lines(values, origins), ""]
-    lines += [f"{'trainable parameters':<54}{'':>12}"]
-    lines += [f"  {part:<52}{count:>12,}" for part, count in parameters(method).items()]
     forward, training = operations(method, facts)
     weights = sum(value.numel() * value.element_size() for value in method.parameters())
-    lines += [
+    return {
+        "recipe": name,
+        "dataset": dataset,
+        "settings": settings_in(recipe.model_dump(mode="json"), origins),
+        "trainable_parameters": parameters(method),
+        "multiply_adds_per_image": {"forward": forward, "training_step": training},
+        "memory_bytes": {
+            "weights_gradients_adam_ema": 5 * weights,
+            "activations_of_a_batch": activations(method, facts) * recipe.batch_size,
+        },
+        "batch_size": recipe.batch_size,
+    }
+
+
+def lines(about: Mapping[str, Any]) -> list[str]:
+    """Return what `described` found as text, one line per setting: its key, its value, and where it was set."""
+    operations, memory = about["multiply_adds_per_image"], about["memory_bytes"]
+    return [
+        f"recipe {about['recipe']} on {about['dataset']}",
         "",
-        f"{'operations per image, forward':<54}{forward / 1e6:>12,.1f} M multiply-adds",
-        f"{'operations per image, training step':<54}{training / 1e6:>12,.1f} M multiply-adds",
-        f"{'memory: weights, gradients, Adam, EMA':<54}{5 * weights / MIB:>12,.1f} MiB",
-        f"{'memory: activations of a batch of ' + str(recipe.batch_size):<54}"
-        f"{activations(method, facts) * recipe.batch_size / MIB:>12,.1f} MiB in fp32, at least",
+        *settings_lines(about["settings"]),
+        "",
+        "trainable parameters",
+        *(_number(f"  {part}", f"{count:,}") for part, count in about["trainable_parameters"].items()),
+        "",
+        _number("operations per image, forward", f"{operations['forward'] / 1e6:,.1f}", "M multiply-adds"),
+        _number("operations per image, training step", f"{operations['training_step'] / 1e6:,.1f}", "M multiply-adds"),
+        _number("memory: weights, gradients, Adam, EMA", f"{memory['weights_gradients_adam_ema'] / MIB:,.1f}", "MiB"),
+        _number(
+            f"memory: activations of a batch of {about['batch_size']}",
+            f"{memory['activations_of_a_batch'] / MIB:,.1f}",
+            "MiB in fp32, at least",
+        ),
     ]
-    return "\n".join(lines)
 
 
-def settings_lines(recipe: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
-    """Return one line per setting: its key, its value, and the file and section that set it.
+def settings_in(recipe: dict[str, Any], origins: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return each setting's value and the file and section that set it, by its key with dots.
 
-    The section is the recipe or its `for_dataset` section. The key in the line continues the section's key.
-
-    Args:
-        recipe: The resolved recipe.
-        origins: Where its settings come from, by keys with dots.
+    The section is the recipe or its `for_dataset` section. The setting's key continues the section's.
     """
-    rows = []
-    for key, value in flat(recipe).items():
-        rows.append((key, _as_yaml(value), origins.get(key, "default").removesuffix(f".{key}")))
+    return {
+        key: {"value": value, "set_in": origins.get(key, "default").removesuffix(f".{key}")}
+        for key, value in flat(recipe).items()
+    }
+
+
+def settings_lines(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return one line per setting: its key, its value, and what set it."""
+    rows = [(key, _as_yaml(found["value"]), found["set_in"]) for key, found in settings.items()]
     keys, values = (max(len(row[column]) for row in rows) for column in (0, 1))
     # A long value, such as the path of a model file, does not widen the column.
     return [f"{key:<{keys}}  {value:<{min(values, WIDEST_VALUE)}}  {origin}" for key, value, origin in rows]
+
+
+def _number(name: str, value: str, unit: str = "") -> str:
+    return f"{name:<54}{value:>12} {unit}".rstrip()
 
 
 def _as_yaml(value: Any) -> str:

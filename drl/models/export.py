@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from drl import __version__
 from drl.errors import UserError
 from drl.files import sha256
 from drl.models.encoder_file import read_encoder, save_encoder
 from drl.models.model_card import Weights, model_card
 from drl.models.model_facts import ModelFacts
-from drl.models.model_file import header
+from drl.models.model_file import ModelHeader, header
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 
-CARD, TRAINING = "README.md", "training.json"
+CARD, CONFIG, TRAINING = "README.md", "config.json", "training.json"  # names that model hubs know, and ours
 
 
 def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence[Path] = ()) -> None:
-    """Write a folder with the weights, README.md (the model card), and the run cards of the training and the export.
+    """Write a folder as model hubs take it: weights, README.md (the model card), config.json (settings), and run cards.
 
     The folder is written under a temporary name beside `out` and then renamed, so that it is always complete.
 
@@ -56,9 +58,16 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
             shutil.copyfile(model, weights)
         described = Weights(weights.name, weights.stat().st_size, sha256(weights), encoder_only)
         (folder / CARD).write_text(model_card(facts, described), encoding="utf-8")
-        outputs = [weights, folder / CARD]
+        (folder / CONFIG).write_text(_config(found), encoding="utf-8")
+        outputs = [weights, folder / CARD, folder / CONFIG]
         if (training := Path(f"{model}.json")).is_file():
             outputs.append(folder / TRAINING)
             shutil.copyfile(training, outputs[-1])
         write_card("export", outputs, {"encoder_only": encoder_only}, "", model_sha256=source, **vars(found.about))
         os.replace(folder, out)
+
+
+def _config(found: ModelHeader) -> str:
+    """Return what the weights' header says as JSON, for readers who do not open them; `drl` reads only the header."""
+    said = {"library_name": "drl", "library_version": __version__, "model_type": found.recipe.method.kind}
+    return json.dumps(said | json.loads(found.json()), indent=2, ensure_ascii=False) + "\n"

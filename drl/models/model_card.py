@@ -66,26 +66,29 @@ def _kept(facts: ModelFacts) -> str:
 
 def _use(facts: ModelFacts, weights: Weights) -> str:
     if facts.code_size is None:
-        return (
-            "## Use\n\n```python\nfrom drl.models.model_file import load_model\n\n"
-            f'model = load_model("{weights.name}")\n```\n\nIt has no encoder, so it gives no codes of images.'
-        )
+        return f"""## Use
+
+```python
+import drl
+
+model = drl.load("{weights.name}")
+drawn = model.sample(4, sampler=dict(steps=100))  # uint8 [4, height, width, channels]
+```
+
+It has no encoder, so it gives no codes of images."""
     images, t = facts.header.facts, suggested_t(facts)
-    arguments = f"images, torch.full((len(images),), {t:g})"
-    if facts.header.recipe.method.noisy_codes:
-        arguments += ", torch.Generator().manual_seed(0)"
-    shape = f"2, {images.channels}, {images.image_size}, {images.image_size}"
+    shape = f"2, {images.image_size}, {images.image_size}, {images.channels}"
     return f"""## Use
 
 In the folder of this file, with the package `drl` installed:
 
 ```python
-import torch
-from drl.models.encoder_file import load_encoder
+import drl
+import numpy as np
 
-model = load_encoder("{weights.name}")
-images = torch.zeros({shape}, dtype=torch.uint8)  # [N, channels, height, width], 0 to 255
-codes = model.encode({arguments})  # [N, {facts.code_size}]
+model = drl.load("{weights.name}")
+images = np.zeros(({shape}), dtype=np.uint8)  # 0 to 255, or floats in [0, 1]; PIL images and tensors work, too
+codes = model.encode(images, t={t:g})  # [N, {facts.code_size}]
 ```
 
 To get the codes of a folder of images of any size and format:
@@ -213,6 +216,7 @@ def _files(facts: ModelFacts, weights: Weights) -> str:
     lines = [
         f"- `{weights.name}`: {kept}; {weights.size / 1e6:,.1f} MB, SHA-256 `{weights.sha256}`. safetensors: reading "
         "it runs no code.",
+        "- `config.json`: the settings of the model, which are in the header of its weights, too.",
         f"- `{weights.name}.json`: the run card of the export.",
     ]
     if facts.training:

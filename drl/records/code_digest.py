@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from drl.config.project import CODE
 from drl.data.regular import read_regular
 from drl.errors import UserError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # These modules read settings, write files, print messages or choose a device. They do not affect results, so editing
 # them reruns nothing.
@@ -48,7 +47,7 @@ loaded_from: str | None = None
 def stamp() -> str:
     """Digest all files of the package, so that a process can tell whether they are still those that it has loaded."""
     digest = hashlib.sha256()
-    for path in sorted(ROOT.joinpath("drl").rglob("*.py")):
+    for path in sorted(CODE.joinpath("drl").rglob("*.py")):
         digest.update(f"{path}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -88,7 +87,7 @@ def changes_no_result(module: str) -> bool:
 
 
 def _file_of(module: str) -> Path | None:
-    path = ROOT.joinpath(*module.split("."))
+    path = CODE.joinpath(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
         if candidate.is_file():
             return candidate

@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from drl.config.project import CODE
 from drl.files import sha256, write_json
 from drl.records.code_digest import stamp
 
-ROOT = Path(__file__).resolve().parents[2]
 OWN, OURS = "drl", "drl/records/run_card.py"  # the package, and a file that no other project has
 _ENDINGS = tuple(importlib.machinery.all_suffixes())
 PACKAGES = (
@@ -109,7 +109,7 @@ def _git() -> dict[str, Any]:
     """
     unknown: dict[str, Any] = {"commit": None, "dirty": None}
     top = _ask("rev-parse", "--show-toplevel")
-    if top is None or not Path(top).is_dir() or not Path(top).samefile(ROOT):
+    if top is None or not Path(top).is_dir() or not Path(top).samefile(CODE):
         return unknown
     commit = _ask("rev-parse", "--verify", "HEAD^{commit}")
     listed = None if commit is None else _ask("ls-tree", "-r", "-z", "--full-tree", commit, f"{OWN}/")
@@ -118,7 +118,7 @@ def _git() -> dict[str, Any]:
     if OURS not in named:
         return unknown
     try:
-        same = named.keys() == _code() and all(_holds(ROOT / name, blob) for name, blob in named.items())
+        same = named.keys() == _code() and all(_holds(CODE / name, blob) for name, blob in named.items())
     except OSError:
         return {"commit": commit, "dirty": None}
     return {"commit": commit, "dirty": not same}
@@ -128,7 +128,7 @@ def _ask(*words: str) -> str | None:
     """Return what git says about the project; None if it fails."""
     # GIT_DIR and others, which git itself sets for its hooks, would name another repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "--no-replace-objects", "-C", str(ROOT), *words]
+    command = ["git", "--no-replace-objects", "-C", str(CODE), *words]
     try:
         run = subprocess.run(command, capture_output=True, timeout=10, check=True, env=environment)
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -138,9 +138,9 @@ def _ask(*words: str) -> str | None:
 
 def _code() -> set[str]:
     """Return the project's files that Python can import, and links in place of folders, relative to the project."""
-    files = (path for path in (ROOT / OWN).rglob("*") if path.parent.name != "__pycache__")
+    files = (path for path in (CODE / OWN).rglob("*") if path.parent.name != "__pycache__")
     code = (path for path in files if path.is_symlink() or (path.name.endswith(_ENDINGS) and path.is_file()))
-    return {path.relative_to(ROOT).as_posix() for path in code}
+    return {path.relative_to(CODE).as_posix() for path in code}
 
 
 def _holds(path: Path, blob: str) -> bool:

@@ -9,4 +9,5 @@ A module that draws an item has these parts, and its docstrings say only what is
 - `CAPTION` is what the report says below it.
 - `PICTURES`, if there, are suffixes of files beside the metrics files that are shown too. `draw` then takes as well
   the metrics file of the first seed of each dataset and recipe.
+- `SAMPLES`, if there and true, says that the figure shows samples. At scale demo these are noise, as the picture says.
 """

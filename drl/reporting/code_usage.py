@@ -46,6 +46,7 @@ def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
         panel.set_xlabel("Training step")
     figure.supylabel("Loss with another image's code, above the own (%)", fontsize=8)
     figure.colorbar(colours, ax=axes, label="Time $t$", shrink=0.8)
+    style.footnote(figure, style.over(numbers))
     return figure
 
 

@@ -39,7 +39,7 @@ def _drawn(job: Job[ItemJob], module: ModuleType, numbers: pd.DataFrame, read: d
     read |= check_inputs(beside(path, suffix) for path in files.values() for suffix in shown)
     picture = module.draw(numbers, settings, files) if shown else module.draw(numbers, settings)
     if settings.scale == "demo":
-        style.mark_demo(picture)
+        style.mark_demo(picture, samples=getattr(module, "SAMPLES", False))
     if lacking := use_fonts_that_have(picture):
         print(f"drl: {name_of(job)}: {lacking}", file=sys.stderr)
         style.remark(picture, lacking)

@@ -20,6 +20,7 @@ from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show_pixels
 
 PICTURES = (".safetensors",)
+SAMPLES = True
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 NAMES = {
     "gaussian": "Gaussian",

@@ -153,6 +153,7 @@ def draw(numbers: pd.DataFrame, settings: LearningSpeedItem) -> Figure:
         panel.set_title(title)
     axes[-1, 0].set_xlabel("Training step")
     figure.supylabel("Validation accuracy at the best $t$ (%)", fontsize=8)
+    style.footnote(figure, style.spread(numbers[numbers["metric"] == "best_t_accuracy"]))
     return figure
 
 

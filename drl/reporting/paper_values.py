@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import pandas as pd
 
-FILE = Path(__file__).resolve().parents[2] / "config" / "paper_values.csv"
+from drl.config.layers import FOLDER
+
+FILE = FOLDER / "paper_values.csv"
 
 
 PRIORS = {"gaussian": "gaussian", "uniform+gaussian": "uniform_gaussian"}  # names there, and in the configuration

@@ -11,15 +11,17 @@ from drl.config.drawings import Pairs, ProbeItem
 from drl.errors import UserError
 from drl.reporting import style
 from drl.reporting.aggregate import over_seeds
+from drl.reporting.broken_axis import EXPLAINED, Extent, break_axis
 
 AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "t", "metric"]
 # Paper section 2.2 leaves open how to use the whole trajectory of codes; these are two ways.
-ARMS = {"chosen": "chosen\n$t$", "concatenated": "all\n$t$"}
+ARMS = {"chosen": "chosen\n$t$ †", "concatenated": "all\n$t$ †"}
 CAPTION = """
 Test accuracy of a small network on frozen codes, read at each time *t*. Titles give the number of labels. Lines are
 means over pretraining seeds of the mean over probe seeds ({{ studies.probe.seeds | join(", ") }}); bands are one
 standard deviation over pretraining seeds. Each probe is trained for {{ studies.probe.epochs }} epochs, and its
 accuracy is that of the {{ "epoch best on validation images" if studies.probe.select == "best_val" else "last epoch" }}.
+Where a few lines lie far below the others, the grey lower part of the axis is compressed; nothing is left out.
 {% if trajectory %}
 At the right of each panel, beyond the paper: accuracy at the *t* that validation images choose, and of a probe that
 reads the codes of all *t* side by side.
@@ -78,20 +80,31 @@ def _trajectory(rows: pd.DataFrame) -> pd.DataFrame:
 def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
     """Draw one panel per dataset and one line per recipe, with a band of one deviation over pretraining seeds.
 
-    If `table` kept probes of the whole trajectory, a strip to the right of each panel shows them.
+    If `table` kept probes of the whole trajectory, a strip to the right of each panel shows them. If a few lines are
+    far below the others, the lower part of the axis is compressed (`broken_axis` has the rule).
     """
     recipes = settings.recipes
     with_strips = bool(numbers["arm"].isin(ARMS).any())
     figure, panels, strips = _panels(len(settings.datasets), len(recipes), with_strips)
+    broken = False
     for k, (panel, (dataset, title)) in enumerate(zip(panels, settings.datasets, strict=True)):
         rows = numbers[numbers["dataset"] == dataset]
         style.curves(panel, rows[rows["arm"] == ""], "t", recipes)
         panel.set(title=f"{title}, {settings.budgets[dataset]:,} labels", xlabel="Time $t$", xlim=(-0.03, 1.03))
         if with_strips:
             _marks(strips[k], rows, recipes)
+        broken |= break_axis(panel, _extents(rows))
     panels[0].set_ylabel("Test accuracy (%)")
-    style.legend_below(figure, panels[0])
+    notes = [style.spread(numbers, shown="bands and bars" if with_strips else "bands")]
+    notes += [EXPLAINED] * broken + [style.BEYOND_NOTE] * with_strips
+    style.legend_below(figure, panels[0], notes, of_paper=True)
     return figure
+
+
+def _extents(rows: pd.DataFrame) -> list[Extent]:
+    """Return from where to where each recipe's line, band and marks reach."""
+    ends = rows.assign(low=rows["mean"] - rows["sd"], high=rows["mean"] + rows["sd"]).groupby("recipe", sort=False)
+    return [Extent(float(own["low"].min()), float(own["high"].max())) for _, own in ends]
 
 
 def _panels(datasets: int, recipes: int, with_strips: bool) -> tuple[Figure, list[Axes], list[Axes]]:

@@ -11,11 +11,13 @@ from drl.reporting.aggregate import over_seeds
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png",)
+SAMPLES = True
 AXES = ["scale", "study", "dataset", "recipe", "metric"]
 SIDE = 1.9  # inches
 CAPTION = """
 {{ studies.one_code.columns ** 2 }} samples from the code of one test image, for codes of several sizes, and the
-samples' mean pairwise distance (root mean squared, pixels in [0, 1]): what a code of that size leaves open.
+samples' mean pairwise distance (root mean squared, pixels in [0, 1]): what a code of that size leaves open. Error bars
+are one standard deviation over pretraining seeds; the samples are those of the first seed.
 """
 
 
@@ -38,9 +40,21 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
         order = sizes.sort_values().index
         last = row[-1]
         deviations = rows["sd", "mean_pairwise_distance"]
-        last.errorbar(sizes[order], distances[order], yerr=deviations[order], marker="o", color="#0072B2")
+        several = numbers["n_seeds"].max() > 1
+        last.errorbar(
+            sizes[order],
+            distances[order],
+            yerr=deviations[order] if several else None,
+            marker="o",
+            color="#0072B2",
+            ecolor="black",
+            capsize=3,
+            elinewidth=1,
+        )
         last.set_xscale("log", base=2)
         last.set_xticks(list(sizes[order]), [f"{size:g}" for size in sizes[order]])
-        last.set_ylim(0, 1.2 * float(distances.max()))
+        last.set_ylim(0, 1.2 * float((distances + deviations).max()))
         last.set(xlabel="size of the code", ylabel="mean distance\nof two samples")
+    note = style.spread(numbers, shown="error bars")
+    style.footnote(figure, f"{note}; samples: first seed" if numbers["n_seeds"].max() > 1 else note)
     return figure

@@ -33,6 +33,9 @@ def draw(numbers: pd.DataFrame, settings: SilhouetteItem) -> Figure:
         panel.axhline(0, color="#999999", linewidth=0.7)
         panel.set(xlabel="the one $t$ of training", title=title, xlim=(-0.03, 1.03))
     axes[0, 0].set_ylabel("silhouette of the classes")
+    note = style.spread(numbers)
     if len(settings.recipes) > 1:
-        style.legend_below(figure, axes[0, 0])
+        style.legend_below(figure, axes[0, 0], [note], of_paper=True)
+    else:
+        style.footnote(figure, note)
     return figure

@@ -51,14 +51,20 @@ STYLES: dict[str, Look] = {
     "Score features": Look("#4B0092", ">", "-"),
     "Score features (EDM)": Look("#4B0092", ">", "--", hollow=True),
 }
+# The methods of the paper; a line with another name in a legend is marked as beyond the paper.
+PAPER = ("VDRL", "DRL", "AE", "VAE", "SimCLR", "SimCLR-Gauss", "DAE", "CDAE")
+BEYOND, BEYOND_NOTE = "†", "† beyond the paper"
+NOTE = {"fontsize": 7, "color": "#666666", "style": "italic"}
+DEMO = "scale demo: shows that the machinery works"
+DEMO_NUMBERS, DEMO_SAMPLES = f"{DEMO}; the numbers are no evidence", f"{DEMO}; its samples are noise"
 SPARE = [
     Look(colour, marker, "-")
     for colour, marker in zip(("#882255", "#117733", "#332288", "#AA4499"), ("*", "h", "<", "p"), strict=True)
 ]
 PANEL_WIDTH, PANEL_HEIGHT = 2.6, 2.3  # inches
-LEGEND_ROW = 0.17  # inches
+LEGEND_ROW, NOTE_ROW = 0.17, 0.13  # inches
 LEGEND_COLUMNS = 5
-CHARACTERS_PER_INCH = 20  # at 7 points
+CHARACTERS_PER_INCH = 18  # at 7 points
 
 
 def of(label: str, labels: Sequence[str]) -> Look:
@@ -96,6 +102,8 @@ def apply() -> None:
         "svg.fonttype": "path",
         "svg.hashsalt": "drl",
         "figure.constrained_layout.use": True,
+        # The sign for minus, as in `number` and in formulas, and not a hyphen.
+        "axes.unicode_minus": True,
     }
 
 
@@ -153,25 +161,83 @@ def legend_shape(labels: list[str], width: float) -> tuple[int, int]:
     return math.ceil(len(labels) / rows), rows
 
 
-def legend_below(figure: Figure, panel: Axes) -> None:
-    """Put one legend for all panels below them, and make the figure taller if it has more than one row."""
+def legend_below(figure: Figure, panel: Axes, notes: Sequence[str] = (), of_paper: bool = False) -> None:
+    """Put one legend for all panels below them, and make the figure taller if it has more than one row.
+
+    Args:
+        figure: The figure.
+        panel: One of its panels, which has all lines.
+        notes: What stands above the legend: what lines and bands are, as `spread` says it, and more.
+        of_paper: Whether it is a figure of the paper. Methods that the paper does not have then get a mark behind their
+            names.
+    """
     handles, labels = panel.get_legend_handles_labels()
     width, height = figure.get_size_inches()
-    columns, rows = legend_shape(labels, width)
-    figure.set_size_inches(width, height + LEGEND_ROW * (rows - 1))
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    names = [f"{label} {BEYOND}" if of_paper and label not in PAPER else label for label in labels]
+    columns, rows = legend_shape(names, width)
+    also = [BEYOND_NOTE] if names != labels else []
+    lines = wrapped("; ".join(dict.fromkeys([*notes, *also])), width)
+    figure.set_size_inches(width, height + LEGEND_ROW * (rows - 1) + NOTE_ROW * len(lines))
+    legend = figure.legend(
+        handles, names, loc="outside lower center", ncols=columns, frameon=False, title="\n".join(lines) or None
+    )
+    legend.get_title().set(multialignment="center", **NOTE)
 
 
-def mark_demo(figure: Figure) -> None:
-    """Write on the picture itself that it is no evidence."""
-    figure.suptitle("demo scale: a machinery check, not evidence", fontsize=7, color="#666666", style="italic")
+def over(numbers: pd.DataFrame, of: str = "seed") -> str:
+    """Say over how many models the means are.
+
+    Args:
+        numbers: The rows that are drawn, with column n_seeds.
+        of: What is counted.
+    """
+    least, most = int(numbers["n_seeds"].min()), int(numbers["n_seeds"].max())
+    if most == 1:
+        return f"one {of}"
+    return f"means over n = {most if least == most else f'{least} to {most}'} {of}s"
+
+
+def spread(numbers: pd.DataFrame, of: str = "seed", shown: str = "bands") -> str:
+    """Say what lines and bands are, and over how many models.
+
+    Args:
+        numbers: The rows that are drawn, with column n_seeds.
+        of: What is counted.
+        shown: What shows the deviation.
+    """
+    if (numbers["n_seeds"] > 1).any():
+        return f"{over(numbers, of)}; {shown}: ± one standard deviation over them"
+    return f"{over(numbers, of)}, so no {shown}"
+
+
+def number(value: float, form: str) -> str:
+    """Write a number with the sign for minus, as axes do; `form` is a format such as .2f, and gives no −0."""
+    return f"{value:z{form}}".replace("-", "−")
+
+
+def wrapped(text: str, width: float) -> list[str]:
+    """Break a small text into lines that fit into a width in inches."""
+    return textwrap.wrap(text, max(1, int(width * CHARACTERS_PER_INCH)))
+
+
+def mark_demo(figure: Figure, samples: bool = False) -> None:
+    """Write on the picture itself that it is no evidence, and why its samples are noise if it shows any."""
+    remark(figure, DEMO_SAMPLES if samples else DEMO_NUMBERS)
 
 
 def remark(figure: Figure, text: str) -> None:
     """Write a line above a picture, under what stands there."""
     above = figure.get_suptitle()
-    lines = [*([above] if above else []), *textwrap.wrap(text, int(figure.get_figwidth() * CHARACTERS_PER_INCH))]
-    figure.suptitle("\n".join(lines), fontsize=7, color="#666666", style="italic")
+    lines = [*([above] if above else []), *wrapped(text, figure.get_figwidth())]
+    figure.suptitle("\n".join(lines), **NOTE)
+
+
+def footnote(figure: Figure, text: str) -> None:
+    """Write what lines and bands are below a picture that has no legend there."""
+    lines = wrapped(text, figure.get_figwidth())
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + NOTE_ROW * len(lines))
+    figure.supxlabel("\n".join(lines), **NOTE)
 
 
 def save(figure: Figure, path: Path) -> None:

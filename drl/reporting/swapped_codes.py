@@ -13,6 +13,7 @@ from drl.reporting.aggregate import of_model, over_seeds
 from drl.reporting.pictures import Files, beside, show
 
 PICTURES = (".png",)
+SAMPLES = True
 AXES = ["scale", "study", "dataset", "recipe", "t", "metric"]
 CAPTION = """
 *x_t* at *t* = {{ studies.code_swap.t }} is denoised by the probability-flow ODE with the codes of several images. Top

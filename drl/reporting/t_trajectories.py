@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from drl.config.drawings import TrajectoryArm, TrajectoryItem
@@ -23,15 +24,25 @@ AXES = ["scale", "study", "dataset", "recipe", "arm", "labels", "epoch", "metric
 METRICS = ["t", "t_without_gradient"]
 FOUND_IN_PAPER = (0.4, 0.6)  # range in which t ended in all experiments (App. G)
 TITLES = {True: "weight decay on $t$", False: "no weight decay on $t$"}
-BAND, DASHES = "#CCCCCC", (0, (3, 2))
+BAND, DASHES = "#CCCCCC", (0, (2.5, 1.8))
+# Both lines agree where data do not move t. So the learned t is a broad line, and the other one is drawn on it, thin
+# and black, with a white edge that sets it off from dark colours.
+BROAD: dict[str, Any] = {"linewidth": 4.5, "solid_capstyle": "butt"}
+THIN: dict[str, Any] = {
+    "color": "black",
+    "linestyle": DASHES,
+    "linewidth": 1.0,
+    "path_effects": [withStroke(linewidth=2.2, foreground="white")],
+}
+END: dict[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 1.5, "linestyle": "none"}
 CAPTION = """
 The time *t* that a fine-tuned classifier gives its encoder, from several starts, with weight decay on its logit (as
 in the authors' code) and without. Lines are means, bands one standard deviation over runs, which are pairs of a seed
-and a split. Dashed: the same start and the same weight decay without a gradient from data. Shaded: [0.4, 0.6], where
-*t* ended in all of the paper's experiments (App. G), which says that it was learned. Where solid and dashed lines
-agree, weight decay alone moved it. They must agree, since batch normalisation takes out what a *t* common to the
-batch adds, so that training gives *t* no gradient. How far weight decay pulls *t* to one half depends on the length
-of the schedule.
+and a split. Dashed, on top: the same start and the same weight decay without a gradient from data. Shaded: [0.4,
+0.6], where *t* ended in all of the paper's experiments (App. G), which says that it was learned. Where solid and
+dashed lines agree, weight decay alone moved it. They must agree, since batch normalisation takes out what a *t*
+common to the batch adds, so that training gives *t* no gradient. How far weight decay pulls *t* to one half depends
+on the length of the schedule.
 """
 
 
@@ -63,20 +74,23 @@ def table(frame: pd.DataFrame, settings: TrajectoryItem) -> pd.DataFrame:
 def draw(numbers: pd.DataFrame, settings: TrajectoryItem) -> Figure:
     """Draw one row of panels per dataset, with and without weight decay on t, and one line per start of t.
 
-    Dashed lines show the same start under weight decay alone, without a gradient from data. The shaded range is where t
-    ended in the paper. Bands are one deviation over runs.
+    Thin dashed lines on top show the same start under weight decay alone, without a gradient from data. The shaded
+    range is where t ended in the paper. Bands are one deviation over runs. All panels reach to the last epoch of any
+    run; a stroke marks the end of runs that end before.
     """
     datasets = settings.datasets
     columns = [decays for decays in TITLES if any(arm.weight_decay_on_t is decays for arm in settings.arms)]
     colours = start_colours([_start(arm) for arm in settings.arms])
-    height = max(style.PANEL_HEIGHT * len(datasets), style.LEGEND_ROW * (len(colours) + 6)) + 0.3
+    height = max(style.PANEL_HEIGHT * len(datasets), style.LEGEND_ROW * (len(colours) + 9)) + 0.3
     size = (style.PANEL_WIDTH * len(columns) + 1.3, height)
     figure, axes = style.panels(len(datasets), len(columns), size, sharex="row", sharey=True)
+    ended_early = False
     for row, (dataset, title) in zip(axes, datasets, strict=True):
+        last = numbers.loc[numbers["dataset"] == dataset, "epoch"].max()
         for panel, decays in zip(row, columns, strict=True):
             for arm in (arm for arm in settings.arms if arm.weight_decay_on_t is decays):
                 own = numbers[(numbers["dataset"] == dataset) & (numbers["arm"] == arm.name)]
-                _line(panel, own, colours[_start(arm)])
+                ended_early |= _line(panel, own, colours[_start(arm)], last)
             panel.axhspan(*FOUND_IN_PAPER, color=BAND, alpha=0.4, linewidth=0, zorder=0)
             panel.set(ylim=(-0.02, 1.02))
             panel.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -85,7 +99,8 @@ def draw(numbers: pd.DataFrame, settings: TrajectoryItem) -> Figure:
         panel.set_title(TITLES[decays])
     for panel in axes[-1]:
         panel.set_xlabel("outer epoch")
-    _legend(figure, colours)
+    _legend(figure, colours, ended_early)
+    style.footnote(figure, style.spread(numbers, of="run"))
     return figure
 
 
@@ -109,22 +124,29 @@ def start_colours(starts: list[float]) -> dict[float, Any]:
     return {start: tuple(colour) for start, colour in reversed(list(zip(distinct, colours, strict=True)))}
 
 
-def _line(panel: Axes, rows: pd.DataFrame, colour: Any) -> None:
+def _line(panel: Axes, rows: pd.DataFrame, colour: Any, last: int) -> bool:
+    """Draw both lines of an arm, and return whether its runs end before the last epoch."""
     learned = rows[rows["metric"] == "t"].sort_values("epoch")
     decayed = rows[rows["metric"] == "t_without_gradient"].sort_values("epoch")
     # Use a marker if the line would have no length.
     marker = "o" if len(learned) == 1 else None
-    panel.plot(decayed["epoch"], decayed["mean"], color=colour, linestyle=DASHES, linewidth=0.9, marker=marker)
-    panel.plot(learned["epoch"], learned["mean"], color=colour, marker=marker)
+    panel.plot(decayed["epoch"], decayed["mean"], marker=marker, markersize=2, zorder=3, **THIN)
+    panel.plot(learned["epoch"], learned["mean"], color=colour, marker=marker, markersize=6, zorder=2, **BROAD)
     if (learned["n_seeds"] > 1).any():
         style.band(panel, learned, "epoch", colour)
+    early = bool(learned["epoch"].max() < last)
+    if early:
+        panel.plot(learned["epoch"].iloc[-1:], learned["mean"].iloc[-1:], color=colour, zorder=4, **END)
+    return early
 
 
-def _legend(figure: Figure, colours: dict[float, Any]) -> None:
+def _legend(figure: Figure, colours: dict[float, Any], ended_early: bool) -> None:
     """List the starts of t from top to bottom, in the order in which the lines begin, then explain dashes and shade."""
-    lines: dict[str, Any] = {f"{start:g}": Line2D([], [], color=colour) for start, colour in colours.items()}
-    lines["without gradient\nfrom data"] = Line2D([], [], color="#555555", linestyle=DASHES, linewidth=0.9)
+    lines: dict[str, Any] = {f"{start:g}": Line2D([], [], color=colour, **BROAD) for start, colour in colours.items()}
+    lines["without gradient\nfrom data"] = Line2D([], [], **THIN)
     lines["where $t$ ended\nin the paper"] = Patch(color=BAND, alpha=0.4, linewidth=0)
+    if ended_early:
+        lines["end of\nshorter runs"] = Line2D([], [], color="#555555", **END)
     figure.legend(
         lines.values(), lines.keys(), title="start of $t$", loc="outside right center", frameon=False, labelspacing=0.3
     )

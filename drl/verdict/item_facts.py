@@ -10,7 +10,7 @@ import pandas as pd
 
 from drl.config.items import item_kind
 from drl.config.schema import Config
-from drl.costs.show import hours, hours_of, size
+from drl.costs.show import size, time, time_of
 from drl.costs.spent import Spent
 from drl.data.regular import read_regular
 from drl.errors import UserError
@@ -100,9 +100,9 @@ def _cost(item: str, results: Path, config: Config) -> str:
         return "not known."
     jobs, own = spent.of_item(item), spent.own(item)
     on_gpu = jobs["gpu_seconds"].sum()
-    gpu = f", {hours(on_gpu)} of them on a GPU" if on_gpu else ""
+    gpu = f", {time(on_gpu)} of it on a GPU" if on_gpu else ""
     return (
-        f"{hours_of(jobs)} hours in {jobs['made'].sum()} jobs{gpu}; {hours_of(own)} of these hours for this "
+        f"{time_of(jobs)} in {jobs['made'].sum()} jobs{gpu}; {time_of(own)} of it for this "
         f"item only. At most {size(jobs[['memory', 'gpu_memory']].max().max())} of memory."
     )
 

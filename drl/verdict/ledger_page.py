@@ -104,7 +104,8 @@ def _markdown(frame: pd.DataFrame, scale: str, confidence: float) -> Iterator[st
 def in_short(frame: pd.DataFrame) -> str:
     """Return how many of the paper's claims have which verdict, and how many of ours beyond the paper."""
     claims = frame.drop_duplicates("claim")
-    beyond = claims["beyond"].astype(bool)
+    # Of a ledger that was read from its file, these are words.
+    beyond = claims["beyond"].astype(str) == "True"
     paper, ours = (list(claims[which]["claim_verdict"]) for which in (~beyond, beyond))
     also = f"; and {len(ours)} beyond the paper: {counts(ours)}" if ours else ""
     return f"{len(paper)} claims: {counts(paper)}{also}"

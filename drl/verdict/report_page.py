@@ -1,4 +1,4 @@
-"""The first page of Snakemake's report: a summary of claims and printed numbers, scale, cost, versions.
+"""The first page of Snakemake's report: a summary of claims and printed numbers, both in full, then cost and versions.
 
 It is written together with the report, from the results that exist at that time.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from drl.config.schema import Config
-from drl.costs.show import hours, hours_of
+from drl.costs.show import time, time_of
 from drl.costs.spent import Spent
 from drl.errors import UserError
 from drl.markup import rst
@@ -58,6 +58,8 @@ def _page(results: Path, config: Config) -> Iterator[str]:
         yield from _title("Printed numbers", "-")
         yield from ("comparison.csv, in the category Verdict, has each number of Tables 1 to 6 beside ours.", "")
         yield from overview(comparison)
+    yield from _title("How it was made", "-")
+    yield from list_table([], [["cost", _cost(results, config)], *_made_with(results)], [20, 80])
 
 
 def _title(text: str, line: str) -> list[str]:
@@ -71,7 +73,6 @@ def _read(path: Path, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame | No
 def _glance(results: Path, config: Config, claims: Table, comparison: Table) -> Iterator[str]:
     rows = [["claims", _claims_in_short(results, config, claims)]]
     rows += [["printed numbers", _numbers_in_short(results, config, comparison)]]
-    rows += [["cost", _cost(results, config)], *_made_with(results)]
     yield from list_table([], rows, [20, 80])
 
 
@@ -109,8 +110,8 @@ def _cost(results: Path, config: Config) -> str:
     except UserError:
         return "not known"
     on_gpu = jobs["gpu_seconds"].sum()
-    gpu = f", {hours(on_gpu)} of them on a GPU" if on_gpu else ""
-    return f"{hours_of(jobs)} hours of jobs{gpu}; {jobs['made'].sum()} jobs"
+    gpu = f", {time(on_gpu)} of it on a GPU" if on_gpu else ""
+    return f"{time_of(jobs)} of jobs{gpu}; {jobs['made'].sum()} jobs"
 
 
 def _made_with(results: Path) -> Iterator[list[str]]:

@@ -4,7 +4,7 @@ from drl.config.layers import layers, own_layers
 from drl.config.origins import flat, origins
 from drl.config.resolve import recipe
 from drl.config.schema import SCALES
-from drl.methods.describe import settings_lines
+from drl.methods.describe import settings_in, settings_lines
 from drl.pipeline.configuration import resolve
 
 
@@ -38,7 +38,7 @@ def test_a_setting_that_no_file_has_is_a_default():
     where = found("drl_edm", sets=["recipes.drl_edm.augmentation={flip: 0.1}"])
     assert where["augmentation.flip"] == "--set: drl_edm.augmentation.flip"
     assert "augmentation.operations" not in where
-    (line,) = settings_lines({"augmentation": {"operations": 1}}, where)
+    (line,) = settings_lines(settings_in({"augmentation": {"operations": 1}}, where))
     assert line == "augmentation.operations  1  default"
 
 
@@ -48,6 +48,6 @@ def test_every_setting_of_every_recipe_has_its_line_of_at_most_120_columns(scale
     for name in (member for base in config.recipes for member in config.members(base)):
         for dataset in ("digits", "cifar10", "miniimagenet"):
             settings = recipe(config, name, dataset).model_dump(mode="json")
-            lines = settings_lines(settings, origins(config, files, name, dataset))
+            lines = settings_lines(settings_in(settings, origins(config, files, name, dataset)))
             assert len(lines) == len(flat(settings))
             assert max(map(len, lines)) <= 120, name

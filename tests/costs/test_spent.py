@@ -7,11 +7,12 @@ import re
 
 import pytest
 
-from drl.costs.items_table import in_words, known_costs, record
+from drl.costs.items_table import known_costs, record
 from drl.costs.jobs import jobs_of
-from drl.costs.show import hours_of, show
+from drl.costs.show import show, time_of
 from drl.costs.spent import Spent, benchmark_file, job_cost, plain_sum, spent_parts, write_csv
 from drl.errors import UserError
+from drl.jobs.durations import duration
 from drl.pipeline.configuration import resolve
 from tests.cards import WHOLE
 from tests.job_settings import trained
@@ -75,7 +76,7 @@ def test_images_and_models_alone_have_costs(tmp_path, capsys):
     spent = Spent.read(tmp_path, CONFIG)
     show(spent_parts(spent))
     hours = 10 * len(jobs) / 3600
-    assert re.search(rf"^ *total +{len(jobs)} +0 +{hours:.3f} ", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(rf"^ *total +{len(jobs)} +0 +{duration(10 * len(jobs))} ", capsys.readouterr().out, re.MULTILINE)
     plain = spent.plain()
     assert (plain["items"], plain["total"]["jobs"], plain["total"]["missing"]) == ({}, len(jobs), 0)
     assert plain["total"]["peak_memory_bytes"] == 100 * 2**20
@@ -125,7 +126,7 @@ def test_a_job_without_card_and_benchmark_file_is_unknown(tmp_path):
     assert spent.plain()["total"]["hours"] is None
     assert spent.plain()["without_card_or_benchmark"] == [job.output for job in jobs]
     assert any("no card or benchmark file" in part for part in spent_parts(spent) if isinstance(part, str))
-    assert hours_of(spent.of_item("figure_6")) == "?"
+    assert time_of(spent.of_item("figure_6")) == "?"
 
 
 def test_missing_jobs_are_named(folder):
@@ -192,7 +193,7 @@ def test_recorded_costs_replace_words_of_whole_items(folder, tmp_path):
     spent = Spent.read(folder, CONFIG)
     record(spent, "demo", file)
     found = known_costs(file)
-    assert found["figure_4", "demo"].startswith(in_words(10 * len(jobs_of(CONFIG, "figure_4"))))
+    assert found["figure_4", "demo"].startswith(duration(10 * len(jobs_of(CONFIG, "figure_4"))))
     assert found["figure_4", "lite"] == "kept"
     assert ("table_1", "demo") not in found
     (folder / "metrics/probe/digits/drl/seed0.csv").unlink()
@@ -202,7 +203,7 @@ def test_recorded_costs_replace_words_of_whole_items(folder, tmp_path):
 
 
 def test_times_in_words():
-    assert [in_words(value) for value in (20, 840, 6600)] == ["20 s", "14 min", "1 h 50 min"]
+    assert [duration(value) for value in (20, 840, 6600)] == ["20 s", "14 min", "1 h 50 min"]
 
 
 def test_an_empty_folder_is_refused(tmp_path):

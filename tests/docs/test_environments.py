@@ -57,7 +57,8 @@ def test_development_adds_to_the_pipeline_and_changes_nothing_of_it():
 
 def test_every_direct_dependency_is_locked_at_a_version_that_is_allowed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {"runtime.lock": project["dependencies"], "dev.lock": project["optional-dependencies"]["dev"]}
+    extras = project["optional-dependencies"]
+    wanted = {"runtime.lock": project["dependencies"] + extras["pipeline"], "dev.lock": extras["dev"]}
     for name, lines in wanted.items():
         pins = [WRITE_LOCKS["pin"](entry).partition(" ;")[0] for entry in entries(name) + entries("torch.txt")]
         pinned = {canonicalize_name(pin.partition("==")[0]): pin.partition("==")[2] for pin in pins}
@@ -127,7 +128,9 @@ def test_makefile_and_project_agree_on_python(version, allowed):
 
 
 def test_image_holds_what_a_run_reads():
-    assert {"Snakefile", "pyproject.toml", "config", "drl", "envs", "profiles", "workflow"} <= set(sources())
+    assert {"Snakefile", "pyproject.toml", "setup.py", "config", "drl", "envs", "profiles", "workflow"} <= set(
+        sources()
+    )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["readme"] in sources()
 

@@ -9,7 +9,7 @@ from drl.config.base import Settings
 from drl.config.items import item_kind
 from drl.config.recipes import Recipe
 from drl.config.schema import Config
-from drl.docs import write
+from drl.docs import gallery, write
 from drl.docs.deviations import deviations, value
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
@@ -110,3 +110,22 @@ def test_the_picture_of_the_rules_is_well_formed_and_shows_every_item():
     words = " ".join(element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text"))
     for item in ITEMS:
         assert (item.rpartition("_")[2] if item[-1].isdigit() else item.replace("_", " ").capitalize()) in words
+
+
+def test_the_gallery_has_every_item_with_its_command_and_each_picture_that_there_is():
+    page = gallery.page(DOCS)
+    shown = {path.name for path in (DOCS / "results" / "lite").glob("*.png")}
+    assert set(re.findall(r"!\[[^]]*\]\(results/lite/(.*?)\)", page)) == shown
+    assert re.findall(r"^snakemake (\w+) --config scale=lite$", page, flags=re.M) == list(ITEMS)
+    for table in (DOCS / "results" / "lite").glob("table_*.md"):
+        assert table.read_text() in page
+    assert page.count(gallery.MISSING) == len(ITEMS) - len(shown) - len(
+        list((DOCS / "results" / "lite").glob("table_*.md"))
+    )
+
+
+def test_a_picture_without_its_card_is_one_line(tmp_path):
+    (tmp_path / "results" / "lite").mkdir(parents=True)
+    (tmp_path / "results" / "lite" / "figure_4.png").touch()
+    with pytest.raises(UserError, match=r"figure_4\.png: has no run card figure-figure_4\.json"):
+        gallery.page(tmp_path)

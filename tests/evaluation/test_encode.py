@@ -142,7 +142,7 @@ def test_folders_of_such_names_are_refused_too(folder, model_file, tmp_path):
 
 
 def test_what_is_no_image_is_known_before_the_first_is_encoded(folder, model_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_codes", lambda *_: pytest.fail("something was computed"))
+    monkeypatch.setattr(module, "codes_of_batch", lambda *_: pytest.fail("something was computed"))
     out = tmp_path / "codes.npy"
     for make, said in (
         (os.mkfifo, "z.png is a FIFO and not a file: remove it"),
@@ -189,14 +189,14 @@ def test_an_old_file_stays_as_it_was_when_something_goes_wrong(folder, model_fil
 
 
 def test_codes_that_are_no_numbers_are_named(folder, model_file, tmp_path, monkeypatch):
-    codes = module._codes
+    codes = module.codes_of_batch
 
     def broken(*arguments):
         rows = codes(*arguments).clone()
         rows[1] = float("nan")
         return rows
 
-    monkeypatch.setattr(module, "_codes", broken)
+    monkeypatch.setattr(module, "codes_of_batch", broken)
     refused(model_file(), folder, "c.jpg: its code at t = 0.5 is not finite", tmp_path / "codes.npy")
 
 

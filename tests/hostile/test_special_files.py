@@ -120,7 +120,7 @@ def test_given_as_other_inputs(special, tmp_path):
     (tmp_path / "job.log").symlink_to(path)
     log = tmp_path / "snakemake.log"
     log.write_text(f"    log: {tmp_path / 'job.log'} (check log file(s) for error details)\n")
-    assert last_words(log)[1:2] == ["  it left no message"]
+    assert last_words(log)[2:3] == ["    it left no message"]
 
 
 def test_in_place_of_what_a_killed_process_left(special):

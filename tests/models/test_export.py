@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from drl.config.recipes import Recipe
 from drl.errors import UserError
 from drl.files import sha256
 from drl.models.export import export
-from drl.models.model_file import load_model
+from drl.models.model_file import header, load_model
 from drl.records.metrics import write_metrics
 from drl.records.run_card import write_card
 from drl.training.pretrain import run
+from drl.training.seeds import generator
 from tests import tiny
 from tests.cards import read_card
 
@@ -82,18 +84,19 @@ def test_the_cards_python_works(kind, encoder_only, trained, tmp_path, monkeypat
     names: dict = {}
     exec(snippet(tmp_path / "out"), names)
     if kind == "unconditional":
-        assert names["model"].encoder is None
+        assert names["drawn"].shape == (4, tiny.SIZE, tiny.SIZE, 1)
         return
-    noise = torch.Generator().manual_seed(0) if kind == "score_features" else None
-    wanted = load_model(trained(kind)).encode(names["images"], torch.full((2,), 0.5), noise)
-    assert torch.equal(names["codes"], wanted)
+    noise = generator(0, "codes at t = 0.5") if kind == "score_features" else None
+    images = torch.from_numpy(names["images"]).permute(0, 3, 1, 2)
+    wanted = load_model(trained(kind)).encode(images, torch.full((2,), 0.5), noise)
+    assert np.array_equal(names["codes"], wanted.numpy())
     assert f"# [N, {wanted.shape[1]}]" in snippet(tmp_path / "out")
 
 
 def test_the_folder_is_whole(trained, tmp_path):
     out = tmp_path / "deep" / "out"
     export(trained(), out)
-    names = {"model.safetensors", "model.safetensors.json", "README.md", "training.json"}
+    names = {"model.safetensors", "model.safetensors.json", "README.md", "config.json", "training.json"}
     assert {path.name for path in out.iterdir()} == names
     assert not [path for path in out.parent.iterdir() if path != out]
     assert (out / "model.safetensors").read_bytes() == trained().read_bytes()
@@ -102,13 +105,17 @@ def test_the_folder_is_whole(trained, tmp_path):
     assert (card["command"], card["recipe"], card["seed"]) == ("export", "vdrl", SEED)
     assert card["outputs"]["README.md"] == sha256(out / "README.md")
     assert sha256(trained()) in card_of(out)
+    config = json.loads((out / "config.json").read_text())
+    assert (config["library_name"], config["model_type"], config["about"]["seed"]) == ("drl", "vdrl", SEED)
+    assert Recipe.model_validate(config["recipe"]) == header(trained()).recipe
+    assert card["outputs"]["config.json"] == sha256(out / "config.json")
 
 
 def test_the_encoder_alone_is_smaller_and_said_to_be(trained, tmp_path):
     export(trained(), tmp_path / "out", encoder_only=True)
     assert (tmp_path / "out" / "encoder.safetensors").stat().st_size < trained().stat().st_size / 2
     assert "`encoder.safetensors`: only the encoder" in card_of(tmp_path / "out")
-    assert 'load_encoder("encoder.safetensors")' in snippet(tmp_path / "out")
+    assert 'drl.load("encoder.safetensors")' in snippet(tmp_path / "out")
 
 
 def test_of_score_features_the_score_network_is_kept_and_said_to_be(trained, tmp_path):
@@ -128,7 +135,7 @@ def test_what_was_measured_is_in_the_card(probed, tmp_path):
     assert "| labels | t = 0 | t = 0.4 | t = 1 |" in card
     assert "| 30 | 50.5 | 54.5 | 60.5 |" in card
     assert "Read them at *t* = 0.4" in card
-    assert "torch.full((len(images),), 0.4)" in snippet(tmp_path / "out")
+    assert "model.encode(images, t=0.4)" in snippet(tmp_path / "out")
     assert "30 images for training, 6 of them marked as validation images; 6 for testing." in card
     assert "Classes: a, b, c." in card
     assert "12 steps of 8 images, 96 images in all" in card

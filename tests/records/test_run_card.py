@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from drl.config.project import CODE
 from drl.errors import UserError
 from drl.records import card, run_card
-from drl.records.run_card import ROOT, write_card
+from drl.records.run_card import write_card
 from tests.cards import read_card
 
 
@@ -34,7 +35,7 @@ def named_by(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
 
     def named(root: Path) -> dict[str, object]:
-        monkeypatch.setattr(run_card, "ROOT", root)
+        monkeypatch.setattr(run_card, "CODE", root)
         run_card.commit_of_code.cache_clear()
         (tmp_path / "out.csv").write_text("a")
         return read_card(write_card("probe", [tmp_path / "out.csv"], {}, "code"))["git"]
@@ -191,7 +192,7 @@ write_card("probe", [Path("out.csv")], {}, "code")
 def test_a_commit_made_while_a_job_runs_is_not_the_one_that_the_job_ran(what, tmp_path):
     project = tmp_path / "project"
     for name in ("drl", "config"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(CODE / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     (project / ".gitignore").write_text("__pycache__/\n")
     git(project, "init", "-q")
     head = commit(project)

@@ -78,6 +78,61 @@ def test_every_item_opens_with_its_caption(opened, item):
     assert not opened.wrong
 
 
+def content(page):
+    return page.locator("#app > .flex-row > .grow")
+
+
+def show_figure(page):
+    """Show a figure with its caption beside it, as its button does."""
+    path = next(path for path in results(page) if path.endswith(".svg"))
+    view = "path => app.setView({navbarMode: 'resultinfo', resultPath: path, content: 'img', contentPath: %s})"
+    page.evaluate(view % "results[path].data_uri", path)
+    return content(page).locator("img")
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_answer_comes_before_the_rule_graph_and_no_text_is_cut_off(opened, width):
+    opened.set_viewport_size({"width": width, "height": 850})
+    graph, text = opened.locator("#app #rulegraph"), opened.locator(".prose").first
+    assert graph.bounding_box()["y"] > text.bounding_box()["y"] + text.bounding_box()["height"] - 1
+    expect(opened.get_by_role("heading", name="The verdict")).to_be_in_viewport(ratio=1)
+    place = content(opened).bounding_box()
+    assert place["x"] >= 0
+    assert place["x"] + place["width"] <= width + 1
+    inside = text.bounding_box()
+    assert inside["x"] + inside["width"] <= width + 1
+    assert content(opened).evaluate("part => part.scrollWidth <= part.clientWidth + 1")
+    # The menu leaves most of the window to it.
+    assert place["width"] * place["height"] > 0.55 * width * 850
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_a_picture_fills_the_width_and_a_click_enlarges_it(opened, width):
+    opened.set_viewport_size({"width": width, "height": 850})
+    picture, room = show_figure(opened), content(opened).bounding_box()["width"]
+    small = picture.bounding_box()["width"]
+    assert 0.9 * room < small <= room
+    picture.click()
+    large = picture.bounding_box()
+    assert large["width"] > 2 * small
+    assert large["x"] >= content(opened).bounding_box()["x"]  # its left edge can be reached
+    opened.mouse.move(3, 845 if width < 800 else 3)
+    opened.wait_for_timeout(200)
+    # A scroll bar may come and go.
+    assert picture.bounding_box()["width"] == pytest.approx(small, rel=0.03)
+    assert not opened.wrong
+
+
+def test_on_a_narrow_screen_the_caption_lies_below_the_picture(opened):
+    opened.set_viewport_size({"width": 420, "height": 850})
+    picture, menu = show_figure(opened), opened.locator("#app > .flex-row > nav")
+    place = content(opened).bounding_box()
+    assert menu.bounding_box()["y"] >= place["y"] + place["height"] - 1
+    assert menu.bounding_box()["width"] == pytest.approx(420, abs=1)
+    expect(menu.get_by_text("Scale demo").first).to_be_attached()
+    expect(picture).to_be_in_viewport()
+
+
 def test_every_picture_loads(opened):
     pictures = {path: entry for path, entry in results(opened).items() if path.endswith((".svg", ".png"))}
     assert pictures

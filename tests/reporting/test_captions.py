@@ -7,16 +7,16 @@ import pytest
 from docutils.core import publish_parts
 from jinja2 import Environment
 
+from drl.config.project import CODE as ROOT
 from drl.config.schema import SCALES
 from drl.pipeline.configuration import resolve
 from drl.pipeline.own_study import PARTS
-from drl.records.run_card import ROOT
 from drl.reporting.captions import FIXED, caption, fixed_caption, study_caption
 from tests.job_settings import BUILT, ITEMS
 
 resolve_once = cache(lambda scale, sets=(): resolve(scale, sets=sets))
 CHANGES = {
-    "probe": "studies.probe.epochs=3",
+    "probe": "studies.probe.epochs=7",
     "few_shot": "studies.few_shot.split=7",
     "learning_speed": "studies.learning_speed.snapshots=3",
     "latent_grid": "studies.latent_grid.cells=7",

@@ -69,7 +69,9 @@ def test_the_figure_shows_every_line_with_its_name(metrics):
         assert [line.get_label() for line in axes.get_lines()] == ["VDRL", "DRL", "Mine"]
         assert axes.get_xlabel() == "Time $t$"
         assert [list(line.get_xdata()) for line in axes.get_lines()] == [[0.0, 0.5, 1.0]] * 3
-    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["VDRL", "DRL", "Mine"]
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["VDRL", "DRL", "Mine †"]
+    said = " ".join(picture.legends[0].get_title().get_text().split())
+    assert said == "means over n = 2 seeds; bands: ± one standard deviation over them; † beyond the paper"
     colours = [line.get_color() for line in picture.axes[0].get_lines()]
     assert colours[:2] == [STYLES["VDRL"][0], STYLES["DRL"][0]]
     assert len(set(colours)) == 3
@@ -79,13 +81,34 @@ def test_a_demo_says_on_the_picture_that_it_is_one(metrics, tmp_path, monkeypatc
     from drl.reporting import style
 
     marked = []
-    monkeypatch.setattr(style, "mark_demo", marked.append)
+    monkeypatch.setattr(style, "mark_demo", lambda figure, samples: marked.append((figure, samples)))
     for scale in ("demo", "lite", "paper"):
         draw_figure("figure_4", [metrics], tmp_path / "f.svg", changed(SETTINGS, scale=scale))
     assert len(marked) == 1
     monkeypatch.undo()
-    style.mark_demo(marked[0])
-    assert "machinery check" in marked[0].get_suptitle()
+    ((figure, samples),) = marked
+    assert not samples
+    style.mark_demo(figure)
+    assert " ".join(figure.get_suptitle().split()) == style.DEMO_NUMBERS
+
+
+def test_lines_far_below_the_others_compress_the_axis_of_panel_and_strip(metrics):
+    numbers = table(read_all([metrics]), SETTINGS)
+    whole = draw(numbers, SETTINGS)
+    assert {axes.get_yscale() for axes in whole.axes} == {"linear"}
+    far = pd.concat([numbers, *(numbers[numbers["recipe"] == "drl"].assign(recipe=f"more{k}") for k in (0, 1))])
+    far.loc[(far["recipe"] == "mine") & (far["dataset"] == "a"), "mean"] -= 60
+    settings = changed(SETTINGS, recipes=[*SETTINGS.recipes, ["more0", "AE"], ["more1", "VAE"]])
+    broken, other = draw(far, settings).axes
+    assert (broken.get_yscale(), other.get_yscale()) == ("function", "linear")
+    # No number changes, and none is left out.
+    low, high = broken.get_ylim()
+    heights = [height for line in broken.get_lines()[:5] for height in line.get_ydata()]
+    own = far[far["dataset"] == "a"]
+    assert heights == [mean for name, _ in settings.recipes for mean in own.loc[own["recipe"] == name, "mean"]]
+    assert low < min(heights) < max(heights) < high
+    assert "compressed" in broken.figure.legends[0].get_title().get_text().replace("\n", " ")
+    assert "compressed" not in whole.legends[0].get_title().get_text()
 
 
 def test_equal_numbers_give_equal_files(metrics, tmp_path):

@@ -60,24 +60,31 @@ def test_numbers_are_means_over_seeds(metrics):
 
 def test_every_panel_shows_its_own_model(metrics):
     picture = draw(table(read_all(metrics), SETTINGS), SETTINGS, first_seeds(metrics))
-    assert len(picture.axes) == 2 * 4
+    assert len(picture.axes) == 3 * 4
     names = ["Data A, DRL", "Data A, DRL, focused", "Data B, DRL", "Data B, DRL, focused"]
     for k, (_, recipe) in enumerate(PAIRS):
-        scatter, samples = picture.axes[2 * k : 2 * k + 2]
+        scatter, equal, samples = picture.axes[3 * k : 3 * k + 3]
         # seed 0's codes and samples, though seed 1's files come first
-        shown = np.asarray(scatter.collections[0].get_offsets())
-        assert set(map(tuple, shown)) == set(codes(k, 0)[["z_1", "z_2"]].itertuples(index=False, name=None))
+        for panel in (scatter, equal):
+            shown = np.asarray(panel.collections[0].get_offsets())
+            assert set(map(tuple, shown)) == set(codes(k, 0)[["z_1", "z_2"]].itertuples(index=False, name=None))
         assert (np.asarray(samples.get_images()[0].get_array()) == 20 * k).all()
         extent = SETTINGS.extents[recipe]
-        (square,) = scatter.patches
+        (square,) = equal.patches
         assert (square.get_xy(), square.get_width(), square.get_height()) == (
             (-extent, -extent),
             2 * extent,
             2 * extent,
         )
         mean = silhouette(k, 0) / 2 + silhouette(k, 1) / 2
-        assert scatter.get_title() == f"{names[k]}\nsilhouette {mean:.2f}, ink $R^2$ 0.55"
-        assert samples.get_title() == f"samples over\n[-{extent:g}, {extent:g}]²"
+        assert scatter.get_title() == f"{names[k]}\ncodes, axes stretched"
+        bounds = f"square [−{extent:g}, {extent:g}]²"
+        assert equal.get_title() == f"silhouette {mean:.2f}, ink $R^2$ 0.55\nequal axes, {bounds}"
+        assert samples.get_title() == f"samples over\nthe {bounds}"
+        # The edges of the picture are the edges of the square.
+        assert (samples.get_xlim(), samples.get_ylim()) == ((-extent, extent), (-extent, extent))
+        for ticks in (samples.get_xticklabels(), samples.get_yticklabels()):
+            assert [tick.get_text() for tick in ticks] == [f"−{extent:g}", "0", f"{extent:g}"]
         assert (scatter.get_xlabel(), scatter.get_ylabel()) == ("$z_1$", "$z_2$")
 
 
@@ -99,12 +106,33 @@ def test_codes_fill_the_panel(metrics):
         frame[["z_1", "z_2"]] *= np.asarray(width)
         frame.to_csv(file, index=False)
     picture = draw(table(read_all(metrics), SETTINGS), SETTINGS, first_seeds(metrics))
-    narrow, wide = picture.axes[0], picture.axes[4]
+    narrow, wide = picture.axes[0], picture.axes[6]
     assert 0.02 < narrow.get_xlim()[1] < 0.03
     assert 3 < narrow.get_ylim()[1] < 4
     assert narrow.get_box_aspect() == wide.get_box_aspect() == 1
     # Wider than the square [-1, 1]^2: it is in the panel.
     assert wide.get_xlim()[1] == wide.get_ylim()[1] > 2
+
+
+@pytest.mark.parametrize("scale", [(0.02, 3), (0.001, 0.002), (50, 0.1)])
+def test_the_square_is_a_square_and_all_of_it_and_of_the_codes_is_seen(metrics, scale):
+    frame = codes(0, 0)
+    frame[["z_1", "z_2"]] = frame[["z_1", "z_2"]] * np.asarray(scale) + 0.5
+    frame.to_csv(metrics[0].with_name("a_drl_2d_0.codes.csv"), index=False)
+    picture = draw(table(read_all(metrics), SETTINGS), SETTINGS, first_seeds(metrics))
+    picture.draw_without_rendering()
+    panel = picture.axes[1]
+    box = panel.patches[0].get_window_extent()
+    assert box.width == pytest.approx(box.height)
+    (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
+    assert left < min(-1, frame["z_1"].min()) < max(1, frame["z_1"].max()) < right
+    assert low < min(-1, frame["z_2"].min()) < max(1, frame["z_2"].max()) < high
+
+
+def test_it_says_which_numbers_are_means_and_which_are_of_the_first_seed(metrics):
+    picture = draw(table(read_all(metrics), SETTINGS), SETTINGS, first_seeds(metrics))
+    said = picture.legends[0].get_title().get_text()
+    assert said == "means over n = 2 seeds; codes and samples: first seed"
 
 
 def test_all_files_come_out_and_the_card_names_what_was_read(metrics, tmp_path):

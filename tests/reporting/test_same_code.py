@@ -68,6 +68,14 @@ def test_a_row_a_dataset_a_square_a_size_and_the_distances_in_order_of_size(metr
         assert last.get_ylim()[0] == 0
         assert last.get_ylim()[1] > max(expected) + 0.5**0.5
         assert (last.get_xlabel(), last.get_ylabel()) == ("size of the code", "mean distance\nof two samples")
+    assert "n = 2 seeds; error bars: ± one standard deviation" in picture.get_supxlabel()
+
+
+def test_one_seed_has_no_error_bars_and_says_so(metrics):
+    first = [path for path in metrics if path.name.endswith("_0.csv")]
+    picture = draw(table(read_all(first), SETTINGS), SETTINGS, first_seeds(first))
+    assert not picture.axes[3].containers[0].has_yerr
+    assert picture.get_supxlabel() == "one seed, so no error bars"
 
 
 def test_all_files_come_out(metrics, tmp_path):

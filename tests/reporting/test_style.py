@@ -1,4 +1,5 @@
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,4 +41,47 @@ def test_the_legend_stays_inside_the_figure(width, count):
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
     assert not box.overlaps(axes.get_tightbbox())
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"), [(-0.164, ".2f", "−0.16"), (-0.001, ".2f", "0.00"), (-2.0, "g", "−2"), (0.5, "g", "0.5")]
+)
+def test_a_number_has_the_sign_for_minus_and_no_hyphen(value, form, text):
+    assert style.number(value, form) == text
+
+
+def test_axes_have_the_sign_for_minus():
+    style.apply()
+    figure, panel = plt.subplots()
+    panel.set_xlim(-1, 1)
+    figure.draw_without_rendering()
+    labels = "".join(label.get_text() for label in panel.get_xticklabels())
+    assert "−" in labels
+    assert "-" not in labels
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ([1, 1], "one seed, so no bands"),
+        ([4, 4], "means over n = 4 seeds; bands: ± one standard deviation over them"),
+        ([1, 3], "means over n = 1 to 3 seeds; bands: ± one standard deviation over them"),
+    ],
+)
+def test_what_bands_are_and_over_how_many_seeds(seeds, said):
+    assert style.spread(pd.DataFrame({"n_seeds": seeds})) == said
+
+
+@pytest.mark.parametrize("label", style.PAPER)
+def test_methods_of_the_paper_have_a_look_and_no_mark(label):
+    assert label in style.STYLES
+    figure, panel = style.panels(1, 1, (3, 3))
+    for name in (label, "Score features"):
+        panel[0, 0].plot([0, 1], [0, 1], label=name)
+    style.legend_below(figure, panel[0, 0], of_paper=True)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [label, "Score features †"]
+    assert legend.get_title().get_text() == "† beyond the paper"
     plt.close(figure)

@@ -129,7 +129,11 @@ def test_a_row_a_dataset_and_panels_with_and_without_weight_decay(metrics):
             alone = [value("t_without_gradient", start, decays, e) for e in (1, 2, 3, 4)]
             assert list(dashed.get_ydata()) == pytest.approx(alone)
             assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
-            assert solid.get_color() == dashed.get_color() == start_colours(list(STARTS))[start]
+            assert solid.get_color() == start_colours(list(STARTS))[start]
+            # Both lines may agree, so that each must be seen where the other is: a thin one on a broad one.
+            assert dashed.get_zorder() > solid.get_zorder()
+            assert dashed.get_linewidth() < solid.get_linewidth() / 3
+            assert dashed.get_color() == "black"
             heights = panel.collections[j].get_paths()[0].vertices[:, 1]
             spread = stdev([0, 0.02])
             ends = [value("t", start, decays, epoch, 1) for epoch in (1, EPOCHS)]
@@ -140,6 +144,25 @@ def test_a_row_a_dataset_and_panels_with_and_without_weight_decay(metrics):
         assert panel.get_ylim() == picture.axes[0].get_ylim()
         low, high = panel.get_ylim()
         assert -0.05 < low <= 0 < 1 <= high < 1.05
+
+
+def test_runs_that_end_early_are_marked_where_they_end(metrics, tmp_path):
+    files = [file for file in metrics(seeds=(0,)) if file.name != "a_drl_0.1_0.csv"]
+    write_metrics(tmp_path / "short.csv", rows("a", "drl_0.1", 0.1, True, epochs=2))
+    picture = draw(table(read_all([*files, tmp_path / "short.csv"]), SETTINGS), SETTINGS)
+    ends = [[line for line in panel.get_lines() if line.get_marker() == "|"] for panel in picture.axes]
+    assert [len(found) for found in ends] == [1, 0, 0, 0]
+    ((end,), *_) = ends
+    assert (list(end.get_xdata()), list(end.get_ydata())) == ([2], [pytest.approx(value("t", 0.1, True, 2))])
+    assert picture.axes[0].get_xlim()[1] > EPOCHS
+    assert "end of\nshorter runs" in [text.get_text() for text in picture.legends[0].get_texts()]
+    whole = draw(table(read_all(metrics(seeds=(0,))), SETTINGS), SETTINGS)
+    assert "end of\nshorter runs" not in [text.get_text() for text in whole.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize(("seeds", "said"), [((0,), "one run, so no bands"), ((0, 2), "means over n = 2 runs")])
+def test_it_says_over_how_many_runs(metrics, seeds, said):
+    assert draw(table(read_all(metrics(seeds=seeds)), SETTINGS), SETTINGS).get_supxlabel().startswith(said)
 
 
 def test_one_run_has_no_band(metrics):

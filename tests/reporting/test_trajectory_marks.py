@@ -81,7 +81,7 @@ def test_a_strip_beside_each_panel_shows_both_marks_of_every_recipe(frame):
     assert [len(panel.get_lines()) for panel in panels] == [8, 8]
     for panel, strip in zip(panels, strips, strict=True):
         names = [name.get_text().replace("\n", " ") for name in strip.get_xticklabels()]
-        assert names == ["chosen $t$", "all $t$"]
+        assert names == ["chosen $t$ †", "all $t$ †"]
         assert strip.get_ylim() == panel.get_ylim()
         assert strip.get_shared_y_axes().joined(panel, strip)
         marks = [container.lines[0] for container in strip.containers]

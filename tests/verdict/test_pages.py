@@ -18,9 +18,10 @@ from drl.verdict.evidence import Evidence
 from drl.verdict.item_facts import item_facts
 from drl.verdict.late_text import LateText
 from drl.verdict.ledger import ledger
-from drl.verdict.ledger_page import number
+from drl.verdict.ledger_page import in_short, number
 from drl.verdict.report_page import page as report_page
 from drl.verdict.rst import escape, list_table
+from drl.verdict.written import read_claims
 from tests.cards import WHOLE
 from tests.job_settings import BUILT
 from tests.verdict.measured import claims_job, compare_job
@@ -58,11 +59,21 @@ def results(tmp_path):
 
 def test_the_page_opens_on_the_verdict(results):
     page = html(report_page(results, CONFIG))
-    assert page.index("The verdict") < page.index("The paper's claims") < page.index("Printed numbers")
+    heads = ("The verdict", "The paper's claims", "Printed numbers", "How it was made")
+    assert [page.index(head) for head in heads] == sorted(page.index(head) for head in heads)
     assert "1 supported" in page
     assert "A model trained at a small t alone encodes almost no class." in page
     assert "0123456789ab with changes" in page
     assert "torch 2.13.0" in page
+
+
+def test_claims_beyond_the_paper_are_counted_apart_also_when_read_from_the_file(results):
+    made = pd.read_csv(results / "claims.csv").drop_duplicates("claim")["beyond"]
+    assert made.dtype == bool
+    said = in_short(read_claims(results / "claims.csv"))
+    assert said.startswith(f"{(~made).sum()} claims: ")
+    assert f"; and {made.sum()} beyond the paper: " in said
+    assert said == in_short(pd.read_csv(results / "claims.csv"))
 
 
 def test_without_anything_the_page_says_what_to_do(tmp_path):

@@ -7,8 +7,11 @@ from pathlib import Path
 PACKAGE = str(Path(workflow.basedir, "workflow", "package"))
 sys.path.insert(0, PACKAGE)
 
+from snakemake.cli import get_argument_parser
+from snakemake.logging import logger
+
 from drl.config.profiles import check_files
-from drl.config.said import check_command_line
+from drl.config.said import check_command_line, of_snakemake
 from drl.config.words import as_typed, shell_quoted
 from drl.errors import UserError
 from drl.files import canonical_json
@@ -28,8 +31,10 @@ from drl.pipeline.drawing import CLAIMS, COMPARE, STUDY_PARTS, item_step
 from drl.pipeline.items import items_of_kind
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
+from drl.pipeline.targets import check_steps, check_targets
 from drl.records.linked import check_links
 from drl.verdict.late_text import LateText
+from drl.view.handler import ViewHandler, wanted
 
 use_this_python(PACKAGE)
 
@@ -58,6 +63,45 @@ def said():
 def asked(function):
     """Wrap a function of wildcards in `checked`."""
     return lambda wildcards: checked(function, wildcards)
+
+
+def check_asked():
+    """Check the targets, when all rules are known; the Snakemake inside a submitted job gets them from the first one."""
+    if not workflow.is_main_process or not of_snakemake(sys.argv):
+        return
+    # Snakemake tells a workflow its targets only after it has read the Snakefile.
+    given, _ = get_argument_parser().parse_known_args(sys.argv[1:])
+    alone = {rule.name: not rule.has_wildcards() for rule in workflow.rules}
+    makes = lambda path: any(rule.is_producer(path) for rule in workflow.rules)
+    checked(check_targets, given.targets, alone, makes)
+    checked(check_steps, (*given.forcerun, *given.until), alone, makes)
+
+
+def show_view():
+    """Show jobs by method, dataset and seed in place of Snakemake's own output (drl/view); the log file has that too."""
+    settings = workflow.output_settings
+    asked_more = settings.verbose or settings.printshellcmds or settings.debug_dag
+    if not workflow.is_main_process or settings.dryrun or asked_more:
+        return
+    logs = [
+        Path(known.baseFilename)
+        for known in logger.handlers
+        if hasattr(known, "baseFilename")
+    ]
+    for place, usual in enumerate(logger.handlers):
+        if usual.name == "DefaultStreamHandler" and wanted(
+            usual.stream, settings.quiet or ()
+        ):
+            logger.handlers[place] = ViewHandler(
+                usual, CONFIG.scale, logs[0] if logs else None
+            )
+
+
+def shows_view():
+    """Whether the view is shown, which prints the last words of failed jobs itself."""
+    return any(
+        isinstance(known, ViewHandler) and known.shows for known in logger.handlers
+    )
 
 
 def limit_gpu_jobs():

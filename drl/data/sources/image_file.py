@@ -28,7 +28,7 @@ _READ = ["AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "
 # Older versions of Pillow lack some.
 Image.init()
 FORMATS = tuple(name for name in _READ if name in Image.OPEN)
-_EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr", "LAB", "HSV"}
+EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr", "LAB", "HSV"}
 _BYTES_PER_PIXEL, _HEADER = 4, 2**26  # bounds of the largest file: uncompressed, with a large profile and thumbnail
 _MOST_SCANS = 100  # of a JPEG; programs write ten at most
 _LARGE = 2**24  # pixels; larger images are decoded one at a time, so that threads together use the memory of one
@@ -69,9 +69,23 @@ def load_image(data: bytes, path: Path, size: int, channels: int, most_pixels: i
         UserError: If it is not an image, is damaged or too large, or does not have 8 bits per channel.
     """
     with opened(io.BytesIO(data), path, most_pixels) as found:
-        image = ImageOps.exif_transpose(found).convert("L" if channels == 1 else "RGB")
-        if image.size != (size, size):
-            image = _short_side_and_centre(image, size)
+        return as_pixels(found, size, channels)
+
+
+def as_pixels(image: Image.Image, size: int, channels: int) -> NDArray[np.uint8]:
+    """Apply an image's EXIF orientation, convert it to grey or RGB, and resize and crop it to size x size.
+
+    Args:
+        image: An image of one of EIGHT_BIT_MODES.
+        size: Height and width in pixels.
+        channels: 1 for grey, 3 for RGB.
+
+    Returns:
+        uint8 [size, size, channels].
+    """
+    image = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+    if image.size != (size, size):
+        image = _short_side_and_centre(image, size)
     return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
 
 
@@ -116,7 +130,7 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
         with Image.open(source, formats=FORMATS) as image:
             if image.width * image.height > most_pixels:
                 raise Image.DecompressionBombError
-            if image.mode not in _EIGHT_BIT_MODES:
+            if image.mode not in EIGHT_BIT_MODES:
                 raise UserError(
                     f"{shown(path)} is an image of mode {image.mode}, not 8 bits per channel: convert it first"
                 )

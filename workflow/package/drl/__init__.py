@@ -1,4 +1,4 @@
-"""Stands for the package `drl` beside the Snakefile, in a folder that holds nothing else.
+"""Stands for the package `drl` that the Snakefile belongs to, in a folder that holds nothing else.
 
 With the project's own folder on Python's path, a random.py or torch.py that somebody left there would be imported in
 place of the real one. So jobs and the Snakefile find `drl` through this folder.
@@ -8,7 +8,9 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-_FOLDER = Path(__file__).resolve().parents[3] / "drl"
+_PROJECT = Path(__file__).resolve().parents[3]
+# In a wheel the project's files lie within the package.
+_FOLDER = _PROJECT.parent if _PROJECT.name == "_project" else _PROJECT / "drl"
 _SPEC = spec_from_file_location("drl", _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)])
 assert _SPEC is not None
 assert _SPEC.loader is not None

@@ -1,0 +1,1 @@
+"""The public Python interface: `drl.load`, `drl.Model` and `drl.CodeTransformer`."""
