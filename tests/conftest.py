@@ -1,3 +1,4 @@
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,3 +35,11 @@ def same_environment() -> Iterator[None]:
     os.environ.clear()
     os.environ.update(before)
     assert not changed, f"left changed: {sorted(changed)}"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_event_loop() -> Iterator[None]:
+    """Fail a module that starts where another left an event loop running: `asyncio.run` would be refused in it."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()
+    yield

@@ -15,9 +15,13 @@ from tests.workflow.conftest import Project
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The machine's Chromium, or the one that Playwright downloaded (tests/report/browser.sh)."""
+    """The machine's Chromium, or the one that Playwright downloaded (tests/report/browser.sh).
+
+    It ends with its module: as long as it is open, Playwright's event loop runs in this thread, and `asyncio.run` of
+    another test would be refused.
+    """
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     from playwright.sync_api import Error, sync_playwright  # test_report.py is skipped where there is none
 

@@ -87,7 +87,12 @@ def show_figure(page):
     path = next(path for path in results(page) if path.endswith(".svg"))
     view = "path => app.setView({navbarMode: 'resultinfo', resultPath: path, content: 'img', contentPath: %s})"
     page.evaluate(view % "results[path].data_uri", path)
-    return content(page).locator("img")
+    picture = content(page).locator("img")
+    picture.evaluate("image => image.decode()")
+    # The page slides into its new layout: places are asked for once it stands still.
+    page.evaluate("() => Promise.all(document.getAnimations().map(animation => animation.finished.catch(() => null)))")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return picture
 
 
 @pytest.mark.parametrize("width", [1280, 420])
