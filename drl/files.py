@@ -6,6 +6,7 @@ import errno
 import glob
 import hashlib
 import json
+import math
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -217,3 +218,16 @@ def canonical_json(value: Any) -> str:
 def fingerprint(*parts: Any) -> str:
     """Return 20 hexadecimal digits that identify plain values: settings, digests, seeds."""
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:20]
+
+
+def json_for_programs(value: Any) -> str:
+    """Return plain values as JSON, with null for numbers that JSON does not have: NaN and infinity."""
+    return json.dumps(_finite(value), indent=2)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

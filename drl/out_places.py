@@ -8,7 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from drl.data.regular import check_name, open_regular, shown
+from drl.data.regular import check_name, of_system, open_regular, shown
 from drl.errors import UserError
 from drl.files import FULL, files_below
 
@@ -45,6 +45,9 @@ def check_folder_place(folder: Path) -> None:
         UserError: If not.
     """
     there = nearest_folder(folder)
+    if of_system(folder):
+        # Root may make files in /dev.
+        raise UserError(f"{shown(folder)}: is of the system, like all in /dev, /proc and /sys; {REMEDY}")
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
@@ -109,7 +112,11 @@ def _check_written(path: Path, start: bytes) -> None:
 
 
 def _check_leads_to_files(link: Path) -> None:
-    """Refuse a link to a folder in which no file can ever be made, such as /proc; a read-only one may be shared."""
+    """Refuse a link to a folder such as /proc, in which no file can be made; a read-only one may be shared."""
+    if of_system(link):
+        raise UserError(
+            f"{shown(link)}: leads to {shown(os.path.realpath(link))}, which is of the system; remove the link"
+        )
     try:
         with tempfile.TemporaryFile(dir=link):
             pass

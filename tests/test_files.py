@@ -1,4 +1,5 @@
 import errno
+import json
 import multiprocessing
 import os
 import re
@@ -8,7 +9,7 @@ import pytest
 
 from drl import files
 from drl.errors import UserError
-from drl.files import atomic, canonical_json, files_below, sha256, sweep, write_json
+from drl.files import atomic, canonical_json, files_below, json_for_programs, sha256, sweep, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -154,3 +155,8 @@ def test_a_fifo_has_no_digest_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match=r"pipe is a FIFO and not a file"):
         sha256(tmp_path / "pipe")
+
+
+def test_json_has_neither_nan_nor_infinity():
+    values = {"a": [1.5, float("inf"), {"b": float("nan"), "c": -float("inf")}], "d": "NaN", "e": None}
+    assert json.loads(json_for_programs(values)) == {"a": [1.5, None, {"b": None, "c": None}], "d": "NaN", "e": None}

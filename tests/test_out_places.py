@@ -12,7 +12,7 @@ from drl.errors import UserError
 from drl.files import atomic
 from drl.out_places import RESULT_FOLDERS, check_file_place, check_results, home_path
 from drl.pipeline.configuration import resolve
-from drl.pipeline.own_images import dataset_name, with_folder
+from drl.pipeline.own_images import _cache, dataset_name, with_folder
 from drl.pipeline.registry import STEPS
 
 
@@ -54,8 +54,20 @@ def test_a_name_that_begins_with_a_tilde_is_no_home_however_often_it_is_read(mon
 def test_a_home_that_cannot_be_made_is_said_at_once(monkeypatch, home):
     monkeypatch.setenv("HOME", home)
     monkeypatch.delenv("DRL_DATA", raising=False)
-    with pytest.raises(UserError, match=r"(no file can be made there|is no folder).*set DRL_DATA to a folder of yours"):
+    with pytest.raises(UserError, match=r"(is of the system|is no folder).*set DRL_DATA to a folder of yours"):
         fetch("http://127.0.0.1:9/x", cache_folder(), "0" * 32)
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "/dev", "/sys/x", "/dev/shm/../x"])
+def test_downloads_are_not_put_into_folders_of_the_system(monkeypatch, place):
+    """The example: with $DRL_DATA in /proc, a plan calibrated for minutes and kept nothing."""
+    monkeypatch.setenv("DRL_DATA", place)
+    for ask in (cache_folder, Book):
+        with pytest.raises(
+            UserError, match="is of the system, like all in /dev, /proc and /sys; set DRL_DATA to a fol"
+        ):
+            ask()
+    assert _cache() is None
 
 
 def test_a_plan_goes_on_without_its_book(monkeypatch, capsys):
@@ -83,7 +95,8 @@ def test_a_device_is_never_replaced():
     ("target", "message"),
     [
         ("gone", "is a link that leads nowhere; remove it"),
-        ("/proc", "leads to /proc, where no file can be made; remove the link"),
+        ("/proc", "leads to /proc, which is of the system; remove the link"),
+        ("/dev", "leads to /dev, which is of the system; remove the link"),
     ],
 )
 def test_links_of_results_that_lead_nowhere_are_named(tmp_path, name, target, message):

@@ -11,8 +11,8 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import AS_JSON, THREADS, Finite, Invocation, configured, echo_json
-from drl.config.said import unquoted
 from drl.config.schema import SCALES
+from drl.config.words import unquoted
 from drl.errors import UserError, clean, nearest
 
 AXES = ("scale", "dataset", "seeds")  # what `snakemake --config` carries
@@ -54,7 +54,7 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
 )
 @click.option(
     "--operations-per-second",
-    type=Finite(0, min_open=True),
+    type=Finite(1e6, 1e24),
     help="Plan for a device that is not available: its floating-point operations per second, two per multiply-add.",
 )
 @AS_JSON

@@ -19,6 +19,7 @@ from drl.config.base import Settings
 from drl.config.schema import SCALES, Config, RunSettings
 from drl.data import json_text
 from drl.errors import UserError, clean, complaint, nearest, shown
+from drl.files import json_for_programs
 from drl.jobs.gpu_slots import gpu_slot
 from drl.jobs.job import Origin, Resources
 from drl.jobs.time_limit import budget
@@ -143,16 +144,8 @@ class Invocation:
 
 
 def echo_json(value: Any) -> None:
-    """Print a value for programs; JSON has no nan and no infinity, so they become null."""
-    click.echo(json.dumps(_finite(value), indent=2))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Print a value for programs."""
+    click.echo(json_for_programs(value))
 
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from drl.config.merge import merge
 from drl.config.project import project
-from drl.config.said import TEXTS, text_value
 from drl.config.schema import SCALES
+from drl.config.words import TEXTS, text_value
 from drl.config.yaml_text import read_value, read_yaml
 from drl.errors import UserError, clean, nearest
 

@@ -18,6 +18,7 @@ MOST_BYTES = 500_000  # all of config/ has 50,000
 MOST_VALUES = 50_000  # an alias counts as what it stands for, each time
 MOST_DEPTH = 40
 MOST_NAME = 4096  # of a file, with its folders
+NAMES = ("dataset", "folder")  # keys of what users call as they like
 MOST_DIGITS = 18  # of a whole number: what 64 bits hold
 
 # The C parser is ten times as fast, and in all wheels of PyYAML.
@@ -122,6 +123,7 @@ def _loaded(text: str, where: str, strict: bool) -> tuple[Any, yaml.Node | None]
             for part in _nodes(node):
                 if isinstance(part, yaml.MappingNode):
                     _no_key_twice(part, loader, where)
+                    _check_null(part, where)
                 if strict:
                     _check_value(part, where)
                 if isinstance(part, yaml.ScalarNode):
@@ -213,6 +215,17 @@ def _no_key_twice(node: yaml.MappingNode, loader: Any, where: str) -> None:
                 "put what belongs to it under one of them"
             )
         lines[name] = line
+
+
+def _check_null(node: yaml.MappingNode, where: str) -> None:
+    """Refuse to take a name for nothing, if a file or folder is called so."""
+    for key, value in node.value:
+        plain = isinstance(value, yaml.ScalarNode) and value.tag == f"{_TAG}null" and not value.style
+        if plain and key.value in NAMES and value.value and os.path.lexists(value.value):
+            raise UserError(
+                f"{where}: line {value.start_mark.line + 1}: YAML takes {shown(value.value)} for null, but there is a "
+                "file or folder of that name; put it in quotes, or leave the line out"
+            )
 
 
 def _marks(node: yaml.Node, text: str) -> str:

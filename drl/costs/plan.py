@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import textwrap
@@ -33,6 +32,7 @@ from drl.costs.show import (
     time,
     time_of,
 )
+from drl.files import json_for_programs
 from drl.jobs.gpu_slots import gpu_slot, visible_gpus
 from drl.pipeline.step import PlannedJob
 from drl.pipeline.units import HOST, NETWORK, WorkUnit
@@ -119,7 +119,7 @@ def run(
         measuring.get("per_second"),
     )
     if as_json:
-        print(json.dumps(plain(plan), indent=2))
+        print(json_for_programs(plain(plan)))
     else:
         show(plan_parts(plan))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from drl.config.datasets import DatasetSettings
 from drl.config.schema import Config
-from drl.data.regular import shown
+from drl.data.regular import of_system, shown
 from drl.errors import UserError
 from drl.files import fingerprint
 from drl.jobs.job import Job
@@ -126,9 +126,9 @@ def same_images(job: Job[Any], files: Iterable[Path]) -> Iterator[None]:
 
 
 def _cache() -> Path | None:
-    """Return the folder of notes, beside the downloads of sources (drl.data.sources.download)."""
+    """Return the folder of notes, beside the downloads of sources (drl.data.sources.download); None: nowhere."""
     cache = os.path.expanduser(os.environ.get("DRL_DATA") or "~/.cache/drl")
-    return None if cache.startswith("~") else Path(cache)
+    return None if cache.startswith("~") or of_system(Path(cache)) else Path(cache)
 
 
 def with_folders_of_results(config: Config, results: Path) -> Config:

@@ -71,6 +71,14 @@ def test_numbers_are_finite_and_positive(option, number):
     assert f"Invalid value for '{option}'" in run.output
 
 
+@pytest.mark.parametrize("number", ["1e-320", "0", "999999", "1e25"])
+def test_no_device_is_that_slow_or_fast(number):
+    """The example: 1e-320 operations per second gave infinitely many hours, and Infinity in JSON."""
+    run = drl("plan", "--operations-per-second", number)
+    assert run.exit_code == 2
+    assert "is not in the range 1000000.0<=x<=1e+24" in run.output
+
+
 def test_axes():
     assert axes(["scale=paper", "dataset=cifar10", "seeds=2"]) == ("paper", ("dataset=cifar10", "seeds=2"))
     assert axes([]) == (None, ())

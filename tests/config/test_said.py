@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from drl.config.layers import assignments
-from drl.config.said import as_typed, check_command_line, check_files, pairs, shell_quoted
+from drl.config.profiles import check_files
+from drl.config.said import check_command_line
+from drl.config.words import as_typed, pairs, shell_quoted
 from drl.errors import UserError
 
 NAMES = ["zz #2", "2024_11", "007", "1e5", "no", "zz: 2", "[zz", "{zz}", "*zz", "it's", "!!int 3", "a,b", "$(touch x)"]
@@ -205,3 +207,113 @@ def test_plain_texts_for_the_report_are_left_alone(twice):
     (twice / "meta.yaml").write_text(text + "list: [a..b, 'data: 1']\nmore: |\n  - one ...\n  - two\n")
     check_command_line(["snakemake", "--report", "r.html", "--report-metadata", "meta.yaml"])
     check_command_line(["snakemake", "--report", "meta.html"])
+
+
+def profiles(folder, **texts):
+    """Write profiles by name."""
+    for name, text in texts.items():
+        (folder / name).mkdir()
+        (folder / name / "config.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("configfile: a.yaml\nconfigfiles: b.yaml\n", "configfile and configfiles are one option"),
+        ("configfile: a.yaml\nconfigf: b.yaml\n", "configfile and configf are one option"),
+        ("config: [scale=demo]\n--config: {dataset: zz}\n", "config and --config are one option"),
+        ("report-stylesheet: a\nreport-s: b\n", "report-stylesheet and report-s are one option"),
+        ("cores: 1\n--cores: 2\n", "cores and --cores are one option"),
+    ],
+)
+def test_an_option_of_a_profile_under_two_spellings_is_named(twice, text, said):
+    profiles(twice, mine=text)
+    with pytest.raises(UserError, match=rf"mine/config.yaml: {said}.* give it once"):
+        check_command_line(["snakemake", "--profile", "mine"])
+
+
+@pytest.mark.parametrize("key", ["configf", "--configf", "configfiles"])
+def test_what_a_short_key_of_a_profile_names_is_checked(twice, key):
+    profiles(twice, mine=f"{key}: twice.yaml\n")
+    with pytest.raises(UserError, match="the key 'seeds'"):
+        check_command_line(["snakemake", "--profile", "mine"])
+
+
+@pytest.mark.parametrize("words", [["--configfile", "own.yaml"], ["--profile", "mine"]])
+def test_settings_are_not_computed(twice, words):
+    """The example: of two branches that both set the dataset, the first was dropped."""
+    (twice / "own.yaml").write_text("__use_yte__: true\n?if True:\n  dataset: a\n?if 1:\n  dataset: b\n")
+    profiles(twice, mine="configfile: own.yaml\n")
+    with pytest.raises(UserError, match=r"own\.yaml: __use_yte__: settings are not computed"):
+        check_command_line(["snakemake", *words])
+
+
+@pytest.mark.parametrize(
+    "text", ["config: {dataset: pets, scale: demo}", "config: [dataset=pets]", "config: dataset=pets"]
+)
+def test_settings_of_a_profile_that_the_command_line_drops_are_named(twice, text):
+    """The example: `--config seeds=3` with a profile that says which dataset planned another one."""
+    profiles(twice, mine=text)
+    for words in (["seeds=3", "scale=demo"], []):
+        with pytest.raises(
+            UserError, match=r"mine/config\.yaml: config: dataset would be lost, since the command line"
+        ):
+            check_command_line(["snakemake", "figure_4", "--profile", "mine", "--config", *words])
+    check_command_line(["snakemake", "--profile", "mine", "--config", "scale=demo", "dataset=zz"])
+    check_command_line(["snakemake", "--profile", "mine"])
+
+
+def test_files_of_a_profile_that_the_command_line_drops_are_named(twice):
+    for name in "ab":
+        (twice / f"{name}.yaml").write_text("seeds: 1\n")
+    profiles(twice, mine="configfile: a.yaml")
+    with pytest.raises(UserError, match=r"mine/config\.yaml: configfile: a.yaml would be lost"):
+        check_command_line(["snakemake", "--profile", "mine", "--configfile", "b.yaml"])
+    check_command_line(["snakemake", "--profile", "mine", "--configfile", "b.yaml", "a.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lost"),
+    [
+        ("config: {dataset: pets}", "config: {scale: demo}", "config: dataset"),
+        ("config: {dataset: pets}", "config: [dataset=zz]", "config: dataset"),
+        ("configfile: a.yaml", "configfile: b.yaml", "configfile: a.yaml"),
+    ],
+)
+def test_settings_of_two_profiles_are_named(twice, first, second, lost):
+    profiles(twice, one=first, other=second, profiles="")
+    for name in "ab":
+        (twice / f"{name}.yaml").write_text("seeds: 1\n")
+    for words in (["--profile", "one", "--profile", "other"], ["--profile", "one", "--workflow-profile", "other"]):
+        with pytest.raises(UserError, match=f"one/config.yaml: {lost} would be lost, since other/config.yaml has"):
+            check_command_line(["snakemake", *words])
+    check_command_line(["snakemake", "--profile", "one", "--profile", "one"])
+    check_command_line(
+        [
+            "snakemake",
+            "--profile",
+            "one",
+            "--profile",
+            "other",
+            "--config",
+            "dataset=a",
+            "scale=demo",
+            "--configfile",
+            "a.yaml",
+            "b.yaml",
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", ["Null", "null", "NULL", "~"])
+@pytest.mark.parametrize("text", ["dataset: {}", "datasets: {{pets: {{folder: {} }}}}"])
+def test_a_folder_s_name_is_not_taken_for_nothing(twice, name, text):
+    (twice / "own.yaml").write_text(text.format(name))
+    check_command_line(["snakemake", "--configfile", "own.yaml"])
+    (twice / name).mkdir()
+    with pytest.raises(
+        UserError, match=rf"own\.yaml: line 1: YAML takes '{name}' for null, but there is a file or folder"
+    ):
+        check_command_line(["snakemake", "--configfile", "own.yaml"])
+    (twice / "own.yaml").write_text(text.format(f"'{name}'"))
+    check_command_line(["snakemake", "--configfile", "own.yaml"])

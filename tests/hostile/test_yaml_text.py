@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from drl.config.layers import assignments
-from drl.config.said import as_typed, check_command_line
+from drl.config.said import check_command_line
+from drl.config.words import as_typed
 from drl.config.yaml_text import MOST_VALUES, load, read_yaml
 from drl.errors import UserError
 from tests.hostile.profile import examples

@@ -11,13 +11,9 @@ sys.path.insert(0, PACKAGE)
 from snakemake.cli import get_argument_parser
 from snakemake.logging import logger
 
-from drl.config.said import (
-    as_typed,
-    check_command_line,
-    check_files,
-    of_snakemake,
-    shell_quoted,
-)
+from drl.config.profiles import check_files
+from drl.config.said import check_command_line, of_snakemake
+from drl.config.words import as_typed, shell_quoted
 from drl.errors import UserError
 from drl.files import canonical_json
 from drl.jobs.completion import forget

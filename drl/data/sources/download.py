@@ -12,6 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from drl.data.compatibility import make_torchvision_importable
+from drl.data.regular import of_system, shown
 from drl.errors import UserError
 from drl.out_places import check_folder_place, home_path
 
@@ -36,10 +37,14 @@ def cache_folder() -> Path:
     """Return the folder of downloads: `$DRL_DATA` if set, else `~/.cache/drl`.
 
     Raises:
-        UserError: If nobody knows the home folder.
+        UserError: If nobody knows the home folder, or `$DRL_DATA` is a place of the system.
     """
+    given = os.environ.get("DRL_DATA")
     try:
-        return home_path(os.environ.get("DRL_DATA") or "~/.cache/drl")
+        folder = home_path(given or "~/.cache/drl")
+        if given and of_system(folder):
+            raise UserError(f"{shown(folder)}: is of the system, like all in /dev, /proc and /sys")
+        return folder
     except UserError as error:
         raise UserError(f"{error}; set DRL_DATA to a folder of yours") from error
 

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from drl.config.datasets import MOST_PIXELS
 from drl.data.regular import open_regular, read_regular, shown
+from drl.data.sources.jpeg_scans import scans
 from drl.errors import UserError
 
 # Image formats that Pillow decodes itself; JPEG includes MPO. Excluded are EPS, which starts Ghostscript; WMF, which
@@ -29,6 +30,7 @@ Image.init()
 FORMATS = tuple(name for name in _READ if name in Image.OPEN)
 EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr", "LAB", "HSV"}
 _BYTES_PER_PIXEL, _HEADER = 4, 2**26  # bounds of the largest file: uncompressed, with a large profile and thumbnail
+_MOST_SCANS = 100  # of a JPEG; programs write ten at most
 _LARGE = 2**24  # pixels; larger images are decoded one at a time, so that threads together use the memory of one
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -131,6 +133,11 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
             if image.mode not in EIGHT_BIT_MODES:
                 raise UserError(
                     f"{shown(path)} is an image of mode {image.mode}, not 8 bits per channel: convert it first"
+                )
+            if image.format in ("JPEG", "MPO") and scans(source, _MOST_SCANS) > _MOST_SCANS:
+                raise UserError(
+                    f"{shown(path)} is a JPEG of more than {_MOST_SCANS} scans, which a decoder goes over one by one: "
+                    "save it anew, or remove it"
                 )
             with _ONE_AT_A_TIME if image.width * image.height > _LARGE else contextlib.nullcontext():
                 yield image
