@@ -38,8 +38,7 @@ def same_environment() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_event_loop() -> Iterator[None]:
+def no_event_loop() -> None:
     """Fail a module that starts where another left an event loop running: `asyncio.run` would be refused in it."""
     with pytest.raises(RuntimeError, match="no running event loop"):
         asyncio.get_running_loop()
-    yield
