@@ -59,9 +59,16 @@ def _times(words: tuple[str, ...]) -> list[float]:
 @path("--model", required=True, help="A model.safetensors that drl pretrain wrote.")
 @writes("--out", folder=True, required=True, help="A new or empty folder.")
 @click.option("--encoder-only", is_flag=True, help="Leave out the networks that codes do not need.")
+@click.option(
+    "--used-only",
+    is_flag=True,
+    help="Leave out the weights that neither codes nor samples use, half of all. No training can start from the rest.",
+)
 @path("--metrics", "metrics", multiple=True, help="Probe metrics for the card. Default: those in the model's results.")
-def export(model: Path, out: Path, encoder_only: bool, metrics: tuple[Path, ...]) -> None:
+def export(model: Path, out: Path, encoder_only: bool, used_only: bool, metrics: tuple[Path, ...]) -> None:
     """Copy a model's weights into a folder to share, with a model card (README.md) beside them."""
     from drl.models.export import export as run
 
-    run(model, out, encoder_only, metrics)
+    if encoder_only and used_only:
+        raise UserError("export: give one of --encoder-only and --used-only")
+    run(model, out, "encoder" if encoder_only else "used" if used_only else "all", metrics)

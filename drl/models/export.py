@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from drl import __version__
 from drl.errors import UserError
@@ -15,14 +16,17 @@ from drl.files import sha256
 from drl.models.encoder_file import read_encoder, save_encoder
 from drl.models.model_card import Weights, model_card
 from drl.models.model_facts import ModelFacts
-from drl.models.model_file import ModelHeader, header
+from drl.models.model_file import ModelHeader, header, save_used
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
 
 CARD, CONFIG, TRAINING = "README.md", "config.json", "training.json"  # names that model hubs know, and ours
 
 
-def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence[Path] = ()) -> None:
+Kept = Literal["all", "used", "encoder"]
+
+
+def export(model: Path, out: Path, kept: Kept = "all", metrics: Sequence[Path] = ()) -> None:
     """Write a folder as model hubs take it: weights, README.md (the model card), config.json (settings), and run cards.
 
     The folder is written under a temporary name beside `out` and then renamed, so that it is always complete.
@@ -30,8 +34,8 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
     Args:
         model: A model.safetensors that drl pretrain wrote.
         out: A folder that does not exist or is empty.
-        encoder_only: Write only the network that makes the codes, as encoder.safetensors, with the weights that codes
-            are computed with.
+        kept: `all` weights; those that are `used` for codes and samples, which are half of them; or only the network
+            that makes the codes, as encoder.safetensors, with the weights that codes are computed with.
         metrics: CSV files of drl probe for this model; if empty, the file at its usual place in the model's results, if
             any.
 
@@ -42,7 +46,7 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists and is not empty; give a new folder")
     found, source = header(model), check_inputs([model])[model]
-    if encoder_only and found.recipe.method.codes_by is None:
+    if kept == "encoder" and found.recipe.method.codes_by is None:
         raise UserError(f"{model}: has no encoder; leave --encoder-only out")
     facts = ModelFacts.read(model, metrics)
     out = Path(os.path.abspath(out))
@@ -51,19 +55,21 @@ def export(model: Path, out: Path, encoder_only: bool = False, metrics: Sequence
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as place:
         folder = Path(place, out.name)
         folder.mkdir()
-        weights = folder / ("encoder.safetensors" if encoder_only else "model.safetensors")
-        if encoder_only:
+        weights = folder / ("encoder.safetensors" if kept == "encoder" else "model.safetensors")
+        if kept == "encoder":
             save_encoder(weights, *read_encoder(model))
+        elif kept == "used":
+            save_used(weights, model)
         else:
             shutil.copyfile(model, weights)
-        described = Weights(weights.name, weights.stat().st_size, sha256(weights), encoder_only)
+        described = Weights(weights.name, weights.stat().st_size, sha256(weights), kept)
         (folder / CARD).write_text(model_card(facts, described), encoding="utf-8")
         (folder / CONFIG).write_text(_config(found), encoding="utf-8")
         outputs = [weights, folder / CARD, folder / CONFIG]
         if (training := Path(f"{model}.json")).is_file():
             outputs.append(folder / TRAINING)
             shutil.copyfile(training, outputs[-1])
-        write_card("export", outputs, {"encoder_only": encoder_only}, "", model_sha256=source, **vars(found.about))
+        write_card("export", outputs, {"kept": kept}, "", model_sha256=source, **vars(found.about))
         os.replace(folder, out)
 
 

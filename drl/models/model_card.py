@@ -31,12 +31,12 @@ SHOWN_CLASSES = 20
 
 @dataclass(frozen=True)
 class Weights:
-    """The exported file: its name, size in bytes, SHA-256, and whether it contains only what makes the codes."""
+    """The exported file: its name, size in bytes, SHA-256, and which weights it has, as `drl.models.export` says."""
 
     name: str
     size: int
     sha256: str
-    encoder_only: bool
+    kept: str
 
 
 def model_card(facts: ModelFacts, weights: Weights) -> str:
@@ -45,7 +45,7 @@ def model_card(facts: ModelFacts, weights: Weights) -> str:
     parts = [
         "---\nlibrary_name: drl\ntags: [representation-learning, diffusion, image-feature-extraction]\n---",
         f"# {markdown(about.recipe)} on {markdown(about.dataset)}, seed {about.seed}",
-        f"{_kept(facts).capitalize() if weights.encoder_only else 'A model'} trained by {method.goal} "
+        f"{_kept(facts).capitalize() if weights.kept == 'encoder' else 'A model'} trained by {method.goal} "
         f"(method `{method.kind}`, recipe {markdown_code(about.recipe)}, scale {markdown_code(about.scale)}).\n\n"
         f"Reference: {method.source}.",
         _use(facts, weights),
@@ -212,7 +212,11 @@ def _limits(facts: ModelFacts) -> str:
 
 
 def _files(facts: ModelFacts, weights: Weights) -> str:
-    kept = f"only {_kept(facts)}" if weights.encoder_only else "all networks, raw and averaged weights"
+    kept = {
+        "all": "all networks, raw and averaged weights",
+        "used": "all networks, with the weights that codes and samples use; a training cannot start from it",
+        "encoder": f"only {_kept(facts)}",
+    }[weights.kept]
     lines = [
         f"- `{weights.name}`: {kept}; {weights.size / 1e6:,.1f} MB, SHA-256 `{weights.sha256}`. safetensors: reading "
         "it runs no code.",

@@ -230,17 +230,51 @@ def load_model(path: str | Path, device: torch.device | str = "cpu", weights: st
     """
     path = Path(path)
     with _opened(path) as (file, found):
-        empty, fitting = found.skeleton(path), {}
-        for module, prefix in PARTS.items():
-            part = getattr(empty, module, None)
-            choice = weights or (found.recipe.codes_from if module == empty.code_part else "ema")
-            suffix = "_ema" if choice == "ema" else ""
-            if isinstance(part, nn.Module):
-                fitting[module] = file.read(f"{prefix}{suffix}.", part.state_dict())
+        used = _used(found, found.skeleton(path), weights)
+        fitting = {module: file.read(prefix, wanted) for module, (prefix, wanted) in used.items()}
         method = found.build()
         for module, tensors in fitting.items():
             getattr(method, module).load_state_dict(tensors)
     return method.to(device).eval().requires_grad_(False)
+
+
+def save_used(path: Path, model: Path) -> None:
+    """Write a model without the weights that neither codes nor samples use: of each part, the raw or the averaged ones.
+
+    `load_model` reads it as it reads the whole model. A training cannot start from it.
+
+    Args:
+        path: The new file.
+        model: A model.safetensors.
+
+    Raises:
+        UserError: As `load_model`.
+    """
+    with _opened(model) as (file, found):
+        tensors = {
+            f"{prefix}{name}": value
+            for prefix, wanted in _used(found, found.skeleton(model)).values()
+            for name, value in file.read(prefix, wanted).items()
+        }
+    with atomic(path) as temporary:
+        save_file(tensors, str(temporary), metadata={"model": found.json()})
+
+
+def _used(found: ModelHeader, method: Method, weights: str | None = None) -> dict[str, tuple[str, dict[str, Tensor]]]:
+    """Return, for each part of a method, the prefix of the weights that are used, and its state dict.
+
+    Args:
+        found: The header.
+        method: The method; the values of its weights do not matter.
+        weights: As for `load_model`.
+    """
+    used = {}
+    for module, prefix in PARTS.items():
+        part = getattr(method, module, None)
+        choice = weights or (found.recipe.codes_from if module == method.code_part else "ema")
+        if isinstance(part, nn.Module):
+            used[module] = (f"{prefix}_ema." if choice == "ema" else f"{prefix}.", part.state_dict())
+    return used
 
 
 def check_model(path: str | Path) -> tuple[ModelHeader, Method]:

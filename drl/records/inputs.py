@@ -56,8 +56,12 @@ def remedy(path: Path) -> str:
 
 
 def _named_by_cards(folder: Path) -> dict[str, tuple[Card, Path]]:
-    """Return the run card that names a file, and the card's path, for each file in a folder, by file name."""
+    """Return the run card that names a file, and the card's path, for each file in a folder, by file name.
+
+    A card that lies beside one of its outputs counts before one that does not, such as the training's in an export.
+    """
     found: dict[str, tuple[Card, Path]] = {}
+    strays: dict[str, tuple[Card, Path]] = {}
     for path in sorted(folder.glob("*.json")):
         # Ignore JSON files that are not cards; a card is named after a result.
         beside = path.with_suffix("")
@@ -69,8 +73,9 @@ def _named_by_cards(folder: Path) -> dict[str, tuple[Card, Path]]:
             if beside.is_file():
                 raise UserError(f"{path}: the run card of {beside.name} is damaged; {remedy(path)}") from error
             continue
-        found |= dict.fromkeys(card.outputs, (card, path))
-    return found
+        at_its_place = beside.name in card.outputs
+        (found if at_its_place else strays).update(dict.fromkeys(card.outputs, (card, path)))
+    return strays | found
 
 
 def must_exist(command: str, files: Iterable[Path]) -> None:

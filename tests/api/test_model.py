@@ -198,12 +198,12 @@ def test_bad_calls_of_sample_are_one_line(load, pixels):
 
 
 def test_an_exported_encoder_only_encodes(load, model_file, pixels, tmp_path):
-    export(model_file(), tmp_path / "shared", encoder_only=True)
+    export(model_file(), tmp_path / "shared", kept="encoder")
     exported = drl.load(tmp_path / "shared", device="cpu")
     assert np.array_equal(exported.encode(pixels), load().encode(pixels))
     with pytest.raises(UserError, match="holds only an encoder, so it can only encode"):
         exported.sample(1, images=pixels)
-    export(model_file(), tmp_path / "whole", encoder_only=False)
+    export(model_file(), tmp_path / "whole", kept="all")
     assert np.array_equal(drl.load(tmp_path / "whole", device="cpu").encode(pixels), exported.encode(pixels))
 
 

@@ -13,7 +13,7 @@ from drl.config.recipes import Recipe
 from drl.errors import UserError
 from drl.files import sha256
 from drl.models.export import export
-from drl.models.model_file import header, load_model
+from drl.models.model_file import header, load_model, start_from
 from drl.records.metrics import write_metrics
 from drl.records.run_card import write_card
 from drl.training.pretrain import run
@@ -73,13 +73,13 @@ def snippet(folder):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("encoder_only", [False, True])
-def test_the_cards_python_works(kind, encoder_only, trained, tmp_path, monkeypatch):
-    if kind == "unconditional" and encoder_only:
+@pytest.mark.parametrize("kept", ["all", "used", "encoder"])
+def test_the_cards_python_works(kind, kept, trained, tmp_path, monkeypatch):
+    if kind == "unconditional" and kept == "encoder":
         with pytest.raises(UserError, match="has no encoder; leave --encoder-only out"):
-            export(trained(kind), tmp_path / "out", encoder_only)
+            export(trained(kind), tmp_path / "out", kept)
         return
-    export(trained(kind), tmp_path / "out", encoder_only)
+    export(trained(kind), tmp_path / "out", kept)
     monkeypatch.chdir(tmp_path / "out")
     names: dict = {}
     exec(snippet(tmp_path / "out"), names)
@@ -112,15 +112,28 @@ def test_the_folder_is_whole(trained, tmp_path):
 
 
 def test_the_encoder_alone_is_smaller_and_said_to_be(trained, tmp_path):
-    export(trained(), tmp_path / "out", encoder_only=True)
+    export(trained(), tmp_path / "out", kept="encoder")
     assert (tmp_path / "out" / "encoder.safetensors").stat().st_size < trained().stat().st_size / 2
     assert "`encoder.safetensors`: only the encoder" in card_of(tmp_path / "out")
     assert 'drl.load("encoder.safetensors")' in snippet(tmp_path / "out")
 
 
+def test_what_codes_and_samples_use_is_half_and_gives_the_same(trained, tmp_path):
+    export(trained(), tmp_path / "out", "used")
+    small = tmp_path / "out" / "model.safetensors"
+    assert small.stat().st_size < 0.6 * trained().stat().st_size
+    assert header(small) == header(trained())
+    wanted, found = (load_model(path).state_dict() for path in (trained(), small))
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    assert "a training cannot start from it" in card_of(tmp_path / "out")
+    with pytest.raises(UserError, match="does not fit the network of its recipe"):
+        start_from(small, load_model(trained()))
+
+
 def test_of_score_features_the_score_network_is_kept_and_said_to_be(trained, tmp_path):
-    for name, encoder_only in (("whole", False), ("alone", True)):
-        export(trained("score_features"), tmp_path / name, encoder_only)
+    for name, kept in (("whole", "all"), ("alone", "encoder")):
+        export(trained("score_features"), tmp_path / name, kept)
         assert "They are of a noisy copy of the image" in card_of(tmp_path / name)
     whole, alone = tmp_path / "whole" / "model.safetensors", tmp_path / "alone" / "encoder.safetensors"
     assert alone.stat().st_size < 0.6 * whole.stat().st_size  # raw or averaged weights, not both
@@ -198,7 +211,7 @@ def test_exported_weights_can_be_encoded_with(trained, tmp_path):
     from drl.evaluation.encode import encode
     from drl.jobs.job import Resources
 
-    export(trained(), tmp_path / "out", encoder_only=True)
+    export(trained(), tmp_path / "out", kept="encoder")
     (tmp_path / "images").mkdir()
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "images" / "a.png")
     resources = Resources(device="cpu", precision="fp32", threads=1)
