@@ -10,6 +10,7 @@ help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## the whole pipeline at scale demo, with its report and costs
+	@drl example
 	@DRL_VIEW=on snakemake --cores all --quiet host --config scale=demo
 	@drl costs results/demo > results/demo/costs.txt
 	@echo "Writing the report"

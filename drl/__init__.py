@@ -12,17 +12,19 @@ drl/__main__.py first has to remove the present folder from Python's path.
 
 TYPE_CHECKING = False  # type checkers take it for true, as typing's
 if TYPE_CHECKING:
+    from drl.api.example import example
     from drl.api.model import Model, load
     from drl.api.transformer import CodeTransformer
     from drl.errors import UserError
 
 __version__ = "0.2.0"
-__all__ = ["CodeTransformer", "Model", "UserError", "__version__", "load"]
+__all__ = ["CodeTransformer", "Model", "UserError", "__version__", "example", "load"]
 
 _PLACES = {
     "CodeTransformer": "drl.api.transformer",
     "Model": "drl.api.model",
     "UserError": "drl.errors",
+    "example": "drl.api.example",
     "load": "drl.api.model",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from drl.cli.group import cli
 from drl.cli.options import Invocation, configured, path, placed, writes
-from drl.errors import UserError
+from drl.errors import UserError, clean
 
 
 @cli.command()
@@ -72,3 +73,31 @@ def export(model: Path, out: Path, encoder_only: bool, used_only: bool, metrics:
     if encoder_only and used_only:
         raise UserError("export: give one of --encoder-only and --used-only")
     run(model, out, "encoder" if encoder_only else "used" if used_only else "all", metrics)
+
+
+@cli.command()
+@writes("--out", help="Also write the picture as a PNG.")
+def example(out: Path | None) -> None:
+    """Show what a trained model does, in the terminal: images, and samples from their codes. Takes some seconds.
+
+    The model is small (1.2 MB) and comes with the package; `drl.example()` loads it in Python.
+    """
+    if out is not None and out.suffix.lower() != ".png":
+        raise UserError(f"{out}: the picture is a PNG; give a name that ends in .png")
+    if out is None and not sys.stdout.isatty():
+        click.echo(
+            "drl example shows its picture in a terminal only; drl example --out example.png writes it to a file"
+        )
+        return
+    import torch
+
+    from drl.api.example import example_picture, show, write
+
+    torch.set_num_threads(1)  # such small networks are no faster with more
+    picture = example_picture()
+    if out is not None:
+        write(picture, out)
+    show(picture)
+    click.echo("Top: images that the model was not trained on. Below: samples from their codes, two of each.")
+    if out is not None:
+        click.echo(f"{clean(out)} has all of them.")
