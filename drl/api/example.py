@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,15 @@ from rich.style import Style
 from rich.text import Text
 
 from drl.api.model import Bytes, Model, load
+from drl.config.project import PACKAGE
+from drl.data.regular import read_regular
 from drl.files import atomic
 from drl.records.own_files import Writes, own_files
 from drl.records.run_card import write_card
 
-FOLDER = Path(__file__).resolve().parents[1] / "example"
+FOLDER = PACKAGE / "example"
 IMAGES, SIZE = "images.png", 28  # ten images side by side
+MOST_BYTES = 10**5
 COUNT, ROWS, STEPS = 10, 3, 100
 ENLARGED = 6
 BETWEEN = 1  # pixels between images
@@ -39,7 +43,7 @@ def example() -> tuple[Model, Bytes]:
     Returns:
         The model on the CPU, and uint8 [10, 28, 28, 1].
     """
-    with Image.open(FOLDER / IMAGES) as sheet:
+    with Image.open(io.BytesIO(read_regular(FOLDER / IMAGES, MOST_BYTES))) as sheet:
         pixels = np.asarray(sheet, dtype=np.uint8)
     return load(FOLDER, device="cpu"), pixels.reshape(SIZE, COUNT, SIZE, 1).swapaxes(0, 1).copy()
 

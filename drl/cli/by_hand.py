@@ -179,9 +179,11 @@ def adopt(folder: Path | None, as_json: bool, **shared: Any) -> None:
         raise UserError(f"adopt: there is no folder {call.results} here; call it where you call snakemake or drl run")
     from drl.records.adopt import adopt as run
     from drl.records.adopt import adoptable, told
+    from drl.records.linked import check_links
 
+    check_links(call.results, call.config)
     found = adoptable(call.results, call.config)
-    run(
+    renamed = run(
         call.results,
         found,
         merged(own_layers(call.scale, call.files, call.sets)),
@@ -191,7 +193,7 @@ def adopt(folder: Path | None, as_json: bool, **shared: Any) -> None:
         whole = [(call.results / job.output).as_posix() for job in found.whole]
         echo_json({"folder": str(call.results), "count_as_made": whole, "others": found.others})
     else:
-        click.echo("\n".join(told(call.results, found)))
+        click.echo("\n".join(told(call.results, found, renamed)))
 
 
 def _remove(folder: Path, yes: bool) -> None:

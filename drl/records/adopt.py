@@ -9,13 +9,13 @@ make them again.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from drl.files import below
 from drl.pipeline.step import PlannedJob
 from drl.records.card import read_card
 from drl.records.places import jobs_at
+from drl.records.removal import why_not_ours
 from drl.records.verify import faults_of
 
 OLD = ".old"  # is put after the names of results that do not count and must be made again
@@ -92,8 +93,11 @@ def adoptable(folder: Path, config: Config) -> Adoptable:
     return Adoptable(whole, tuple(str(why_not(job)) for job in others), roots)
 
 
-def adopt(folder: Path, found: Adoptable, config: Mapping[str, Any], snakemake: Sequence[str] = ()) -> None:
+def adopt(folder: Path, found: Adoptable, config: Mapping[str, Any], snakemake: Sequence[str] = ()) -> list[str]:
     """Let Snakemake take whole results for made, in the current folder; roots that do not count are renamed.
+
+    Renamed are only files that a readable card of the job names, that lie inside the folder once links are resolved,
+    and that are regular; no other file is written over.
 
     Args:
         folder: results/<scale>.
@@ -101,15 +105,38 @@ def adopt(folder: Path, found: Adoptable, config: Mapping[str, Any], snakemake: 
         config: The user's own settings, as Snakemake merges them.
         snakemake: Further words for Snakemake, such as its Snakefile.
 
+    Returns:
+        A line for each file that was renamed, or that was left alone though it does not count.
+
     Raises:
         UserError: If Snakemake refuses, say because another one runs here.
     """
     if found.whole:
         _touch(folder, found.whole, config, snakemake)
-    for path in (path for job in found.roots for path in _outputs(folder, job)):
-        # Snakemake makes what is missing.
-        with suppress(FileNotFoundError):
-            os.replace(path, path.with_name(path.name + OLD))
+    return [line for job in found.roots for line in _set_aside(folder, job)]
+
+
+def _set_aside(folder: Path, job: PlannedJob) -> Iterator[str]:
+    """Rename the files of a job, since Snakemake makes what is missing, and say so."""
+    card, root = _card(folder, job), folder.resolve()
+    try:
+        named = {card.with_name(name) for name in read_card(card).outputs} | {card}
+    except UserError as error:
+        yield f"{shown(card)}: {clean(error, 160)}; left alone: remove it and its files yourself"
+        return
+    for path in _outputs(folder, job):
+        if not os.path.lexists(path):
+            continue
+        reason = why_not_ours(path, root) if path in named else "its card does not name it"
+        free = next(place for place in _old_names(path) if not os.path.lexists(place))
+        if reason is None:
+            os.rename(path, free)
+        yield f"{shown(path)}: " + (f"renamed to {free.name}" if reason is None else f"{reason}; left alone")
+
+
+def _old_names(path: Path) -> Iterator[Path]:
+    yield path.with_name(path.name + OLD)
+    yield from (path.with_name(f"{path.name}{OLD}{number}") for number in itertools.count(2))
 
 
 def _touch(folder: Path, jobs: Sequence[PlannedJob], config: Mapping[str, Any], snakemake: Sequence[str]) -> None:
@@ -133,14 +160,14 @@ def _touch(folder: Path, jobs: Sequence[PlannedJob], config: Mapping[str, Any], 
         raise UserError(f"{folder}: Snakemake could not take results for made: {clean(said[-1], 300)}")
 
 
-def told(folder: Path, found: Adoptable) -> list[str]:
-    """Return lines for readers: how many results count as made, and why others do not."""
+def told(folder: Path, found: Adoptable, renamed: Sequence[str] = ()) -> list[str]:
+    """Return lines for readers: how many results count as made, why others do not, and what `adopt` said."""
     lines = [f"{folder}: {len(found.whole)} results are whole and count as made"]
     if found.others:
         lines += [f"{len(found.others)} others do not, and are made again where they are needed:"]
         lines += [f"  {line}" for line in found.others[:MOST]]
         lines += [f"  and {len(found.others) - MOST} more"] if len(found.others) > MOST else []
-        lines += [f"renamed to *{OLD}: {shown(folder / job.output)} and files beside it" for job in found.roots]
+    lines += renamed
     return [f"drl: {lines[0]}", *lines[1:]]
 
 

@@ -119,7 +119,7 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
         return
     except UserError as error:
         if jobs_at(result, folder):
-            yield from (Verdict(file, _why_not(file, root)) for file in (result, path) if os.path.lexists(file))
+            yield from (Verdict(file, why_not_ours(file, root)) for file in (result, path) if os.path.lexists(file))
         else:
             yield Verdict(path, f"cannot be read as a run card ({clean(error, 300)})")
         return
@@ -127,7 +127,7 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
     ours, others, changed = [], [], False
     for name in card.outputs:
         file = path.parent / name
-        reason = _why_not(file, root)
+        reason = why_not_ours(file, root)
         try:
             differs = file.is_file() and not of_system(file) and not card.is_whole(name, file)
         except (OSError, RuntimeError, ValueError, UserError) as error:
@@ -146,7 +146,7 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
             yield Verdict(file, f"{shown(path.name)} names it, but {card.command} does not write such a file")
     if changed and made:
         yield from (Verdict(file, None) for file in ours)
-        yield Verdict(path, _why_not(path, root))
+        yield Verdict(path, why_not_ours(path, root))
 
 
 def _made_again(card: Card, result: Path, folder: Path) -> frozenset[str]:
@@ -165,7 +165,7 @@ def _made_again(card: Card, result: Path, folder: Path) -> frozenset[str]:
     return frozenset(file.name for file in step.files(result)) if ours else frozenset()
 
 
-def _why_not(file: Path, root: Path) -> str | None:
+def why_not_ours(file: Path, root: Path) -> str | None:
     """Say why a file is not to be removed; None if it may be."""
     try:
         if not file.is_file():

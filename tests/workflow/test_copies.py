@@ -90,6 +90,42 @@ def test_what_was_changed_by_hand_does_not_count_nor_what_was_made_from_it(copie
     assert copied.planned("figure_4") == {"probe": 1, "draw_figure_4": 1, "figure_4": 1}
 
 
+def test_what_is_renamed_writes_over_nothing(copied):
+    images = copied.folder / "results/demo/data/digits"
+    notes = images / "files.csv.old"
+    notes.write_text("notes")
+    own = (images / "files.csv").read_text() + "x"
+    (images / "files.csv").write_text(own)
+    run = copied.drl("adopt", "results/demo", "--configfile", "tiny.yaml")
+    assert run.returncode == 0, run.stderr
+    assert notes.read_text() == "notes"
+    assert (images / "files.csv.old2").read_text() == own
+    assert "renamed to files.csv.old2" in run.stdout
+    assert not (images / "images.safetensors").exists()
+
+
+@pytest.mark.parametrize("text", ['{"author": "Ann"}', "{", "[]"])
+def test_files_of_a_card_that_cannot_be_read_are_left_alone(copied, text):
+    images = copied.folder / "results/demo/data/digits"
+    (images / "images.safetensors.json").write_text(text)
+    before = {path.name: path.read_bytes() for path in images.iterdir()}
+    run = copied.drl("adopt", "results/demo", "--configfile", "tiny.yaml")
+    assert run.returncode == 0, run.stderr
+    assert {path.name: path.read_bytes() for path in images.iterdir()} == before
+    assert "left alone: remove it and its files yourself" in run.stdout
+
+
+def test_files_outside_the_results_are_left_alone(copied, tmp_path):
+    images, elsewhere = copied.folder / "results/demo/data/digits", tmp_path / "elsewhere"
+    shutil.move(images, elsewhere)
+    images.symlink_to(elsewhere)
+    (elsewhere / "files.csv").write_text("theirs")
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    run = copied.drl("adopt", "results/demo", "--configfile", "tiny.yaml")
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
+    assert (run.returncode, run.stderr.count("\n")) in ((0, 0), (2, 1))
+
+
 def test_a_folder_elsewhere_cannot_be_adopted(copied):
     other = copied.folder / "other"
     shutil.copytree(copied.folder / "results" / "demo", other)

@@ -93,9 +93,11 @@ def adopt_copies():
         )
         return
     found = adoptable(folder, CONFIG)
-    print(*told(folder, found), sep="\n", file=sys.stderr)
     try:
-        adopt(folder, found, OWN, ["--snakefile", str(workflow.main_snakefile)])
+        renamed = adopt(
+            folder, found, OWN, ["--snakefile", str(workflow.main_snakefile)]
+        )
+        print(*told(folder, found, renamed), sep="\n", file=sys.stderr)
     except UserError as error:
         print(f"drl: {error}; they are made again", file=sys.stderr)
 
