@@ -28,6 +28,10 @@ from drl.errors import UserError, clean
 REPORT = "report.html"  # what --report alone means
 
 
+# Snakemake's other short options: without a value, with one, and with several. They may stand in one word with -C.
+FLAGS, WITH_VALUE, WITH_VALUES = "hntkfFlSDvpa", "cjdewT", "RPUOq"
+
+
 class _Unclear(Exception):
     """Snakemake itself will complain about its command line."""
 
@@ -65,6 +69,9 @@ def check_command_line(argv: Sequence[str]) -> None:
     parser.add_argument("--report-metadata", action="append", default=[])
     parser.add_argument(f"--{STYLES[0]}", f"--{STYLES[1]}", dest="styles", action="append", default=[])
     parser.add_argument("--persistence-backend", default="file")
+    for letters, how in ((FLAGS, {"action": "store_true"}), (WITH_VALUE, {}), (WITH_VALUES, {"nargs": "*"})):
+        for letter in letters:
+            parser.add_argument(f"-{letter}", **how)  # type: ignore[arg-type]
     try:
         given, _ = parser.parse_known_args(list(argv[1:]))
     except _Unclear:

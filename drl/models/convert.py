@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from drl.config.recipes import Recipe
-from drl.data.regular import check_not_special
+from drl.data.regular import check_not_special, open_regular
 from drl.errors import UserError, shown
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
@@ -38,6 +39,7 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
     if recipe.method.codes_by == "encoder":
         raise UserError("convert: Song's checkpoints have no encoder; give a recipe of method unconditional")
     check_not_special(checkpoint)
+    _check_not_packed(checkpoint)
     try:
         # Only tensors and plain containers are unpickled.
         loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -86,3 +88,21 @@ def _by_our_names(method: Any, network: NCSNpp, averages: list[torch.Tensor]) ->
         for name, value in network.named_parameters():
             value.copy_(raw[name])
     return found
+
+
+def _check_not_packed(checkpoint: Path) -> None:
+    """Refuse a checkpoint whose parts are compressed: torch never does that, and they may be a thousand times larger.
+
+    Raises:
+        UserError: If so.
+    """
+    if not checkpoint.is_file():
+        return
+    with open_regular(checkpoint) as file:
+        try:
+            with zipfile.ZipFile(file) as packed:
+                entries = packed.infolist()
+        except Exception:  # of another format, or damaged: torch says so
+            return
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise UserError(f"{checkpoint}: its parts are compressed, which torch.save never does; download it again")

@@ -4,10 +4,11 @@ import os
 import sys
 
 import pytest
+from snakemake.cli import get_argument_parser
 
 from drl.config.layers import assignments
 from drl.config.profiles import check_files
-from drl.config.said import check_command_line
+from drl.config.said import FLAGS, WITH_VALUE, WITH_VALUES, check_command_line
 from drl.config.words import as_typed, pairs, shell_quoted
 from drl.errors import UserError
 
@@ -50,6 +51,23 @@ def test_words_that_snakemake_would_change_are_named(words, said):
 def test_an_option_of_which_snakemake_would_use_the_last_is_named(words):
     with pytest.raises(UserError, match=rf"{words[0]} is given 2 times, .* give all words after one {words[0]}"):
         check_command_line(["snakemake", *words, "figure_4", *words])
+
+
+@pytest.mark.parametrize("words", [["-pC", "dataset=a"], ["-npC", "dataset=a"], ["-kq", "all", "-pC", "dataset=a"]])
+def test_short_options_in_one_word_are_seen(words):
+    with pytest.raises(UserError, match="--config is given 2 times"):
+        check_command_line(["snakemake", "-c1", *words, "-C", "scale=demo"])
+
+
+def test_snakemake_has_no_other_short_options():
+    found = {"0": "", "*": "", "+": "", "None": ""}
+    for action in get_argument_parser()._actions:
+        for name in action.option_strings:
+            if len(name) == 2 and name not in ("-C", "-s"):
+                found[str(action.nargs)] += name[1]
+    assert set(found["0"]) == set(FLAGS)
+    assert set(found["*"] + found["+"]) == set(WITH_VALUES)
+    assert set(found["None"]) == set(WITH_VALUE)
 
 
 def test_files_are_checked_before_snakemake_reads_them(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import zipfile
 
 import pytest
 import torch
@@ -171,3 +172,15 @@ def test_odd_keys_and_values_are_one_line_and_nothing_is_written(trained, tmp_pa
         run(tmp_path / "checkpoint.pth", content)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_compressed_checkpoint_is_refused_before_it_takes_memory(tmp_path):
+    whole, packed = tmp_path / "whole.pth", tmp_path / "packed.pth"
+    torch.save({"model": {"x": torch.zeros(10**6)}, "ema": {}, "step": 1}, whole)
+    with zipfile.ZipFile(whole) as read, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as written:
+        for name in read.namelist():
+            written.writestr(name, read.read(name))
+    assert packed.stat().st_size < whole.stat().st_size / 100
+    with pytest.raises(UserError, match=r"its parts are compressed, which torch\.save never does"):
+        convert(packed, tmp_path / "out.safetensors", RECIPE, tiny.FACTS, ABOUT)
+    assert not (tmp_path / "out.safetensors").exists()
