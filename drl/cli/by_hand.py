@@ -15,7 +15,7 @@ from drl.config.origins import origins
 from drl.config.project import project
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.sampling import Prior
-from drl.config.schema import SCALES
+from drl.config.schema import SCALES, Config
 from drl.data.regular import shown
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
@@ -146,13 +146,14 @@ def verify(
     """Check results against their run cards, the current code and the current configuration."""
     from drl.records.verify import verify as run
 
-    if remove:
-        if as_json:
-            raise UserError("verify: --json lists faults, and --remove asks about them; give one of them")
-        _remove(folder, yes)
-        return
+    if remove and as_json:
+        raise UserError("verify: --json lists faults, and --remove asks about them; give one of them")
     config = resolve(scale or (folder.name if folder.name in SCALES else None), files, sets)
-    faults = run(folder, with_folders_of_results(config, folder))
+    config = with_folders_of_results(config, folder)
+    if remove:
+        _remove(folder, config, yes)
+        return
+    faults = run(folder, config)
     if as_json:
         echo_json({"folder": str(folder), "faults": faults})
     else:
@@ -196,11 +197,11 @@ def adopt(folder: Path | None, as_json: bool, **shared: Any) -> None:
         click.echo("\n".join(told(call.results, found, renamed)))
 
 
-def _remove(folder: Path, yes: bool) -> None:
+def _remove(folder: Path, config: Config, yes: bool) -> None:
     """Show which results are damaged, ask, and remove them."""
     from drl.records.removal import damaged, remove
 
-    found = damaged(folder)
+    found = damaged(folder, config)
     for line in found.left:
         click.echo(line)
     for file in found.files:

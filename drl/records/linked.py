@@ -12,7 +12,7 @@ from drl.files import files_below
 from drl.pipeline.step import PlannedJob
 from drl.records.inputs import RESULTS
 from drl.records.own_files import Writes, names_of, not_ours
-from drl.records.places import jobs_at
+from drl.records.places import exists, jobs_at
 
 
 def first_link(results: Path, out: Path) -> Path | None:
@@ -43,17 +43,8 @@ def check_links(results: Path, config: Config) -> None:
                 if job not in known:
                     about = {"scale": results.name, **job.about}
                     known[job] = names_of(Writes(command=job.step.name, about=about, files=[results / job.output]))
-                if path.name not in known[job] and _exists(job, config):
+                if path.name not in known[job] and exists(job, config):
                     raise UserError(not_ours(path, link))
-
-
-def _exists(job: PlannedJob, config: Config) -> bool:
-    """Whether the configuration has such a job: a picture that is called like no figure is in nobody's way."""
-    try:
-        job.step.settings_for(config, job.about)
-    except (UserError, ValueError, LookupError):
-        return False
-    return True
 
 
 def _links(results: Path) -> Iterator[Path]:

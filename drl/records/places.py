@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from drl.config.schema import SCALES
+from drl.config.schema import SCALES, Config
+from drl.errors import UserError
+from drl.pipeline.drawing import FIGURE, TABLE, item_step
 from drl.pipeline.registry import STEPS
 from drl.pipeline.step import NUMBERS, PlannedJob, Step
 
@@ -29,6 +31,16 @@ def jobs_at(path: Path, folder: Path | None = None, every_file: bool = False) ->
         if match and (folder is None or _holds_results(Path(match[1] or "/"), folder.absolute())):
             jobs.append(step.at(**match.groupdict()))
     return jobs
+
+
+def exists(job: PlannedJob, config: Config) -> bool:
+    """Whether the configuration has such a job: a picture that is called like no figure is in nobody's way."""
+    try:
+        job.step.settings_for(config, job.about)
+        # Figures and tables take the settings of every item, but each item is drawn by one of them.
+        return job.step not in (FIGURE, TABLE) or job.step is item_step(config, str(job.about["item"]))
+    except (UserError, ValueError, LookupError):
+        return False
 
 
 def has_name(path: Path, step: Step, facts: Callable[[str], Any]) -> bool:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from filelock import Timeout
 
-from drl.config.schema import SCALES
+from drl.config.schema import SCALES, Config
 from drl.data.regular import of_system, shown
 from drl.errors import UserError, clean
 from drl.jobs.lock import NO_LOCKS, file_lock, holder_of
 from drl.pipeline.registry import STEPS
 from drl.records.card import Card, NotACard, read_card
 from drl.records.inputs import RESULTS
-from drl.records.places import has_name, jobs_at
+from drl.records.places import exists, has_name, jobs_at
 from drl.records.verify import RESULT_SUFFIXES, cards_of, results_below
 
 OUTSIDE = "lies outside the folder"
@@ -30,11 +30,13 @@ class Damaged:
 
     Attributes:
         folder: The folder.
+        config: The configuration, which says what jobs there are.
         cards: By run card, the files to remove with it, all of them inside the folder, the card last.
         left: One line for each thing that is left alone though a card names it or cannot be read.
     """
 
     folder: Path
+    config: Config
     cards: Mapping[Path, tuple[Path, ...]]
     left: tuple[str, ...]
 
@@ -51,13 +53,14 @@ class Verdict(NamedTuple):
     reason: str | None
 
 
-def damaged(folder: Path) -> Damaged:
+def damaged(folder: Path, config: Config) -> Damaged:
     """Find results that are not as they were made. Nothing is removed.
 
     All files of a run card go, and the card: Snakemake makes them again as soon as something needs them. What a command
     made by hand, such as `drl export`, or put at no job's place is only named, since nobody makes it again. Found are
-    results one of whose files was changed, and those whose card cannot be read: the card, and the file that it is named
-    after. The latter only where a job of ours writes such a file, because other people's JSON lies beside files too.
+    results one of whose files was changed, and those whose card cannot be read: the card, and the files that its job
+    writes. The latter only where a job of the configuration writes them, because other people's JSON lies beside files
+    too.
     Left are results that are whole, though made from other inputs, settings or code, because Snakemake makes those
     again by itself; results of which a file is missing and none changed; all files that no card names; and those that a
     running job is making.
@@ -68,6 +71,7 @@ def damaged(folder: Path) -> Damaged:
 
     Args:
         folder: results/<scale>, or any folder of results.
+        config: The configuration. A card that cannot be read is taken for ours only where one of its jobs writes it.
 
     Raises:
         UserError: If the folder holds no run card at all.
@@ -76,7 +80,7 @@ def damaged(folder: Path) -> Damaged:
     cards: dict[Path, tuple[Path, ...]] = {}
     left = [f"{shown(path)}: {reason}" for path, reason in found.closed]
     for path in cards_of(found):
-        verdicts = list(_of_card(path, folder))
+        verdicts = list(_of_card(path, folder, config))
         going = tuple(file for file, reason in verdicts if reason is None)
         left += [f"{shown(file)}: {reason}; left alone" for file, reason in verdicts if reason is not None]
         # Whoever holds the lock has made its file. Nothing is made in the folder to find that out.
@@ -87,7 +91,7 @@ def damaged(folder: Path) -> Damaged:
                     continue
         if going:
             cards[path] = going
-    return Damaged(folder, cards, tuple(left))
+    return Damaged(folder, config, cards, tuple(left))
 
 
 def remove(found: Damaged) -> Iterator[Verdict]:
@@ -98,7 +102,7 @@ def remove(found: Damaged) -> Iterator[Verdict]:
     """
     for card, files in found.cards.items():
         with _held(card) as why_not:
-            now = {} if why_not else dict(_of_card(card, found.folder))
+            now = {} if why_not else dict(_of_card(card, found.folder, found.config))
             for file in files:
                 reason = why_not or now.get(file, "is no longer damaged")
                 if reason is None:
@@ -107,7 +111,7 @@ def remove(found: Damaged) -> Iterator[Verdict]:
                     yield Verdict(file, reason)
 
 
-def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
+def _of_card(path: Path, folder: Path, config: Config) -> Iterator[Verdict]:
     """Yield the files that go because of a card, the card last, and with a reason those that do not though it may seem.
 
     Nothing is yielded if the card's files are as they were made.
@@ -118,10 +122,17 @@ def _of_card(path: Path, folder: Path) -> Iterator[Verdict]:
     except NotACard:
         return
     except UserError as error:
-        if jobs_at(result, folder):
-            yield from (Verdict(file, why_not_ours(file, root)) for file in (result, path) if os.path.lexists(file))
+        # Its text says nothing, so it must lie where a job writes its card; then only what that job writes goes.
+        jobs = (job for job in jobs_at(result, folder) if exists(job, config))
+        # The place of seed 0 is not called seed00.
+        job = next((job for job in jobs if result.absolute().as_posix().endswith(f"/{job.output}")), None)
+        if job is None:
+            yield Verdict(
+                path, f"cannot be read as a run card ({clean(error, 300)}), and no job of this configuration writes it"
+            )
         else:
-            yield Verdict(path, f"cannot be read as a run card ({clean(error, 300)})")
+            files = (*job.step.files(result), path)
+            yield from (Verdict(file, why_not_ours(file, root)) for file in files if os.path.lexists(file))
         return
     made = _made_again(card, result, folder)
     ours, others, changed = [], [], False

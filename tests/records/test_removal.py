@@ -10,18 +10,20 @@ from drl.cli.main import cli
 from drl.errors import UserError
 from drl.files import sha256
 from drl.jobs.lock import job_lock
+from drl.pipeline.configuration import resolve
 from drl.records import card as cards
 from drl.records.removal import damaged, remove
 from drl.records.run_card import write_card
 from tests.cards import WHOLE
 
 OTHER = "b" * 64
+CONFIG = resolve("demo")
 
 
 @pytest.fixture
 def results(tmp_path):
     """Four results of two files each, with cards."""
-    for name in "abcd":
+    for name in ("a", "b", "vdrl", "d"):
         folder = tmp_path / "results" / "demo" / "metrics" / "probe" / "digits" / name
         folder.mkdir(parents=True)
         files = [folder / "seed0.csv", folder / "seed0.right.safetensors"]
@@ -37,7 +39,7 @@ def names(folder):
 
 def removed(results):
     """Remove what is damaged; return the names, and what is said of what is left."""
-    found = damaged(results)
+    found = damaged(results, CONFIG)
     gone = list(remove(found))
     assert gone == [(file, None) for file in found.files]
     return [file.name for file, _ in gone], list(found.left)
@@ -60,14 +62,38 @@ def test_whole_results_stay(results):
 def test_a_changed_file_goes_with_all_of_its_card(results):
     (at(results, "b") / "seed0.right.safetensors").write_text("edited")
     assert removed(results) == (["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"], [])
-    assert {name[0] for name in names(results) if name.endswith("csv")} == set("acd")
+    assert {name[0] for name in names(results) if name.endswith("csv")} == set("avd")
 
 
-def test_of_a_damaged_card_the_file_goes_that_it_is_named_after(results):
-    card = at(results, "c") / "seed0.csv.json"
-    card.write_text(card.read_text()[:20])
-    assert removed(results) == (["seed0.csv", "seed0.csv.json"], [])
-    assert "c/seed0.right.safetensors" in names(results)
+def test_of_a_damaged_card_the_files_go_that_its_job_writes(results):
+    """What its text names does not count: here it is cut behind the name of a file of the user's."""
+    card = at(results, "vdrl") / "seed0.csv.json"
+    (card.parent / "notes.md").write_text("mine")
+    card.write_text('{"outputs": {"notes.md": "0", "notes.md": ')
+    assert removed(results) == (["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"], [])
+    assert names(card.parent) == ["notes.md"]
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}\n{"a": 2}\n', '// mine\n{"a": 1}', '{"a": 1, "a": 2}', "{", "é"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("figures/sketch.svg", "figures/table_2.svg", "tables/survey.csv", "tables/figure_4.csv"),
+        *("metrics/probe/digits/mine/seed0.csv", "metrics/probe/mine/drl/seed0.csv", "data/mine/images.safetensors"),
+        *("models/digits/mine/seed0/model.safetensors", "metrics/probe/digits/drl/seed00.csv"),
+    ],
+)
+def test_unreadable_json_where_the_configuration_has_no_job_is_the_users(results, place, text):
+    """The example: sketch.svg and sketch.svg.json, in lines of JSON, were both removed."""
+    file = results / place
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("mine")
+    file.with_name(f"{file.name}.json").write_text(text, encoding="latin-1")
+    before = names(results)
+    files, (line,) = removed(results)
+    assert (files, names(results)) == ([], before)
+    assert f"{file}.json: cannot be read as a run card" in line
+    assert line.endswith("no job of this configuration writes it; left alone")
 
 
 def test_what_is_only_outdated_missing_or_unknown_stays(results):
@@ -189,7 +215,7 @@ def test_a_folder_of_results_may_itself_be_a_link(results, tmp_path):
 def test_a_file_that_becomes_a_link_meanwhile_stays(results, tmp_path):
     file = at(results, "b") / "seed0.right.safetensors"
     file.write_text("edited")
-    found = damaged(results)
+    found = damaged(results, CONFIG)
     outside = tmp_path / "thesis.png"
     file.rename(outside)
     file.symlink_to(outside)
@@ -199,7 +225,7 @@ def test_a_file_that_becomes_a_link_meanwhile_stays(results, tmp_path):
 
 def test_a_folder_without_cards_is_named(tmp_path):
     with pytest.raises(UserError, match="holds no run cards"):
-        damaged(tmp_path)
+        damaged(tmp_path, CONFIG)
 
 
 @pytest.mark.parametrize(("options", "answer", "said"), [([], "y\n", None), (["--yes"], None, None)])
@@ -228,7 +254,7 @@ def test_without_a_yes_nothing_is_removed(results, answer, said):
 
 def answered(results, meanwhile):
     """Answer yes to the question, after something happened; return what is printed after it."""
-    found = damaged(results)
+    found = damaged(results, CONFIG)
     meanwhile()
     return {file.name: reason for file, reason in remove(found)}
 
@@ -264,11 +290,11 @@ def test_what_another_job_made_since_the_question_stays(results):
 def test_files_of_a_running_job_stay(results):
     file = at(results, "b") / "seed0.csv"
     file.write_text("half")
-    found = damaged(results)
+    found = damaged(results, CONFIG)
     with job_lock("probe", file):
         reasons = {reason for _, reason in remove(found)}
-        (line,) = damaged(results).left
-        assert damaged(results).files == ()
+        (line,) = damaged(results, CONFIG).left
+        assert damaged(results, CONFIG).files == ()
     assert len(reasons) == 1
     assert f"process {os.getpid()} on " in line
     assert line.endswith("is running the job that makes it; left alone")
@@ -306,10 +332,10 @@ def test_what_is_no_card_stays_also_at_the_place_of_one(results):
     assert removed(results) == ([], [])
 
 
-@pytest.mark.parametrize("folder", [".", "..", "metrics", "metrics/probe/digits/c"])
+@pytest.mark.parametrize("folder", [".", "..", "metrics", "metrics/probe/digits/vdrl"])
 def test_a_card_that_cannot_be_read_goes_from_whatever_folder_one_looks(results, folder):
-    (at(results, "c") / "seed0.csv.json").write_text("{")
-    assert removed(results / folder)[0] == ["seed0.csv", "seed0.csv.json"]
+    (at(results, "vdrl") / "seed0.csv.json").write_text("{")
+    assert removed(results / folder)[0] == ["seed0.csv", "seed0.right.safetensors", "seed0.csv.json"]
 
 
 def test_a_file_of_another_size_is_not_read(results, monkeypatch):
