@@ -370,7 +370,8 @@ def test_a_study_is_planned_at_every_scale(tmp_path, scale, mode):
     [
         (
             [],
-            "dataset 'own' has 16 training images, and recipe 'drl_best' takes 64 a step; add images, or set recipes.drl_best.",
+            "dataset 'own' has 16 training images, and recipe 'drl_best' takes 64 a step; "
+            "add images, or set recipes.drl_best.",
         ),
         ([*SMALL, "studies.study.recipes=[drl_8d]", "recipes.drl_8d.sweep.lambda=[0.1,1]"], "'drl_8d' is a sweep"),
         ([*SMALL, "studies.study.recipes=[unconditional]"], "'unconditional' has no encoder"),
