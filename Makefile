@@ -69,7 +69,7 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 HASHED = --no-deps --require-hashes --no-build-isolation
 
 $(READY): envs/build.lock envs/dev.lock envs/torch.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11.5 to 3.13, this is " + sys.version.split()[0] + "; call make PYTHON=python3.11") if not (3, 11, 5) <= sys.version_info[:3] < (3, 14) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("drl needs Python 3.11.5 to 3.13, this is " + sys.version.split()[0] + "; install one of these, then call make PYTHON=/path/to/python") if not (3, 11, 5) <= sys.version_info[:3] < (3, 14) else None'
 	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { echo "This Python cannot make environments; on Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing the pinned packages into .venv: this takes a few minutes, and some gigabytes if torch includes CUDA"
 	$(PYTHON) -m venv .venv

@@ -58,10 +58,8 @@ def example_picture(seed: int = 0) -> Bytes:
         uint8 [height, width].
     """
     model, images = example()
-    side = model.image_size
     samples = model.sample(ROWS - 1, images=images, seed=seed, sampler={"steps": STEPS})
-    small = [np.asarray(Image.fromarray(image[..., 0]).resize((side, side), Image.Resampling.BOX)) for image in images]
-    rows = np.stack([np.stack(small), *samples[..., 0].swapaxes(0, 1)])
+    rows = np.stack([model.prepared(images)[..., 0], *samples[..., 0].swapaxes(0, 1)])
     framed = np.pad(rows, ((0, 0), (0, 0), (0, BETWEEN), (0, BETWEEN)))
     return framed.swapaxes(1, 2).reshape(len(rows) * framed.shape[2], -1)[:-BETWEEN, :-BETWEEN]
 

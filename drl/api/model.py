@@ -139,6 +139,26 @@ class Model:
         found: Floats = codes.numpy()
         return found[0] if np.ndim(t) == 0 else found
 
+    def prepared(self, images: Any, *, channels: Channels | None = None, resize: bool = True) -> Bytes:
+        """Return images as the model sees them: in its size and channels, before its scaling of pixels.
+
+        >>> model.prepared(images).shape == (4, model.image_size, model.image_size, model.channels)
+        True
+
+        Args:
+            images: As for `encode`.
+            channels: As for `encode`.
+            resize: As for `encode`.
+
+        Returns:
+            uint8 [N, H, W, C].
+
+        Raises:
+            BadImages: As `encode`.
+        """
+        found: Bytes = as_images(images, self._method.facts, channels, resize).permute(0, 2, 3, 1).numpy()
+        return found
+
     def sample(
         self,
         n: int = 1,

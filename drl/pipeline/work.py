@@ -48,11 +48,16 @@ def pretrain(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
     yield Amount(network.unit("train", ", ".join(words), same), count)
 
 
-def _probe_count(protocol: Any, labels: int, tests: int) -> float:
-    """Steps of a probe's training; its evaluation counts as steps too, because a forward pass is a third of a step."""
-    batch = min(protocol.batch_size, labels)
-    sweep = max(1, len(protocol.learning_rates))
-    return float(sweep * (protocol.epochs * (labels // batch) + tests / (3 * protocol.batch_size)))
+def _probe_count(protocol: Any, labels: int, tests: int, validation: int = 0) -> float:
+    """Return the steps of a probe's training and its evaluations, for each learning rate.
+
+    Evaluations count as steps too, because a forward pass is a third of a step. `tests` and `validation` are numbers of
+    images. Validation images are also evaluated after each epoch if they choose it.
+    """
+    batch, epochs = min(protocol.batch_size, labels), protocol.epochs
+    evaluated = tests + validation * (1 + epochs * (protocol.select == "best_val"))
+    steps = epochs * (labels // batch) + evaluated / (3 * protocol.batch_size)
+    return float(max(1, len(protocol.learning_rates)) * steps)
 
 
 def probe(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
@@ -60,12 +65,13 @@ def probe(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
     network, protocol = _measured(config, axes), settings.probe
     images, budgets = network.images, protocol.label_budgets
     sets, seeds = len(protocol.t), len(protocol.seeds)
-    steps, wide = sum(_probe_count(protocol, labels, images.test) for labels in budgets), 0.0
+    held = images.validation if protocol.uses_validation else 0
+    steps, wide = sum(_probe_count(protocol, labels, images.test, held) for labels in budgets), 0.0
     if protocol.trajectory:
-        wide = _probe_count(protocol, budgets[-1], images.test)
-        if not config.studies.probe.uses_validation:
+        wide = _probe_count(protocol, budgets[-1], images.test, held)
+        if not protocol.uses_validation:
             marked = round(budgets[-1] * images.validation / images.train)
-            steps += _probe_count(protocol, max(1, budgets[-1] - marked), marked)
+            steps += _probe_count(protocol, max(1, budgets[-1] - marked), 0, marked)
     yield network.encode(sets * (images.train + images.test))
     yield network.probe_steps(protocol, sets, seeds, 1, steps)
     yield network.probe_steps(protocol, 1, seeds, sets, wide)
@@ -84,21 +90,23 @@ def few_shot(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
 
 
 def learning_speed(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
-    """Probes of every snapshot."""
+    """Probes of every snapshot, on the codes of labelled images and of those on which they are measured."""
     network, protocol = _measured(config, axes), settings.probe
-    images, times = network.images, len(protocol.t)
+    images, times, labels = network.images, len(protocol.t), protocol.label_budgets[-1]
+    measured = images.validation if settings.split == "val" else images.test
     kept = min(config.studies.learning_speed.snapshots, network.recipe.iterations) + 1
-    yield network.encode(kept * times * images.train)
-    steps = kept * _probe_count(protocol, protocol.label_budgets[0], images.validation)
-    yield network.probe_steps(protocol, times, 1, 1, steps)
+    yield network.encode(kept * times * (labels + measured))
+    yield network.probe_steps(protocol, times, 1, 1, kept * _probe_count(protocol, labels, measured))
 
 
 def silhouettes(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:
-    """The codes of every model, and a silhouette of each."""
+    """The codes of every model, and a silhouette of those of test images and one of those of validation images."""
     for recipe, _ in settings.models:
         network = Network(config, axes["dataset"], recipe)
-        yield network.encode(network.images.test)
-        yield network.silhouette()
+        parts = [count for count in (network.images.test, network.images.validation) if count]
+        yield network.encode(sum(parts))
+        for count in parts:
+            yield network.silhouette(codes=count)
 
 
 def code_view(config: Config, settings: Any, axes: Axes) -> Iterator[Amount]:

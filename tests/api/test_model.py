@@ -78,6 +78,17 @@ def test_float_images_have_the_codes_of_their_bytes(form, load, pixels):
     assert np.array_equal(load().encode(images), load().encode(pixels))
 
 
+def test_prepared_images_are_those_that_are_encoded(load, pixels):
+    model = load()
+    assert np.array_equal(model.prepared(pixels), pixels)
+    larger = pixels.repeat(3, axis=1).repeat(4, axis=2)
+    prepared = model.prepared(larger)
+    assert (prepared.shape, prepared.dtype) == (pixels.shape, np.uint8)
+    assert np.array_equal(model.encode(prepared), model.encode(larger))
+    with pytest.raises(drl.UserError, match="resize"):
+        model.prepared(larger, resize=False)
+
+
 def test_batches_change_only_rounding(load, pixels):
     for kind in ("drl", "score_features"):
         whole, parts = (load(kind).encode(pixels, TIMES, batch_size=size) for size in (None, 3))

@@ -59,7 +59,7 @@ def test_a_folder_is_a_dataset_for_commands_by_hand_too(drl, tmp_path, monkeypat
     [
         (("prepare", "--dataset", "pets/none"), "does not exist or is not a folder"),
         (("prepare", "--dataset", "pets/class0"), "holds no class folders"),
-        (("study", "few_shot", "--dataset", "pets"), "13 training images, and recipe 'drl'"),
+        (("study", "few_shot", "--dataset", "pets"), "13 training images, and recipe 'drl_best'"),
         (("encode", "--model", "none", "--images", "pets", "--out", "x.npy"), "there is no such model"),
         (("encode", "--model", "none", "--images", "pets", "--out", "x.npy", "--t", "2"), "--t 2: give numbers"),
         (("export", "--model", "none", "--out", "x"), "there is no such model"),

@@ -61,7 +61,9 @@ def test_scale_lite_trains_each_method_for_the_length_of_its_pilot():
             assert {r.batch_size for r in recipes.values()} == {64}
             family = {name: name.removesuffix("_vp").removesuffix("_edm") for name in recipes}
             expected = {"ae": 10000, "cdae": 10000, "dae": 10000, "vae": 5000, "score_features": 5000}
-            assert {name: r.iterations for name, r in recipes.items()} == {name: expected.get(family[name], 20000) for name in recipes}
+            assert {name: r.iterations for name, r in recipes.items()} == {
+                name: expected.get(family[name], 20000) for name in recipes
+            }
 
 
 def test_vp_recipes_differ_from_their_ve_twins_in_sde_embedding_and_scaling_only():

@@ -27,7 +27,7 @@ def test_rates_of_another_device_are_not_taken(change):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\0\0", '{"format": 0, "entries": {"a": 1}}', '{"format": 1, "entries": {"a": "x"}}'],
+    ["", "\0\0", '{"format": 1, "entries": {"a": 1}}', '{"format": 2, "entries": {"a": "x"}}'],
 )
 def test_a_damaged_book_is_begun_anew(tmp_path, text):
     (tmp_path / "rates.json").write_text(text)
@@ -37,7 +37,7 @@ def test_a_damaged_book_is_begun_anew(tmp_path, text):
     assert Book(tmp_path / "rates.json").get("a") == 1.0
 
 
-@pytest.mark.parametrize("text", ['{"EUR": 1}', "{", "[]", '{"format": 1}', "1 EUR = 1.1 USD"])
+@pytest.mark.parametrize("text", ['{"EUR": 1}', "{", "[]", '{"format": 2}', "1 EUR = 1.1 USD"])
 def test_a_file_of_somebody_else_is_not_written_over(tmp_path, text, capsys):
     (tmp_path / "rates.json").write_text(text)
     book = Book(tmp_path / "rates.json")

@@ -57,6 +57,6 @@ def test_sizes_and_batches_are_those_of_the_scales():
     assert [config.studies.study.image_size for config in configs.values()] == [16, 32, 32]
     assert "size | 16 pixels at demo scale, 32 at the others" in TEXT
     batches = [recipe(config, name).batch_size for config in configs.values() for name in config.studies.study.recipes]
-    assert batches == [64] * 6 + [100] * 3
+    assert batches == [64] * 4 + [100] * 2
     assert "64, at paper scale 100" in TEXT
-    assert configs["lite"].studies.study.recipes == ("drl", "vdrl", "ae")
+    assert configs["lite"].studies.study.recipes == ("drl_best", "ae")

@@ -359,9 +359,9 @@ def test_a_study_is_planned_at_every_scale(tmp_path, scale, mode):
     own_study_fits(config, config.dataset)
     for part in PARTS:
         settings = settings_of(f"study_{part}", config, config.dataset)
-        assert [name for name, _ in settings["recipes"]] == ["drl", "vdrl", "ae"]
+        assert [name for name, _ in settings["recipes"]] == ["drl_best", "ae"]
         assert settings["datasets"] == [[config.dataset, "own"]]
-    for name in ("drl", "vdrl", "ae"):
+    for name in ("drl_best", "ae"):
         settings_of("code_view", config, config.dataset, name)
 
 
@@ -370,7 +370,8 @@ def test_a_study_is_planned_at_every_scale(tmp_path, scale, mode):
     [
         (
             [],
-            "dataset 'own' has 16 training images, and recipe 'drl' takes 64 a step; add images, or set recipes.drl.",
+            "dataset 'own' has 16 training images, and recipe 'drl_best' takes 64 a step; "
+            "add images, or set recipes.drl_best.",
         ),
         ([*SMALL, "studies.study.recipes=[drl_8d]", "recipes.drl_8d.sweep.lambda=[0.1,1]"], "'drl_8d' is a sweep"),
         ([*SMALL, "studies.study.recipes=[unconditional]"], "'unconditional' has no encoder"),

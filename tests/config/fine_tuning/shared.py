@@ -22,7 +22,7 @@ EMBEDDED = ("digits", "mnist5k", "mnistm5k")
 # Checking the whole configuration takes half a second; a test of one setting needs a tenth of it.
 DATASETS = ("digits", "cifar10")
 RECIPES = ("drl", "vdrl", "ae", "drl_70k", "vdrl_70k", "mixup_drl_70k", "ae_70k", "drl_official", "drl_2d")
-OTHERS = ("unconditional", "supervised", "drl_8d")
+OTHERS = ("unconditional", "supervised", "drl_8d", "drl_best")
 
 resolve = cache(lambda scale, sets=(): read(scale, sets=sets))
 
