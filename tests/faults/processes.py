@@ -126,11 +126,14 @@ def kill(process: Any, after: float) -> bool:
 
 
 def kill_when_saved(work: Job, chance: random.Random) -> list[Path]:
-    """Kill a job some time after it has saved a state, and return the states; one that ended before begins again."""
-    for _ in range(10):
+    """Kill a job some time after it has saved a state, and return the states.
+
+    One that ended before begins again, and is left half the time: how long a job takes depends on the machine.
+    """
+    for attempt in range(10):
         process = work.start()
         wait_for(lambda process=process: work.has_saved() or process.exitcode is not None)
-        kill(process, chance.uniform(0, 0.5))
+        kill(process, chance.uniform(0, 0.5 / 2**attempt))
         states = [path for path in work.states.glob("*/*.safetensors") if "previous" not in path.name]
         if states:
             return states
