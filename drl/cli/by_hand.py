@@ -144,6 +144,7 @@ def verify(
     sets: tuple[str, ...],
 ) -> None:
     """Check results against their run cards, the current code and the current configuration."""
+    from drl.records.verify import by_earlier_code
     from drl.records.verify import verify as run
 
     if remove and as_json:
@@ -157,10 +158,38 @@ def verify(
     if as_json:
         echo_json({"folder": str(folder), "faults": faults})
     else:
+        earlier = by_earlier_code(folder)
+        whole = (
+            f"all results are whole; {earlier} of them were made by earlier code, at the commits that their cards name"
+        )
         said = f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "all results are whole and up to date"
-        click.echo("\n".join([*faults, f"{folder}: {said}"]))
+        click.echo("\n".join([*faults, f"{folder}: {said if faults or not earlier else whole}"]))
     if faults:
         sys.exit(1)
+
+
+@cli.command()
+@click.argument("items", nargs=-1)
+@click.option(
+    "--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder, such as docs/results."
+)
+@configured
+def publish(items: tuple[str, ...], to: Path, **shared: Any) -> None:
+    """Copy finished figures, tables and numbers with their run cards into a folder for a repository or a paper.
+
+    Images and weights stay out, but their cards do not: `drl verify` checks the copy as well. Without ITEMS, all
+    that is finished is copied, the verdict too.
+    """
+    from drl.records.publish import choose, finished
+    from drl.records.publish import publish as run
+
+    call = Invocation(**shared)
+    found = finished(call.results, call.config, items)
+    stale = run(call.results, choose(call.results, found), to)
+    for file in stale:
+        click.echo(f"{shown(file)}: is of an earlier publication, and no longer part of it; remove it")
+    check = f"check them with `drl verify {shown(to)} --scale {call.scale_name}`"
+    click.echo(f"{shown(to)}: {len(found)} drawings, with all that they came from; {check}")
 
 
 @cli.command()

@@ -43,7 +43,8 @@ def _parts(value: Any) -> Any:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def _path(value: Any) -> str:
+def is_path(value: Any) -> str:
+    """Refuse what no file can be called."""
     # Not a pydantic string, because folders may have names that are not UTF-8.
     if not isinstance(value, str) or not 0 < len(value) <= 4096 or "\0" in value:
         raise ValueError("is no path")
@@ -92,9 +93,9 @@ class Card(_Part):
     code_digest: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-z]*$")]
     git: Git = Git()
     versions: dict[Text, Text] = Field(max_length=100)
-    inputs: dict[Annotated[str, PlainValidator(_path)], Digest]
+    inputs: dict[Annotated[str, PlainValidator(is_path)], Digest]
     outputs: dict[Name, Digest] = Field(min_length=1, max_length=1000)
-    sizes: dict[Annotated[str, PlainValidator(_path)], Bytes] = {}
+    sizes: dict[Annotated[str, PlainValidator(is_path)], Bytes] = {}
 
     scale: Name | None = None
     dataset: Name | None = None
@@ -127,8 +128,11 @@ class Card(_Part):
             OSError: If it cannot be read.
             UserError: If it is not a regular file.
         """
-        wanted = self.outputs[name] if name in self.outputs else self.inputs[name]
-        return path.stat().st_size == self.sizes.get(name, path.stat().st_size) and sha256(path) == wanted
+        return path.stat().st_size == self.sizes.get(name, path.stat().st_size) and sha256(path) == self.wanted(name)
+
+    def wanted(self, name: str) -> str:
+        """Return the SHA-256 of an output or input by its name in the card."""
+        return self.outputs[name] if name in self.outputs else self.inputs[name]
 
     def fact(self, name: str) -> Any:
         """Return a field by name; None where there is no such field."""

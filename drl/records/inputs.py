@@ -35,7 +35,7 @@ def check_inputs(paths: Iterable[Path]) -> dict[Path, str]:
         if not path.is_file():
             continue
         if path.parent not in folders:
-            folders[path.parent] = _named_by_cards(path.parent)
+            folders[path.parent] = named_by_cards(path.parent)
         if path.name not in folders[path.parent]:
             digests[path] = sha256(path)
             continue
@@ -55,7 +55,7 @@ def remedy(path: Path) -> str:
     return f"run `drl verify {shlex.quote(str(below[0]))} --remove`, or remove it, {again}"
 
 
-def _named_by_cards(folder: Path) -> dict[str, tuple[Card, Path]]:
+def named_by_cards(folder: Path) -> dict[str, tuple[Card, Path]]:
     """Return the run card that names a file, and the card's path, for each file in a folder, by file name.
 
     A card that lies beside one of its outputs counts before one that does not, such as the training's in an export.

@@ -22,6 +22,7 @@ from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card
 from drl.records.code_digest import code_digest
 from drl.records.inputs import RESULTS
+from drl.records.left_out import NAME, LeftOut, left_out
 from drl.records.places import jobs_at
 
 SUFFIXES = (".safetensors", ".csv", ".svg", ".png", ".md", ".tex")
@@ -68,7 +69,7 @@ def results_below(folder: Path) -> Below:
 
 def cards_of(found: Below) -> list[Path]:
     """Return the JSON files in a folder of results: its run cards, and perhaps others."""
-    return [path for path in found.files if path.suffix == ".json"]
+    return [path for path in found.files if path.suffix == ".json" and path.name != NAME]
 
 
 def _without_card(folder: Path, found: Below, cards: list[Path]) -> Iterator[str]:
@@ -89,20 +90,38 @@ def _without_card(folder: Path, found: Below, cards: list[Path]) -> Iterator[str
 def faults_of(path: Path, config: Config) -> Iterator[str]:
     """Yield one line for each fault of a run card, its outputs and its inputs."""
     try:
-        card = read_card(path)
+        card, published = read_card(path), left_out(path)
     except UserError as error:
         yield str(error)
         return
     for name in card.outputs:
-        yield from _file(card, name, path.parent / name, "was changed after it was made; make it again")
+        trouble = "was changed after it was made; make it again"
+        yield from _file(card, name, path.parent / name, trouble, published)
     for name in card.inputs:
         trouble = f"is not what {shown(path)} was made from; make that again"
-        yield from _file(card, name, _input(path.parent, name), trouble)
-    for trouble in _plan_faults(path, card, config):
+        yield from _file(card, name, _input(path.parent, name), trouble, published)
+    for trouble in _plan_faults(path, card, config, published is not None):
         yield f"{shown(path)}: {trouble}"
 
 
-def _plan_faults(path: Path, card: Card, config: Config) -> Iterator[str]:
+def by_earlier_code(folder: Path) -> int:
+    """Return how many published results were made by other code than the present one.
+
+    Their cards name the commit, so this is no fault of theirs; other results are made again.
+    """
+    return sum(_by_earlier_code(path) for path in cards_of(results_below(folder)))
+
+
+def _by_earlier_code(path: Path) -> bool:
+    with contextlib.suppress(UserError, ValueError):
+        card = read_card(path)
+        step = STEPS.get(card.command)
+        if step is not None and left_out(path) is not None:
+            return code_digest(step.code(step.parsed(card.settings))) != card.code_digest
+    return False
+
+
+def _plan_faults(path: Path, card: Card, config: Config, published: bool) -> Iterator[str]:
     """Compare what a card says of its job with its place, with the configuration and with the code."""
     result = path.with_suffix("")
     places = jobs_at(result)
@@ -132,7 +151,7 @@ def _plan_faults(path: Path, card: Card, config: Config) -> Iterator[str]:
         return
     if canonical_json(expected) != canonical_json(card.settings):
         yield f"made with other settings ({clean(_difference(expected, card.settings), 200)}); make it again"
-    if digest != card.code_digest:
+    if digest != card.code_digest and not published:
         yield f"made by other code ({card.code_digest}, now {digest}); make it again"
 
 
@@ -155,8 +174,14 @@ def _input(folder: Path, name: str) -> Path:
     return plain if plain.exists() else folder / name
 
 
-def _file(card: Card, name: str, path: Path, trouble: str) -> Iterator[str]:
+def _file(card: Card, name: str, path: Path, trouble: str, published: tuple[Path, LeftOut] | None) -> Iterator[str]:
     try:
+        if (
+            published is not None
+            and not os.path.lexists(path)
+            and published[1].has(published[0], path, card.wanted(name))
+        ):
+            return
         if not path.is_file():
             yield f"{shown(path)}: is missing"
         elif of_system(path):
