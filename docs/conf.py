@@ -24,7 +24,7 @@ extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
 # These tables are files to download; the pages beside them show their contents.
-exclude_patterns = ["_build", "results/lite/cards", "results/lite/table_*.md"]
+exclude_patterns = ["_build", "results/mnist5k/cards", "results/mnist5k/table_*.md", "results/lite/tables"]
 nitpicky = True
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]

@@ -1,4 +1,4 @@
-"""The page with a picture or table of every item, from the results that are in docs/results/lite."""
+"""The page with a picture or table of every item, from docs/results/lite or, until they are made, earlier results."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from drl.docs.markdown import anchor, title
 from drl.docs.paper import ITEMS
 from drl.errors import UserError
 
-RESULTS = Path("results") / "lite"  # below docs/
+RESULTS = Path("results") / "lite"  # below docs/; as `drl publish` writes it
+EARLIER = Path("results") / "mnist5k"  # by earlier rules, laid out by hand
 HEAD = """\
 # Gallery
 
 Every figure and table, what it shows, and the command that makes it. The pictures are results at scale `lite`: small
-real images and small networks on two CPU cores. Each was drawn by the job that its run card names, some of them by an
-earlier version of this project, so that a picture made today may look different.
-[The results](results/lite/README.md) say what can be concluded from them.
+real images and small networks on two CPU cores. Each was drawn by the job that its run card names.
+[The results](results/lite/README.md) say what can be concluded from them. What has not been run on Fashion-MNIST yet
+is shown as an earlier version of this project drew it, from [runs on MNIST-5k](results/mnist5k/README.md) with one to
+three seeds.
 """
 MISSING = "No result of it at scale `lite` is in the repository yet."
 
@@ -44,21 +46,25 @@ def _section(docs: Path, name: str, item: ItemSettings) -> Iterator[str]:
 
 def _result(docs: Path, name: str) -> Iterator[str]:
     table = item_kind(name) == "table"
-    file = RESULTS / f"{name}.{'md' if table else 'png'}"
-    if not (docs / file).is_file():
+    suffix = "md" if table else "png"
+    places = (
+        (RESULTS / ("tables" if table else "figures") / f"{name}.{suffix}", f"{name}.{'csv' if table else 'svg'}.json"),
+        (EARLIER / f"{name}.{suffix}", f"cards/{'table' if table else 'figure'}-{name}.json"),
+    )
+    file, beside = next((place for place in places if (docs / place[0]).is_file()), (None, ""))
+    if file is None:
         yield MISSING
         return
-    card = RESULTS / "cards" / f"{'table' if table else 'figure'}-{name}.json"
+    card = file.parent / beside
     if not (docs / card).is_file():
         raise UserError(f"{docs / file}: has no run card {card.name}; add the card that was written with it")
     if table:
         yield from (docs / file).read_text(encoding="utf-8").splitlines()
     else:
         yield f"![{title(name)} at scale lite]({file.as_posix()})"
-    yield from (
-        "",
-        f"{_drawn(docs / card)}; [run card]({card.as_posix()}), [numbers]({file.with_suffix('.csv').as_posix()}).",
-    )
+    earlier = "Earlier: " if file.is_relative_to(EARLIER) else ""
+    links = f"[run card]({card.as_posix()}), [numbers]({file.with_suffix('.csv').as_posix()})"
+    yield from ("", f"{earlier}{_drawn(docs / card)}; {links}.")
 
 
 def _drawn(card: Path) -> str:

@@ -33,7 +33,7 @@ def configuration() -> str:
 
 def pictures() -> str:
     """Return the gallery of all items."""
-    return MADE.format("config/ and docs/results/lite") + gallery.page(DOCS)
+    return MADE.format("config/ and docs/results") + gallery.page(DOCS)
 
 
 def rules() -> str:

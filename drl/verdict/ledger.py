@@ -42,7 +42,7 @@ def run(job: Job[ClaimsJob]) -> str:
 
     Args:
         job: Its inputs `metrics` are the CSV files of all studies; missing ones count as not run. `items`, if given,
-            is a folder with the items' own CSV files, such as docs/results/lite, to read instead of metrics.
+            is a folder with the items' own CSV files, such as docs/results/mnist5k, to read instead of metrics.
 
     Returns:
         One line that counts the verdicts.

@@ -112,20 +112,41 @@ def test_the_picture_of_the_rules_is_well_formed_and_shows_every_item():
         assert (item.rpartition("_")[2] if item[-1].isdigit() else item.replace("_", " ").capitalize()) in words
 
 
-def test_the_gallery_has_every_item_with_its_command_and_each_picture_that_there_is():
+def test_the_gallery_has_every_item_with_its_command_and_each_result_that_there_is():
     page = gallery.page(DOCS)
-    shown = {path.name for path in (DOCS / "results" / "lite").glob("*.png")}
-    assert set(re.findall(r"!\[[^]]*\]\(results/lite/(.*?)\)", page)) == shown
     assert re.findall(r"^snakemake (\w+) --config scale=lite$", page, flags=re.M) == list(ITEMS)
-    for table in (DOCS / "results" / "lite").glob("table_*.md"):
-        assert table.read_text() in page
-    assert page.count(gallery.MISSING) == len(ITEMS) - len(shown) - len(
-        list((DOCS / "results" / "lite").glob("table_*.md"))
-    )
+    sections = dict(zip(ITEMS, page.split("\n## ")[1:], strict=True))
+    for item, section in sections.items():
+        new = [
+            DOCS / gallery.RESULTS / folder / f"{item}{suffix}"
+            for folder, suffix in (("figures", ".png"), ("tables", ".md"))
+        ]
+        earlier = [DOCS / gallery.EARLIER / f"{item}{suffix}" for suffix in (".png", ".md")]
+        there = [path for path in (*new, *earlier) if path.is_file()]
+        assert (gallery.MISSING in section) == (not there)
+        if there and there[0].suffix == ".png":
+            assert re.findall(r"!\[[^]]*\]\((.*?)\)", section) == [there[0].relative_to(DOCS).as_posix()]
+        elif there:
+            assert there[0].read_text() in section
+        assert ("Earlier: " in section) == (bool(there) and there[0] in earlier)
+
+
+def test_new_results_come_before_earlier_ones(tmp_path):
+    for folder, name, card in (
+        ("results/mnist5k", "figure_4", "cards/figure-figure_4"),
+        ("results/lite/figures", "figure_4", "figure_4.svg"),
+    ):
+        (tmp_path / folder / "cards").mkdir(parents=True)
+        (tmp_path / folder / f"{name}.png").touch()
+        (tmp_path / folder / f"{card}.json").write_text('{"settings": {"datasets": [["digits", "Digits"]]}}')
+        page = gallery.page(tmp_path)
+        assert f"![Figure 4 at scale lite]({folder}/figure_4.png)" in page
+        assert f"[run card]({folder}/{card}.json), [numbers]({folder}/figure_4.csv)" in page
+        assert ("Earlier: Digits; " in page) == (folder == "results/mnist5k")
 
 
 def test_a_picture_without_its_card_is_one_line(tmp_path):
-    (tmp_path / "results" / "lite").mkdir(parents=True)
-    (tmp_path / "results" / "lite" / "figure_4.png").touch()
+    (tmp_path / gallery.EARLIER).mkdir(parents=True)
+    (tmp_path / gallery.EARLIER / "figure_4.png").touch()
     with pytest.raises(UserError, match=r"figure_4\.png: has no run card figure-figure_4\.json"):
         gallery.page(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from drl.records.run_card import write_card
 from drl.records.verify import by_earlier_code, verify
 
 CONFIG = resolve("demo")
+PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
 ITEMS = ("figure_7", "table_1")
 
 
@@ -214,3 +216,9 @@ def test_results_that_nobody_published_are_not_overwritten(results, tmp_path):
     other = shutil.copytree(results, tmp_path / "others")
     with pytest.raises(UserError, match=r"holds results, but no published\.json; give a folder of its own"):
         published(results, other)
+
+
+def test_the_results_in_this_repository_are_whole():
+    """They are as they were made, and as the present configuration would make them."""
+    assert verify(PUBLISHED, resolve("lite")) == []
+    assert list((PUBLISHED / "figures").glob("*.png"))

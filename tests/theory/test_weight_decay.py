@@ -53,7 +53,7 @@ def test_on_the_papers_schedules_every_start_ends_in_the_middle():
         assert 0 < of(STUDY, rates(schedule)) < 1e-8
         reached = next(n for n in range(1, 40) if of(STUDY, rates(schedule, n)) < need)
         last.add(reached)
-    # docs/theory.md and docs/results/lite/fine_tuning.md say so.
+    # docs/theory.md and docs/results/mnist5k/fine_tuning.md say so.
     assert (min(last), max(last)) == (9, 27)
 
 

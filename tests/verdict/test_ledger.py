@@ -18,7 +18,7 @@ from drl.verdict.ledger_page import markdown
 from tests.job_settings import ITEMS
 from tests.verdict.measured import PROBE_SETTINGS, claims_job, probe_rows
 
-LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
+MNIST5K = Path(__file__).resolve().parents[2] / "docs" / "results" / "mnist5k"
 FIGURE_4 = ClaimsJob(scale="lite", confidence=0.95, items={"figure_4": PROBE_SETTINGS.choosing()})
 STATISTIC = ("says", "section", ("figure_4",), "statistic")
 
@@ -131,7 +131,7 @@ def test_a_proof_decides_whatever_was_measured(holds, verdict):
 
 
 def test_a_proof_is_a_section_of_the_page_on_theory():
-    page = (LITE.parents[1] / "theory.md").read_text().lower()
+    page = (MNIST5K.parents[1] / "theory.md").read_text().lower()
     for known in CLAIMS.values():
         assert known.proof is None or known.proof.where.lower() in page
 
@@ -219,12 +219,12 @@ def test_another_scale_s_metrics_are_refused(tmp_path):
     with pytest.raises(UserError, match="have scale lite, not paper; give --scale lite"):
         decide_claims([tmp_path / "a.csv"], tmp_path, settings)
     with pytest.raises(UserError, match="has scale lite, not paper; give --scale lite"):
-        decide_claims([], tmp_path, settings, items=(LITE,))
+        decide_claims([], tmp_path, settings, items=(MNIST5K,))
 
 
-def test_the_lite_ledger_is_as_it_was_made():
+def test_the_earlier_ledger_is_as_it_was_made():
     """By earlier rules, which its page says; it is not judged again by the present ones."""
-    card = json.loads((LITE / "cards" / "claims.json").read_text())
-    assert card["outputs"] == {name: sha256(LITE / name) for name in ("claims.csv", "claims.md")}
+    card = json.loads((MNIST5K / "cards" / "claims.json").read_text())
+    assert card["outputs"] == {name: sha256(MNIST5K / name) for name in ("claims.csv", "claims.md")}
     assert card["git"]["dirty"] is False
-    assert "made by earlier rules" in (LITE / "README.md").read_text()
+    assert "made by earlier rules" in (MNIST5K / "README.md").read_text()

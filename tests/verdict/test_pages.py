@@ -26,7 +26,7 @@ from tests.cards import WHOLE
 from tests.job_settings import BUILT
 from tests.verdict.measured import claims_job, compare_job
 
-LITE = Path(__file__).resolve().parents[2] / "docs" / "results" / "lite"
+MNIST5K = Path(__file__).resolve().parents[2] / "docs" / "results" / "mnist5k"
 # On digits, whose results are at hand.
 ON_DIGITS = ["figure_12.datasets=[mnist5k]", "table_1.datasets=[mnist5k]", "table_1.beyond=[]"]
 CONFIG = resolve("lite", sets=[f"items.{one}" for one in ON_DIGITS])
@@ -41,11 +41,11 @@ def html(text):
 @pytest.fixture
 def results(tmp_path):
     """A folder of results with a ledger and a comparison."""
-    cells = {"figure_12": pd.read_csv(LITE / "figure_12.csv")}
+    cells = {"figure_12": pd.read_csv(MNIST5K / "figure_12.csv")}
     found = cells["figure_12"].rename(columns={"mean": "value", "n_seeds": "n"})
     cells["figure_12"] = found.assign(replicate="mean", arm="", labels=None)
     ledger(Evidence("lite", claims_job(CONFIG).parsed(), cells), 0.95).to_csv(tmp_path / "claims.csv", index=False)
-    comparison({"table_1": pd.read_csv(LITE / "table_1.csv")}, compare_job(CONFIG)).to_csv(
+    comparison({"table_1": pd.read_csv(MNIST5K / "table_1.csv")}, compare_job(CONFIG)).to_csv(
         tmp_path / "comparison.csv", index=False
     )
     (tmp_path / "figures").mkdir()
@@ -53,7 +53,7 @@ def results(tmp_path):
     (tmp_path / "figures" / "figure_12.svg.json").write_text(json.dumps(card))
     (tmp_path / "claims.csv.json").write_text(json.dumps(card))
     (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "table_1.md").write_text((LITE / "table_1.md").read_text())
+    (tmp_path / "tables" / "table_1.md").write_text((MNIST5K / "table_1.md").read_text())
     return tmp_path
 
 
