@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -119,7 +120,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Cancel all jobs and end the daemons."""
-        subprocess.run(["scancel", "--user=root"], check=False, timeout=10)
+        subprocess.run(["scancel", "--user=root"], check=False, timeout=60)
         for name in (*(f"slurmd.{node}" for node in NODES), "slurmctld", "munge"):
             self.end(name)
 
@@ -130,7 +131,7 @@ class Cluster:
             return
         number = int(file.read_text())
         os.kill(number, signal.SIGTERM)
-        self.wait_for(lambda: not Path(f"/proc/{number}").exists(), f"the end of {daemon}")
+        self.wait_for(lambda: ended(number), f"the end of {daemon}")
 
     def restart_controller(self, away: float) -> None:
         """End the controller, and start it again after `away` seconds."""
@@ -220,12 +221,24 @@ def watched(command: list[str] | None) -> str | None:
     return found.group(1) if found else None
 
 
+def ended(number: int) -> bool:
+    """Return whether a process has ended. In a container it may stay as a zombie, if nobody asks for its exit code."""
+    try:
+        return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def free_ports(count: int) -> list[int]:
-    """Return so many TCP ports of the loopback interface that nobody uses now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Return so many TCP ports of the loopback interface that nobody uses now.
+
+    They are below those that the system gives to connections, so no connection takes them before the daemons start.
+    """
+    ports: list[int] = []
+    for port in random.sample(range(20_000, 30_000), 1000):
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise OSError("no free ports")

@@ -86,6 +86,16 @@ class Slice(Project):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
 
+    def freeze(self, recipe: str) -> None:
+        """Stop a training with SIGSTOP, so that it does not end before SLURM disturbs it; SLURM's signals wake it."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            words = process.info["cmdline"] or []
+            if process.info["cwd"] == str(self.folder) and "pretrain" in words and recipe in words:
+                process.suspend()
+                found.append(process)
+        assert found, f"no training of {recipe} is running"
+
     def files(self) -> dict[str, bytes]:
         """Return what was made, by path: all that must not depend on where and how it was made."""
         results = self.folder / "results" / "demo"

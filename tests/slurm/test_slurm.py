@@ -115,8 +115,13 @@ def test_a_job_of_a_node_that_is_lost_goes_on_on_the_other(cluster, undisturbed,
 
 @pytest.mark.parametrize(
     ("grace", "mode", "state"),
-    [(0, "requeue", "COMPLETED"), (30, "requeue", "FAILED"), (0, "cancel", "PREEMPTED")],
-    ids=["requeued", "with time to save", "cancelled"],
+    [
+        (0, "requeue", "COMPLETED"),
+        (0, "cancel", "PREEMPTED"),
+        (30, "requeue", "FAILED"),
+        (30, "cancel", "FAILED"),
+    ],
+    ids=["requeued", "cancelled", "requeued with time to save", "cancelled with time to save"],
 )
 def test_a_job_that_is_preempted_goes_on(cluster, undisturbed, slice_of, grace, mode, state):
     """SLURM starts it again, unless it saved and ended by itself, or was cancelled: then Snakemake submits it again."""
@@ -124,6 +129,7 @@ def test_a_job_that_is_preempted_goes_on(cluster, undisturbed, slice_of, grace, 
     running = project.submit()
     running.in_training("vdrl")
     job = running_job(cluster, "vdrl")
+    project.freeze("vdrl")
     urgent = cluster.need_gpu_of(cluster.node_of(job), grace, mode)
     running.ends()
     assert project.files() == undisturbed().files()
