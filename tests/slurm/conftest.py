@@ -24,7 +24,7 @@ STEPS = 300
 RECIPES = ["drl", "vdrl"]
 ITEMS = ["figure_4", "code_usage"]
 SAVE_MINUTES = 0.02
-SECONDS = 900
+SECONDS = 1800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
