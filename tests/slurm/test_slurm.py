@@ -142,8 +142,9 @@ def test_a_job_that_is_preempted_goes_on(cluster, undisturbed, slice_of, grace, 
         assert not again
     else:
         assert len(again) == 1
-    # It had time to save.
-    assert ("stopped at step" in running.printed) == (grace > 0), running.printed
+    # Without grace there are only the seconds of KillWait, which may be too few to save.
+    if grace:
+        assert "stopped at step" in running.printed, running.printed
 
 
 @pytest.mark.parametrize("away", [1, 15])
