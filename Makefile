@@ -34,7 +34,7 @@ test: $(READY)  ## everything that CI checks
 	DRL_REPORT=results/demo/report.html pytest tests/report
 	tests/slurm/inside.sh --if-possible timeout --signal=INT --kill-after=60 480 pytest tests/slurm -k slice
 
-test-slurm: $(READY)  ## the workflow on a real SLURM of one node, with and without disturbances; needs root on Debian
+test-slurm: $(READY)  ## the workflow on a real SLURM of two nodes, with and without disturbances; needs root on Debian
 	tests/slurm/inside.sh pytest tests/slurm
 
 faults: $(READY)  ## every fault of docs/reliability.md, 20 times

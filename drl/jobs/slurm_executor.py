@@ -1,11 +1,13 @@
-"""A workaround for a bug in Snakemake's SLURM plugin: it forgets its jobs when SLURM's controller does not answer.
+"""Workarounds for two bugs in Snakemake's SLURM plugin.
 
-The report for the plugin's maintainers is in docs/upstream_reports.md.
+It forgets its jobs when SLURM's controller does not answer, and waits forever for jobs that were preempted for good.
+The reports for the plugin's maintainers are in docs/upstream_reports.md.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import wraps
 from types import ModuleType
@@ -13,6 +15,8 @@ from typing import Any
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 REPORTS = ("report_job_success", "report_job_error")
+# While SLURM puts a preempted job back into its queue, it may call the job preempted, but not for so long.
+PREEMPTED_SECONDS = 60
 
 
 def keep_unanswered_jobs(plugin: ModuleType | None = None) -> None:
@@ -55,3 +59,37 @@ def keep_unanswered_jobs(plugin: ModuleType | None = None) -> None:
                 yield job
 
     plugin.Executor.check_active_jobs = check_active_jobs
+
+
+def end_preempted_jobs(plugin: ModuleType | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    """Let Snakemake submit a job again that was preempted and that SLURM does not put back into its queue.
+
+    With PreemptMode=CANCEL, such a job stays PREEMPTED. The plugin (2.8.0) always expects SLURM to continue it, and
+    waits forever. After this call, a job that is PREEMPTED in all answers of a minute counts as CANCELLED, which
+    Snakemake retries. A second call changes nothing.
+
+    Args:
+        plugin: The plugin. None: the plugin that Snakemake has loaded, if any.
+        clock: Returns the time in seconds.
+    """
+    plugin = sys.modules.get(PLUGIN) if plugin is None else plugin
+    if plugin is None or hasattr(plugin.query_job_status, "__wrapped__"):
+        return
+    ask = plugin.query_job_status
+    since: dict[str, float] = {}
+
+    @wraps(ask)
+    async def query_job_status(*words: Any, **more: Any) -> tuple[dict[str, str] | None, float | None]:
+        states, seconds = await ask(*words, **more)
+        if states is None:
+            return states, seconds
+        now = clock()
+        preempted = [job for job, state in states.items() if state == "PREEMPTED"]
+        for job in [job for job in since if job not in preempted]:
+            del since[job]
+        for job in preempted:
+            if now - since.setdefault(job, now) >= PREEMPTED_SECONDS:
+                states[job] = "CANCELLED"
+        return states, seconds
+
+    plugin.query_job_status = query_job_status  # type: ignore[attr-defined]

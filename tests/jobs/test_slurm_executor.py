@@ -1,4 +1,4 @@
-"""The patch of Snakemake's SLURM plugin, on a stand-in for its executor."""
+"""The patches of Snakemake's SLURM plugin, on a stand-in for its executor."""
 
 import asyncio
 import inspect
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from drl.jobs.slurm_executor import PLUGIN, keep_unanswered_jobs
+from drl.jobs.slurm_executor import PLUGIN, end_preempted_jobs, keep_unanswered_jobs
 
 
 @pytest.fixture
@@ -83,6 +83,7 @@ def test_a_second_call_changes_nothing(plugin):
 def test_nothing_is_loaded_for_it(monkeypatch):
     monkeypatch.delitem(sys.modules, PLUGIN, raising=False)
     keep_unanswered_jobs()
+    end_preempted_jobs()
     assert PLUGIN not in sys.modules
 
 
@@ -90,3 +91,44 @@ def test_the_real_plugin_has_what_is_patched():
     plugin = pytest.importorskip(PLUGIN)
     assert inspect.isasyncgenfunction(plugin.Executor.check_active_jobs)
     assert all(callable(getattr(plugin.Executor, name)) for name in ("report_job_success", "report_job_error"))
+    assert inspect.iscoroutinefunction(plugin.query_job_status)
+    assert "query_job_status" in plugin.Executor.check_active_jobs.__code__.co_names
+
+
+@pytest.fixture
+def answers():
+    """Ask a patched plugin what SLURM says of its jobs, at a time in seconds."""
+    now, said = [0.0], [None]
+
+    async def query_job_status(command, logger):
+        return (None, None) if said[0] is None else (dict(said[0]), 0.1)
+
+    plugin = SimpleNamespace(query_job_status=query_job_status)
+    end_preempted_jobs(plugin, clock=lambda: now[0])
+    end_preempted_jobs(plugin)
+
+    def answer(time, states):
+        now[0], said[0] = time, states
+        return asyncio.run(plugin.query_job_status("squeue", None))[0]
+
+    return answer
+
+
+def test_a_job_that_stays_preempted_counts_as_cancelled(answers):
+    assert answers(0, {"1": "PREEMPTED", "2": "RUNNING"}) == {"1": "PREEMPTED", "2": "RUNNING"}
+    assert answers(59, {"1": "PREEMPTED", "2": "PREEMPTED"}) == {"1": "PREEMPTED", "2": "PREEMPTED"}
+    assert answers(60, {"1": "PREEMPTED", "2": "PREEMPTED"}) == {"1": "CANCELLED", "2": "PREEMPTED"}
+
+
+def test_a_job_that_slurm_puts_back_is_left_to_it_each_time(answers):
+    assert answers(0, {"1": "PREEMPTED"}) == {"1": "PREEMPTED"}
+    assert answers(59, {"1": "PENDING"}) == {"1": "PENDING"}
+    assert answers(100, {"1": "PREEMPTED"}) == {"1": "PREEMPTED"}
+    assert answers(159, {"1": "PREEMPTED"}) == {"1": "PREEMPTED"}
+    assert answers(160, {"1": "PREEMPTED"}) == {"1": "CANCELLED"}
+
+
+def test_no_answer_about_a_preempted_job_is_passed_on(answers):
+    assert answers(0, {"1": "PREEMPTED"}) == {"1": "PREEMPTED"}
+    assert answers(30, None) is None
+    assert answers(60, {"1": "PREEMPTED"}) == {"1": "CANCELLED"}

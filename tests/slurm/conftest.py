@@ -24,7 +24,7 @@ STEPS = 300
 RECIPES = ["drl", "vdrl"]
 ITEMS = ["figure_4", "code_usage"]
 SAVE_MINUTES = 0.02
-SECONDS = 900
+SECONDS = 1800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,6 +85,16 @@ class Slice(Project):
             if (process.info["cwd"] or "").startswith(str(self.folder)):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
+
+    def freeze(self, recipe: str) -> None:
+        """Stop a training with SIGSTOP, so that it does not end before SLURM disturbs it; SLURM's signals wake it."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            words = process.info["cmdline"] or []
+            if process.info["cwd"] == str(self.folder) and "pretrain" in words and recipe in words:
+                process.suspend()
+                found.append(process)
+        assert found, f"no training of {recipe} is running"
 
     def files(self) -> dict[str, bytes]:
         """Return what was made, by path: all that must not depend on where and how it was made."""

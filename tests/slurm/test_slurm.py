@@ -2,15 +2,16 @@
 
 import json
 import re
+import time
 
 import pytest
 
-from tests.slurm.cluster import Cluster
+from tests.slurm.cluster import NODES, Cluster
 from tests.slurm.conftest import STEPS, Slice, describe, of_rule
 
 
 def test_slice(cluster, undisturbed, slice_of):
-    """What jobs ask for arrives at SLURM, and the files are the same."""
+    """What jobs ask for arrives at SLURM, jobs run on both nodes, and the files are the same."""
     earlier = {number for number, _, _ in cluster.jobs()}
     project = slice_of()
     running = project.submit()
@@ -24,6 +25,9 @@ def test_slice(cluster, undisturbed, slice_of):
     assert "Requeue=1" in asked, asked
     running.ends()
     assert project.files() == undisturbed().files()
+    # Each training uses a node's only GPU, and both were submitted at the same time.
+    ours = [number for number, _, _ in of_rule(cluster, "pretrain") if number not in earlier]
+    assert {cluster.node_of(number) for number in ours} == set(NODES)
     # Two drawings in one submission; named targets are no jobs.
     rules = [comment.split("_wildcards")[0] for number, _, comment in cluster.jobs() if number not in earlier]
     assert sorted(rules) == [
@@ -80,13 +84,67 @@ def test_a_node_that_fails_and_comes_back_goes_on(cluster, undisturbed, slice_of
     running = project.submit()
     running.in_training("vdrl")
     job = running_job(cluster, "vdrl")
-    cluster.fail_node(away=3, crash=crash)
+    node = cluster.node_of(job)
+    cluster.take_down(node, crash)
+    time.sleep(3)
+    cluster.bring_back(node)
     running.ends()
     assert project.files() == undisturbed().files()
     if crash:
         assert_went_on(project)
-    # SLURM started the same job again, not Snakemake another.
-    assert re.search(r"Restarts=[1-9]", describe(job)), describe(job)
+    assert_started_by_slurm(cluster, job)
+
+
+def test_a_job_of_a_node_that_is_lost_goes_on_on_the_other(cluster, undisturbed, slice_of):
+    project = slice_of()
+    running = project.submit()
+    running.in_training("vdrl")
+    job = running_job(cluster, "vdrl")
+    lost = cluster.node_of(job)
+    other = next(node for node in NODES if node != lost)
+    cluster.take_down(lost, crash=True)
+    try:
+        running.ends()
+    finally:
+        cluster.bring_back(lost)
+    assert project.files() == undisturbed().files()
+    assert_went_on(project)
+    assert_started_by_slurm(cluster, job)
+    assert cluster.node_of(job) == other
+
+
+@pytest.mark.parametrize(
+    ("grace", "mode", "state"),
+    [
+        (0, "requeue", "COMPLETED"),
+        (0, "cancel", "PREEMPTED"),
+        (30, "requeue", "FAILED"),
+        (30, "cancel", "FAILED"),
+    ],
+    ids=["requeued", "cancelled", "requeued with time to save", "cancelled with time to save"],
+)
+def test_a_job_that_is_preempted_goes_on(cluster, undisturbed, slice_of, grace, mode, state):
+    """SLURM starts it again, unless it saved and ended by itself, or was cancelled: then Snakemake submits it again."""
+    project = slice_of()
+    running = project.submit()
+    running.in_training("vdrl")
+    job = running_job(cluster, "vdrl")
+    project.freeze("vdrl")
+    urgent = cluster.need_gpu_of(cluster.node_of(job), grace, mode)
+    running.ends()
+    assert project.files() == undisturbed().files()
+    assert_went_on(project)
+    assert state_of(cluster, urgent) == "COMPLETED"
+    assert state_of(cluster, job) == state
+    again = [number for number, _, text in of_rule(cluster, "pretrain") if "_vdrl_" in text and int(number) > int(job)]
+    if state == "COMPLETED":
+        assert_started_by_slurm(cluster, job)
+        assert not again
+    else:
+        assert len(again) == 1
+    # Without grace there are only the seconds of KillWait, which may be too few to save.
+    if grace:
+        assert "stopped at step" in running.printed, running.printed
 
 
 @pytest.mark.parametrize("away", [1, 15])
@@ -120,15 +178,23 @@ def state_of(cluster: Cluster, job: str) -> str:
 
 
 def minutes_of_training(minutes: float, undisturbed) -> int:
-    """Return how many steps take so long: a minute is the shortest limit that SLURM has."""
+    """Return how many steps take at least so long: a minute is the shortest limit that SLURM has.
+
+    Processor time counts, because other work on this machine may have slowed the training that is measured.
+    """
     card = undisturbed().folder / "results/demo/models/digits/vdrl/seed0/model.safetensors.json"
-    return round(STEPS * 60 * minutes / json.loads(card.read_text())["seconds"])
+    return round(STEPS * 60 * minutes / json.loads(card.read_text())["cpu_seconds"])
 
 
 def running_job(cluster: Cluster, recipe: str) -> str:
     """Return the number of the job that trains a recipe now."""
     jobs = of_rule(cluster, "pretrain")
     return next(number for number, state, text in jobs if state == "RUNNING" and f"_{recipe}_" in text)
+
+
+def assert_started_by_slurm(cluster: Cluster, job: str) -> None:
+    """SLURM started the same job again, not Snakemake another."""
+    assert re.search(r"Restarts=[1-9]", describe(job)), describe(job)
 
 
 def assert_went_on(project: Slice) -> None:
