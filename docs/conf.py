@@ -33,7 +33,6 @@ nitpick_ignore_regex = [("py:class", r"(collections|numpy|pathlib|torch|drl\.con
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_typehints_format = "short"
-autodoc_type_aliases = {"Bytes": "numpy.ndarray", "Floats": "numpy.ndarray"}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
