@@ -11,6 +11,7 @@ OWN = checked(said)
 CONFIG = checked(resolve_over, OWN)
 RULES = rules.Rules(CONFIG, checked(max_minutes))
 checked(check_results, Path(RULES.results("")))
+checked(check_installed, CONFIG.run)
 if workflow.is_main_process:
     checked(check_links, Path(RULES.results("")), CONFIG)
 hand_over(canonical_json(CONFIG.run.slice()), canonical_json(origins(CONFIG)))

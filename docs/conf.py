@@ -20,12 +20,26 @@ author = "The drl developers"
 project_copyright = author
 release = version = __version__
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]  # the latter two for api.md
 source_suffix = {".md": "markdown"}
 root_doc = "index"
 # These tables are files to download; the pages beside them show their contents.
 exclude_patterns = ["_build", "results/mnist5k/cards", "results/mnist5k/table_*.md", "results/lite/tables"]
 nitpicky = True
+# Other packages' pages are on other sites, and what api.md leaves out has no place to link to.
+nitpick_ignore_regex = [("py:class", r"(collections|numpy|pathlib|torch|drl\.config|drl\.diffusion)\..*")]
+
+# Types stand with the arguments, where there is room for them, and by short names.
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+# Docstrings mark code by single backticks, as Markdown does.
+default_role = "code"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 # Every heading can be linked to, by the same name as on GitHub.

@@ -31,6 +31,7 @@ from drl.data.csv_text import MOST_BYTES
 from drl.data.regular import read_regular
 from drl.errors import UserError
 from drl.jobs.job import Job
+from drl.jobs.tensorboard import check_installed, tensorboard
 from drl.out_places import check_file_place, check_folder_place, home_path
 from drl.pipeline.drawing import CLAIMS, COMPARE, FIGURE, STUDY_PARTS, TABLE, item_step
 from drl.pipeline.items import item_name
@@ -38,7 +39,7 @@ from drl.pipeline.own_images import same_images
 from drl.pipeline.own_study import PARTS
 from drl.pipeline.step import Axes, Inputs, Step
 from drl.pipeline.studies import STUDIES
-from drl.pipeline.studies.training import PREPARE
+from drl.pipeline.studies.training import PREPARE, PRETRAIN
 from drl.records.inputs import must_exist
 from drl.records.linked import first_link
 from drl.records.own_files import MOST_LEVELS, Writes, own_files
@@ -74,6 +75,8 @@ def run_step(
         as_json: Print the rows of the CSV that it wrote, in place of its message.
     """
     settings, digest = call.planned(step, axes)
+    if step is PRETRAIN:
+        check_installed(call.run)
     inputs = {**_usual_inputs(call, step, axes, settings, given), **given}
     usual = call.results / step.at(**axes).output
     job = Job(
@@ -103,12 +106,21 @@ def run_step(
         link=first_link(call.results, usual) if at_home else None,
     )
     images = same_images(job, [*writes.files, writes.card]) if step is PREPARE else nullcontext()
-    with own_files(writes), call.gpu() if step.gpu else nullcontext(), images:
+    watched = tensorboard(_events(call, job, at_home)) if step is PRETRAIN and call.run.tensorboard else nullcontext()
+    with own_files(writes), call.gpu() if step.gpu else nullcontext(), images, watched:
         said = importlib.import_module(step.module).run(job)
     if as_json:
         echo_json(_rows(job.out))
     elif said is not None:
         click.echo(said)
+
+
+def _events(call: Invocation, job: Job[Any], at_home: bool) -> Path:
+    """Return the folder of a training's scalars for TensorBoard, which `drl verify` does not take for results."""
+    if not at_home:
+        return job.out.with_name(f"{job.out.name}.tensorboard")
+    of = (str(job.about["dataset"]), str(job.about["recipe"]), f"seed{job.about['seed']}")
+    return call.results.joinpath("logs", "tensorboard", *of)
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

@@ -74,6 +74,11 @@ class RunSettings(Settings):
         description="The most pixels of an image in a folder of your own. Larger images are refused before they are "
         "decoded, which takes up to ten bytes of memory per pixel (JPEG 2000: 24, WebP: 16).",
     )
+    tensorboard: bool = Field(
+        False,
+        description="Write the scalars of pretrainings for TensorBoard: loss and its parts, learning rate, gradient "
+        "norm, and what the code is worth, below results/<scale>/logs/tensorboard. Needs drl[tensorboard].",
+    )
 
 
 class Config(Settings):

@@ -19,15 +19,15 @@ class Study(Step):
 
     Attributes:
         sections: The sections of `studies` in the configuration that decide its numbers. Default: the section with its
-                name, if there is one.
-            item_settings: Takes the configuration and an item, returns the item's settings other than names.
-            item_axes: Takes the configuration and an item, returns the axes of each of its jobs. Default: the item's
-                datasets, recipes and seeds, if they are axes of the study.
-            shown: The output that items read; empty for the first one.
-            pictures: Outputs that items show beside their numbers.
-            refuses: Takes a recipe, returns why this study cannot measure its models; None if it can.
-            check_dataset: Takes the configuration, an item and a dataset; raises UserError if they do not fit.
-            chooses: Whether its items take whole sweeps: they show all members, or choose one on validation images.
+            name, if there is one.
+        item_settings: Takes the configuration and an item, returns the item's settings other than names.
+        item_axes: Takes the configuration and an item, returns the axes of each of its jobs. Default: the item's
+            datasets, recipes and seeds, if they are axes of the study.
+        shown: The output that items read; empty for the first one.
+        pictures: Outputs that items show beside their numbers.
+        refuses: Takes a recipe, returns why this study cannot measure its models; None if it can.
+        check_dataset: Takes the configuration, an item and a dataset; raises UserError if they do not fit.
+        chooses: Whether its items take whole sweeps: they show all members, or choose one on validation images.
         claimed: Whether claims rest on it.
     """
 

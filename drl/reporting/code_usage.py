@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from drl.config.drawings import ItemJob
@@ -13,6 +13,7 @@ from drl.reporting import style
 from drl.reporting.aggregate import of_model, over_seeds
 
 AXES = ["scale", "study", "dataset", "recipe", "t", "step", "metric"]
+MARKERS, DASHES = "osD^vPX", ("-", "--", "-.", ":")
 CAPTION = """
 How much higher the denoising loss is with another image's code than with the image's own, in percent of the latter,
 over training and for several *t*; means over pretraining seeds. At zero the encoder has not begun to learn. Measured
@@ -34,18 +35,23 @@ def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     size = (style.PANEL_WIDTH * len(datasets) + 0.9, style.PANEL_HEIGHT * len(recipes))
     figure, axes = style.panels(len(recipes), len(datasets), size, sharex="col", sharey=True)
     cividis = plt.get_cmap("cividis")
-    colours = ScalarMappable(Normalize(0, 1), cividis)
     share = _share(numbers)
+    # Colours of neighbouring t are too much alike, so markers and dashes tell them apart as well.
+    looks = {
+        t: {"color": cividis(float(t)), "marker": marker, "linestyle": dashes, "markersize": 4, "label": f"{t:g}"}
+        for t, marker, dashes in zip(sorted(share["t"].unique()), cycle(MARKERS), cycle(DASHES), strict=False)
+    }
     for row, (recipe, label) in zip(axes, recipes.items(), strict=True):
         for panel, (dataset, title) in zip(row, datasets.items(), strict=True):
             for t, line in of_model(share, dataset, recipe).groupby("t"):
-                panel.plot(line["step"], 100 * line["share"], color=cividis(float(str(t))), marker=".")
+                panel.plot(line["step"], 100 * line["share"], **looks[t])
             panel.axhline(0, color="black", linewidth=0.6)
             panel.set_title(f"{label}, {title}")
     for panel in axes[-1]:
         panel.set_xlabel("Training step")
     figure.supylabel("Loss with another image's code, above the own (%)", fontsize=8)
-    figure.colorbar(colours, ax=axes, label="Time $t$", shrink=0.8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, title="Time $t$", loc="outside right upper", frameon=False, handlelength=3)
     style.footnote(figure, style.over(numbers))
     return figure
 

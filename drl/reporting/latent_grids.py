@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import pandas as pd
@@ -68,6 +69,8 @@ def _legend(figure: Figure, panel: Axes, numbers: pd.DataFrame) -> None:
     note = f"{style.over(numbers)}; codes and samples: first seed" if several else style.over(numbers)
     handles, labels = panel.get_legend_handles_labels()
     columns = min(len(labels), LEGEND_COLUMNS)
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + style.LEGEND_ROW * (math.ceil(len(labels) / columns) - 1))
     legend = figure.legend(
         handles,
         labels,

@@ -227,7 +227,10 @@ def mark_demo(figure: Figure, samples: bool = False) -> None:
 def remark(figure: Figure, text: str) -> None:
     """Write a line above a picture, under what stands there."""
     above = figure.get_suptitle()
-    lines = [*([above] if above else []), *wrapped(text, figure.get_figwidth())]
+    width, height = figure.get_size_inches()
+    more = wrapped(text, width)
+    figure.set_size_inches(width, height + NOTE_ROW * len(more))
+    lines = [*([above] if above else []), *more]
     figure.suptitle("\n".join(lines), **NOTE)
 
 

@@ -65,15 +65,23 @@ def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     _excess(axes[0, 1], numbers, names)
     _accuracy(axes[1, 0], numbers, names)
     _reconstruction(axes[1, 1], numbers, names)
-    handles, labels = axes[0, 1].get_legend_handles_labels()
-    axes[0, 1].legend(handles[:1], labels[:1], frameon=False, fontsize=7)
     for letter, panel in zip(string.ascii_lowercase, axes.flat, strict=False):
         panel.set_title(f"({letter}) {panel.get_title()}", loc="left", fontsize=8)
         panel.set_title("")
         panel.set(xlabel="time $t$", xlim=(-0.03, 1.03))
-    for panel in axes[:, 0]:
-        panel.legend(frameon=False, fontsize=7)
+    _legend(figure, list(axes.flat))
     return figure
+
+
+def _legend(figure: Figure, panels: list[Axes]) -> None:
+    """Put one legend below all panels, where it covers no line, whatever the numbers are."""
+    shown = {
+        label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    width, height = figure.get_size_inches()
+    columns, rows = style.legend_shape(list(shown), width)
+    figure.set_size_inches(width, height + style.LEGEND_ROW * rows)
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _losses(panel: Axes, numbers: pd.DataFrame, names: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from drl.records.metrics import write_metrics
 from drl.reporting.aggregate import read_all
 from drl.reporting.latent_grids import CLASSES, draw, table
 from drl.reporting.pictures import first_seeds
+from drl.reporting.style import mark_demo
 from tests.reporting.jobs import draw_figure
 
 SETTINGS = LatentGridItem(
@@ -174,3 +175,17 @@ def test_a_model_without_numbers_is_named(metrics, tmp_path):
     with pytest.raises(UserError, match=r"figure_2: .* nothing of recipe 'drl_2d_focus' on dataset 'b'"):
         draw_figure("figure_2", [p for p in metrics if "b_drl_2d_focus" not in p.name], tmp_path / "f.svg", SETTINGS)
     assert not list(tmp_path.glob("f.*"))
+
+
+def test_a_legend_of_several_rows_covers_no_label(metrics):
+    one = SETTINGS.model_copy(update={"datasets": SETTINGS.datasets[:1], "recipes": SETTINGS.recipes[:1]})
+    frame = pd.DataFrame({"z_1": range(25), "z_2": range(25), "label": range(25)})
+    frame.to_csv(metrics[0].with_name("a_drl_2d_0.codes.csv"), index=False)
+    picture = draw(table(read_all(metrics), one), one, first_seeds(metrics))
+    mark_demo(picture, samples=True)
+    picture.draw_without_rendering()
+    legend = picture.legends[0].get_window_extent()
+    assert legend.y0 >= 0
+    assert all(panel.get_tightbbox().y0 >= legend.y1 for panel in picture.axes)
+    above = picture.texts[0].get_window_extent()
+    assert all(panel.get_tightbbox().y1 <= above.y0 for panel in picture.axes)

@@ -119,3 +119,15 @@ def test_a_file_without_the_autoencoder_is_refused(tmp_path):
     write_metrics(tmp_path / "part.csv", [row for row in rows(0) if row["recipe"] != "ae"])
     with pytest.raises(UserError, match="theory: the metrics files hold nothing of recipe 'ae' on dataset 'mixture'"):
         draw_figure("theory", [tmp_path / "part.csv"], tmp_path / "f.svg", SETTINGS)
+
+
+def test_the_legend_names_each_line_once_and_is_below_all_panels(metrics):
+    picture = draw(table(read_all(metrics), SETTINGS), SETTINGS)
+    picture.draw_without_rendering()
+    (legend,) = picture.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    drawn = {label for panel in picture.axes for label in panel.get_legend_handles_labels()[1]}
+    assert len(texts) == len(set(texts))
+    assert set(texts) == drawn
+    assert all(panel.get_legend() is None for panel in picture.axes)
+    assert all(panel.get_tightbbox().y0 >= legend.get_window_extent().y1 for panel in picture.axes)

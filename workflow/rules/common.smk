@@ -25,6 +25,7 @@ from drl.jobs.environment import (
 )
 from drl.jobs.failures import last_words
 from drl.jobs.gpu_slots import visible_gpus
+from drl.jobs.tensorboard import check_installed
 from drl.out_places import check_results
 from drl.pipeline import rules
 from drl.pipeline.configuration import origins, resolve_over
