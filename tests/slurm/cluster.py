@@ -156,8 +156,15 @@ class Cluster:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
 
+    def lose(self, node: str) -> None:
+        """Lose a node: what runs there is killed, and it does not come back by itself."""
+        self.end(f"slurmd.{node}")
+        self.take_down(node, crash=True)
+
     def bring_back(self, node: str) -> None:
-        """Bring a node back that was taken down."""
+        """Bring a node back that was taken down or lost."""
+        if not (self.root / f"slurmd.{node}.pid").exists():
+            run("slurmd", "-N", node)
         # Refused if the node has come back by itself.
         subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], capture_output=True, check=False)
         self.wait_for_node(node)

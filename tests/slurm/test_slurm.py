@@ -102,7 +102,7 @@ def test_a_job_of_a_node_that_is_lost_goes_on_on_the_other(cluster, undisturbed,
     job = running_job(cluster, "vdrl")
     lost = cluster.node_of(job)
     other = next(node for node in NODES if node != lost)
-    cluster.take_down(lost, crash=True)
+    cluster.lose(lost)
     try:
         running.ends()
     finally:
