@@ -16,6 +16,7 @@ from drl.files import below
 
 RECORDS = Path(".snakemake", "metadata")  # what Snakemake remembers of each output; a copied project brings it along
 UNFINISHED = "incomplete"  # beside them: a note for each output that a job has begun
+LOCKS = "locks"  # beside them: lists of files that a running Snakemake uses
 MOST_BYTES = 2**24  # of one of these, or of a style sheet
 # What would run as a script in the report: HTML, docutils' directives, and links that are scripts.
 _SCRIPT = re.compile(r"<|^\s*\.\.(\s|$)|\b(java|vb)script:", re.IGNORECASE | re.MULTILINE)
@@ -84,6 +85,8 @@ def check_records(for_report: bool = False, folder: Path = RECORDS) -> None:
                 f"{shown(path)}: is no record that Snakemake made of this project's rules, and its text would be part "
                 "of the report; remove it"
             )
+    for path in below(folder.parent / LOCKS).files:
+        read_regular(path, MOST_BYTES)
     for path, record in _read(folder.parent / UNFINISHED):
         job = record.get("external_jobid") if isinstance(record, dict) else 0
         if not isinstance(job, str | None):
@@ -112,7 +115,7 @@ def _read(folder: Path) -> Iterator[tuple[Path, Any]]:
 def _is_record(record: Any) -> bool:
     """Whether Snakemake's own model takes a record."""
     from pydantic import ValidationError
-    from snakemake.persistence import MetadataRecord
+    from snakemake.persistence import MetadataRecord  # type: ignore[import-untyped]
 
     try:
         MetadataRecord.model_validate(record)

@@ -136,6 +136,14 @@ def test_no_record_makes_a_report_wait(project):
         check_command_line(["snakemake", "figure_4"])
 
 
+@pytest.mark.parametrize("folder", ["incomplete", "locks"])
+def test_no_lock_or_note_makes_snakemake_wait(project, folder):
+    (project / ".snakemake" / folder).mkdir()
+    os.mkfifo(project / ".snakemake" / folder / "0.input.lock")
+    with pytest.raises(UserError, match=r"0.input.lock is a FIFO and not a file"):
+        check_command_line(["snakemake", "figure_4"])
+
+
 @pytest.mark.parametrize("words", [["--persistence-backend", "db"], ["--profile", "mine"]])
 def test_a_report_is_made_from_records_in_files(project, words):
     (project / "mine" / "config.yaml").write_text("persistence-backend: db\nreport: r.html\n")
