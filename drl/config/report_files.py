@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -86,7 +87,7 @@ def check_records(for_report: bool = False, folder: Path = RECORDS) -> None:
                 "of the report; remove it"
             )
     for path in below(folder.parent / LOCKS).files:
-        read_regular(path, MOST_BYTES)
+        _bytes(path)
     for path, record in _read(folder.parent / UNFINISHED):
         job = record.get("external_jobid") if isinstance(record, dict) else 0
         if not isinstance(job, str | None):
@@ -102,7 +103,7 @@ def _read(folder: Path) -> Iterator[tuple[Path, Any]]:
     for path, reason in found.closed:
         raise UserError(f"{shown(path)}: {reason}")
     for path in found.files:
-        data = read_regular(path, MOST_BYTES)
+        data = _bytes(path)
         try:
             yield path, json.loads(data.decode())
         except json.JSONDecodeError:
@@ -110,6 +111,16 @@ def _read(folder: Path) -> Iterator[tuple[Path, Any]]:
         except (ValueError, RecursionError) as error:
             # Not UTF-8, too deep, or a number of too many digits: all of them end Snakemake.
             raise UserError(f"{shown(path)}: is a damaged record of Snakemake; remove this file") from error
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a file that a Snakemake which runs at the same time may remove; nothing if it is gone."""
+    try:
+        return read_regular(path, MOST_BYTES)
+    except UserError:
+        if os.path.lexists(path):
+            raise
+        return b""
 
 
 def _is_record(record: Any) -> bool:

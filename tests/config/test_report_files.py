@@ -6,9 +6,11 @@ import os
 
 import pytest
 
+from drl.config import report_files
 from drl.config.report_files import check_records, check_stylesheets
 from drl.config.said import check_command_line
 from drl.errors import UserError
+from drl.files import Below
 
 SCRIPT = "</script><script>alert(1)</script>"
 GOOD = {"rule": "pretrain", "conda_env": None, "container_img_url": None, "params": ["'<'"], "starttime": 1.0}
@@ -113,6 +115,12 @@ def test_damaged_notes_of_unfinished_work_are_named(project, value):
     note.write_text(json.dumps({"external_jobid": value}))
     with pytest.raises(UserError, match="eA==: is a damaged note of Snakemake about unfinished work"):
         check_command_line(["snakemake", "figure_4"])
+
+
+def test_a_note_may_go_while_notes_are_read(project, monkeypatch):
+    gone = Below([project / ".snakemake/incomplete/eA=="], [])
+    monkeypatch.setattr(report_files, "below", lambda folder: gone if folder.name != "metadata" else Below([], []))
+    check_command_line(["snakemake", "figure_4"])
 
 
 def test_records_of_ours_are_left_alone(project):
