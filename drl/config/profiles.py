@@ -35,7 +35,7 @@ def check_for_report(backend: str) -> None:
         raise UserError(
             f"--persistence-backend {clean(backend)}: only records in files are checked for a report; make it without"
         )
-    check_records()
+    check_records(for_report=True)
 
 
 def check_files(files: Iterable[Path]) -> None:

@@ -1,11 +1,12 @@
-"""Files that become part of Snakemake's report: none of them holds a script, or keeps the report waiting."""
+"""Files of Snakemake's report and its records: none holds a script, ends in a traceback, or keeps it waiting."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from drl.errors import UserError, clean
 from drl.files import below
 
 RECORDS = Path(".snakemake", "metadata")  # what Snakemake remembers of each output; a copied project brings it along
+UNFINISHED = "incomplete"  # beside them: a note for each output that a job has begun
+LOCKS = "locks"  # beside them: lists of files that a running Snakemake uses
 MOST_BYTES = 2**24  # of one of these, or of a style sheet
 # What would run as a script in the report: HTML, docutils' directives, and links that are scripts.
 _SCRIPT = re.compile(r"<|^\s*\.\.(\s|$)|\b(java|vb)script:", re.IGNORECASE | re.MULTILINE)
@@ -57,30 +60,79 @@ def check_stylesheets(files: Iterable[Path]) -> None:
             )
 
 
-def check_records(folder: Path = RECORDS) -> None:
-    """Check Snakemake's records of outputs, from which it writes names of rules and environments into the report.
+def check_records(for_report: bool = False, folder: Path = RECORDS) -> None:
+    """Check Snakemake's records of outputs, which it reads with a model that answers wrong ones with a traceback.
 
     A record that is no JSON is left to Snakemake, which does without it.
 
     Args:
+        for_report: Whether a report is made, into which names of rules and environments are written from records.
         folder: Where they are; it need not exist.
 
     Raises:
-        UserError: If one cannot be read, or is not as Snakemake writes them for rules of this project.
+        UserError: If one cannot be read, is not of Snakemake's model, or, for a report, is not as Snakemake writes
+            them for rules of this project.
     """
-    found = below(folder)
-    for path, reason in found.closed:
-        raise UserError(f"{shown(path)}: {reason}")
-    for path in found.files:
-        try:
-            record = json.loads(read_regular(path, MOST_BYTES))
-        except (ValueError, RecursionError):
+    for path, record in _read(folder):
+        if not record:
             continue
-        if record and not (isinstance(record, dict) and _is_ours(record)):
+        if not _is_record(record):
+            raise UserError(
+                f"{shown(path)}: is a damaged record of Snakemake; remove this file: Snakemake then makes the output "
+                "that it speaks of again, or takes it by its run card"
+            )
+        if for_report and not (isinstance(record, dict) and _is_ours(record)):
             raise UserError(
                 f"{shown(path)}: is no record that Snakemake made of this project's rules, and its text would be part "
                 "of the report; remove it"
             )
+    for path in below(folder.parent / LOCKS).files:
+        _bytes(path)
+    for path, record in _read(folder.parent / UNFINISHED):
+        job = record.get("external_jobid") if isinstance(record, dict) else 0
+        if not isinstance(job, str | None):
+            raise UserError(
+                f"{shown(path)}: is a damaged note of Snakemake about unfinished work; remove the output that was not "
+                "finished, if there is one, and then this file"
+            )
+
+
+def _read(folder: Path) -> Iterator[tuple[Path, Any]]:
+    """Yield the files in a folder of records, with what Snakemake will read there."""
+    found = below(folder)
+    for path, reason in found.closed:
+        raise UserError(f"{shown(path)}: {reason}")
+    for path in found.files:
+        data = _bytes(path)
+        try:
+            yield path, json.loads(data.decode())
+        except json.JSONDecodeError:
+            continue
+        except (ValueError, RecursionError) as error:
+            # Not UTF-8, too deep, or a number of too many digits: all of them end Snakemake.
+            raise UserError(f"{shown(path)}: is a damaged record of Snakemake; remove this file") from error
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a file that a Snakemake which runs at the same time may remove; nothing if it is gone."""
+    try:
+        return read_regular(path, MOST_BYTES)
+    except UserError:
+        if os.path.lexists(path):
+            raise
+        return b""
+
+
+def _is_record(record: Any) -> bool:
+    """Whether Snakemake's own model takes a record."""
+    from pydantic import ValidationError
+    from snakemake.persistence import MetadataRecord  # type: ignore[import-untyped]
+
+    try:
+        MetadataRecord.model_validate(record)
+    except ValidationError:
+        return False
+    return True
 
 
 def _is_ours(record: dict[Any, Any]) -> bool:

@@ -21,7 +21,7 @@ from drl.config.profiles import (
     of_environment,
     profiles_of,
 )
-from drl.config.report_files import check_report_metadata, check_stylesheets
+from drl.config.report_files import check_records, check_report_metadata, check_stylesheets
 from drl.config.words import pairs
 from drl.errors import UserError, clean
 
@@ -53,8 +53,8 @@ def check_command_line(argv: Sequence[str]) -> None:
         argv: Its command line with its own name; that of another program is left alone.
 
     Raises:
-        UserError: If a file has a key twice, is out of bounds or not YAML, or a setting is not used as written; or a
-            text, style sheet or record for the report would run as a script.
+        UserError: If a file has a key twice, is out of bounds or not YAML, or a setting is not used as written; if a
+            text, style sheet or record for the report would run as a script; or a record of Snakemake is damaged.
     """
     if not of_snakemake(argv):
         return
@@ -96,6 +96,8 @@ def check_command_line(argv: Sequence[str]) -> None:
     check_stylesheets(Path(file) for file in given.styles if os.path.lexists(file))
     if given.report is not None:
         check_for_report(given.persistence_backend)
+    elif given.persistence_backend == "file":
+        check_records()
     profiles = profiles_of(given.profile or of_environment(), given.workflow_profile, Path(given.snakefile).parent)
     found = [(name, file, checked_profile(file)) for name, file in profiles]
     words = dict.fromkeys(["config"], given.config[0]) if given.config else {}

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from drl.config.yaml_merges import MERGE, check_merges
 from drl.data.regular import read_regular
 from drl.errors import UserError, clean, shown
 
@@ -120,15 +121,17 @@ def _loaded(text: str, where: str, strict: bool) -> tuple[Any, yaml.Node | None]
             node = loader.get_single_node()
             if node is None:
                 return None, None
+            mappings = []
             for part in _nodes(node):
                 if isinstance(part, yaml.MappingNode):
-                    _no_key_twice(part, loader, where)
+                    mappings.append((part, _no_key_twice(part, loader, where)))
                     _check_null(part, where)
                 if strict:
                     _check_value(part, where)
                 if isinstance(part, yaml.ScalarNode):
                     _check_marks(part, text, unused, where)
                     _check_comment(part, text, where)
+            check_merges(mappings, where)
             return loader.construct_document(node), node
         finally:
             loader.dispose()
@@ -199,14 +202,15 @@ def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
             waiting += reversed(part.value)
 
 
-def _no_key_twice(node: yaml.MappingNode, loader: Any, where: str) -> None:
+def _no_key_twice(node: yaml.MappingNode, loader: Any, where: str) -> list[Any]:
+    """Refuse a key that stands in a mapping twice; return the names of its keys."""
     lines: dict[Any, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
             raise UserError(f"{where}: line {line}: a key is a list or a mapping; write a word")
         if key.tag == f"{_TAG}merge":
-            name: Any = ("<<",)
+            name: Any = MERGE
         else:
             name = _number(key, where) if key.tag == f"{_TAG}int" else loader.construct_object(key)
         if name in lines:
@@ -215,6 +219,7 @@ def _no_key_twice(node: yaml.MappingNode, loader: Any, where: str) -> None:
                 "put what belongs to it under one of them"
             )
         lines[name] = line
+    return list(lines)
 
 
 def _check_null(node: yaml.MappingNode, where: str) -> None:

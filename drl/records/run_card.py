@@ -104,8 +104,9 @@ def _git() -> dict[str, Any]:
     """Return the commit of this project, and whether its code differs; nulls if the commit does not have this code.
 
     An archive of the project may be inside another repository, or copied into one that ignores it; its commit says
-    nothing about this code. So the commit must name our files. They are compared with it byte for byte, since
-    `git status` leaves out what a user's settings, ignore lists or flags of the index hide.
+    nothing about this code. So at least half of our files must be in the commit, and at least half of its files be
+    ours. They are compared with it byte for byte, since `git status` leaves out what a user's settings, ignore lists or
+    flags of the index hide.
     """
     unknown: dict[str, Any] = {"commit": None, "dirty": None}
     top = _ask("rev-parse", "--show-toplevel")
@@ -117,11 +118,14 @@ def _git() -> dict[str, Any]:
     named = {name: about.split()[-1] for about, _, name in entries if name.endswith(_ENDINGS)}
     if OURS not in named:
         return unknown
+    ours = _code()
     try:
-        same = named.keys() == _code() and all(_holds(CODE / name, blob) for name, blob in named.items())
+        same = sum(_holds(CODE / name, named[name]) for name in named.keys() & ours)
     except OSError:
-        return {"commit": commit, "dirty": None}
-    return {"commit": commit, "dirty": not same}
+        return unknown
+    # Another project may have a file of that name, or a copy of ours.
+    most = max(len(named), len(ours))
+    return {"commit": commit, "dirty": same != most} if 2 * same >= most else unknown
 
 
 def _ask(*words: str) -> str | None:

@@ -6,9 +6,11 @@ import os
 
 import pytest
 
+from drl.config import report_files
 from drl.config.report_files import check_records, check_stylesheets
 from drl.config.said import check_command_line
 from drl.errors import UserError
+from drl.files import Below
 
 SCRIPT = "</script><script>alert(1)</script>"
 GOOD = {"rule": "pretrain", "conda_env": None, "container_img_url": None, "params": ["'<'"], "starttime": 1.0}
@@ -49,7 +51,8 @@ def test_records_of_others_are_refused_for_a_report(project, change):
     """The example: a copied project brings .snakemake along; Snakemake would even run code that a record names."""
     (project / ".snakemake/metadata/@long/eA==").write_text(json.dumps(GOOD | change))
     (project / "mine" / "config.yaml").write_text("report: r.html\n")
-    check_command_line(["snakemake", "figure_4"])
+    if all(isinstance(value, str) for value in change.values()):
+        check_command_line(["snakemake", "figure_4"])  # harmless without a report
     for words in (
         ["--report"],
         ["--report=r.html"],
@@ -57,10 +60,67 @@ def test_records_of_others_are_refused_for_a_report(project, change):
         ["--reporter", "html"],
         ["--profile", "mine"],
     ):
-        with pytest.raises(
-            UserError, match=r"eA==: is no record that Snakemake made of this project's rules.*remove it"
-        ):
+        with pytest.raises(UserError, match=r"eA==: is (no|a damaged) record .*remove (it|this file)"):
             check_command_line(["snakemake", *words])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"starttime": "x"},
+        {"endtime": [1]},
+        {"job_hash": {}},
+        {"job_hash": 1.5},
+        {"record_format_version": None},
+        {"input": "a.csv"},
+        {"log": [1]},
+        {"params": {"a": 1}},
+        {"shellcmd": 1},
+        {"code": []},
+        {"software_stack_hash": 1},
+        {"external_jobid": 12},
+        {"incomplete": "perhaps"},
+        {"input_checksums": []},
+    ],
+)
+def test_damaged_records_are_named_before_any_work(project, change):
+    """The example: Snakemake answers one wrong value with a traceback of 70 lines."""
+    record = project / ".snakemake/metadata/@long/eA=="
+    record.write_text(json.dumps(GOOD | change))
+    for words in (["figure_4"], ["-n"], ["--report"], ["--unlock"]):
+        with pytest.raises(UserError, match=r"eA==: is a damaged record of Snakemake; remove this file: Snakemake"):
+            check_command_line(["snakemake", *words])
+    record.unlink()
+    check_command_line(["snakemake", "figure_4"])
+
+
+DIGITS = b'{"job_hash": ' + b"9" * 5000 + b"}"
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"3", b'"a"', b"\xff", b"[" * 100_000, DIGITS])
+@pytest.mark.parametrize("folder", ["metadata", "incomplete"])
+def test_what_is_no_record_at_all_is_named(project, text, folder):
+    (project / ".snakemake/incomplete").mkdir()
+    (project / ".snakemake" / folder / "eA==").write_bytes(text)
+    with pytest.raises(UserError, match=r"eA==: is a damaged (record|note) of Snakemake.* remove.* this file"):
+        check_command_line(["snakemake", "figure_4"])
+
+
+@pytest.mark.parametrize("value", [{}, 1, ["a"]])
+def test_damaged_notes_of_unfinished_work_are_named(project, value):
+    (project / ".snakemake/incomplete").mkdir()
+    note = project / ".snakemake/incomplete/eA=="
+    note.write_text(json.dumps({"external_jobid": "7"}))
+    check_command_line(["snakemake", "figure_4"])
+    note.write_text(json.dumps({"external_jobid": value}))
+    with pytest.raises(UserError, match="eA==: is a damaged note of Snakemake about unfinished work"):
+        check_command_line(["snakemake", "figure_4"])
+
+
+def test_a_note_may_go_while_notes_are_read(project, monkeypatch):
+    gone = Below([project / ".snakemake/incomplete/eA=="], [])
+    monkeypatch.setattr(report_files, "below", lambda folder: gone if folder.name != "metadata" else Below([], []))
+    check_command_line(["snakemake", "figure_4"])
 
 
 def test_records_of_ours_are_left_alone(project):
@@ -73,13 +133,23 @@ def test_records_of_ours_are_left_alone(project):
     (project / ".snakemake/metadata/begun").write_text("")
     (project / ".snakemake/metadata/cut").write_text(json.dumps(GOOD)[:-9])
     check_command_line(["snakemake", "--report", "r.html"])
-    check_records(project / "none")
+    check_records(folder=project / "none" / "metadata")
 
 
 def test_no_record_makes_a_report_wait(project):
     os.mkfifo(project / ".snakemake/metadata/eA==")
     with pytest.raises(UserError, match="eA== is a FIFO and not a file"):
         check_command_line(["snakemake", "--report"])
+    with pytest.raises(UserError, match="eA== is a FIFO and not a file"):
+        check_command_line(["snakemake", "figure_4"])
+
+
+@pytest.mark.parametrize("folder", ["incomplete", "locks"])
+def test_no_lock_or_note_makes_snakemake_wait(project, folder):
+    (project / ".snakemake" / folder).mkdir()
+    os.mkfifo(project / ".snakemake" / folder / "0.input.lock")
+    with pytest.raises(UserError, match=r"0.input.lock is a FIFO and not a file"):
+        check_command_line(["snakemake", "figure_4"])
 
 
 @pytest.mark.parametrize("words", [["--persistence-backend", "db"], ["--profile", "mine"]])

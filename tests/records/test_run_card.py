@@ -150,6 +150,39 @@ def test_a_copy_that_another_repository_ignores_names_no_commit(tmp_path, projec
     assert named_by(outer) == NONE
 
 
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"records/run_card.py": "b = 1\n"},
+        {"records/run_card.py": "b = 1\n", "a.py": "b = 1\n", "c.py": ""},
+    ],
+)
+def test_another_project_with_a_file_of_the_same_name_names_no_commit(tmp_path, project, named_by, theirs):
+    """The example: its HEAD has a drl/records/run_card.py, and ours was unpacked over it."""
+    for name, text in theirs.items():
+        (tmp_path / "outer" / "drl" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "outer" / "drl" / name).write_text(text)
+    git(tmp_path / "outer", "init", "-q")
+    commit(tmp_path / "outer")
+    shutil.copytree(project / "drl", tmp_path / "outer" / "drl", dirs_exist_ok=True)
+    assert named_by(tmp_path / "outer") == NONE
+
+
+def test_a_copy_of_one_of_our_files_names_no_commit(tmp_path, project, named_by):
+    git(project, "init", "-q")
+    git(project, "add", "drl/records/run_card.py")
+    git(project, "commit", "-q", "-m", "a")
+    for name in ("b", "c"):
+        (project / "drl" / f"{name}.py").write_text(f"{name} = 1\n")
+    assert named_by(project) == NONE
+
+
+def test_the_file_itself_may_be_edited(repository, named_by):
+    project, head = repository
+    (project / "drl" / "records" / "run_card.py").write_text("a = 2\n")
+    assert named_by(project) == {"commit": head, "dirty": True}
+
+
 def test_a_repository_around_it_that_takes_the_project_for_its_files_names_no_commit(tmp_path, project, named_by):
     git(tmp_path, "init", "-q")
     (tmp_path / "a.txt").write_text("a")
