@@ -14,7 +14,8 @@ ITEM = "t_trajectory"
 ROBUST = 0.5  # percentage points: a quarter of what would matter
 MIDDLE, HALF_WIDTH = 0.5, 0.1  # [0.4, 0.6]
 # Of t. The control are runs in fp32, whose gradient is rounding alone (docs/results/mnist5k/fine_tuning.md): in 17 of
-# 40 epochs, t ended at most 1.6e-6 away from where weight decay alone would have taken it. The paper's schedule is longer.
+# 40 epochs, t ended at most 1.6e-6 away from where weight decay alone would have taken it. The paper's schedule is
+# longer.
 LEARNED = 1e-4
 WHERE = "t cannot be learned in the authors' classifier"
 
