@@ -1,13 +1,16 @@
-# make demo | test | test-slurm | faults | fuzz | report | bench | lock. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
+# make install | demo | test | test-slurm | faults | fuzz | report | bench | lock. Needs Python 3.11 to 3.13, make and git; everything else goes into .venv.
 PYTHON ?= python3
 SCALE ?= demo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
-.PHONY: help demo test test-slurm faults fuzz check report docs bench lock clean
+.PHONY: help install demo test test-slurm faults fuzz check report docs bench lock clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY)  ## .venv with the pinned packages, and nothing else
+	@echo "Next     . .venv/bin/activate"
 
 demo: $(READY)  ## the whole pipeline at scale demo, with its report and costs
 	@drl example
@@ -23,8 +26,8 @@ demo: $(READY)  ## the whole pipeline at scale demo, with its report and costs
 	@echo "         snakemake figure_4 --config scale=lite"
 	@echo "Scale demo shows that everything works. Its models are hardly trained, so its numbers and pictures say nothing about the method."
 
-report: $(READY)  ## Snakemake's HTML report of results/$(SCALE), which starts with the verdict
-	snakemake --config scale=$(SCALE) --report results/$(SCALE)/report.html
+report: $(READY)  ## Snakemake's HTML report of results/$(SCALE), which starts with the verdict; of some items: ITEMS="figure_4 table_1"
+	snakemake $(ITEMS) --config scale=$(SCALE) --report results/$(SCALE)/report.html
 
 test: $(READY)  ## everything that CI checks
 	@$(MAKE) --no-print-directory check

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
+from drl.config.schema import Config
 from drl.errors import UserError, nearest, shown
+from drl.pipeline.drawing import item_step
+from drl.pipeline.items import items_of_kind
 
 FILES = "a file that `snakemake --summary` lists"
 
@@ -42,3 +46,29 @@ def check_steps(names: Iterable[str], rules: Iterable[str], makes: Callable[[str
         UserError: As `check_targets`.
     """
     check_targets(names, dict.fromkeys(rules, True), makes)
+
+
+def check_reported(targets: Collection[str], config: Config, results: Path) -> None:
+    """Check that the items of a report are made: Snakemake names no remedy where one is not.
+
+    Args:
+        targets: The words of the command line; none, or `all`, is every item.
+        config: The configuration.
+        results: results/<scale>.
+
+    Raises:
+        UserError: If an item is not made; it names the command for those that are.
+    """
+    groups = {"all": None, "all_figures": "figure", "all_tables": "table"}
+    wanted = [
+        name for target in targets or ["all"] if target in groups for name in items_of_kind(config, groups[target])
+    ]
+    wanted += [target for target in targets if target in config.items]
+    made = {name: (results / item_step(config, name).at(item=name).output).is_file() for name in items_of_kind(config)}
+    missing = [name for name in wanted if not made[name]]
+    if missing:
+        others = f" (nor are {len(missing) - 1} others)" if len(missing) > 1 else ""
+        there = " ".join(name for name in made if made[name])
+        command = f"snakemake {there or missing[0]} --config scale={config.scale}"
+        remedy = f"to report what is, run `{command} --report …`" if there else f"run `{command}` first"
+        raise UserError(f"--report: {missing[0]} is not made yet{others}; {remedy}")

@@ -28,7 +28,7 @@ reads the codes of all *t* side by side.
 {% endif %}
 
 {% if "ae" in methods or "vae" in methods %}
-AE and VAE never see a noisy image, only a random *t*, so that their curves are flat by construction.
+AE and VAE never see a noisy image, and their *t* is random and says nothing: once trained, their curves are flat.
 {% endif %}
 {% if "simclr" in methods %}
 SimCLR and SimCLR-Gauss are told a random *t* in training.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import threading
 from pathlib import Path
 from typing import TextIO
@@ -110,10 +109,9 @@ class Screen:
         if drawn:
             more = f"  and {len(drawn) - 1} more in figures/ and tables/ there" if len(drawn) > 1 else ""
             lines.append(f"look at  {drawn[-1]}{more}")
-        config, folder = shlex.quote(f"scale={self.scale}"), self._where()
         return [
             *lines,
-            f"next     snakemake --config {config} --report {folder}/report.html    (all of it as one page)",
+            f"next     the same command with --report {self._where()}/report.html    (all of it as one page)",
             f"         drl claims --scale {self.scale}    (do the paper's claims hold?)",
         ]
 

@@ -3,8 +3,10 @@
 import pytest
 
 from drl.errors import UserError
-from drl.pipeline.targets import check_steps, check_targets
+from drl.pipeline.configuration import resolve
+from drl.pipeline.targets import check_reported, check_steps, check_targets
 
+CONFIG = resolve("demo")
 RULES = {"all": True, "figure_4": True, "figure_12": True, "draw_figure_4": True, "pretrain": False}
 
 
@@ -37,3 +39,28 @@ def test_rules_files_that_exist_and_files_that_jobs_make_are_targets(tmp_path, m
     check_steps(["pretrain", "figure_4"], RULES, makes)
     with pytest.raises(UserError, match="did you mean 'pretrain'"):
         check_steps(["pretain"], RULES, makes)
+
+
+@pytest.mark.parametrize(
+    ("targets", "line"),
+    [
+        ((), r"figure_2 is not made yet \(nor are \d+ others\)"),
+        (("all",), r"figure_2 is not made yet \(nor are \d+ others\)"),
+        (("figure_7", "table_1"), "table_1 is not made yet"),
+        (("all_tables",), r"table_1 is not made yet \(nor are 5 others\)"),
+    ],
+)
+def test_a_report_names_what_is_not_made_and_the_command_for_what_is(targets, line, tmp_path):
+    (tmp_path / "figures").mkdir()
+    for name in ("figure_7", "figure_4"):
+        (tmp_path / "figures" / f"{name}.svg").touch()
+    remedy = "to report what is, run `snakemake figure_4 figure_7 --config scale=demo --report …`"
+    with pytest.raises(UserError, match=f"^--report: {line}; {remedy}$"):
+        check_reported(targets, CONFIG, tmp_path)
+    check_reported(("figure_7", "figure_4"), CONFIG, tmp_path)
+    check_reported(("study",), CONFIG, tmp_path)
+
+
+def test_a_report_of_nothing_is_refused_with_what_to_make_first(tmp_path):
+    with pytest.raises(UserError, match=r"run `snakemake figure_4 --config scale=demo` first$"):
+        check_reported(("figure_4",), CONFIG, tmp_path)

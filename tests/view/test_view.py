@@ -105,6 +105,7 @@ def test_a_run_ends_with_where_to_look_and_what_to_type(shown, tmp_path):
     handler.close()
     ending = text.getvalue()[text.getvalue().index("1 jobs done") :]
     assert "look at  draw_figure_4.svg" in ending
+    assert "the same command with --report results/demo/report.html" in ending
     assert "drl claims --scale demo" in ending
 
 

@@ -33,7 +33,7 @@ from drl.pipeline.drawing import CLAIMS, COMPARE, STUDY_PARTS, item_step
 from drl.pipeline.items import items_of_kind
 from drl.pipeline.studies import STUDIES
 from drl.pipeline.studies.training import PREPARE
-from drl.pipeline.targets import check_steps, check_targets
+from drl.pipeline.targets import check_reported, check_steps, check_targets
 from drl.records.adopt import adopt, adoptable, told, worth_it
 from drl.records.linked import check_links
 from drl.verdict.late_text import LateText
@@ -112,6 +112,10 @@ def check_asked():
     makes = lambda path: any(rule.is_producer(path) for rule in workflow.rules)
     checked(check_targets, given.targets, alone, makes)
     checked(check_steps, (*given.forcerun, *given.until), alone, makes)
+    if given.report is not None:
+        checked(
+            check_reported, given.targets, CONFIG, Path(RULES.results("").rstrip("/"))
+        )
 
 
 def show_view():
