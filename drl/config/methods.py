@@ -5,7 +5,7 @@ They are here and not beside the objectives, because reading the configuration m
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -248,3 +248,17 @@ MethodSettings = Annotated[
     | SupervisedSettings,
     Field(discriminator="kind"),
 ]
+
+BY_KIND: dict[str, type[MethodBase]] = {
+    settings.model_fields["kind"].default: settings for settings in get_args(get_args(MethodSettings)[0])
+}
+
+
+def stated(kind: str) -> tuple[str, ...]:
+    """Return what a method's class states of how its codes are made, if it is not the default; for code digests."""
+    found = BY_KIND[kind]
+    return tuple(
+        f"{__name__}: {kind}.{name} = {getattr(found, name)}"
+        for name in ("codes_by", "noisy_codes")
+        if getattr(found, name) != getattr(MethodBase, name)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -42,9 +43,20 @@ def _item(config: Config, item: str) -> ItemJob:
             for name in (config.members(recipe) if study.name == "one_code" else [recipe])
         ],
     }
+    _check_labels(item, {name: _legend_name(config, config.members(name)[0]) for name in about.recipes})
     if item_kind(item) == "table":
         settings["published"] = sha256(PAPER_VALUES)
     return parse_item(settings | study.item_settings(config, item))
+
+
+def _check_labels(item: str, labels: Mapping[str, str]) -> None:
+    """Refuse two lines of one name: a recipe inherits the label, too."""
+    known: dict[str, str] = {}
+    for name, label in labels.items():
+        if label in known:
+            both = f"the recipes {known[label]!r} and {name!r} have the same label {label!r}"
+            raise UserError(f"items.{item}: {both}; give one of them a label of its own")
+        known[label] = name
 
 
 def _legend_name(config: Config, recipe: str, dataset: str | None = None) -> str:

@@ -60,7 +60,8 @@ def code_digest(modules: Iterable[str]) -> str:
     that reach it.
 
     Args:
-        modules: The step's own module, and those that the job imports by name, such as its recipe's method.
+        modules: The step's own module, and those that the job imports by name, such as its recipe's method. A text
+            with a colon is no module: what `drl.config`, which is in no digest, states of the results.
 
     Returns:
         16 hexadecimal digits.
@@ -77,12 +78,19 @@ def reached(*entries: str) -> set[str]:
         if module in found or changes_no_result(module):
             continue
         found.add(module)
-        waiting.extend(_imports(module))
+        if not _is_stated(module):
+            waiting.extend(_imports(module))
     return found
+
+
+def _is_stated(entry: str) -> bool:
+    return ": " in entry
 
 
 def changes_no_result(module: str) -> bool:
     """Whether a module does not affect results."""
+    if _is_stated(module):
+        return False
     packages = module in ("drl", "drl.records")
     return packages or any(module == name or module.startswith(f"{name}.") for name in WITHOUT_RESULTS)
 
@@ -119,7 +127,8 @@ def _imports(module: str) -> tuple[str, ...]:
 def _digest(modules: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for module in modules:
-        digest.update(f"{module}\n{_without_docstrings(module)}\n".encode())
+        text = "" if _is_stated(module) else _without_docstrings(module)
+        digest.update(f"{module}\n{text}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -158,7 +167,7 @@ def check_code(command: str, modules: Sequence[str], expected: str | None) -> st
         raise UserError(
             f"drl {command}: the code changed after this job was planned ({expected} -> {digest}); start again"
         )
-    for module in sorted(reached(*modules)):
+    for module in sorted(entry for entry in reached(*modules) if not _is_stated(entry)):
         importlib.import_module(module)
     for found in (_tree, _imports, _without_docstrings, _digest):
         found.cache_clear()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from drl.config.methods import BY_KIND
 from drl.errors import UserError
 from drl.files import fingerprint
 from drl.pipeline.configuration import resolve
 from drl.pipeline.registry import STEPS
 from drl.pipeline.studies.codes import PROBE
+from drl.pipeline.studies.training import method_module
 from drl.records import code_digest
 from tests.job_settings import settings_of
 from tests.recipes import recipes_set
@@ -208,3 +210,29 @@ def test_importing_drl_and_its_configuration_needs_no_torch():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(("name", "value"), [("noisy_codes", True), ("codes_by", "score")])
+def test_what_a_methods_class_states_of_its_codes_is_in_the_digest_of_its_jobs_alone(name, value, monkeypatch):
+    jobs = {
+        (step, kind): STEPS[step].settings_for(CONFIG, {"dataset": "digits", "recipe": kind})
+        for step in ("pretrain", "probe")
+        for kind in ("dae", "drl")
+    }
+
+    def digests():
+        return {key: code_digest.code_digest(STEPS[key[0]].code(settings)) for key, settings in jobs.items()}
+
+    before = digests()
+    monkeypatch.setattr(BY_KIND["dae"], name, value)
+    after = digests()
+    assert {key for key in before if before[key] != after[key]} == {("pretrain", "dae"), ("probe", "dae")}
+
+
+def test_a_method_that_states_nothing_special_has_only_its_module():
+    assert method_module("drl") == ("drl.methods.drl",)
+    assert method_module("score_features") == (
+        "drl.methods.score_features",
+        "drl.config.methods: score_features.codes_by = score",
+        "drl.config.methods: score_features.noisy_codes = True",
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from drl.config.datasets import READERS, ImageSettings
 from drl.config.items import item_number
 from drl.config.jobs import FineTuneJob, PrepareJob, PretrainJob
+from drl.config.methods import stated
 from drl.config.recipes import is_file
 from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
@@ -105,8 +106,8 @@ def _pretrain_modules(settings: PretrainJob) -> tuple[str, ...]:
 
 
 def method_module(kind: str) -> tuple[str, ...]:
-    """Return the module of a method, which jobs import by name."""
-    return (f"drl.methods.{kind}",)
+    """Return the module of a method, which jobs import by name, and what its settings' class states of its codes."""
+    return (f"drl.methods.{kind}", *stated(kind))
 
 
 PRETRAIN = Study(
