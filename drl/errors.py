@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 # Cc: control characters; Cs: halves of characters; Zl and Zp: separators of lines and paragraphs.
 _NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
+
+
+# What a file holds may be nested without end, or refer to one part in many places.
+_containers = reprlib.Repr()
+_containers.maxlevel = 2
 
 
 class UserError(Exception):
@@ -51,7 +57,7 @@ def shown(value: object, most: int = 60) -> str:
 
 def clean(value: object, most: int = 60) -> str:
     """Return it as `shown` does, without the quotes."""
-    text = str(value)
+    text = _containers.repr(value) if isinstance(value, (dict, list, tuple, set, frozenset)) else str(value)
     text = text if len(text) <= most else f"{text[:most]}…"
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 

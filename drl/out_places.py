@@ -85,6 +85,7 @@ def check_results(results: Path) -> None:
     Raises:
         UserError: If there is such a link, or something else than a folder, a log or a benchmark.
     """
+    nearest_folder(Path(".snakemake"))
     tops = [results / name for name in RESULT_FOLDERS]
     for place in (results.parent, results, *tops, *(link for top in tops for link in _links_in(top))):
         nearest_folder(place)

@@ -162,3 +162,10 @@ def test_what_snakemake_writes_into_is_its_own(tmp_path):
     (tmp_path / "notes" / "digits.tsv").write_text("mine, all mine")
     place.parent.symlink_to(tmp_path / "notes")
     refused(r"is no benchmark")
+
+
+def test_a_folder_of_snakemake_that_leads_nowhere_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").symlink_to("gone")
+    with pytest.raises(UserError, match=r"^\.snakemake: is a link that leads nowhere; remove it"):
+        check_results(Path("results", "demo"))

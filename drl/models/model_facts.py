@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from drl.errors import UserError
 from drl.methods.describe import parameters
 from drl.models.model_file import About, ModelHeader, check_model
 from drl.records.card import Card, read_card
+from drl.records.inputs import check_inputs
 from drl.records.metrics import read_each, read_metrics
 
 
@@ -52,12 +54,14 @@ class ModelFacts:
             metrics: Files of its probe metrics; if empty, the file at its usual place in the model's results, if any.
 
         Raises:
-            UserError: If the file is not a complete model, or metrics are of another model.
+            UserError: If the file is not a complete model, or metrics are of another model or not as they were made.
         """
         found, method = check_model(model)
         about, results = found.about, _results_of(model)
         usual = results / "metrics" / "probe" / about.dataset / about.recipe / f"seed{about.seed}.csv"
-        rows = _probes(metrics or ([usual] if usual.is_file() else []), about, needed=bool(metrics))
+        paths = metrics or ([usual] if usual.is_file() else [])
+        check_inputs([*paths, model.parent / "code_usage.csv"])
+        rows = _probes(paths, about, needed=bool(metrics))
         coded = method.code_part is not None
         return cls(
             found,
@@ -139,4 +143,7 @@ def _usage(path: Path, about: About) -> dict[float, float]:
     last = max((int(row["step"]) for row in rows), default=0)
     losses = {(row["metric"], float(row["t"])): float(row["value"]) for row in rows if int(row["step"]) == last}
     times = sorted({t for _, t in losses})
-    return {t: 100 * (losses["loss_other_code", t] / losses["loss_own_code", t] - 1) for t in times}
+    found = {t: 100 * (losses["loss_other_code", t] / losses["loss_own_code", t] - 1) for t in times}
+    if not all(map(math.isfinite, found.values())):
+        raise ValueError("a share that is not finite")
+    return found

@@ -65,6 +65,11 @@ def load_song(network: NCSNpp, checkpoint: Mapping[str, Any], where: str) -> lis
         raise UserError(f"{where}: holds a tensor named {shown(odd[0])}; give a checkpoint of score_sde_pytorch")
     # `sigmas` is the discrete noise schedule, which continuous models do not use.
     theirs = {name.removeprefix("module."): value for name, value in model.items()}
+    if len(theirs) < len(model):
+        twice = next(name for name in model if f"module.{name}" in model)
+        raise UserError(
+            f"{where}: holds {clean(twice)} twice, once as module.{clean(twice)}; give a file with one of them"
+        )
     theirs.pop("sigmas", None)
     ours = song_tensors(network)
     for name in sorted(set(ours) | set(theirs)):

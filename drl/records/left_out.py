@@ -1,4 +1,4 @@
-"""published.json: which files of published results were left out, and what their checksums are.
+"""published.json: which files were published and which were left out, and what their checksums are.
 
 `drl publish` writes it at the top of the folder, `drl verify` reads it.
 """
@@ -26,12 +26,14 @@ class LeftOut(BaseModel):
 
     Attributes:
         format: Of the file.
-        left_out: SHA-256 by path, relative to the folder of the file.
+        published: SHA-256 of the files that were written, by path relative to the folder of this file.
+        left_out: SHA-256 of those that were not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal[1]
+    published: dict[Annotated[str, PlainValidator(is_path)], Digest]
     left_out: dict[Annotated[str, PlainValidator(is_path)], Digest]
 
     def has(self, root: Path, path: Path, digest: str) -> bool:

@@ -15,12 +15,12 @@ from pathlib import Path
 from drl.config.schema import Config
 from drl.data.regular import shown
 from drl.errors import UserError, clean
-from drl.files import atomic, files_below, write_json
+from drl.files import atomic, files_below, sha256, write_json
 from drl.pipeline.drawing import DRAWINGS, item_step
 from drl.pipeline.step import PlannedJob
 from drl.records.card import Card, read_card
-from drl.records.inputs import RESULTS, named_by_cards, remedy
-from drl.records.left_out import NAME, relative
+from drl.records.inputs import named_by_cards, remedy
+from drl.records.left_out import NAME, read, relative
 from drl.records.places import jobs_at
 from drl.records.right import SUFFIX as RIGHT
 
@@ -127,7 +127,8 @@ class _Makers:
 def publish(results: Path, chosen: Chosen, out: Path) -> list[Path]:
     """Copy what was chosen into a folder.
 
-    What is there stays, but for files of the same names: a folder may hold pages that somebody wrote.
+    What else is there stays: a folder may hold pages that somebody wrote. Only files that were published earlier, and
+    are as they were then, are written over.
 
     Args:
         results: results/<scale>.
@@ -135,24 +136,35 @@ def publish(results: Path, chosen: Chosen, out: Path) -> list[Path]:
         out: The folder.
 
     Returns:
-        The results in the folder that are no longer part of what is published.
+        The files of an earlier publication that are no longer part of what is published.
 
     Raises:
-        UserError: If the folder is in the folder of results or the other way round, or holds results that nobody
-            published, or the disk is full.
+        UserError: If the folder is in the folder of results or the other way round, a file is in the way that nobody
+            published or that was changed since, a folder in it leads elsewhere, or the disk is full.
     """
     here, there = results.resolve(), out.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
         raise UserError(f"publish: {shown(out)} and {shown(results)} lie one in the other; give another folder")
-    before = [path for path in files_below(out) if path.relative_to(out).parts[0] in RESULTS] if out.is_dir() else []
-    if before and not (out / NAME).is_file():
-        raise UserError(f"publish: {shown(out)} holds results, but no {NAME}; give a folder of its own")
-    now = {out / file.relative_to(results): file for file in sorted(chosen.files)}
-    for target, file in now.items():
-        with atomic(target) as temporary:
+    before = read(out / NAME).published if os.path.lexists(out / NAME) else {}
+    now = {relative(file, results): file for file in sorted(chosen.files)}
+    for name in now:
+        _check_target(out / name, there, before.get(name))
+    for name, file in now.items():
+        with atomic(out / name) as temporary:
             shutil.copyfile(file, temporary)
-    write_json(out / NAME, {"format": 1, "left_out": chosen.left_out})
-    return [path for path in before if path not in now]
+    stale = {name: digest for name, digest in before.items() if name not in now and (out / name).is_file()}
+    published = stale | {name: sha256(out / name) for name in now}
+    write_json(out / NAME, {"format": 1, "published": published, "left_out": chosen.left_out})
+    return [out / name for name in stale]
+
+
+def _check_target(target: Path, out: Path, earlier: str | None) -> None:
+    """Refuse to write over what is not of an earlier publication, or through a link that leads out of the folder."""
+    if not target.parent.resolve().is_relative_to(out):
+        raise UserError(f"publish: {shown(target.parent)} is a link that leads elsewhere; give another folder")
+    if os.path.lexists(target) and (earlier is None or target.is_symlink() or sha256(target) != earlier):
+        why = "was there before" if earlier is None else "was changed after it was published"
+        raise UserError(f"publish: {shown(target)} {why}, and would be written over; move it, or give another folder")
 
 
 def _card(result: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -126,10 +126,11 @@ def _of_card(path: Path, folder: Path, config: Config) -> Iterator[Verdict]:
         jobs = (job for job in jobs_at(result, folder) if exists(job, config))
         # The place of seed 0 is not called seed00.
         job = next((job for job in jobs if result.absolute().as_posix().endswith(f"/{job.output}")), None)
-        if job is None:
-            yield Verdict(
-                path, f"cannot be read as a run card ({clean(error, 300)}), and no job of this configuration writes it"
+        if job is None or not _holds_ours(Path(result.absolute().as_posix().removesuffix(job.output)), path):
+            why = (
+                "no job of this configuration writes it" if job is None else "there is no other run card of ours there"
             )
+            yield Verdict(path, f"cannot be read as a run card ({clean(error, 300)}), and {why}")
         else:
             files = (*job.step.files(result), path)
             yield from (Verdict(file, why_not_ours(file, root)) for file in files if os.path.lexists(file))
@@ -158,6 +159,17 @@ def _of_card(path: Path, folder: Path, config: Config) -> Iterator[Verdict]:
     if changed and made:
         yield from (Verdict(file, None) for file in ours)
         yield Verdict(path, why_not_ours(path, root))
+
+
+def _holds_ours(root: Path, but: Path) -> bool:
+    """Whether a folder holds a run card, other than this one, at the place of the job that it is of."""
+    for path in cards_of(results_below(root)):
+        with suppress(UserError):
+            if path.absolute() != but.absolute():
+                card = read_card(path)
+                if any(job.step.name == card.command for job in jobs_at(path.with_suffix(""))):
+                    return True
+    return False
 
 
 def _made_again(card: Card, result: Path, folder: Path) -> frozenset[str]:

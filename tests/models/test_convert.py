@@ -142,6 +142,12 @@ def test_code_in_a_checkpoint_does_not_run(trained, tmp_path):
     assert (tmp_path / "ran").exists()
 
 
+# A file of a few hundred bytes, whose text would have 10^12 words.
+LAUGHS = ("ha",)
+for _ in range(12):
+    LAUGHS = (LAUGHS,) * 10
+
+
 def _everywhere(content, value):
     for name in content["model"]:
         content["model"][name] = torch.full_like(content["model"][name], value)
@@ -160,6 +166,12 @@ def _everywhere(content, value):
         (lambda c: c["model"].update(dict.fromkeys(c["model"], "text")), "is not a tensor"),
         (lambda c: c["ema"].update(shadow_params=5), "has no `model`"),
         (lambda c: c["ema"].update(shadow_params=[None] * len(c["ema"]["shadow_params"])), "is not a tensor"),
+        (
+            lambda c: c["model"].update({k.removeprefix("module."): v for k, v in c["model"].items()}),
+            "twice, once as mod",
+        ),
+        (lambda c: c["model"].update({((("a",) * 99,),): torch.zeros(1)}), "holds a tensor named"),
+        (lambda c: c.update(step=LAUGHS), "has the step"),
         (lambda c: c.update(step="many"), "has the step"),
         (lambda c: c.update(step=float("nan")), "has the step"),
         (lambda c: c.update(step=torch.ones(2)), "has the step"),

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from drl.config.recipes import Recipe
 from drl.errors import UserError
 from drl.files import sha256
 from drl.models.export import export
+from drl.models.model_facts import _measured
 from drl.models.model_file import header, load_model, start_from
 from drl.records.metrics import write_metrics
 from drl.records.run_card import write_card
@@ -185,6 +187,24 @@ def test_no_card_has_gaps(kind, trained, tmp_path):
     assert "Lite" not in card
     assert "lite scale" in card
     assert card.count("\n## ") >= 5
+
+
+def test_measurements_that_were_edited_are_refused(trained, tmp_path):
+    model = shutil.copytree(trained().parent, tmp_path / "copy") / "model.safetensors"
+    usage = model.parent / "code_usage.csv"
+    usage.write_text(usage.read_text().replace("0.", "1.", 1))
+    with pytest.raises(UserError, match=r"code_usage\.csv: is not as it was made"):
+        export(model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_share_that_is_not_finite_is_in_no_card(tmp_path):
+    about, path = tiny.about("vdrl", scale="lite"), tmp_path / "code_usage.csv"
+    shared = {**vars(about), "study": "pretrain", "step": 5, "t": 0.5, "n": 6}
+    losses = {"loss_own_code": 1e-300, "loss_other_code": 1e15}
+    write_metrics(path, [{**shared, "metric": name, "value": value} for name, value in losses.items()])
+    with pytest.raises(UserError, match=r"or .*code_usage\.csv are not as drl wrote them"):
+        _measured([], path, about)
 
 
 def test_mistakes_are_one_line(trained, tmp_path):

@@ -105,7 +105,9 @@ def test_a_card_of_what_was_left_out_must_agree_with_the_list(results, tmp_path)
     assert f"{card.with_suffix('')}: is missing" in verify(out, CONFIG)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format": 2, "left_out": {}}', '{"format": 1, "left_out": {"a": "b"}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"format": 1, "left_out": {}}', '{"format": 1, "published": {}, "left_out": {"a": "b"}}']
+)
 def test_a_damaged_list_is_one_line_a_card(text, results, tmp_path):
     published(results, tmp_path / "out", ("figure_7",))
     (tmp_path / "out/published.json").write_text(text)
@@ -214,8 +216,37 @@ def test_results_are_not_published_into_themselves(place, results):
 
 def test_results_that_nobody_published_are_not_overwritten(results, tmp_path):
     other = shutil.copytree(results, tmp_path / "others")
-    with pytest.raises(UserError, match=r"holds results, but no published\.json; give a folder of its own"):
+    with pytest.raises(UserError, match="was there before, and would be written over; move it, or give another folder"):
         published(results, other)
+
+
+@pytest.mark.parametrize("name", ["figures/figure_7.svg", "tables/table_1.csv.json", "published.json"])
+def test_nor_is_a_file_of_the_same_name_that_somebody_wrote(name, results, tmp_path):
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(UserError):
+        published(results, tmp_path / "out")
+    assert names(tmp_path / "out") == {name}
+    assert mine.read_text() == "mine"
+
+
+def test_nor_one_that_was_changed_after_it_was_published(results, tmp_path):
+    published(results, tmp_path / "out")
+    mine = tmp_path / "out" / "tables" / "table_1.md"
+    mine.write_text("with a note of mine")
+    with pytest.raises(UserError, match=r"table_1\.md was changed after it was published, and would be written over"):
+        published(results, tmp_path / "out")
+    assert mine.read_text() == "with a note of mine"
+
+
+def test_nothing_is_written_through_a_link_that_leads_elsewhere(results, tmp_path):
+    for folder in ("out", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "out" / "figures").symlink_to("../elsewhere")
+    with pytest.raises(UserError, match="out/figures is a link that leads elsewhere"):
+        published(results, tmp_path / "out")
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_the_results_in_this_repository_are_whole():

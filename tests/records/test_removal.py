@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -94,6 +95,21 @@ def test_unreadable_json_where_the_configuration_has_no_job_is_the_users(results
     assert (files, names(results)) == ([], before)
     assert f"{file}.json: cannot be read as a run card" in line
     assert line.endswith("no job of this configuration writes it; left alone")
+
+
+@pytest.mark.parametrize("text", ["", '{"data": 1, "data": 2}', "// mine\n{}"])
+@pytest.mark.parametrize("place", ["figures/figure_4.svg", "tables/table_1.csv", "paper/figures/figure_4.svg"])
+def test_a_folder_without_a_card_of_ours_holds_nothing_of_ours(place, text, tmp_path):
+    """The example: somebody's paper, with its figures and what they are drawn from."""
+    file = tmp_path / "work" / place
+    file.parent.mkdir(parents=True)
+    for path, content in ((file, "mine"), (file.with_suffix(".png"), "mine"), (Path(f"{file}.json"), text)):
+        path.write_text(content)
+    (tmp_path / "work" / "x.json").write_text('{"command": 1}')
+    before = names(tmp_path / "work")
+    files, (line,) = removed(tmp_path / "work")
+    assert (files, names(tmp_path / "work")) == ([], before)
+    assert line.endswith("there is no other run card of ours there; left alone")
 
 
 def test_what_is_only_outdated_missing_or_unknown_stays(results):

@@ -1,4 +1,4 @@
-"""No file of settings keeps a Snakemake waiting that is started from another folder."""
+"""Settings of others: none keeps a Snakemake waiting or is read unchecked, from whatever folder it is started."""
 
 import os
 import subprocess
@@ -37,3 +37,15 @@ def test_drl_run_checks_before_snakemake(tmp_path, words):
     os.mkfifo(tmp_path / "pf" / "config.yaml")
     code, line = said(tmp_path, "-m", "drl", "run", *OPTIONS, *words)
     assert (code, line) == (2, "drl: pf/config.yaml is a FIFO and not a file: remove it, or move it elsewhere")
+
+
+def test_settings_of_a_workflow_around_ours_are_checked_too(tmp_path):
+    """Its `configfile:` is read before our Snakefile."""
+    (tmp_path / "Snakefile").write_text(f'configfile: "own.yaml"\ninclude: "{PROJECT / "Snakefile"}"\n')
+    (tmp_path / "own.yaml").write_text("studies: {probe: {epochs: 1}}\nstudies: {few_shot: {seeds: [1]}}\n")
+    code, line = said(tmp_path, "-m", "snakemake", *OPTIONS)
+    assert code == 2
+    assert (
+        line
+        == "drl: own.yaml: line 2: the key 'studies' stands in line 1 already; put what belongs to it under one of them"
+    )

@@ -57,6 +57,8 @@ def said():
     if workflow.is_main_process:
         check_command_line(sys.argv)
         check_files(settings.configfiles)
+        # Those of `configfile:` statements, if another workflow includes this one.
+        check_files(map(Path, workflow.configfiles))
     typed = as_typed(config, settings.config_args)
     # A submitted job's own Snakemake gets the same words through a shell.
     settings.config_args = shell_quoted(settings.config_args)

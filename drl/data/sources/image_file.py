@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import re
 import threading
 import warnings
@@ -33,6 +34,7 @@ _BYTES_PER_PIXEL, _HEADER = 4, 2**26  # bounds of the largest file: uncompressed
 _MOST_SCANS = 100  # of a JPEG; programs write ten at most
 _LARGE = 2**24  # pixels; larger images are decoded one at a time, so that threads together use the memory of one
 _ONE_AT_A_TIME = threading.RLock()
+TIFF_TILE_WIDTH, TIFF_TILE_LENGTH = 322, 323  # tags
 
 # Between its limit and twice its limit, Pillow only warns.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -128,7 +130,8 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, most_pixels)
     try:
         with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > most_pixels:
+            pixels = max(image.width * image.height, _largest_part(image))
+            if pixels > most_pixels:
                 raise Image.DecompressionBombError
             if image.mode not in EIGHT_BIT_MODES:
                 raise UserError(
@@ -139,7 +142,7 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
                     f"{shown(path)} is a JPEG of more than {_MOST_SCANS} scans, which a decoder goes over one by one: "
                     "save it anew, or remove it"
                 )
-            with _ONE_AT_A_TIME if image.width * image.height > _LARGE else contextlib.nullcontext():
+            with _ONE_AT_A_TIME if pixels > _LARGE else contextlib.nullcontext():
                 yield image
     except UserError:
         raise
@@ -154,6 +157,13 @@ def opened(source: BinaryIO, path: Path, most_pixels: int) -> Iterator[Image.Ima
     # A damaged image can make Pillow raise any exception.
     except Exception as error:
         raise UserError(f"{shown(path)} is not a readable image ({_reason(error)}): repair or remove it") from error
+
+
+def _largest_part(image: Image.Image) -> int:
+    """Return the pixels that a TIFF's decoder holds at once: a tile may be larger than the image."""
+    tags = getattr(image, "tag_v2", {})
+    tile = [tags.get(tag, 0) for tag in (TIFF_TILE_WIDTH, TIFF_TILE_LENGTH)]
+    return math.prod(size if isinstance(size, int) else MOST_PIXELS for size in tile)
 
 
 def _reason(error: Exception) -> str:

@@ -81,3 +81,18 @@ def test_a_low_limit_holds_for_its_call_alone(tmp_path):
         check_header(tmp_path / "x.png", 5)
     with Image.open(tmp_path / "x.png") as image:
         assert image.size == (10, 10)
+
+
+def tiff_of_one_tile(side):
+    """A TIFF of 8x8 pixels in one tile, whose declared size is as given and whose data are missing."""
+    entries = [(256, 8), (257, 8), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side), (324, 8), (325, 1)]
+    table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(entries)) + table + struct.pack("<I", 0)
+
+
+@pytest.mark.parametrize("read", [decode, check_header, lambda path, most: read_image(path, 8, 3, most)])
+def test_a_tile_counts_with_its_own_pixels(read, tmp_path):
+    """The decoder makes room for the whole tile, however small the image is."""
+    (tmp_path / "x.tif").write_bytes(tiff_of_one_tile(46_336))
+    with pytest.raises(UserError, match=r"x\.tif has more than 10,000 pixels: .* or raise run\.image_pixels"):
+        read(tmp_path / "x.tif", 10_000)
