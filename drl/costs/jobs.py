@@ -75,7 +75,14 @@ def check_items(config: Config, items: Iterable[str]) -> None:
 def job_table(config: Config, items: Iterable[str]) -> pd.DataFrame:
     """Return all jobs of items, one row each: the job, its kind, and its users, which are all items that need it."""
     asked = tuple(items)
-    jobs = {item: jobs_of(config, item) for item in dict.fromkeys((*config.items, *asked))}
+    jobs: dict[str, tuple[PlannedJob, ...]] = {}
+    for item in dict.fromkeys((*config.items, *asked)):
+        try:
+            jobs[item] = jobs_of(config, item)
+        except UserError:
+            # Another item may not be possible with the requested dataset; then it uses no job.
+            if item in asked:
+                raise
     users: dict[PlannedJob, tuple[str, ...]] = {}
     for item, needed in jobs.items():
         users |= {job: (*users.get(job, ()), item) for job in needed}

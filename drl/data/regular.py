@@ -103,7 +103,8 @@ def of_system(path: Path) -> bool:
 def _check_kind(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = next((kind for known, kind in _KINDS if known(mode)), "something else")
-        raise UserError(f"{shown(path)} is {kind} and not a file: remove it, or move it elsewhere")
+        remedy = "give a file in it, or move it elsewhere" if stat.S_ISDIR(mode) else "remove it, or move it elsewhere"
+        raise UserError(f"{shown(path)} is {kind} and not a file: {remedy}")
 
 
 def check_name(path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from PIL import Image
 
 from drl.config.items import item_kind
 from drl.costs.jobs import DRAW, STUDY, check_items, chosen_items, job_table, jobs_of, kind_of, own, shared
@@ -81,6 +82,17 @@ def test_targets():
     for wrong in ("4", "figure_1", "fig_4"):
         with pytest.raises(UserError, match="unknown target"):
             chosen_items(CONFIG, [wrong])
+
+
+def test_a_study_of_two_classes_is_planned_though_other_items_need_more(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for k in range(60):
+            Image.new("L", (8, 8), k).save(tmp_path / "pets" / name / f"{k}.png")
+    config = resolve("demo", sets=(f"dataset={tmp_path / 'pets'}",))
+    with pytest.raises(UserError, match=r"studies\.code_swap\.classes: 4 are more than dataset"):
+        job_table(config, ["figure_6"])
+    assert {"probe", "few_shot"} <= set(job_table(config, [STUDY])["kind"])
 
 
 def test_a_model_of_two_figures_is_one_job():

@@ -22,6 +22,8 @@ def test_a_job_on_a_full_disk_says_so_and_goes_on_with_room(kind, job, undisturb
     # Killed, so that there is something to go on from; then there is room for nothing, or for some of the files.
     kill_when_saved(work, chance)
     saved = {path: path.read_bytes() for path in work.states.rglob("*.safetensors")}
+    # The kill may hit a job while it writes; what it leaves is removed by the next that writes the same file.
+    killed = set(small_disk.rglob(".*.part"))
     left = chance.choice([0, 4096, 40960, 400960])
     fill(small_disk, left)
     code = work.run()
@@ -37,7 +39,7 @@ def test_a_job_on_a_full_disk_says_so_and_goes_on_with_room(kind, job, undisturb
         )
         assert said[0].endswith(remedies), said[0]
         assert "Traceback" not in work.said()
-        assert not list(small_disk.rglob(".*.part")), "temporary files are left"
+        assert set(small_disk.rglob(".*.part")) <= killed, "temporary files are left"
         assert not (work.folder / f"{work.files[0]}.json").exists()
     (small_disk / "filler").unlink()
     assert work.run() == 0, work.said()
