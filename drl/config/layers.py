@@ -73,13 +73,17 @@ def assignments(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn `a.b=v` words of a command line into a nested mapping; v is read as YAML, and names as they stand.
 
     Raises:
-        UserError: If a word has no `=`, or its value is not YAML.
+        UserError: If a word has no `=`, its key is given twice, or its value is not YAML.
     """
     nested: dict[str, Any] = {}
+    seen = set[str]()
     for pair in pairs:
         path, sign, text = pair.partition("=")
         if not sign or not path:
             raise UserError(f"--set {clean(pair)}: write key.subkey=value")
+        if path in seen:
+            raise UserError(f"--set {clean(pair)}: {clean(path)} is given twice; give it once")
+        seen.add(path)
         if path in TEXTS and text == "~" and not os.path.exists(text):
             raise UserError(f"--set {clean(pair)}: YAML takes ~ for null; write null, or the path of your home folder")
         value: Any = text_value(text) if path in TEXTS else read_value(text, f"--set {clean(pair)}")

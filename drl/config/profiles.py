@@ -11,7 +11,8 @@ from typing import Any
 
 from drl.config.report_files import check_records, check_report_metadata, check_stylesheets
 from drl.config.words import TEXTS, pairs
-from drl.config.yaml_text import read_yaml
+from drl.config.yaml_text import MOST_BYTES, read_yaml
+from drl.data.regular import read_regular
 from drl.errors import UserError, clean
 
 STYLES = ("report-stylesheet", "report-html-stylesheet-path")  # the second is of Snakemake's reporter
@@ -42,11 +43,14 @@ def check_files(files: Iterable[Path]) -> None:
     """Check the configuration files that a Snakemake reads, wherever it found their names.
 
     Raises:
-        UserError: If one has a key twice, is out of bounds or not YAML, or asks for YTE, with which Snakemake chooses
-            and drops parts of it.
+        UserError: If one has a key twice, is empty, out of bounds or not YAML, or asks for YTE, with which Snakemake
+            chooses and drops parts of it.
     """
     for file in files:
-        if "__use_yte__" in read_yaml(file):
+        settings = read_yaml(file)
+        if not settings and b"{" not in read_regular(file, MOST_BYTES):
+            raise UserError(f"{file}: holds no setting; write one into it, or leave out --configfile")
+        if "__use_yte__" in settings:
             raise UserError(f"{file}: __use_yte__: settings are not computed; write plain values, without this key")
 
 

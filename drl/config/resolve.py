@@ -107,7 +107,7 @@ def validated(model: type[Model], raw: dict[str, Any], where: str) -> Model:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join(_written_path(first["loc"], raw))
-        message = str(first["msg"]).removeprefix("Value error, ")
+        message = _as_in_yaml(first)
         found = first.get("input")
         shown = ""
         if first["type"] == "union_tag_invalid":
@@ -118,6 +118,18 @@ def validated(model: type[Model], raw: dict[str, Any], where: str) -> Model:
             shown = f" (found {clean(repr(found), 100)}){quotes}"
         prefix = where if not path else f"{where}{': ' if where == 'config' else '.'}{path}"
         raise UserError(f"{prefix}: {message[0].lower()}{message[1:]}{shown}") from error
+
+
+def _as_in_yaml(error: Mapping[str, Any]) -> str:
+    """Return the message of one of pydantic's errors in the words of YAML, which has lists and no tuples."""
+    entries = "1 entry" if error["type"] == "too_short" and error["ctx"]["min_length"] == 1 else "{} entries"
+    if error["type"] == "too_short":
+        return f"needs at least {entries.format(error['ctx']['min_length'])}"
+    if error["type"] == "too_long":
+        return f"takes at most {entries.format(error['ctx']['max_length'])}"
+    if error["type"] == "tuple_type":
+        return "write a list, such as [a, b]"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _written_path(location: tuple[int | str, ...], raw: Any) -> list[str]:

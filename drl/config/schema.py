@@ -25,6 +25,8 @@ def _count_to_seeds(value: Any) -> Any:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return value
+    if value < 1:
+        raise ValueError(f"{value} seeds are too few; give 1 or more, or a list such as [0, 1]")
     if value > MOST_SEEDS:
         raise ValueError(f"{value} seeds are too many; give at most {MOST_SEEDS}")
     return list(range(value))

@@ -48,6 +48,11 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
             )
         if key in found:
             raise UserError(f"--config {clean(word)}: {key} is given twice; give it once")
+        if "." in key:
+            raise UserError(
+                f"--config {clean(word)}: takes dataset=, scale= and seeds=; write other settings into a file, as "
+                f"`{': '.join(key.split('.'))}: …` on lines of their own, and give it with --configfile"
+            )
         found[key] = unquoted(value)
         if key not in TEXTS and value.strip("'\""):
             read_value(value.strip("'\""), f"--config {clean(word)}")

@@ -11,6 +11,7 @@ from drl.errors import UserError, nearest, shown
 from drl.pipeline.drawing import item_step
 from drl.pipeline.items import items_of_kind
 
+SETTINGS = (".yaml", ".yml")
 FILES = "a file that `snakemake --summary` lists"
 
 
@@ -26,7 +27,11 @@ def check_targets(targets: Iterable[str], rules: Mapping[str, bool], makes: Call
         UserError: If a word is no such rule, no file that exists, and no file that a job makes.
     """
     for target in targets:
-        if rules.get(target) or os.path.isfile(target):
+        if rules.get(target):
+            continue
+        if os.path.isfile(target):
+            if os.path.splitext(target)[1] in SETTINGS:
+                raise UserError(f"{shown(target)}: is a file of settings and no target; write --configfile before it")
             continue
         if target in rules:
             raise UserError(f"{shown(target)}: is a step of many jobs; name an item, such as figure_4, or {FILES}")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from drl.data.csv_text import MOST_BYTES
 from drl.data.regular import read_regular
-from drl.errors import UserError
+from drl.errors import UserError, clean
 from drl.records.metrics import COLUMNS, Cells, read_csv, read_each
 
 NUMBERS = ["seed", "split", "probe_seed", "labels", "t", "epoch", "step", "value", "n"]
@@ -58,6 +58,18 @@ def read_frame(
     except ValueError as error:
         raise UserError(f"{path}: {remedy} ({error})") from error
     return frame
+
+
+def check_scale(frame: pd.DataFrame, scale: str, what: str) -> None:
+    """Make sure that all measurements that name their scale were made at one: numbers of two are not to be averaged.
+
+    Raises:
+        UserError: If one was made at another scale.
+    """
+    if other := sorted(set(frame["scale"].dropna().astype(str)) - {scale, ""}):
+        raise UserError(
+            f"{what}: the metrics have scale {clean(other[0])}, not {scale}; give --scale {clean(other[0])}"
+        )
 
 
 def check_finite(numbers: pd.DataFrame, item: str) -> None:

@@ -16,7 +16,7 @@ from drl.jobs.job import Job
 from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.run_card import write_card
-from drl.reporting.aggregate import check_finite, read_all
+from drl.reporting.aggregate import check_finite, check_scale, read_all
 from drl.reporting.drawer import drawer, needing
 
 Writers = Mapping[str, Callable[[Path], object]]
@@ -42,12 +42,13 @@ def write_item(
             its own. It returns for each suffix but .csv a function that writes that file.
 
     Raises:
-        UserError: If a metrics file is missing, cut off, changed, or has no rows of this item.
+        UserError: If a metrics file is missing, cut off, changed, of another scale, or has no rows of this item.
     """
     started, settings, metrics = time.monotonic(), job.settings, job.inputs["metrics"]
     module = drawer(settings, function)
     read = check_inputs(metrics)
     frame = read_all(metrics)
+    check_scale(frame, settings.scale, name_of(job))
     with needing(name_of(job)):
         numbers = module.table(frame, settings)
         check_finite(numbers, name_of(job))

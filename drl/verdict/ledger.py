@@ -19,7 +19,7 @@ from drl.jobs.lock import job_lock
 from drl.records.inputs import check_inputs
 from drl.records.right import SUFFIX
 from drl.records.run_card import write_card
-from drl.reporting.aggregate import check_finite
+from drl.reporting.aggregate import check_finite, check_scale
 from drl.reporting.drawer import needing
 from drl.verdict.claims.claim import Claim, Comparison
 from drl.verdict.claims.registry import CLAIMS
@@ -79,8 +79,7 @@ def run(job: Job[ClaimsJob]) -> str:
 
 def _from_metrics(paths: Sequence[Path], scale: str, items: Mapping[str, ItemJob]) -> dict[str, pd.DataFrame]:
     frame = read_measured(paths)
-    if other := sorted(set(frame["scale"].dropna().astype(str)) - {scale}):
-        raise UserError(f"claims: the metrics have scale {other[0]}, not {scale}; give --scale {other[0]}")
+    check_scale(frame, scale, "claims")
     found = {}
     for item, known in items.items():
         try:

@@ -40,6 +40,10 @@ def test_a_folder_of_that_name_wins_over_what_yaml_means_by_it(tmp_path, monkeyp
         (["run={device: cpu} # slow"], "YAML takes '# slow' for a comment"),
         (["run={device: cpu, device: cuda}"], "the key 'device' stands in line 1 already"),
         (["dataset=a", "dataset=b"], "dataset is given twice"),
+        (
+            ["studies.probe.epochs=5"],
+            "takes dataset=, scale= and seeds=; write other settings into a file, as `studies: ",
+        ),
     ],
 )
 def test_words_that_snakemake_would_change_are_named(words, said):
@@ -75,7 +79,11 @@ def test_files_are_checked_before_snakemake_reads_them(tmp_path, monkeypatch):
     (tmp_path / "profiles/mine").mkdir(parents=True)
     (tmp_path / "own.yaml").write_text("seeds: 1\nseeds: 2\n")
     (tmp_path / "fine.yaml").write_text("seeds: 1\n")
-    check_command_line(["/bin/snakemake", "figure_4", "--configfile", "fine.yaml"])
+    (tmp_path / "empty.yaml").write_text("# seeds: 1\n")
+    (tmp_path / "none.json").write_text("{}")
+    check_command_line(["/bin/snakemake", "figure_4", "--configfile", "fine.yaml", "none.json"])
+    with pytest.raises(UserError, match=r"empty.yaml: holds no setting; write one into it, or leave out --configfile"):
+        check_command_line(["/bin/snakemake", "figure_4", "--configfile", "empty.yaml"])
     check_command_line(["pytest", "--configfile", "own.yaml"])
     for words in (["--configfile", "fine.yaml", "own.yaml"], ["--configfiles=own.yaml"]):
         with pytest.raises(UserError, match=r"own\.yaml: line 2: the key 'seeds'"):

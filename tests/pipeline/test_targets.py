@@ -36,6 +36,9 @@ def test_rules_files_that_exist_and_files_that_jobs_make_are_targets(tmp_path, m
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").touch()
     check_targets(["all", "draw_figure_4", "mine.csv", "results/demo/models/x"], RULES, makes)
+    (tmp_path / "mine.yaml").touch()
+    with pytest.raises(UserError, match=r"'mine.yaml': is a file of settings and no target; write --configfile before"):
+        check_targets(["figure_4", "mine.yaml"], RULES, makes)
     check_steps(["pretrain", "figure_4"], RULES, makes)
     with pytest.raises(UserError, match="did you mean 'pretrain'"):
         check_steps(["pretain"], RULES, makes)

@@ -34,7 +34,7 @@ def rows(datasets=("cifar10",), recipes=("unconditional",), seeds=(0,), repeats=
     for dataset in datasets:
         for r, recipe in enumerate(recipes):
             for seed in seeds:
-                row = {"scale": "x", "study": "fid", "dataset": dataset, "recipe": recipe, "seed": seed}
+                row = {"scale": "", "study": "fid", "dataset": dataset, "recipe": recipe, "seed": seed}
                 for t in starts:
                     yield row | {"t": t, "metric": "sigma", "value": 0.01 * 5000**t}
                     yield row | {"t": t, "metric": "steps_saved", "value": 100 * (1 - t)}

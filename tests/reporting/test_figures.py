@@ -77,13 +77,20 @@ def test_the_figure_shows_every_line_with_its_name(metrics):
     assert len(set(colours)) == 3
 
 
+def test_numbers_of_another_scale_are_not_drawn(metrics, tmp_path):
+    with pytest.raises(UserError, match=r"^figure_4: the metrics have scale demo, not lite; give --scale demo$"):
+        draw_figure("figure_4", [metrics], tmp_path / "f.svg", changed(SETTINGS, scale="lite"))
+    assert not (tmp_path / "f.svg").exists()
+
+
 def test_a_demo_says_on_the_picture_that_it_is_one(metrics, tmp_path, monkeypatch):
     from drl.reporting import style
 
     marked = []
     monkeypatch.setattr(style, "mark_demo", lambda figure, samples: marked.append((figure, samples)))
     for scale in ("demo", "lite", "paper"):
-        draw_figure("figure_4", [metrics], tmp_path / "f.svg", changed(SETTINGS, scale=scale))
+        write_metrics(tmp_path / "m.csv", [row | {"scale": scale} for row in rows()])
+        draw_figure("figure_4", [tmp_path / "m.csv"], tmp_path / "f.svg", changed(SETTINGS, scale=scale))
     assert len(marked) == 1
     monkeypatch.undo()
     ((figure, samples),) = marked

@@ -53,7 +53,7 @@ OFFICIAL = {
 
 def run(arm, place, values, seed=0, split=12, validation=(), metric="accuracy"):
     """Rows of one run, an outer epoch a value; latest first, for files need not be in order."""
-    row = {"scale": "x", "study": "fine_tune", "dataset": place[0], "labels": place[1], "arm": arm}
+    row = {"scale": "", "study": "fine_tune", "dataset": place[0], "labels": place[1], "arm": arm}
     row |= {"recipe": "" if arm.startswith("none") else "drl_70k", "seed": seed, "split": split}
     for name, series in ((metric, values), ("validation_accuracy", validation), ("loss", values), ("t", values)):
         for epoch in range(len(series), 0, -1):
