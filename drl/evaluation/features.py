@@ -17,6 +17,7 @@ from drl.errors import UserError
 from drl.files import sha256
 from drl.jobs.device import Placement
 from drl.models.model_file import header, load_model
+from drl.models.pickles import check_pickles
 
 CHUNK = 250
 
@@ -82,6 +83,8 @@ def inception_extractor(weights: Path | None, device: torch.device) -> Extractor
 
     if weights is not None and not weights.is_file():
         raise UserError(f"{weights}: has no Inception weights; set run.inception_weights to their file, or unset it")
+    if weights is not None:
+        check_pickles(weights)
     try:
         # torch-fidelity would run code that is hidden in the file.
         if weights is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from typing import Any
 import torch
 
 from drl.config.recipes import Recipe
-from drl.data.regular import check_not_special, open_regular
+from drl.data.regular import check_not_special
 from drl.errors import UserError, shown
 from drl.methods.base import ImageFacts
 from drl.methods.build import build_method
 from drl.models.model_file import About, save_model
 from drl.models.ncsnpp import NCSNpp
+from drl.models.pickles import check_pickles
 from drl.models.song_checkpoint import learnt_names, load_song, song_tensors
 from drl.records.own_files import Writes, own_files
 from drl.records.run_card import write_card
@@ -39,7 +39,7 @@ def convert(checkpoint: Path, out: Path, recipe: Recipe, facts: ImageFacts, abou
     if recipe.method.codes_by == "encoder":
         raise UserError("convert: Song's checkpoints have no encoder; give a recipe of method unconditional")
     check_not_special(checkpoint)
-    _check_not_packed(checkpoint)
+    check_pickles(checkpoint)
     try:
         # Only tensors and plain containers are unpickled.
         loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -88,21 +88,3 @@ def _by_our_names(method: Any, network: NCSNpp, averages: list[torch.Tensor]) ->
         for name, value in network.named_parameters():
             value.copy_(raw[name])
     return found
-
-
-def _check_not_packed(checkpoint: Path) -> None:
-    """Refuse a checkpoint whose parts are compressed: torch never does that, and they may be a thousand times larger.
-
-    Raises:
-        UserError: If so.
-    """
-    if not checkpoint.is_file():
-        return
-    with open_regular(checkpoint) as file:
-        try:
-            with zipfile.ZipFile(file) as packed:
-                entries = packed.infolist()
-        except Exception:  # of another format, or damaged: torch says so
-            return
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise UserError(f"{checkpoint}: its parts are compressed, which torch.save never does; download it again")
