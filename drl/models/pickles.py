@@ -69,6 +69,7 @@ def nested(stream: IO[bytes]) -> int:
         Exception: If it is no pickle.
     """
     stack, memo, deepest = list[Any](), dict[int, int](), 0
+    argument: Any
     for operation, argument, _ in pickletools.genops(stream):
         if operation.name in PUTS:
             memo[int(argument)] = stack[-1]
