@@ -45,6 +45,11 @@ def axes(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     "--config", "pairs", multiple=True, metavar="KEY=VALUE", help="As in Snakemake: scale=, dataset=, seeds=."
 )
 @click.option("--threads", type=THREADS, help="CPU threads of a job. Default: as many as its rule gives it.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 100_000),
+    help="Jobs that run side by side, as on a cluster. Default: as many as this machine takes.",
+)
 @click.option("--calibrate", is_flag=True, help="Measure all rates again.")
 @click.option(
     "--no-calibration", is_flag=True, help="Measure nothing: use known rates, and estimate the others from operations."
@@ -63,6 +68,7 @@ def plan(
     targets: tuple[str, ...],
     pairs: tuple[str, ...],
     threads: int | None,
+    jobs: int | None,
     calibrate: bool,
     no_calibration: bool,
     minutes: float,
@@ -87,6 +93,7 @@ def plan(
         call.results,
         threads,
         as_json,
+        jobs,
         afresh=calibrate,
         measure=not no_calibration,
         minutes=minutes,

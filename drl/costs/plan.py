@@ -81,7 +81,13 @@ class Plan:
 
 
 def run(
-    config: Config, targets: Sequence[str], results: Path, threads: int | None, as_json: bool, **measuring: Any
+    config: Config,
+    targets: Sequence[str],
+    results: Path,
+    threads: int | None,
+    as_json: bool,
+    at_once: int | None = None,
+    **measuring: Any,
 ) -> None:
     """Print the plan of targets.
 
@@ -91,6 +97,7 @@ def run(
         results: The folder of results, results/<scale>.
         threads: CPU threads of a job; None: as many as its rule gives it.
         as_json: Whether to print JSON.
+        at_once: Number of jobs that run side by side, as on a cluster; None: as many as this machine takes.
         measuring: Options of drl.costs.rates.rates_of.
 
     Raises:
@@ -105,7 +112,8 @@ def run(
     with gpu_slot(config.run.device if measuring.get("measure", True) else "cpu", config.run.gpu_slots):
         device = Device.here(settings, threads)
         rates = rates_of(needed(amounts, jobs["job"]), book, device, settings, **measuring)
-    at_once = max(1, len(visible_gpus()) * config.run.gpu_slots) if device.kind == "cuda" else max(1, cores // threads)
+    here = len(visible_gpus()) * config.run.gpu_slots if device.kind == "cuda" else cores // threads
+    at_once = at_once or max(1, here)
     files = (file for job in jobs["job"] for several in job.needs(config).values() for file in several)
     missing = sorted({file.path for file in files if file.job is None and not Path(file.path).is_file()})
     plan = Plan(
@@ -268,8 +276,8 @@ def _where(plan: Plan) -> str:
         )
     threads = f"{device.threads} CPU thread{'s' * (device.threads > 1)}"
     unit = "Times on a GPU" if device.kind == "cuda" else f"Times of a job on {threads}"
-    jobs = f"{at_once} job{'s side by side' * (at_once > 1)}"
-    side = f"{jobs} on {os.cpu_count()} cores" if device.kind == "cpu" else "one job a GPU"
+    here = f"this machine has {os.cpu_count()} cores" if device.kind == "cpu" else "one job a GPU"
+    side = f"{at_once} job{'s side by side' * (at_once > 1)}; {here}"
     return f"{unit}: {device.name}, torch {device.torch}, precision {device.precision}; {side}."
 
 
@@ -277,7 +285,9 @@ def _summary(plan: Plan) -> str:
     what = " on a GPU" if plan.device.kind == "cuda" else ""
     what = f" (assumed {plan.per_second:.3g} operations/s)" if plan.per_second else what
     jobs, left = plan.jobs, plan.jobs[~plan.jobs["made"]]
-    together = time(left["seconds"].sum() / plan.at_once, left["unknown"].sum())
+    # However many run side by side, the longest job takes its time.
+    least = max(left["seconds"].sum() / plan.at_once, left["seconds"].max() if len(left) else 0.0)
+    together = time(least, left["unknown"].sum())
     side = f", about {together} with {plan.at_once} jobs side by side" if plan.at_once > 1 and together != "?" else ""
     return (
         f"Total: {len(jobs)} jobs, {_made(jobs)} of them made; {time_of(jobs)}{what}, {time_of(left)} to do{side}; "

@@ -134,8 +134,8 @@ def _busy() -> bool:
     cores, load = os.cpu_count() or 1, os.getloadavg()[0]
     if load > BUSY * cores:
         _say(
-            f"drl plan: the machine is busy (load {load:.1f} on {cores} cores): rates may be many times too low and "
-            "are not kept; run again when it is idle\n"
+            f"drl plan: other programs use this machine (load {load:.1f} on {cores} cores), so the times below may be "
+            "too long, even many times; they are not kept, and `drl plan` on the idle machine measures again\n"
         )
     return load > BUSY * cores
 

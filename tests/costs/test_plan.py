@@ -3,6 +3,7 @@
 import io
 import re
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,15 @@ def test_what_is_made_is_not_to_do(plan_of):
 def test_states_at_the_peak_are_those_of_the_largest_jobs(plan_of):
     plan = plan_of("figure_4")
     assert plan.states == sum(sorted(plan.jobs["state"])[-2:])
+
+
+def test_more_jobs_side_by_side_take_less_time_but_not_less_than_the_longest(plan_of):
+    plan = plan_of("figure_4")
+    whole, longest = plan.jobs["seconds"].sum(), plan.jobs["seconds"].max()
+    for jobs in (4, 10_000):
+        said = " ".join(text_of(replace(plan, at_once=jobs)).split())
+        assert f"about {time(max(whole / jobs, longest))} with {jobs} jobs side by side" in said
+    assert whole / 10_000 < longest < whole / 4
 
 
 def test_an_unknown_rate_is_said(plan_of):
