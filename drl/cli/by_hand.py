@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -170,9 +171,7 @@ def verify(
 
 @cli.command()
 @click.argument("items", nargs=-1)
-@click.option(
-    "--to", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder, such as docs/results."
-)
+@writes("--to", folder=True, required=True, help="The folder, such as docs/results.")
 @configured
 def publish(items: tuple[str, ...], to: Path, **shared: Any) -> None:
     """Copy finished figures, tables and numbers with their run cards into a folder for a repository or a paper.
@@ -203,7 +202,7 @@ def adopt(folder: Path | None, as_json: bool, **shared: Any) -> None:
     """
     scale = shared["scale"] or (folder.name if folder is not None and folder.name in SCALES else None)
     call = Invocation(**shared | {"scale": scale})
-    if folder is not None and folder.resolve() != call.results.resolve():
+    if folder is not None and os.path.realpath(folder) != os.path.realpath(call.results):
         raise UserError(f"adopt: {folder} is not {call.results}; copy results there, or give --scale")
     if not call.results.is_dir():
         raise UserError(f"adopt: there is no folder {call.results} here; call it where you call snakemake or drl run")

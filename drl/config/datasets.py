@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from drl.config.base import Count, Settings, Side, Title
 
+PACKAGED = ("mnist5k", "mnistm5k", "digits")  # sources that a Python package brings along
 Source = Literal["mnist5k", "mnistm5k", "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]
 # The module of drl/data/sources that reads each source.
 READERS: dict[str, str] = {
@@ -98,6 +99,8 @@ class DatasetSettings(ImageSettings):
     def _has_a_folder(self) -> Self:
         if self.source == "image_folder" and self.folder is None:
             raise ValueError("source image_folder needs a folder")
+        if self.source in PACKAGED and self.folder is not None:
+            raise ValueError(f"source {self.source} comes with a package and reads no folder; leave folder out")
         return self
 
     def labelled_at_most(self, validation_left_out: bool) -> int:

@@ -19,8 +19,9 @@ RECORDS = Path(".snakemake", "metadata")  # what Snakemake remembers of each out
 UNFINISHED = "incomplete"  # beside them: a note for each output that a job has begun
 LOCKS = "locks"  # beside them: lists of files that a running Snakemake uses
 MOST_BYTES = 2**24  # of one of these, or of a style sheet
-# What would run as a script in the report: HTML, docutils' directives, and links that are scripts.
-_SCRIPT = re.compile(r"<|^\s*\.\.(\s|$)|\b(java|vb)script:", re.IGNORECASE | re.MULTILINE)
+# What could run as a script in the report: HTML; docutils' directives, links, targets and substitutions, whose names
+# Snakemake writes into attributes with their quotation marks; and addresses that are scripts.
+_SCRIPT = re.compile(r"""[<"`|\\]|_(?![^\W_])|^\s*\.\.(\s|$)|\b(java|vb)script:""", re.IGNORECASE | re.MULTILINE)
 _RULE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -38,10 +39,15 @@ def check_report_metadata(files: Iterable[Path]) -> None:
                 waiting += [*part.keys(), *part.values()]
             elif isinstance(part, list):
                 waiting += part
-            # Behind a question mark stands Python code, which Snakemake runs.
-            elif isinstance(part, str) and not part.startswith("?") and (found := _SCRIPT.search(part)):
+            # Behind a question mark stands Python code, which Snakemake runs; YTE's own key is in no report.
+            elif (
+                isinstance(part, str)
+                and not part.startswith("?")
+                and part != "__use_yte__"
+                and (found := _SCRIPT.search(part))
+            ):
                 raise UserError(
-                    f"{file}: {clean(part.strip())}: {clean(found[0].strip())} would run as a script in the report; "
+                    f"{file}: {clean(part.strip())}: {clean(found[0].strip())} could run as a script in the report; "
                     "write it without"
                 )
 

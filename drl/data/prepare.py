@@ -29,7 +29,7 @@ from drl.files import atomic, sha256
 from drl.jobs.job import Job
 from drl.records.run_card import write_card
 
-_CHUNK = 1024
+_CHUNK, _CHUNK_BYTES = 1024, 2**26
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -150,10 +150,12 @@ def _tensors(settings: DatasetSettings, raw: Raw) -> dict[str, Tensor]:
 
 
 def _fit(source: LabelledImages, out: Tensor) -> None:
-    for start in range(0, len(source), _CHUNK):
+    # Large images in fewer at once: as floats they take four times their bytes.
+    chunk_size = max(1, min(_CHUNK, _CHUNK_BYTES // max(1, source.images[0].nbytes)))
+    for start in range(0, len(source), chunk_size):
         # Copy, because torch warns about read-only arrays, such as views of a file's bytes.
-        chunk = torch.from_numpy(np.array(source.images[start : start + _CHUNK])).permute(0, 3, 1, 2)
-        out[start : start + _CHUNK] = fit_images(chunk, out.shape[1], out.shape[2])
+        chunk = torch.from_numpy(np.array(source.images[start : start + chunk_size])).permute(0, 3, 1, 2)
+        out[start : start + chunk_size] = fit_images(chunk, out.shape[1], out.shape[2])
 
 
 def fit_images(images: Tensor, channels: int, size: int) -> Tensor:

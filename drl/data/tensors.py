@@ -44,7 +44,7 @@ def _check_names(path: Path) -> None:
             # What files of ours say of themselves is JSON in an entry of the header.
             said = header.get("__metadata__") if isinstance(header, dict) else None
             for text in said.values() if isinstance(said, dict) else ():
-                if isinstance(text, str) and text.startswith("{"):
+                if isinstance(text, str) and text.lstrip().startswith("{"):
                     json_text.load(text)
         except (ValueError, RecursionError) as error:
             raise SafetensorError(f"its header: {clean(error, 160)}") from error

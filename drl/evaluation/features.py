@@ -106,6 +106,8 @@ def inception_extractor(weights: Path | None, device: torch.device) -> Extractor
             f"{kept if weights is None else weights}: does not contain Inception's weights as published by "
             f"torch-fidelity ({type(error).__name__}); {'remove it' if weights is None else 'download them again'}"
         ) from error
+    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+        raise UserError(f"{weights}: has weights that are not finite; download it again")
     network = network.to(device).eval()
     digest = hashlib.sha256()
     for value in network.state_dict().values():

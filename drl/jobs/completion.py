@@ -144,15 +144,15 @@ def forget(states: Path, incomplete: Path = Path(".snakemake/incomplete")) -> No
     if incomplete.is_dir() and any(path.is_file() for path in incomplete.rglob("*")):
         return
     finished = [kept.parent for kept in states.glob(f"*/{KEPT}") if _of_job(kept)]
-    home = states.parent.resolve() / states.name
-    if finished and states.resolve() != home:
+    home = Path(os.path.realpath(states.parent)) / states.name
+    if finished and Path(os.path.realpath(states)) != home:
         print(
             f"drl: {shown(states)}: is a link, so the states of finished jobs below it stay; remove them by hand",
             file=sys.stderr,
         )
         return
     for state in finished:
-        if (state / KEPT).resolve() == home / state.name / KEPT:
+        if Path(os.path.realpath(state / KEPT)) == home / state.name / KEPT:
             remove_folder(state)
 
 

@@ -130,7 +130,7 @@ def _bind_guard(slot: ExitStack, path: Path) -> bool:
     """
     if sys.platform != "linux":
         return True
-    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
+    name = hashlib.sha256(os.path.realpath(path).encode()).hexdigest()
     try:
         guard = slot.enter_context(socket.socket(socket.AF_UNIX))
         _GUARDS.add(guard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ class ModelFacts:
 
 def _results_of(model: Path) -> Path:
     """Return results/<scale> of results/<scale>/models/<dataset>/<recipe>/seed<k>/model.safetensors."""
-    above = model.resolve().parents
+    above = Path(os.path.realpath(model)).parents
     return above[4] if len(above) > 4 and above[3].name == "models" else model.parent
 
 

@@ -150,7 +150,8 @@ def with_folders_of_results(config: Config, results: Path) -> Config:
 
 def _place(path: Path) -> str:
     """Return a folder's path, relative to the working directory if it is below it."""
-    place, here = Path(os.path.abspath(path)), Path.cwd()
+    # What .. means behind a link, only the file system knows.
+    place, here = Path(os.path.realpath(path) if ".." in path.parts else os.path.abspath(path)), Path.cwd()
     below = place.relative_to(here).as_posix() if place.is_relative_to(here) else place.as_posix()
     return f"./{below}" if below.startswith("~") else below
 

@@ -118,7 +118,7 @@ def adopt(folder: Path, found: Adoptable, config: Mapping[str, Any], snakemake: 
 
 def _set_aside(folder: Path, job: PlannedJob) -> Iterator[str]:
     """Rename the files of a job, since Snakemake makes what is missing, and say so."""
-    card, root = _card(folder, job), folder.resolve()
+    card, root = _card(folder, job), Path(os.path.realpath(folder))
     try:
         named = {card.with_name(name) for name in read_card(card).outputs} | {card}
     except UserError as error:

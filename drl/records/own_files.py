@@ -101,12 +101,12 @@ def _check_nobodys(path: Path, writes: Writes) -> None:
         if given.is_dir() and _below(path, given):
             raise UserError(f"{shown(path)}: this command reads files in {shown(given)}; {ELSEWHERE}")
     for card, said in _cards(path.parent):
-        if path.name in (card.name, *said.outputs):
+        if not (card == writes.card and _of(said, writes)) and path.name in (card.name, *said.outputs):
             raise UserError(f"{shown(path)}: is of {said.command}, {shown(card.name)} says; {ELSEWHERE}")
     if path != writes.files[0]:
         raise UserError(
-            f"{shown(path)}: is written beside {shown(writes.files[0].name)}, but is there already, and not of this "
-            f"job; move it away, or {ELSEWHERE}"
+            f"{shown(path)}: is written beside {shown(writes.files[0].name)}, but is there already, and not as this "
+            f"job made it; move it away, or {ELSEWHERE}"
         )
 
 
@@ -119,7 +119,7 @@ def not_ours(path: Path, link: Path) -> str:
 
 
 def names_of(writes: Writes) -> set[str]:
-    """Return the names of files that an earlier run of this job made: those in its note and in its card."""
+    """Return the names of files that an earlier run of this job made: of its note, and whole ones of its card."""
     names: set[str] = set()
     # The note first: it goes only when the card is there.
     with suppress(UserError, ValueError, LookupError, TypeError, RecursionError):
@@ -127,8 +127,12 @@ def names_of(writes: Writes) -> set[str]:
         if isinstance(said, dict) and [said.get("command"), said.get("about")] == [writes.command, writes.about]:
             names |= {name for name in said["files"] if isinstance(name, str)}
     with suppress(UserError):
-        if _of(read_card(writes.card), writes):
-            names |= _named(writes.card)
+        card = read_card(writes.card)
+        if _of(card, writes):
+            # A card may come from elsewhere: what it names is its job's only while it is as it was made.
+            names |= {writes.card.name, writes.files[0].name}
+            files = {name: writes.card.with_name(name) for name in card.outputs}
+            names |= {name for name, file in files.items() if file.is_file() and card.is_whole(name, file)}
     return names
 
 

@@ -142,7 +142,7 @@ def publish(results: Path, chosen: Chosen, out: Path) -> list[Path]:
         UserError: If the folder is in the folder of results or the other way round, a file is in the way that nobody
             published or that was changed since, a folder in it leads elsewhere, or the disk is full.
     """
-    here, there = results.resolve(), out.resolve()
+    here, there = Path(os.path.realpath(results)), Path(os.path.realpath(out))
     if here.is_relative_to(there) or there.is_relative_to(here):
         raise UserError(f"publish: {shown(out)} and {shown(results)} lie one in the other; give another folder")
     before = read(out / NAME).published if os.path.lexists(out / NAME) else {}
@@ -160,7 +160,7 @@ def publish(results: Path, chosen: Chosen, out: Path) -> list[Path]:
 
 def _check_target(target: Path, out: Path, earlier: str | None) -> None:
     """Refuse to write over what is not of an earlier publication, or through a link that leads out of the folder."""
-    if not target.parent.resolve().is_relative_to(out):
+    if not Path(os.path.realpath(target.parent)).is_relative_to(out):
         raise UserError(f"publish: {shown(target.parent)} is a link that leads elsewhere; give another folder")
     if os.path.lexists(target) and (earlier is None or target.is_symlink() or sha256(target) != earlier):
         why = "was there before" if earlier is None else "was changed after it was published"

@@ -18,6 +18,7 @@ from drl.jobs.lock import NO_LOCKS, file_lock, holder_of
 from drl.pipeline.registry import STEPS
 from drl.records.card import Card, NotACard, read_card
 from drl.records.inputs import RESULTS
+from drl.records.left_out import left_out
 from drl.records.places import exists, has_name, jobs_at
 from drl.records.verify import RESULT_SUFFIXES, cards_of, results_below
 
@@ -116,7 +117,7 @@ def _of_card(path: Path, folder: Path, config: Config) -> Iterator[Verdict]:
 
     Nothing is yielded if the card's files are as they were made.
     """
-    root, result = folder.resolve(), path.with_suffix("")
+    root, result = Path(os.path.realpath(folder)), path.with_suffix("")
     try:
         card = read_card(path)
     except NotACard:
@@ -179,7 +180,8 @@ def _made_again(card: Card, result: Path, folder: Path) -> frozenset[str]:
     result's name counts.
     """
     step = STEPS.get(card.command)
-    if step is None:
+    # Nobody makes what was published again where it was published.
+    if step is None or left_out(result) is not None:
         return frozenset()
     whole = any(
         (place / name).is_dir() for place in (folder, *(folder / scale for scale in SCALES)) for name in RESULTS

@@ -13,6 +13,8 @@ from drl.data.regular import open_regular
 from drl.errors import UserError
 from drl.records.metrics import read_metrics
 
+AGAIN = "remove it and run the job that makes it"
+MOST_PIXELS = 2**23  # of a picture beside metrics; the largest that a job draws, a grid of the paper's size, has 2**20
 # The metrics file of a recipe's first seed, by dataset and recipe.
 Files = Mapping[tuple[str, str], Path]
 
@@ -40,12 +42,18 @@ def beside(metrics: Path, suffix: str) -> Path:
 
 
 def show(panel: Axes, path: Path) -> None:
-    """Show a PNG pixel by pixel, without axes."""
+    """Show a PNG pixel by pixel, without axes.
+
+    Raises:
+        UserError: If it is none, or larger than any that a job draws.
+    """
     try:
         with open_regular(path) as stream, Image.open(stream, formats=["PNG"]) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise UserError(f"{path}: has more than {MOST_PIXELS:,} pixels, which no job draws; {AGAIN}")
             pixels = np.asarray(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: is no whole PNG; remove it and run the job that makes it") from error
+        raise UserError(f"{path}: is no whole PNG; {AGAIN}") from error
     show_pixels(panel, pixels)
 
 

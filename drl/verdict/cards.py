@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,5 +33,5 @@ def newer(result: Path, files: Iterable[Path]) -> int:
         files: Its input files; missing ones are not counted.
     """
     card = card_of(result)
-    known = {(result.parent / name).resolve(): digest for name, digest in (card.inputs if card else {}).items()}
-    return sum(path.is_file() and known.get(path.resolve()) != sha256(path) for path in files)
+    known = {os.path.realpath(result.parent / name): digest for name, digest in (card.inputs if card else {}).items()}
+    return sum(path.is_file() and known.get(os.path.realpath(path)) != sha256(path) for path in files)

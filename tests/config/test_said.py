@@ -204,13 +204,18 @@ def test_a_submitted_job_s_shell_changes_no_word():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('a: "</script><img src=x onerror=alert(11)>"', "</script>.*: < would run as a script in the report; write it"),
-        ('a: "\\x3c/script>"', "< would run"),
-        ("a: [1, fine, '<b>']", "< would run"),
-        ("'<b>': 1", "< would run"),
-        ("a: see javascript:alert(1)", "javascript: would run"),
-        ("a: '.. raw:: html'", r"\.\. would run"),
-        ("a: |\n  fine\n\n  .. include:: /etc/passwd\n", r"\.\. would run"),
+        ('a: "</script><img src=x onerror=alert(11)>"', "</script>.*: < could run as a script in the report; write it"),
+        ('a: "\\x3c/script>"', "< could run"),
+        ("a: [1, fine, '<b>']", "< could run"),
+        ("'<b>': 1", "< could run"),
+        ('a: \'`x" autofocus="" onfocus="alert(1)`__\'', "` could run"),
+        ("a: |\n  x__\n\n  __ java\\\\script:alert(1)\n", "_ could run"),
+        ('a: say "yes"', '" could run'),
+        ("a: '|x|'", r"\| could run"),
+        ("a: 'a\\b'", r"\\ could run"),
+        ("a: see javascript:alert(1)", "javascript: could run"),
+        ("a: '.. raw:: html'", r"\.\. could run"),
+        ("a: |\n  fine\n\n  .. include:: /etc/passwd\n", r"\.\. could run"),
         ("a: 1\na: 2", "line 2: the key 'a' stands in line 1 already"),
     ],
 )
@@ -229,7 +234,7 @@ def test_no_text_for_the_report_runs_as_a_script(twice, text, said):
 
 
 def test_plain_texts_for_the_report_are_left_alone(twice):
-    text = "__use_yte__: true\ndate: 2024-11-29\nwho: Ada & Co, see https://a.org\nwhen: ?f'{1 < 2}'\n"
+    text = "__use_yte__: true\ndate: 2024-11-29\nwho: Ada & Co, https://a.org/my_page, a_l@b.org\nwhen: ?f'{1 < 2}'\n"
     (twice / "meta.yaml").write_text(text + "list: [a..b, 'data: 1']\nmore: |\n  - one ...\n  - two\n")
     check_command_line(["snakemake", "--report", "r.html", "--report-metadata", "meta.yaml"])
     check_command_line(["snakemake", "--report", "meta.html"])

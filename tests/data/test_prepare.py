@@ -126,6 +126,29 @@ def test_nothing_is_left_when_writing_fails(tmp_path: Path, monkeypatch: pytest.
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("most", [1, 48, 100, 2**20])
+def test_large_images_are_fitted_a_few_at_once_with_the_same_result(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, sizes = _raw(8, 4), []
+    monkeypatch.setattr(module, "read_source", lambda *_: raw)
+    chosen = settings("cifar10", classes=2, channels=1, image_size=4, train=8, test=4, validation=2)
+    prepare("c", chosen, tmp_path / "whole.safetensors")
+    monkeypatch.setattr(module, "_CHUNK_BYTES", most)
+    monkeypatch.setattr(
+        module, "fit_images", lambda images, *to: sizes.append(images.numel()) or fit_images(images, *to)
+    )
+    prepare("c", chosen, tmp_path / "parts.safetensors")
+    assert (tmp_path / "parts.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+    assert max(sizes) <= max(most, 48)
+
+
+@pytest.mark.parametrize("source", ["digits", "mnist5k", "mnistm5k"])
+def test_a_source_that_reads_no_folder_takes_none(source: str) -> None:
+    with pytest.raises(ValidationError, match=f"source {source} comes with a package and reads no folder"):
+        settings(source, folder="mine")
+
+
 def test_images_that_fit_are_not_touched() -> None:
     images = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(fit_images(images, 3, 8), images)

@@ -17,11 +17,14 @@ def test_a_file_is_read_as_the_library_reads_it(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("what", ["tensor", "entry", "fact"])
+@pytest.mark.parametrize("what", ["tensor", "entry", "fact", "fact behind a blank"])
 def test_a_header_that_says_something_twice_is_damaged(tmp_path, what):
     """The library would silently use the last of the two."""
     one = json.dumps({"dtype": "U8", "shape": [1], "data_offsets": [0, 1]})
     entries = {"tensor": f'"a": {one}, "a": {one}', "entry": f'"__metadata__": {{"k": "1", "k": "2"}}, "a": {one}'}
+    entries["fact behind a blank"] = json.dumps({"__metadata__": {"facts": ' {"a": 0, "a": 1}'}, "a": json.loads(one)})[
+        1:-1
+    ]
     entries["fact"] = json.dumps({"__metadata__": {"facts": '{"mean": 0, "mean": 1}'}, "a": json.loads(one)})[1:-1]
     header = f"{{{entries[what]}}}".encode()
     path = tmp_path / "twice.safetensors"

@@ -139,3 +139,11 @@ def test_other_models_are_no_supervised_extractor(model_file, kind):
     model = model_file(kind)
     with pytest.raises(UserError, match=re.escape(f"{model}: is not a supervised model; pretrain the recipe")):
         supervised_extractor(model, CPU)
+
+
+def test_weights_that_are_not_finite_are_named(weights, tmp_path):
+    state = torch.load(weights, weights_only=True)
+    name = next(name for name in state if name.endswith("bn.bias"))
+    torch.save(state | {name: torch.full_like(state[name], -torch.inf)}, tmp_path / "inf.pth")
+    with pytest.raises(UserError, match=r"inf\.pth: has weights that are not finite; download it again"):
+        inception_extractor(tmp_path / "inf.pth", CPU.device)

@@ -56,7 +56,7 @@ def test_a_named_file_may_be_replaced_and_nothing_beside_it(here):
     (here / "x.csv").write_text("mine")
     make(writes(here))
     (here / "z.png").write_text("mine")
-    refused(writes(here, "z.csv", ["z.png"]), r"z\.png: is written beside z\.csv, but is there already, and not of")
+    refused(writes(here, "z.csv", ["z.png"]), r"z\.png: is written beside z\.csv, but is there already, and not as")
     (here / "y.csv.json").write_text('{"camera": "mine"}')
     refused(writes(here, "y.csv", []), r"y\.csv\.json: is written beside y\.csv, but is there already")
 
@@ -206,3 +206,12 @@ def test_no_photo_becomes_prepared_images(here):
             "prepare", "--dataset", "pets", "--configfile", "own.yaml", "--out", out
         )
     assert photo.read_text() == "mine"
+
+
+def test_a_card_from_elsewhere_gives_no_file_away(here):
+    make(writes(here))
+    (here / "x.png").write_text("mine")
+    refused(writes(here), r"x\.png: is written beside x\.csv, but is there already, and not as this job made it")
+    (here / "x.png").unlink()
+    (here / "x.csv").write_text("the user names it")
+    make(writes(here))

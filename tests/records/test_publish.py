@@ -253,3 +253,10 @@ def test_the_results_in_this_repository_are_whole():
     """They are as they were made, and as the present configuration would make them."""
     assert verify(PUBLISHED, resolve("lite")) == []
     assert list((PUBLISHED / "figures").glob("*.png"))
+
+
+def test_a_link_to_itself_is_one_line(made, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises((UserError, OSError)) as caught:
+        publish(made, choose(made, finished(made, CONFIG, ["figure_7"])), tmp_path / "loop")
+    assert "loop" in str(caught.value)

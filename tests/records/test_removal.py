@@ -405,3 +405,14 @@ def test_what_snakemake_does_not_make_again_is_only_named(results, command, plac
         f"{results}: what is damaged is left alone, so nothing is removed",
     ]
     assert names(results) == before
+
+
+def test_what_was_published_is_only_named_since_nobody_makes_it_again_there(results):
+    changed = at(results, "a") / "seed0.csv"
+    changed.write_text("changed")
+    (results / "published.json").write_text('{"format": 1, "published": {}, "left_out": {}}')
+    gone, left = removed(results)
+    assert gone == []
+    assert [line for line in left if "was changed, but snakemake does not make it again" in line]
+    (results / "published.json").unlink()
+    assert removed(results)[0]

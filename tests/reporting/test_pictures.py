@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from drl.errors import UserError
 from drl.evaluation.montage import save_png
@@ -58,3 +59,10 @@ def test_pictures_are_shown_pixel_by_pixel(tmp_path, channels):
     assert image.get_clim() == (0, 255)
     assert (list(panel.get_xticks()), list(panel.get_yticks())) == ([], [])
     plt.close(figure)
+
+
+def test_a_picture_larger_than_any_that_is_drawn_is_not_decoded(tmp_path, monkeypatch):
+    Image.new("1", (4000, 4000)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(UserError, match=r"large\.png: has more than 8,388,608 pixels, which no job draws; remove it"):
+        show(None, tmp_path / "large.png")

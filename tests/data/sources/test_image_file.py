@@ -29,6 +29,15 @@ def test_every_listed_format_is_read(kind, tmp_path):
     assert read_image(tmp_path / "x", 8, 3)[0].shape == (8, 8, 3)
 
 
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "ICO"])
+def test_formats_whose_decoders_take_more_memory_than_their_headers_say_are_not_read(kind, tmp_path):
+    if kind not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {kind}")
+    Image.new("RGB", (16, 16)).save(tmp_path / "x", format=kind)
+    with pytest.raises(UserError, match=r"x is not a readable image \(of .*PNG.*\): convert or remove it"):
+        read_image(tmp_path / "x", 8, 3)
+
+
 def test_postscript_starts_no_interpreter(tmp_path, monkeypatch):
     Image.new("RGB", (9, 9)).save(tmp_path / "x.png", format="EPS")
     monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("a process was started"))
