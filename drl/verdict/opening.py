@@ -43,14 +43,14 @@ def opens(path: str) -> str:
 
 
 def picture(path: str, about: str) -> Iterator[str]:
-    """Yield a figure as it stands on the page; a click opens it as `link` does. Nothing if the file is large.
+    """Yield a figure as it stands on the page; a click opens it as `link` does. Nothing if the file is empty or large.
 
     Args:
         path: The file, as Snakemake calls it: relative to the folder where it runs.
         about: What a reader hears who cannot see it.
     """
     file = Path(path)
-    if file.suffix not in PICTURES or not file.is_file() or file.stat().st_size > MOST_BYTES:
+    if file.suffix not in PICTURES or not file.is_file() or not 0 < file.stat().st_size <= MOST_BYTES:
         return
     data = base64.b64encode(read_regular(file, MOST_BYTES)).decode()
     yield f".. image:: data:{PICTURES[file.suffix]};base64,"

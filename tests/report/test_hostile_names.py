@@ -39,9 +39,11 @@ def hostile(tmp_path_factory):
             more = more | {"dataset": f"./{FOLDERS[name]}"}
         (project.folder / "tiny.yaml").write_text(json.dumps(merge(merge(TINY, HOSTILE), more)))
         project.pretend(lambda *options, words=words: project.snakemake(*words, *options))
-        if name == "items":
-            sheet = Sheet("caption", [ODD, ATTACK], [[f"{ODD} |", f"**{ATTACK}**"]])
-            (project.folder / "results" / "demo" / "tables" / "table_1.md").write_text(sheet.markdown())
+        sheet = Sheet("caption", [ODD, ATTACK], [[f"{ODD} |", f"**{ATTACK}**"]])
+        for table in (project.folder / "results").glob(
+            "demo/tables/table_1.md" if name == "items" else "demo/study/*/*.md"
+        ):
+            table.write_text(sheet.markdown())
         reports[name] = project.folder / f"{name}.html"
         run = project.snakemake(*words, "--report", reports[name].name)
         assert run.returncode == 0, run.stdout + run.stderr
