@@ -28,7 +28,8 @@ reads the codes of all *t* side by side.
 {% endif %}
 
 {% if "ae" in methods or "vae" in methods %}
-AE and VAE never see a noisy image, and their *t* is random and says nothing: once trained, their curves are flat.
+AE and VAE never see a noisy image, and the *t* that they are told is random. Training teaches them to ignore it: then
+their code does not depend on *t*, so their line is level, and it makes no difference at which *t* it is read.
 {% endif %}
 {% if "simclr" in methods %}
 SimCLR and SimCLR-Gauss are told a random *t* in training.

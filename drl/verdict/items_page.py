@@ -62,10 +62,12 @@ def items_page(results: Path, config: Config, items: Sequence[str]) -> Iterator[
             yield f"- {link(name_of(item), file_of(config, item, results))}: {rst(config.items[item].shows)}"
         yield from ("", f"Each link shows the figure, or the table, with how it was made. {BACK}", "")
     yield from _claims(results, config, items)
-    yield from title("How it was made", "-")
     spent = [["cost", cost(items[0], results, config)]] if len(items) == 1 else []
     trained = [results / name for name in _models(config, items)]
-    yield from list_table([], [*spent, *made_with(results, trained)], [20, 80])
+    # Results from elsewhere may have no run cards.
+    if made := [*spent, *made_with(results, trained)]:
+        yield from title("How it was made", "-")
+        yield from list_table([], made, [20, 80])
 
 
 def _item(results: Path, config: Config, item: str) -> Iterator[str]:

@@ -66,6 +66,12 @@ def test_a_ledger_without_its_claims_is_as_none(results):
     assert "rest on this item, not decided yet" in made
 
 
+def test_items_without_any_card_say_nothing_of_how_they_were_made(results):
+    (results / "claims.csv.json").unlink()
+    made = html(page(results, CONFIG, [f"{results}/tables/table_1.csv", f"{results}/figures/figure_12.svg"]))
+    assert "How it was made" not in made
+
+
 def test_an_item_without_claims_says_so(results):
     assert not about("figure_13")
     made = text(html(page(results, CONFIG, [f"{results}/figures/figure_13.svg"])))
