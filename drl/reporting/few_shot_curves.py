@@ -84,5 +84,5 @@ def draw(numbers: pd.DataFrame, settings: FewShotItem) -> Figure:
         panel.set_xlabel("Time $t$")
     for panel, (_, title) in zip(axes[:, 0], datasets, strict=True):
         panel.set_ylabel(f"{title}\ntest accuracy (%)")
-    style.legend_below(figure, axes[0, 0], [style.spread(numbers)], of_paper=True)
+    style.legend_below(figure, axes[0, 0], [style.spread(numbers)], of_paper=True, changed=settings.changed)
     return figure

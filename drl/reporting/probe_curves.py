@@ -98,7 +98,7 @@ def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
     panels[0].set_ylabel("Test accuracy (%)")
     notes = [style.spread(numbers, shown="bands and bars" if with_strips else "bands")]
     notes += [EXPLAINED] * broken + [style.BEYOND_NOTE] * with_strips
-    style.legend_below(figure, panels[0], notes, of_paper=True)
+    style.legend_below(figure, panels[0], notes, of_paper=True, changed=settings.changed)
     return figure
 
 

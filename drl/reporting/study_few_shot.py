@@ -73,12 +73,14 @@ def sheet(numbers: pd.DataFrame, settings: FewShotItem) -> Sheet:
     rows = []
     for row in numbers.to_dict("records"):
         spread = f" ± {row['sd']:.1f}" if row["n_seeds"] > 1 else ""
-        cells = [row["recipe"], f"{row['labels']:,}", str(row["chosen_t"]), f"{row['mean']:.1f}{spread}"]
+        name = f"{row['recipe']} ‡" if row["recipe"] in (settings.changed or ()) else row["recipe"]
+        cells = [name, f"{row['labels']:,}", str(row["chosen_t"]), f"{row['mean']:.1f}{spread}"]
         rows.append(cells + [f"{row[column]:.1f}" for column in over_t])
     ((_, title),) = settings.datasets
+    changed = " ‡: with changed settings." if settings.changed else ""
     caption = (
         f"Test accuracy in percent of support vector machines on the codes of a few labelled images of {title}; "
         "mean and deviation over pretraining seeds. Each seed is read at its own chosen t, at which its probes were "
-        f"best on validation images; these are given in the order of the seeds.{demo_remark(settings)}"
+        f"best on validation images; these are given in the order of the seeds.{changed}{demo_remark(settings)}"
     )
     return Sheet(caption, header, rows)

@@ -77,6 +77,25 @@ def test_the_scatter_shows_every_code_of_the_first_seed_in_the_colour_of_its_cla
     assert {text.get_text() for text in legend.get_texts()} == {"NA", "01", "dog"}
 
 
+def test_changed_settings_are_marked_in_every_part(views, tmp_path):
+    marked = SETTINGS.model_copy(update={"changed": ("AE",)})
+    frame = read_all(views)
+    drawing = study_silhouettes.draw(study_silhouettes.table(frame, marked), marked)
+    assert [text.get_text() for text in drawing.legends[0].get_texts()] == ["DRL", "AE ‡"]
+    files = {("pets_1", "drl"): views[0], ("pets_1", "ae"): views[2]}
+    for settings, titles, note in (
+        (SETTINGS, ["DRL,", "AE,"], ""),
+        (marked, ["DRL,", "AE ‡,"], "‡ with changed settings"),
+    ):
+        drawing = study_scatter.draw(study_scatter.table(frame, settings), settings, files)
+        assert [panel.get_title().split(" $")[0] for panel in drawing.axes] == titles
+        assert drawing.legends[0].get_title().get_text() == note
+    few = FEW_SHOT.model_copy(update={"changed": ("AE",)})
+    sheet = study_few_shot.sheet(study_few_shot.table(read_all(few_shot_files(tmp_path)), few), few)
+    assert [cells[0] for cells in sheet.rows] == ["DRL", "DRL", "AE ‡", "AE ‡"]
+    assert "‡: with changed settings" in sheet.caption
+
+
 @pytest.mark.parametrize(
     ("classes", "colours", "markers"), [(10, 10, 1), (11, 10, 2), (30, 10, 3), (31, 10, 1), (200, 10, 1)]
 )
