@@ -24,6 +24,8 @@ from drl.pipeline.step import Axes, Inputs, ResultFile, Step
 from drl.pipeline.studies.training import dataset_known
 
 PAPER_VALUES = FOLDER / "paper_values.csv"
+# Modules of drl/reporting that mark recipes with changed settings; all parts of a study do, too.
+MARKING = ("probe_curves", "few_shot_curves", "silhouette_curves")
 
 
 def _item(config: Config, item: str) -> ItemJob:
@@ -44,7 +46,8 @@ def _item(config: Config, item: str) -> ItemJob:
             for name in (config.members(recipe) if study.name == "one_code" else [recipe])
         ],
     }
-    settings["changed"] = _changed(config, settings)
+    if about.drawn_by in MARKING:
+        settings["changed"] = _changed(config, settings)
     _check_labels(item, {name: _legend_name(config, config.members(name)[0]) for name in about.recipes})
     if item_kind(item) == "table":
         settings["published"] = sha256(PAPER_VALUES)

@@ -48,6 +48,10 @@ def test_a_study_marks_too_and_unmarked_settings_are_as_before():
     assert STEPS["study_few_shot"].settings_for(config, {"dataset": "digits"}).changed == ("AE",)
 
 
+def test_figures_without_such_a_legend_are_not_drawn_again():
+    assert changed("figure_2", "recipes.drl_2d.iterations=7") is None
+
+
 def test_claims_do_not_depend_on_marks():
     one, two = (
         STEPS["figure"].settings_for(resolve("demo", sets=s), {"item": "figure_4"})
