@@ -23,13 +23,14 @@ class ItemJob(WithoutAbsent):
         LOOKS: Fields that change how an item looks, but not which numbers it shows.
     """
 
-    LOOKS: ClassVar[frozenset[str]] = frozenset({"drawn_by", "scale", "published"})
+    LOOKS: ClassVar[frozenset[str]] = frozenset({"drawn_by", "scale", "published", "changed"})
 
     study: str
     drawn_by: str = Field(default="", pattern="^[a-z0-9_]*$", max_length=64)  # a module of drl.reporting
     scale: str = ""
     datasets: Pairs
     recipes: Pairs = ()
+    changed: tuple[str, ...] | None = None  # legend names of recipes whose settings are not those of the project
     published: str | None = None  # digest of the paper's numbers, for tables
 
     def choosing(self) -> dict[str, Any]:

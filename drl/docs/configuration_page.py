@@ -30,6 +30,8 @@ Mappings are merged, all other values are replaced, and a section whose `kind` c
 have `every_item`: settings that differ at this scale for all items that have datasets. Snakemake's `--config` takes
 only `scale=`, `dataset=` and `seeds=`; `drl` has `--scale`, `--configfile` and `--set studies.probe.epochs=5`. A wrong
 key or value gives an error of one line before any job starts.
+Results of two variants of your settings have the same paths, so the second run replaces what it changes:
+[how to keep both](quick_start.md#two-variants-of-the-same-settings).
 `drl describe RECIPE` shows which file set each value. Editors complete and check keys with `config/config.schema.json`.
 """
 RECIPE_KEYS = """\

@@ -15,6 +15,7 @@ from drl.errors import UserError
 from drl.files import sha256
 from drl.markup import figure, line
 from drl.pipeline import disk, work
+from drl.pipeline.changed import differs
 from drl.pipeline.checks import item_fits, own_study_fits
 from drl.pipeline.items import claimed, items_of_kind, known_item, study_of
 from drl.pipeline.label_budgets import budgets, few_shot_labels
@@ -23,6 +24,8 @@ from drl.pipeline.step import Axes, Inputs, ResultFile, Step
 from drl.pipeline.studies.training import dataset_known
 
 PAPER_VALUES = FOLDER / "paper_values.csv"
+# Modules of drl/reporting that mark recipes with changed settings; all parts of a study do, too.
+MARKING = ("probe_curves", "few_shot_curves", "silhouette_curves")
 
 
 def _item(config: Config, item: str) -> ItemJob:
@@ -43,10 +46,23 @@ def _item(config: Config, item: str) -> ItemJob:
             for name in (config.members(recipe) if study.name == "one_code" else [recipe])
         ],
     }
+    if about.drawn_by in MARKING:
+        settings["changed"] = _changed(config, settings)
     _check_labels(item, {name: _legend_name(config, config.members(name)[0]) for name in about.recipes})
     if item_kind(item) == "table":
         settings["published"] = sha256(PAPER_VALUES)
     return parse_item(settings | study.item_settings(config, item))
+
+
+def _changed(config: Config, settings: Mapping[str, Any]) -> list[str] | None:
+    """Return the legend names of recipes whose settings differ from those of the project; None if there are none."""
+    datasets = [name for name, _ in settings["datasets"]]
+    found = [
+        label
+        for recipe, label in settings["recipes"]
+        if any(differs(config, one, datasets) for one in ([recipe] if "-" in recipe else config.members(recipe)))
+    ]
+    return found or None
 
 
 def _check_labels(item: str, labels: Mapping[str, str]) -> None:
@@ -120,6 +136,7 @@ def _part(part: str, config: Config, dataset: str) -> ItemJob:
         "datasets": [(dataset, shown(title) if about.kind == "figure" else title)],
         "recipes": [(name, written(_legend_name(config, name, dataset))) for name in config.studies.study.recipes],
     }
+    settings["changed"] = _changed(config, settings)
     if part == "probe_curve":
         settings |= {"budgets": {dataset: budgets(config, dataset)[-1]}, "trajectory": True}
     if part == "few_shot":

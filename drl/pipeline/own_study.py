@@ -8,7 +8,7 @@ from typing import Literal
 
 from drl.config.schema import Config
 from drl.errors import UserError
-from drl.markup import figure, rst, width
+from drl.markup import figure
 from drl.pipeline.step import Axes, Inputs
 from drl.pipeline.studies.codes import CODE_VIEW, FEW_SHOT, PROBE
 from drl.pipeline.study import Study
@@ -83,26 +83,3 @@ def shown(name: str, most: int = 32) -> str:
     end = most // 2
     short = name if len(name) <= most else f"{name[: most - end - 1].rstrip()}…{name[-end:].lstrip()}"
     return figure(short)
-
-
-def study_page(config: Config, dataset: str) -> str:
-    """Return the page that the report of a study opens on, in reStructuredText."""
-    title = f"Study of {rst(config.datasets[dataset].title)}"
-    recipes = ", ".join(f"``{recipe}``" for recipe in config.studies.study.recipes)
-    parts = "\n".join(f"- {name.replace('_', ' ').capitalize()}: {part.shows}" for name, part in PARTS.items())
-    remark = {
-        "demo": "**Demo scale is a machinery check**: tiny networks and a few dozen steps, which prove nothing.",
-        "lite": "Lite scale: small networks and a few thousand steps.",
-        "paper": "Paper scale: the networks and the training of the paper.",
-    }[config.scale]
-    return f"""{title}
-{"=" * width(title)}
-
-What codes of these images are worth, and at which time *t* they are best read. Trained, {len(config.seeds)} times each:
-{recipes}.
-
-{parts}
-
-{remark} Each part says below its picture how it was made. The methods are those of the paper *Diffusion Based
-Representation Learning* (ICML 2023).
-"""

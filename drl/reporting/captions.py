@@ -44,8 +44,13 @@ def fixed_caption(name: str) -> str:
     return FIXED[name].strip()
 
 
-def caption(config: Config, item: str) -> str:
-    """Return the caption of an item, given by name.
+def caption(config: Config, item: str, remark: bool = True) -> str:
+    """Return the caption of an item.
+
+    Args:
+        config: The configuration.
+        item: Its name.
+        remark: Whether to end with what the scale means.
 
     Raises:
         jinja2.UndefinedError: If the template names something that there is not.
@@ -54,7 +59,8 @@ def caption(config: Config, item: str) -> str:
     where = about.section if about.section.startswith(("App.", "beyond")) else f"section {about.section}"
     where = where if where.startswith("beyond") else f"paper {where}"
     head = f"**{item.replace('_', ' ').capitalize()}** ({rst(where)}): {rst(about.shows)}."
-    return _joined(config, about.drawn_by, head, made)
+    text = _joined(config, about.drawn_by, head, made)
+    return text if remark else text.rstrip().removesuffix(REMARKS[config.scale])
 
 
 def facts(config: Config, item: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ Test accuracy of support vector machines (scikit-learn's SVC with its defaults) 
 labelled images (split {{ studies.few_shot.split }}), read at each time *t*. Lines are means, bands one standard
 deviation over pretraining seeds.
 
-AE and VAE are convolution nets without time: their lines are horizontal by construction.
+AE and VAE are convolution nets that are not told *t*: their code does not depend on *t*, so their line is level.
 {% if scale == "paper" %}
 As in the authors' code they see another number of images than DRL and VDRL (5.1 million): AE 2.0, VAE 39.9 million.
 {% endif %}
@@ -84,5 +84,5 @@ def draw(numbers: pd.DataFrame, settings: FewShotItem) -> Figure:
         panel.set_xlabel("Time $t$")
     for panel, (_, title) in zip(axes[:, 0], datasets, strict=True):
         panel.set_ylabel(f"{title}\ntest accuracy (%)")
-    style.legend_below(figure, axes[0, 0], [style.spread(numbers)], of_paper=True)
+    style.legend_below(figure, axes[0, 0], [style.spread(numbers)], of_paper=True, changed=settings.changed)
     return figure

@@ -28,7 +28,8 @@ reads the codes of all *t* side by side.
 {% endif %}
 
 {% if "ae" in methods or "vae" in methods %}
-AE and VAE never see a noisy image, and their *t* is random and says nothing: once trained, their curves are flat.
+AE and VAE never see a noisy image, and the *t* that they are told is random. Training teaches them to ignore it: then
+their code does not depend on *t*, so their line is level, and it makes no difference at which *t* it is read.
 {% endif %}
 {% if "simclr" in methods %}
 SimCLR and SimCLR-Gauss are told a random *t* in training.
@@ -97,7 +98,7 @@ def draw(numbers: pd.DataFrame, settings: ProbeItem) -> Figure:
     panels[0].set_ylabel("Test accuracy (%)")
     notes = [style.spread(numbers, shown="bands and bars" if with_strips else "bands")]
     notes += [EXPLAINED] * broken + [style.BEYOND_NOTE] * with_strips
-    style.legend_below(figure, panels[0], notes, of_paper=True)
+    style.legend_below(figure, panels[0], notes, of_paper=True, changed=settings.changed)
     return figure
 
 

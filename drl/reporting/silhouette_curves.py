@@ -35,7 +35,7 @@ def draw(numbers: pd.DataFrame, settings: SilhouetteItem) -> Figure:
     axes[0, 0].set_ylabel("silhouette of the classes")
     note = style.spread(numbers)
     if len(settings.recipes) > 1:
-        style.legend_below(figure, axes[0, 0], [note], of_paper=True)
+        style.legend_below(figure, axes[0, 0], [note], of_paper=True, changed=settings.changed)
     else:
         style.footnote(figure, note)
     return figure

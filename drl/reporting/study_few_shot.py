@@ -13,20 +13,20 @@ from drl.reporting.table import Sheet, demo_remark
 
 CAPTION = """
 Test accuracy in percent of support vector machines (scikit-learn's SVC with its defaults) on the codes of a few
-labelled training images. ``mean`` and ``sd`` are at the *t* that validation images chose for each model (``chosen_t``
-is its mean over pretraining seeds); the other columns are means at each *t*. Equally many images of each class are
-labelled (split {{ studies.few_shot.split }}). Numbers of labels that the training images do not allow are lowered to
-what they allow. Validation images are training images too, and their labels chose *t*.
+labelled training images. ``mean`` and ``sd`` are over pretraining seeds, each read at the *t* that validation images
+chose for its model (``chosen_t``, in the order of the seeds); the other columns are means at each *t*. Equally many
+images of each class are labelled (split {{ studies.few_shot.split }}). Numbers of labels that the training images do
+not allow are lowered to what they allow. Validation images are training images too, and their labels chose *t*.
 """
 
 
 def table(frame: pd.DataFrame, settings: FewShotItem) -> pd.DataFrame:
     """Return one row for each recipe and number of labels.
 
-    Columns: recipe, labels, n_seeds; chosen_t (mean over seeds), mean and sd of the test accuracy in percent at the t
-    that was chosen on validation images for each seed's model; then the mean at each t, as t=0.1. Codes that do not
-    depend on t are read at only one t, and their accuracy is repeated for each t. The arm `chosen` of probe metrics
-    gives the chosen t.
+    Columns: recipe, labels, n_seeds; chosen_t (as text, `0.1, 0.2`: the t of each seed, in the order of the seeds),
+    mean and sd of the test accuracy in percent at the t that was chosen on validation images for each seed's model;
+    then the mean at each t, as t=0.1. Codes that do not depend on t are read at only one t, and their accuracy is
+    repeated for each t. The arm `chosen` of probe metrics gives the chosen t.
 
     Raises:
         UserError: If a recipe lacks rows.
@@ -54,7 +54,7 @@ def _row(own: pd.DataFrame, of_seed: dict[Any, float], times: Sequence[float]) -
     best = pd.Series({seed: at.loc[seed, _nearest(at.columns, of_seed[seed])] for seed in at.index})
     return {
         "n_seeds": len(at),
-        "chosen_t": sum(of_seed[seed] for seed in at.index) / len(at),
+        "chosen_t": ", ".join(f"{of_seed[seed]:g}" for seed in at.index),
         "mean": best.mean(),
         "sd": best.std() if len(at) > 1 else 0.0,
         **{f"t={t:g}": at[t].mean() for t in times},
@@ -73,12 +73,14 @@ def sheet(numbers: pd.DataFrame, settings: FewShotItem) -> Sheet:
     rows = []
     for row in numbers.to_dict("records"):
         spread = f" ± {row['sd']:.1f}" if row["n_seeds"] > 1 else ""
-        cells = [row["recipe"], f"{row['labels']:,}", f"{row['chosen_t']:.2g}", f"{row['mean']:.1f}{spread}"]
+        name = f"{row['recipe']} ‡" if row["recipe"] in (settings.changed or ()) else row["recipe"]
+        cells = [name, f"{row['labels']:,}", str(row["chosen_t"]), f"{row['mean']:.1f}{spread}"]
         rows.append(cells + [f"{row[column]:.1f}" for column in over_t])
     ((_, title),) = settings.datasets
+    changed = " ‡: with changed settings." if settings.changed else ""
     caption = (
         f"Test accuracy in percent of support vector machines on the codes of a few labelled images of {title}; "
-        f"mean and deviation over pretraining seeds. The chosen t is the one at which probes were best on validation "
-        f"images.{demo_remark(settings)}"
+        "mean and deviation over pretraining seeds. Each seed is read at its own chosen t, at which its probes were "
+        f"best on validation images; these are given in the order of the seeds.{changed}{demo_remark(settings)}"
     )
     return Sheet(caption, header, rows)

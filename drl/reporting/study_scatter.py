@@ -89,11 +89,12 @@ def draw(numbers: pd.DataFrame, settings: ItemJob, files: Files) -> Figure:
     for panel, (recipe, label) in zip(axes.flat, recipes, strict=False):
         _scatter(panel, codes[recipe], keys)
         own = about.loc[recipe]
-        panel.set_title(f"{label}, $t$ = {own['t']:g}\nsilhouette {own['silhouette']:z.2f}")
+        mark = f" {style.CHANGED}" if label in (settings.changed or ()) else ""
+        panel.set_title(f"{label}{mark}, $t$ = {own['t']:g}\nsilhouette {own['silhouette']:z.2f}")
         panel.set_xlabel(f"two components, {own['explained_variance']:.0f} % of variance")
     for panel in list(axes.flat)[len(recipes) :]:
         panel.set_axis_off()
-    _legend(figure, keys, codes[recipes[0][0]]["class"].nunique())
+    _legend(figure, keys, codes[recipes[0][0]]["class"].nunique(), style.CHANGED_NOTE if settings.changed else None)
     return figure
 
 
@@ -130,7 +131,7 @@ def _scatter(panel: Axes, codes: pd.DataFrame, keys: dict[str, Key]) -> None:
     panel.set_box_aspect(1)
 
 
-def _legend(figure: Figure, keys: dict[str, Key], classes: int) -> None:
+def _legend(figure: Figure, keys: dict[str, Key], classes: int, note: str | None = None) -> None:
     handles = [_mark(key) for key in keys.values()]
     labels = [shown(name, 22) for name in keys]
     if classes > len(keys):
@@ -139,8 +140,8 @@ def _legend(figure: Figure, keys: dict[str, Key], classes: int) -> None:
     across, height = figure.get_size_inches()
     columns = max(1, min(len(labels), int(across / (0.42 + 0.065 * max(map(width, labels))))))
     rows = math.ceil(len(labels) / columns)
-    figure.set_size_inches(across, height + style.LEGEND_ROW * (rows - 1))
-    figure.legend(
+    figure.set_size_inches(across, height + style.LEGEND_ROW * (rows - 1) + style.NOTE_ROW * (note is not None))
+    legend = figure.legend(
         handles,
         labels,
         loc="outside lower center",
@@ -149,7 +150,9 @@ def _legend(figure: Figure, keys: dict[str, Key], classes: int) -> None:
         handlelength=1.0,
         columnspacing=1.2,
         handletextpad=0.4,
+        title=note,
     )
+    legend.get_title().set(**style.NOTE)
 
 
 def _mark(key: Key) -> Line2D:

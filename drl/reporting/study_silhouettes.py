@@ -29,5 +29,5 @@ def draw(numbers: pd.DataFrame, settings: ItemJob) -> Figure:
     style.curves(panel, numbers, "t", settings.recipes)
     panel.axhline(0, color="#999999", linewidth=0.7)
     panel.set(xlabel="Time $t$", ylabel="Silhouette of the classes", title=title, xlim=(-0.03, 1.03))
-    style.legend_below(figure, panel, [style.spread(numbers)])
+    style.legend_below(figure, panel, [style.spread(numbers)], changed=settings.changed)
     return figure

@@ -55,6 +55,8 @@ STYLES: dict[str, Look] = {
 # The methods of the paper; a line with another name in a legend is marked as beyond the paper.
 PAPER = ("VDRL", "DRL", "AE", "VAE", "SimCLR", "SimCLR-Gauss", "DAE", "CDAE")
 BEYOND, BEYOND_NOTE = "†", "† beyond the paper"
+# A recipe that comes with the project, with other settings than there.
+CHANGED, CHANGED_NOTE = "‡", "‡ with changed settings"
 NOTE = {"fontsize": 7, "color": "#666666", "style": "italic"}
 SPARE = [
     Look(colour, marker, "-")
@@ -160,7 +162,9 @@ def legend_shape(labels: list[str], width: float) -> tuple[int, int]:
     return math.ceil(len(labels) / rows), rows
 
 
-def legend_below(figure: Figure, panel: Axes, notes: Sequence[str] = (), of_paper: bool = False) -> None:
+def legend_below(
+    figure: Figure, panel: Axes, notes: Sequence[str] = (), of_paper: bool = False, changed: Sequence[str] | None = None
+) -> None:
     """Put one legend for all panels below them, and make the figure taller if it has more than one row.
 
     Args:
@@ -169,12 +173,15 @@ def legend_below(figure: Figure, panel: Axes, notes: Sequence[str] = (), of_pape
         notes: What stands above the legend: what lines and bands are, as `spread` says it, and more.
         of_paper: Whether it is a figure of the paper. Methods that the paper does not have then get a mark behind their
             names.
+        changed: Legend names of recipes with changed settings, which get another mark.
     """
     handles, labels = panel.get_legend_handles_labels()
     width, height = figure.get_size_inches()
-    names = [f"{label} {BEYOND}" if of_paper and label not in PAPER else label for label in labels]
+    beyond = [BEYOND if of_paper and label not in PAPER else "" for label in labels]
+    marks = [mark + CHANGED * (label in (changed or ())) for mark, label in zip(beyond, labels, strict=True)]
+    names = [f"{label} {mark}".rstrip() for label, mark in zip(labels, marks, strict=True)]
     columns, rows = legend_shape(names, width)
-    also = [BEYOND_NOTE] if names != labels else []
+    also = [note for note in (BEYOND_NOTE, CHANGED_NOTE) if note[0] in "".join(marks)]
     lines = wrapped("; ".join(dict.fromkeys([*notes, *also])), width)
     figure.set_size_inches(width, height + LEGEND_ROW * (rows - 1) + NOTE_ROW * len(lines))
     legend = figure.legend(

@@ -21,8 +21,9 @@ at every *t*. (a), (b) Denoising losses, weighted with sigma(*t*)² and half the
 of Eq. 6, which is the loss of the exact score: a score model without a code cannot go below it, one with the code
 *E(x_0, t)* of Eq. 9 can. (c), (d) Proposition 2.1: classes, and *x_0* itself, read from codes of {{
 studies.theory.code_size }} entries by {{ studies.theory.neighbours }} nearest neighbours, for DRL at each *t* and for
-an autoencoder with the same encoder. At *t* = 1 the two learn the same; another *t* can be better. The classes are
-details of *x_0*, by choice, so that what denoising asks of a code differs over *t*.
+an autoencoder with the same encoder, whose *t* is always 1, so that its line is level. At *t* = 1 the two learn the
+same; another *t* can be better. The classes are details of *x_0*, by choice, so that what denoising asks of a code
+differs over *t*.
 
 Each training takes {{ studies.theory.steps }} steps, with {{ {"edm": "EDM's", "paper": "the
 paper's"}[studies.theory.objective] }} preconditioning and weighting; each expectation is over {{ studies.theory.draws

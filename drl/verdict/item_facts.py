@@ -40,17 +40,21 @@ def _facts(item: str, results: Path, config: Config) -> Iterator[str]:
     is_table = item_kind(item) == "table"
     file = results / (f"tables/{item}.csv" if is_table else f"figures/{item}.svg")
     if is_table:
-        yield from _table(file.with_suffix(".md"))
+        yield from table_of(file.with_suffix(".md"))
     yield from (f"**Published**: {_published(item, results)}", "")
     if is_table and (results / "comparison.csv").is_file():
         yield from beside(_compared(item, results))
     yield from _claims(item, results)
-    yield from (f"**Cost**: {_cost(item, results, config)}", "")
+    yield from (f"**Cost**: {cost(item, results, config)}", "")
     yield f"**Run card**: `{file.name}.json`_. {_made(file)}"
 
 
-def _table(markdown: Path) -> Iterator[str]:
-    """Yield the table from its Markdown file, without its caption, which the report already shows."""
+def table_of(markdown: Path) -> Iterator[str]:
+    """Yield the table from its Markdown file, without its caption, which the report already shows.
+
+    Raises:
+        UserError: If the file is no such table. Nothing is yielded if there is none.
+    """
     if not markdown.is_file():
         return
     text = read_regular(markdown, MOST_BYTES).decode("utf-8", "replace")
@@ -59,7 +63,7 @@ def _table(markdown: Path) -> Iterator[str]:
     if not rows or not rows[0] or {*map(len, rows)} != {len(rows[0])}:
         raise UserError(f"{markdown}: is not a table as drl table writes it; run drl table again")
     head, *rows = rows
-    yield from list_table(head, rows, [round(100 / len(head))] * len(head))
+    yield from list_table(head, rows, [round(100 / len(head))] * len(head), "numbers")
 
 
 def _cell(text: str) -> Markup:
@@ -94,7 +98,8 @@ def _claims(item: str, results: Path) -> Iterator[str]:
         yield ""
 
 
-def _cost(item: str, results: Path, config: Config) -> str:
+def cost(item: str, results: Path, config: Config) -> str:
+    """Say how much time and memory the jobs behind an item took, in reStructuredText."""
     spent = _spent(results, config)
     if spent is None or item not in spent.items:
         return "not known."

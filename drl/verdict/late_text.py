@@ -35,13 +35,21 @@ class LateText:
         return f"{self._function}({', '.join(map(repr, plain))})"
 
     def __str__(self) -> str:
+        """Write the text."""
+        return self.written()
+
+    def written(self, *more: Any) -> str:
         """Write the text.
+
+        Args:
+            more: Arguments that are known only when the report is written, after the others.
 
         Raises:
             SystemExit: With code 2 and one line if a file is not as we write it. Snakemake would name another file.
         """
         try:
-            return str(getattr(importlib.import_module(self._module), self._function)(*self._arguments))
+            function = getattr(importlib.import_module(self._module), self._function)
+            return str(function(*self._arguments, *more))
         except UserError as error:
             print(f"drl: {error}", file=sys.stderr)
             raise SystemExit(2) from error

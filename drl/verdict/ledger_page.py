@@ -85,7 +85,7 @@ def _markdown(frame: pd.DataFrame, scale: str, confidence: float) -> Iterator[st
         yield ""
     yield f"{in_short(frame)}."
     yield ""
-    yield from explained(confidence)
+    yield f"{explained(confidence)} The page on statistics has all rules."
     yield ""
     for title, beyond in (("", "False"), ("Beyond the paper", "True")):
         shown = [row for row in rows if row["beyond"] == beyond]
@@ -111,17 +111,16 @@ def in_short(frame: pd.DataFrame) -> str:
     return f"{len(paper)} claims: {counts(paper)}{also}"
 
 
-def explained(confidence: float) -> list[str]:
-    """Say how claims are decided."""
-    return [
+def explained(confidence: float) -> str:
+    """Say in a few sentences how claims are decided."""
+    return (
         f"Brackets hold two one-sided confidence bounds over models, of {100 * confidence:g} % each. A comparison "
         "supports a claim if both lie where the claim wants it, and refutes it if both lie elsewhere; otherwise it is "
         "undecided, as it is with a single model, which has no bounds. A claim of equality has a margin of at most a "
         "quarter of what would matter. A claim with several comparisons is supported if all of them hold (for *often*, "
         "more than half; for *some*, one), and refuted if that fails, both allowing for their number. Nothing is "
-        "corrected for the number of claims. The best t is chosen on validation images, for each model. The page on "
-        "statistics has all rules."
-    ]
+        "corrected for the number of claims. The best t is chosen on validation images, for each model."
+    )
 
 
 def _parts(name: str, parts: pd.DataFrame) -> Iterator[str]:

@@ -15,9 +15,20 @@ class Markup(str):
     """Text that is reStructuredText already."""
 
 
-def list_table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """Yield a table in reStructuredText; cells may contain any text, or Markup."""
+def list_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], look: str = ""
+) -> Iterator[str]:
+    """Yield a table in reStructuredText.
+
+    Args:
+        head: Names of the columns; none: no head.
+        rows: Cells, which may contain any text, or Markup.
+        widths: Of the columns, in percent.
+        look: `numbers` for a table that keeps its head and columns on a narrow screen (workflow/report/style.css).
+    """
     yield ".. list-table::"
+    if look:
+        yield f"   :class: {look}"
     yield f"   :widths: {' '.join(map(str, widths))}"
     if head:
         yield "   :header-rows: 1"

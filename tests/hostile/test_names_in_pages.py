@@ -20,7 +20,7 @@ from drl.config.base import LONGEST
 from drl.config.datasets import DatasetSettings
 from drl.errors import UserError, is_line
 from drl.pipeline.configuration import resolve
-from drl.pipeline.own_study import PARTS, shown, study_page
+from drl.pipeline.own_study import PARTS, shown
 from drl.pipeline.rules import Rules
 from drl.reporting import style
 from drl.reporting.captions import caption, study_caption
@@ -29,6 +29,7 @@ from drl.reporting.markdown import cells_of
 from drl.reporting.table import Sheet
 from drl.verdict.item_facts import _cell
 from drl.verdict.rst import list_table
+from drl.verdict.study_page import study_page
 from tests.hostile.profile import examples
 
 PIECES = [

@@ -2,7 +2,7 @@ import pytest
 
 from drl.errors import UserError
 from drl.pipeline.configuration import resolve
-from drl.pipeline.own_study import PARTS, part_files, shown, study_dataset, study_page
+from drl.pipeline.own_study import PARTS, part_files, shown, study_dataset
 from drl.pipeline.registry import STEPS
 
 
@@ -43,11 +43,3 @@ def test_names_are_shown_short_and_as_they_are():
     long = [shown("a rather long name of a folder or class, number " + str(k)) for k in (1, 2)]
     assert all(28 < len(name) <= 32 for name in long)
     assert long[0] != long[1]
-
-
-def test_the_page_names_all_parts(config):
-    page = study_page(config, "digits")
-    assert page.startswith("Study of Digits\n===============\n")
-    assert all(part.shows in page for part in PARTS.values())
-    assert "``ae``, ``drl``" in page
-    assert "2 times each" in page

@@ -12,6 +12,7 @@ import pytest
 
 from tests.workflow.conftest import Project
 
+SLICE = ["figure_6", "table_2"]
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -37,17 +38,27 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report that $DRL_REPORT names, or one of a small slice: a figure with pictures, and a table."""
+def part(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with a small slice of results, and the claims that they decide: a figure with pictures, and a table."""
+    project = Project(tmp_path_factory.mktemp("report") / "project")
+    run = project.snakemake("--cores", "2", *SLICE)
+    assert run.returncode == 0, run.stdout + run.stderr
+    for command in ("compare", "claims"):
+        done = project.drl(command, "--configfile", "tiny.yaml")
+        assert done.returncode == 0, done.stderr
+    return project
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> Path:
+    """The report that $DRL_REPORT names, or one of the slice."""
     if "DRL_REPORT" in os.environ:
         return Path(os.environ["DRL_REPORT"]).resolve()
-    project = Project(tmp_path_factory.mktemp("report") / "project")
-    targets = ["figure_6", "table_2"]
-    for words in (["--cores", "2"], ["--report", "report.html"]):
-        run = project.snakemake(*words, *targets)
-        assert run.returncode == 0, run.stdout + run.stderr
-        if words[0] == "--cores":
-            for command in ("compare", "claims"):
-                done = project.drl(command, "--configfile", "tiny.yaml")
-                assert done.returncode == 0, done.stderr
-    return project.folder / "report.html"
+    return report_of(request.getfixturevalue("part"), *SLICE)
+
+
+def report_of(project: Project, *targets: str) -> Path:
+    """Write a report of these targets, which are made."""
+    run = project.snakemake("--report", f"{'_'.join(targets)}.html", *targets)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return project.folder / f"{'_'.join(targets)}.html"

@@ -1,5 +1,6 @@
 """What the report's captions say: nothing is left blank, and each says what decides its own item."""
 
+import re
 from functools import cache
 from types import SimpleNamespace
 
@@ -65,6 +66,8 @@ def test_how_many_samples_figure_13_shows_is_in_no_caption():
     ("text", "items"),
     [
         ("AE and VAE never see a noisy image", {f"figure_{number}" for number in (4, 5, 9, 10, 11)}),
+        ("code does not depend on *t*, so their line is level", {f"figure_{n}" for n in (4, 5, 8, 9, 10, 11)}),
+        ("whose *t* is always 1, so that its line is level", {"theory"}),
         ("The encoder of DAE", {"figure_4", "figure_5"}),
         ("their lines are those of Figure 4", {"figure_5"}),
         ("codes of all *t* side by side", {"figure_4", "figure_5"}),
@@ -80,6 +83,11 @@ def test_how_many_samples_figure_13_shows_is_in_no_caption():
 )
 def test_what_holds_of_some_items_stands_below_them_alone(text, items):
     assert {item for item in BUILT if text in " ".join(of(item, "paper").split())} == items
+
+
+def test_no_caption_calls_a_line_flat():
+    """A newcomer read it as a fault."""
+    assert not [item for item in BUILT if re.search(r"\bflat\b", of(item, "paper"))]
 
 
 def test_score_features_are_said_to_be_beyond_the_paper_where_they_are_shown():

@@ -77,6 +77,25 @@ def test_the_scatter_shows_every_code_of_the_first_seed_in_the_colour_of_its_cla
     assert {text.get_text() for text in legend.get_texts()} == {"NA", "01", "dog"}
 
 
+def test_changed_settings_are_marked_in_every_part(views, tmp_path):
+    marked = SETTINGS.model_copy(update={"changed": ("AE",)})
+    frame = read_all(views)
+    drawing = study_silhouettes.draw(study_silhouettes.table(frame, marked), marked)
+    assert [text.get_text() for text in drawing.legends[0].get_texts()] == ["DRL", "AE ‡"]
+    files = {("pets_1", "drl"): views[0], ("pets_1", "ae"): views[2]}
+    for settings, titles, note in (
+        (SETTINGS, ["DRL,", "AE,"], ""),
+        (marked, ["DRL,", "AE ‡,"], "‡ with changed settings"),
+    ):
+        drawing = study_scatter.draw(study_scatter.table(frame, settings), settings, files)
+        assert [panel.get_title().split(" $")[0] for panel in drawing.axes] == titles
+        assert drawing.legends[0].get_title().get_text() == note
+    few = FEW_SHOT.model_copy(update={"changed": ("AE",)})
+    sheet = study_few_shot.sheet(study_few_shot.table(read_all(few_shot_files(tmp_path)), few), few)
+    assert [cells[0] for cells in sheet.rows] == ["DRL", "DRL", "AE ‡", "AE ‡"]
+    assert "‡: with changed settings" in sheet.caption
+
+
 @pytest.mark.parametrize(
     ("classes", "colours", "markers"), [(10, 10, 1), (11, 10, 2), (30, 10, 3), (31, 10, 1), (200, 10, 1)]
 )
@@ -117,14 +136,14 @@ def test_few_shot_accuracy_is_read_at_each_seeds_chosen_t(tmp_path):
     numbers = study_few_shot.table(read_all(few_shot_files(tmp_path)), settings).set_index(["recipe", "labels"])
     drl = numbers.loc[("DRL", 40)]
     # Seed 0 at 0.5: 5 + 4; seed 1 at 1: 10 + 4 + 1.
-    assert (drl["chosen_t"], drl["mean"], drl["n_seeds"]) == (0.75, 12.0, 2)
+    assert (drl["chosen_t"], drl["mean"], drl["n_seeds"]) == ("0.5, 1", 12.0, 2)
     assert drl["sd"] == pytest.approx(np.std([9, 15], ddof=1))
     assert [drl[f"t={t:g}"] for t in TIMES] == [4.5, 9.5, 14.5]
     # Codes without time were read at one t.
     assert [numbers.loc[("AE", 20)][f"t={t:g}"] for t in TIMES] == [2.5, 2.5, 2.5]
     sheet = study_few_shot.sheet(numbers.reset_index(), settings)
     assert sheet.header == ["recipe", "labels", "chosen t", "at the chosen t", "t=0", "t=0.5", "t=1"]
-    assert sheet.rows[1] == ["DRL", "40", "0.75", "12.0 ± 4.2", "4.5", "9.5", "14.5"]
+    assert sheet.rows[1] == ["DRL", "40", "0.5, 1", "12.0 ± 4.2", "4.5", "9.5", "14.5"]
 
 
 def test_few_shot_files_that_lack_something_are_named(tmp_path):
@@ -141,8 +160,10 @@ def test_parts_are_drawn_and_written_with_cards(views, tmp_path):
         assert {path.suffix for path in tmp_path.glob(f"{name}.*")} == {".svg", ".png", ".csv", ".json"}
     files = few_shot_files(tmp_path)
     make_table("few_shot", files, tmp_path / "few_shot.csv", FEW_SHOT)
-    assert "± 4.2" in (tmp_path / "few_shot.md").read_text()
-    assert pd.read_csv(tmp_path / "few_shot.csv").shape == (4, 6 + len(TIMES))
+    assert "| 0.5, 1 | 12.0 ± 4.2 |" in (tmp_path / "few_shot.md").read_text()
+    written = pd.read_csv(tmp_path / "few_shot.csv")
+    assert written.shape == (4, 6 + len(TIMES))
+    assert set(written["chosen_t"]) == {"0.5, 1"}
 
 
 @pytest.mark.parametrize("cell", ["", "nan"])

@@ -74,6 +74,17 @@ def test_what_bands_are_and_over_how_many_seeds(seeds, said):
     assert style.spread(pd.DataFrame({"n_seeds": seeds})) == said
 
 
+def test_a_recipe_with_changed_settings_has_a_mark_beside_that_for_beyond_the_paper():
+    figure, panel = style.panels(1, 1, (3, 3))
+    for name in ("DRL", "AE", "Mine"):
+        panel[0, 0].plot([0, 1], [0, 1], label=name)
+    style.legend_below(figure, panel[0, 0], of_paper=True, changed=("AE", "Mine"))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["DRL", "AE ‡", "Mine †‡"]
+    assert legend.get_title().get_text() == "† beyond the paper; ‡ with changed settings"
+    plt.close(figure)
+
+
 @pytest.mark.parametrize("label", style.PAPER)
 def test_methods_of_the_paper_have_a_look_and_no_mark(label):
     assert label in style.STYLES

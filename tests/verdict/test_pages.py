@@ -76,6 +76,17 @@ def test_claims_beyond_the_paper_are_counted_apart_also_when_read_from_the_file(
     assert said == in_short(pd.read_csv(results / "claims.csv"))
 
 
+def test_the_verdict_leads_to_every_item_and_to_the_comparison(results):
+    main = {item: f"{results}/{'tables' if item_kind(item) == 'table' else 'figures'}/{item}" for item in CONFIG.items}
+    files = [f"{path}.{'csv' if item_kind(item) == 'table' else 'svg'}" for item, path in main.items()]
+    files.append(f"{results}/comparison.csv")
+    page = html(report_page(results, CONFIG, files))
+    assert "The verdict" in page
+    links = re.findall(r'href="javascript:app[^"]*%22([^"]+?)%22', page)
+    assert sorted({*links}) == sorted(files)
+    assert "javascript" not in html(report_page(results, CONFIG)), "a link leads to a file that is not in the report"
+
+
 def test_without_anything_the_page_says_what_to_do(tmp_path):
     page = html(report_page(tmp_path, CONFIG))
     assert "drl claims" in page
@@ -194,7 +205,7 @@ def test_no_cell_or_title_of_the_facts_is_markup(results, monkeypatch, bad):
     (results / "secret.txt").write_text("the secret")
     row = dict.fromkeys(("claim", "says", "source", "verdict", "ours", "paper"), bad)
     monkeypatch.setattr("drl.verdict.item_facts.summaries", lambda _: [row])
-    monkeypatch.setattr("drl.verdict.report_page.summaries", lambda _: [row])
+    monkeypatch.setattr("drl.verdict.report_parts.summaries", lambda _: [row])
     for page in (report_page(results, CONFIG), item_facts("figure_12", results, CONFIG)):
         assert not re.search(r"<script|<img|href=.javascript|the secret", html(page))
         assert ("include" if "include" in bad else "alert") in html(page), "the text is not shown"

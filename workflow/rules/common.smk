@@ -213,7 +213,7 @@ def texts_of_study(part):
                 part,
             ),
             "page": LateText(
-                "drl.pipeline.own_study", "study_page", CONFIG, wildcards.dataset
+                "drl.verdict.study_page", "study_page", CONFIG, wildcards.dataset
             ),
         }
 
