@@ -225,6 +225,23 @@ def test_mistakes_are_one_line(trained, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_export_can_be_exported_and_keeps_the_card_of_its_training(trained, tmp_path):
+    assert export(trained(), tmp_path / "one") == tmp_path / "one" / "model.safetensors"
+    assert export(tmp_path / "one" / "model.safetensors", tmp_path / "two", "encoder").name == "encoder.safetensors"
+    assert (tmp_path / "two" / "training.json").read_bytes() == (tmp_path / "one" / "training.json").read_bytes()
+    assert read_card(tmp_path / "two" / "training.json")["command"] == "pretrain"
+    lines = [card_of(tmp_path / name).partition("- Commit:")[2].splitlines()[0] for name in ("one", "two")]
+    assert lines[0] == lines[1] != ""
+
+
+@pytest.mark.parametrize("kept", ["used", "encoder"])
+def test_an_export_without_all_weights_cannot_be_exported_again(kept, trained, tmp_path):
+    weights = export(trained(), tmp_path / "one", kept)
+    with pytest.raises(UserError, match="cannot be exported again; give the whole model"):
+        export(weights, tmp_path / "two")
+    assert not (tmp_path / "two").exists()
+
+
 def test_exported_weights_can_be_encoded_with(trained, tmp_path):
     from PIL import Image
 
