@@ -112,9 +112,9 @@ class OwnImagesSettings(Settings):
 
     recipes: Distinct[str] = Field(
         min_length=1,
-        description="Recipes to train, by their names in `recipes` (`drl list recipes` shows them); each must have codes "
-        "and no sweep. Every part of the study shows all of them, each trained once per seed. Ours: `drl_best`, which we "
-        "recommend (VDRL with the paper's objective), and `ae`, an autoencoder to compare it with.",
+        description="Recipes to train, by their names in `recipes` (`drl list recipes` shows them); each must have "
+        "codes and no sweep. Every part of the study shows all of them, each trained once per seed. Ours: `drl_best`, "
+        "which we recommend (VDRL with the paper's objective), and `ae`, an autoencoder to compare it with.",
     )
     image_size: Side = Field(
         description="Height and width in pixels to which the images of a folder are resized. Ours."
