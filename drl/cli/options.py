@@ -206,7 +206,9 @@ class ModelFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the file."""
-        return model_in(super().convert(value, param, ctx), complete=self._complete)
+        given = super().convert(value, param, ctx)
+        assert isinstance(given, Path)
+        return model_in(given, complete=self._complete)
 
 
 def model_file(*names: str, complete: bool = True, **more: Any) -> Callable[[Command], Command]:
