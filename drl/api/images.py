@@ -50,7 +50,8 @@ def as_images(images: Any, facts: ImageFacts, channels: Channels | None = None, 
     size, and the image is cropped at the centre.
 
     Args:
-        images: A NumPy array, torch tensor, PIL image, image file or folder of image files, or a list of them.
+        images: A NumPy array, torch tensor, PIL image, image file or folder of image files, or a list of them; an
+            array of paths counts as a list.
         facts: Channels and size of the model's images.
         channels: Where the channels' axis of arrays is: `first`, `last`, or None if that is clear from the shape.
         resize: Whether images may have other sizes than the model's.
@@ -66,7 +67,7 @@ def as_images(images: Any, facts: ImageFacts, channels: Channels | None = None, 
         raise BadImages(f"channels is {channels!r}; give 'first', 'last', or None if the shape makes it clear")
     if isinstance(images, (str, os.PathLike)) and Path(images).is_dir():
         images = files_in(Path(images), MOST_PIXELS, nested=True)
-    if isinstance(images, np.ndarray) and images.dtype == object:
+    if isinstance(images, np.ndarray) and images.dtype.kind in "OU" and images.ndim:  # of images, or of paths
         images = list(images)
     if isinstance(images, (str, os.PathLike, Image.Image)):
         images = [images]

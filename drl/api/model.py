@@ -14,7 +14,7 @@ from torch import Tensor
 from drl.api.arguments import Times, count_of, size_of, times_of
 from drl.api.denoising import content_name, denoised
 from drl.api.images import Channels, as_images
-from drl.api.reading import model_in, read_model, sampler_settings
+from drl.api.reading import read_model, sampler_settings
 from drl.errors import UserError
 from drl.evaluation.codes import CHUNKS
 from drl.evaluation.encode import codes_of_batch, noise_of_times
@@ -22,6 +22,7 @@ from drl.evaluation.sampling import BATCH, Wanted, check_codes, check_start, dra
 from drl.jobs.device import network_channels, place
 from drl.methods.base import Method
 from drl.methods.score_matching import ScoreMatching
+from drl.records.model_folder import model_in
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]

@@ -18,23 +18,7 @@ from drl.models.model_file import ModelHeader, header, load_model
 from drl.models.weights_file import open_weights
 from drl.pipeline.configuration import resolve
 from drl.records.inputs import check_inputs
-
-IN_FOLDER = ("model.safetensors", "encoder.safetensors")  # what `drl export` writes
-REMEDY = "give a model.safetensors of drl pretrain, or the folder of drl export"
-
-
-def model_in(path: Path) -> Path:
-    """Return a model's file: the path itself, or what a folder of `drl export` holds.
-
-    Raises:
-        UserError: If the folder holds no model.
-    """
-    if not path.is_dir():
-        return path
-    found = [path / name for name in IN_FOLDER if (path / name).is_file()]
-    if not found:
-        raise UserError(f"{path}: the folder has no {' or '.join(IN_FOLDER)}; {REMEDY}")
-    return found[0]
+from drl.records.model_folder import REMEDY
 
 
 def read_model(path: Path) -> tuple[ModelHeader, Method, bool]:

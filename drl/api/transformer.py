@@ -18,7 +18,13 @@ try:
     from sklearn.base import BaseEstimator, TransformerMixin
     from sklearn.utils.validation import check_is_fitted
 except ModuleNotFoundError as error:
-    raise ImportError("drl.CodeTransformer needs scikit-learn: pip install scikit-learn") from error
+    if (error.name or "").partition(".")[0] != "sklearn":
+        raise  # scikit-learn is there, but lacks something
+    # Its own traceback would say nothing more.
+    raise ImportError(
+        "drl.CodeTransformer: needs scikit-learn, which plain drl does not install; pip install scikit-learn "
+        "(or 'drl[pipeline]', which contains it)"
+    ) from None
 
 
 class CodeTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]

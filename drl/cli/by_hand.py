@@ -10,7 +10,19 @@ from typing import Any, get_args
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import AS_JSON, SEED, Finite, Invocation, Named, configured, echo_json, path, placed, writes
+from drl.cli.options import (
+    AS_JSON,
+    SEED,
+    Finite,
+    Invocation,
+    Named,
+    configured,
+    echo_json,
+    model_file,
+    path,
+    placed,
+    writes,
+)
 from drl.config.layers import layers, merged, own_layers
 from drl.config.origins import origins
 from drl.config.project import project
@@ -25,7 +37,7 @@ from drl.pipeline.studies.training import dataset_known
 
 
 @cli.command()
-@path("--model", required=True, help="A model.safetensors of drl or vdrl.")
+@model_file("--model", required=True, help="A model.safetensors of drl or vdrl, or a folder of drl export.")
 @path("--images", required=True, help="A folder of images in any format and size.")
 @writes("--out", required=True, help="The PNG: one row per image, starting with the original, then its samples.")
 @click.option("--t", type=Finite(0, 1), default=0.5, show_default=True, help="The time at which codes are read.")

@@ -28,6 +28,7 @@ from drl.pipeline.configuration import origins, resolve
 from drl.pipeline.own_images import is_folder, note_shadowed, with_folder
 from drl.pipeline.step import Axes, Step
 from drl.records.code_digest import check_code
+from drl.records.model_folder import model_in
 from drl.records.run_card import commit_of_code
 
 P = TypeVar("P")
@@ -193,6 +194,26 @@ def placed(command: Command) -> Command:
 def path(*names: str, **more: Any) -> Callable[[Command], Command]:
     """Return an option that takes a path."""
     return click.option(*names, type=click.Path(path_type=Path), **more)
+
+
+class ModelFile(click.Path):
+    """A model's file, or a folder that holds one."""
+
+    def __init__(self, complete: bool) -> None:
+        """Take complete models alone, or also encoders."""
+        super().__init__(path_type=Path)
+        self._complete = complete
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the file."""
+        given = super().convert(value, param, ctx)
+        assert isinstance(given, Path)
+        return model_in(given, complete=self._complete)
+
+
+def model_file(*names: str, complete: bool = True, **more: Any) -> Callable[[Command], Command]:
+    """Return an option that takes a model: its file, or the folder that `drl export` wrote."""
+    return click.option(*names, type=ModelFile(complete), **more)
 
 
 class Place(click.Path):

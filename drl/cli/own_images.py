@@ -9,12 +9,18 @@ from typing import Any
 import click
 
 from drl.cli.group import cli
-from drl.cli.options import Invocation, configured, path, placed, writes
+from drl.cli.options import Invocation, configured, model_file, path, placed, writes
+from drl.data.regular import shown
 from drl.errors import UserError, clean
 
 
 @cli.command()
-@path("--model", required=True, help="A model.safetensors of any method with codes.")
+@model_file(
+    "--model",
+    complete=False,
+    required=True,
+    help="A model.safetensors of any method with codes, or a folder of drl export.",
+)
 @path("--images", required=True, help="A folder of images in any format and size; its subfolders are read too.")
 @click.option(
     "--t",
@@ -57,7 +63,7 @@ def _times(words: tuple[str, ...]) -> list[float]:
 
 
 @cli.command()
-@path("--model", required=True, help="A model.safetensors that drl pretrain wrote.")
+@model_file("--model", required=True, help="A model.safetensors that drl pretrain wrote, or its folder.")
 @writes("--out", folder=True, required=True, help="A new or empty folder.")
 @click.option("--encoder-only", is_flag=True, help="Leave out the networks that codes do not need.")
 @click.option(
@@ -72,7 +78,11 @@ def export(model: Path, out: Path, encoder_only: bool, used_only: bool, metrics:
 
     if encoder_only and used_only:
         raise UserError("export: give one of --encoder-only and --used-only")
-    run(model, out, "encoder" if encoder_only else "used" if used_only else "all", metrics)
+    weights = run(model, out, "encoder" if encoder_only else "used" if used_only else "all", metrics)
+    click.echo(
+        f"{shown(out)}: {weights.name}, its settings and run cards; read the model card, README.md, before you share "
+        f"it, and load it in Python with drl.load({str(out)!r})"
+    )
 
 
 @cli.command()

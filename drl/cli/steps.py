@@ -22,6 +22,7 @@ from drl.cli.options import (
     Named,
     configured,
     echo_json,
+    model_file,
     path,
     placed,
     planned,
@@ -52,6 +53,7 @@ AXES: Mapping[str, dict[str, Any]] = {
     "split": {"type": SEED, "help": "Which images keep their labels. Default: the split configured for the seed."},
     "seed": {"type": SEED, "default": 0, "show_default": True, "help": "Seed of the job."},
 }
+OF_MODELS = ("model", "models", "start", "extractor")  # inputs of steps that are model files
 
 
 def run_step(
@@ -201,7 +203,8 @@ def _command_of(step: Step) -> Command:
     decorated = writes("--out", help=f"Default: results/<scale>/{_shown(step.output)}.")(decorated)
     for name in step.reads:
         said = f"The job's {name}. Default: the path to which the step that makes them writes them."
-        decorated = path(f"--{name}", name, multiple=True, help=said)(decorated)
+        option = model_file if name in OF_MODELS else path
+        decorated = option(f"--{name}", name, multiple=True, help=said)(decorated)
     for name in reversed(step.axes):
         decorated = click.option(f"--{name}", **AXES[name])(decorated)
     return decorated

@@ -110,7 +110,12 @@ class LearningSpeedSettings(Settings):
 class OwnImagesSettings(Settings):
     """A study of one dataset, usually your own folder: `snakemake study --config dataset=path/to/folder`."""
 
-    recipes: Distinct[str] = Field(min_length=1, description="Recipes to train. Ours: drl, vdrl, ae.")
+    recipes: Distinct[str] = Field(
+        min_length=1,
+        description="Recipes to train, by their names in `recipes` (`drl list recipes` shows them); each must have "
+        "codes and no sweep. Every part of the study shows all of them, each trained once per seed. Ours: `drl_best`, "
+        "which we recommend (VDRL with the paper's objective), and `ae`, an autoencoder to compare it with.",
+    )
     image_size: Side = Field(
         description="Height and width in pixels to which the images of a folder are resized. Ours."
     )

@@ -18,26 +18,30 @@ from drl.models.model_card import Weights, model_card
 from drl.models.model_facts import ModelFacts
 from drl.models.model_file import ModelHeader, header, save_used
 from drl.records.inputs import check_inputs
+from drl.records.model_folder import ENCODER, MODEL, TRAINING, exported, training_card
 from drl.records.run_card import write_card
 
-CARD, CONFIG, TRAINING = "README.md", "config.json", "training.json"  # names that model hubs know, and ours
+CARD, CONFIG = "README.md", "config.json"  # names that model hubs know
 
 
 Kept = Literal["all", "used", "encoder"]
 
 
-def export(model: Path, out: Path, kept: Kept = "all", metrics: Sequence[Path] = ()) -> None:
+def export(model: Path, out: Path, kept: Kept = "all", metrics: Sequence[Path] = ()) -> Path:
     """Write a folder as model hubs take it: weights, README.md (the model card), config.json (settings), and run cards.
 
     The folder is written under a temporary name beside `out` and then renamed, so that it is always complete.
 
     Args:
-        model: A model.safetensors that drl pretrain wrote.
+        model: A model.safetensors that drl pretrain wrote, or an export of all its weights.
         out: A folder that does not exist or is empty.
         kept: `all` weights; those that are `used` for codes and samples, which are half of them; or only the network
             that makes the codes, as encoder.safetensors, with the weights that codes are computed with.
         metrics: CSV files of drl probe for this model; if empty, the file at its usual place in the model's results, if
             any.
+
+    Returns:
+        The file of the weights.
 
     Raises:
         UserError: If the model is missing, damaged, different from its run card, or lacks the encoder that was
@@ -45,6 +49,9 @@ def export(model: Path, out: Path, kept: Kept = "all", metrics: Sequence[Path] =
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists and is not empty; give a new folder")
+    earlier = exported(model)
+    if earlier is not None and earlier.settings.get("kept") != "all":
+        raise UserError(f"{model}: an export without all weights, which cannot be exported again; give the whole model")
     found, source = header(model), check_inputs([model])[model]
     if kept == "encoder" and found.recipe.method.codes_by is None:
         raise UserError(f"{model}: has no encoder; leave --encoder-only out")
@@ -55,7 +62,7 @@ def export(model: Path, out: Path, kept: Kept = "all", metrics: Sequence[Path] =
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".part", dir=out.parent) as place:
         folder = Path(place, out.name)
         folder.mkdir()
-        weights = folder / ("encoder.safetensors" if kept == "encoder" else "model.safetensors")
+        weights = folder / (ENCODER if kept == "encoder" else MODEL)
         if kept == "encoder":
             save_encoder(weights, *read_encoder(model))
         elif kept == "used":
@@ -66,11 +73,12 @@ def export(model: Path, out: Path, kept: Kept = "all", metrics: Sequence[Path] =
         (folder / CARD).write_text(model_card(facts, described), encoding="utf-8")
         (folder / CONFIG).write_text(_config(found), encoding="utf-8")
         outputs = [weights, folder / CARD, folder / CONFIG]
-        if (training := Path(f"{model}.json")).is_file():
+        if (training := training_card(model)).is_file():
             outputs.append(folder / TRAINING)
             shutil.copyfile(training, outputs[-1])
         write_card("export", outputs, {"kept": kept}, "", model_sha256=source, **vars(found.about))
         os.replace(folder, out)
+    return out / weights.name
 
 
 def _config(found: ModelHeader) -> str:

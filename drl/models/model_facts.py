@@ -17,6 +17,7 @@ from drl.models.model_file import About, ModelHeader, check_model
 from drl.records.card import Card, read_card
 from drl.records.inputs import check_inputs
 from drl.records.metrics import read_each, read_metrics
+from drl.records.model_folder import training_card
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class ModelFacts:
             method.code_size if coded else None,
             coded and method.codes_see_time and not isinstance(found.recipe.method, SupervisedSettings),
             parameters(method),
-            _card(Path(f"{model}.json"), vars(about)),
+            _card(training_card(model), vars(about)),
             _card(results / "data" / about.dataset / "images.safetensors.json", {"dataset": about.dataset}),
             *_measured(rows, model.parent / "code_usage.csv", about),
         )

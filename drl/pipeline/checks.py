@@ -17,6 +17,7 @@ from drl.config.schema import Config
 from drl.errors import UserError
 from drl.pipeline.arm_checks import check_arms
 from drl.pipeline.key_checks import all_known, named_plainly, require
+from drl.pipeline.own_images import unknown
 from drl.pipeline.study import Study
 
 
@@ -24,8 +25,8 @@ def check(config: Config, studies: Mapping[str, Study]) -> None:
     """Check all that a single section cannot check; `studies` are all studies by name."""
     named_plainly("datasets", config.datasets, "a dataset")
     named_plainly("items", config.items, "an item")
-    if config.dataset is not None:
-        known("dataset", config.dataset, "dataset", config.datasets)
+    if config.dataset is not None and config.dataset not in config.datasets:
+        raise UserError(f"config: dataset: {unknown(config.dataset, config.datasets)}")
     for item, about in config.items.items():
         known(f"items.{item}.study", about.study, "study", studies)
         all_known(f"items.{item}.datasets", about.datasets, "dataset", config.datasets)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import itertools
 import os
 import re
 import sys
@@ -14,7 +16,7 @@ from typing import Any
 from drl.config.datasets import DatasetSettings
 from drl.config.schema import Config
 from drl.data.regular import of_system, shown
-from drl.errors import UserError
+from drl.errors import UserError, is_line, nearest
 from drl.files import fingerprint
 from drl.jobs.job import Job
 from drl.out_places import home_path
@@ -25,6 +27,7 @@ VALIDATION_SHARE = 10  # every tenth training image
 # The fewest images of a class: two that are not validation images, and two that are or may be.
 FEWEST_TRAIN = 4
 FEWEST_UNSPLIT = 5
+MOST_LISTED = 10_000  # names in a folder that are compared with a mistyped one
 
 
 def is_folder(name: str, known: Collection[str]) -> bool:
@@ -46,6 +49,34 @@ def note_shadowed(name: str, known: Collection[str]) -> None:
             f"drl: {name} is the dataset of this name in the configuration; for the folder {name} here, write ./{name}",
             file=sys.stderr,
         )
+
+
+def unknown(name: str, known: Collection[str]) -> str:
+    """Return the line about a name that is no dataset's: the nearest dataset, and the nearest folder here.
+
+    Args:
+        name: The given name, which is no folder.
+        known: Names of datasets.
+    """
+    said, dataset, folder = f"unknown dataset {name!r}", nearest(name, known), _nearest_folder(Path(name))
+    similar = dataset.startswith("did you mean")
+    if folder is not None:
+        # A folder of a dataset's name needs its ./, so it is always shown.
+        place = f"the folder ./{folder.as_posix()}"
+        return f"{said}; {dataset.removesuffix('?')}, or {place}?" if similar else f"{said}; did you mean {place}?"
+    return f"{said}; {dataset}" if similar else f"{said}; {dataset}, or a folder of your own, such as ./photos"
+
+
+def _nearest_folder(path: Path) -> Path | None:
+    """Return the folder beside a path that does not exist whose name is most like its own; None if none is."""
+    try:
+        with os.scandir(path.parent) as entries:
+            some = itertools.islice(entries, MOST_LISTED)
+            names = [entry.name for entry in some if not entry.name.startswith(".") and entry.is_dir()]
+    except (OSError, ValueError):  # no such folder, or no name that a file can have
+        return None
+    close = difflib.get_close_matches(path.name, [name for name in names if is_line(name)], n=1)
+    return path.with_name(close[0]) if close else None
 
 
 def dataset_name(folder: str | Path) -> str:
@@ -78,6 +109,8 @@ def with_folder(config: Config, folder: str) -> tuple[Config, str]:
     from drl.pipeline.folder_facts import read_folder
 
     path = home_path(folder)
+    if not os.path.isdir(path) and (near := _nearest_folder(path)) is not None:
+        raise UserError(f"image folder {shown(path)} does not exist or is not a folder: did you mean {shown(near)}?")
     facts = read_folder(path, _cache(), config.run.image_pixels)
     train, test, smallest = _sizes(path, facts.classes, facts.train, facts.test)
     name = dataset_name(folder)

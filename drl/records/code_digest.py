@@ -33,6 +33,7 @@ WITHOUT_RESULTS = (
     "drl.records.code_digest",
     "drl.records.inputs",
     "drl.records.linked",
+    "drl.records.model_folder",
     "drl.records.own_files",
     "drl.records.places",
     "drl.records.removal",

@@ -62,6 +62,15 @@ def test_all_forms_of_the_same_images_are_read_alike(facts):
         assert torch.equal(found, wanted(images)), name
 
 
+def test_arrays_of_paths_are_lists(tmp_path):
+    images = bytes_of(3, 8, 8, 1)
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, image in zip(paths, images[..., 0], strict=True):
+        Image.fromarray(image).save(path)
+    for form in (paths, np.array([str(path) for path in paths]), np.array(paths, dtype=object)):
+        assert torch.equal(as_images(form, GREY), wanted(images))
+
+
 def test_one_image_is_a_batch_of_one():
     grey, colour = bytes_of(8, 8, 1), bytes_of(8, 8, 3)
     assert torch.equal(as_images(grey, GREY), wanted(grey[None]))

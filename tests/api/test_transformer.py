@@ -1,6 +1,8 @@
 """`drl.CodeTransformer` in scikit-learn's pipelines."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -19,6 +21,22 @@ from drl.errors import UserError
 @pytest.fixture
 def transformer(model_file):
     return lambda **changes: drl.CodeTransformer(model_file(), **{"t": 0.5, "device": "cpu"} | changes)
+
+
+@pytest.mark.parametrize("module", ["sklearn", "scipy"])
+def test_without_scikit_learn_one_line_names_the_remedy(module):
+    code = f"import sys; sys.modules[{module!r}] = None; import drl; drl.CodeTransformer"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    *before, line = run.stderr.splitlines()
+    assert run.returncode == 1
+    if module == "sklearn":
+        assert line.startswith("ImportError: drl.CodeTransformer: needs scikit-learn, which plain drl does not install")
+        assert "; pip install scikit-learn (or 'drl[pipeline]'" in line
+        assert sum("Traceback" in above for above in before) == 1, run.stderr
+    else:
+        # scikit-learn is there, so installing it is no remedy.
+        assert "scipy" in line
+        assert "needs scikit-learn" not in run.stderr
 
 
 def test_rows_are_codes(transformer, model_file, pixels):

@@ -14,7 +14,7 @@ from drl.config.recipes import Recipe
 from drl.errors import UserError
 from drl.files import sha256
 from drl.models.export import export
-from drl.models.model_facts import _measured
+from drl.models.model_facts import ModelFacts, _measured
 from drl.models.model_file import header, load_model, start_from
 from drl.records.metrics import write_metrics
 from drl.records.run_card import write_card
@@ -223,6 +223,22 @@ def test_mistakes_are_one_line(trained, tmp_path):
     with pytest.raises(UserError, match="is not as it was made"):
         export(tiny.damaged(trained(), tmp_path), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_can_be_exported_and_keeps_the_card_of_its_training(trained, tmp_path):
+    assert export(trained(), tmp_path / "one") == tmp_path / "one" / "model.safetensors"
+    assert export(tmp_path / "one" / "model.safetensors", tmp_path / "two", "encoder").name == "encoder.safetensors"
+    assert (tmp_path / "two" / "training.json").read_bytes() == (tmp_path / "one" / "training.json").read_bytes()
+    assert read_card(tmp_path / "two" / "training.json")["command"] == "pretrain"
+    assert ModelFacts.read(tmp_path / "one" / "model.safetensors").training == ModelFacts.read(trained()).training
+
+
+@pytest.mark.parametrize("kept", ["used", "encoder"])
+def test_an_export_without_all_weights_cannot_be_exported_again(kept, trained, tmp_path):
+    weights = export(trained(), tmp_path / "one", kept)
+    with pytest.raises(UserError, match="cannot be exported again; give the whole model"):
+        export(weights, tmp_path / "two")
+    assert not (tmp_path / "two").exists()
 
 
 def test_exported_weights_can_be_encoded_with(trained, tmp_path):

@@ -89,7 +89,8 @@ except ImportError as error:
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
         "(2, 2, 8, 8, 1) (2, 8, 8, 1)",
-        "drl.CodeTransformer needs scikit-learn: pip install scikit-learn",
+        "drl.CodeTransformer: needs scikit-learn, which plain drl does not install; pip install scikit-learn "
+        "(or 'drl[pipeline]', which contains it)",
     ]
     expected = drl.load(model_file(), device="cpu").encode(photos, [0.3, 0.6])
     assert np.allclose(np.load(tmp_path / "codes.npy"), expected, atol=1e-5)

@@ -25,6 +25,7 @@ from drl.pipeline.configuration import resolve
 from drl.pipeline.label_budgets import budgets
 from drl.pipeline.own_images import dataset_name, is_folder
 from drl.pipeline.own_study import PARTS
+from drl.pipeline.studies.training import dataset_known
 from tests.job_settings import settings_of
 from tests.recipes import recipes_set
 
@@ -297,6 +298,31 @@ def test_bad_folders_are_one_line_each(tmp_path, what):
         read(root)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("photo", "unknown dataset 'photo'; did you mean the folder ./photos?"),
+        ("mnist5", "unknown dataset 'mnist5'; did you mean 'mnist5k', or the folder ./mnist5_photos?"),
+        ("zebras", "mnistm5k, or a folder of your own, such as ./photos"),
+        ("./photo", "image folder photo does not exist or is not a folder: did you mean photos?"),
+        ("more/cat", "image folder more/cat does not exist or is not a folder: did you mean more/cats?"),
+        ("hidde", "or a folder of your own, such as ./photos"),
+    ],
+)
+def test_a_mistyped_folder_is_answered_with_the_nearest(tmp_path, monkeypatch, name, said):
+    monkeypatch.chdir(tmp_path)
+    for made in ("photos", "mnist5_photos", "more/cats", ".hidden"):
+        (tmp_path / made).mkdir(parents=True)
+    (tmp_path / "photox").touch()  # is no folder
+    with pytest.raises(UserError) as caught:
+        resolve("demo", sets=[f"dataset={name}"])
+    assert str(caught.value).endswith(said)
+    if "/" not in name:
+        with pytest.raises(UserError) as caught:
+            dataset_known(resolve_once("demo"), name)
+        assert str(caught.value).endswith(said)
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9", b"a\nb"])

@@ -16,6 +16,7 @@ from drl.config.schema import Config
 from drl.errors import UserError, nearest
 from drl.files import fingerprint, sha256
 from drl.pipeline.arm_checks import fine_tuning_fits, networks_fit
+from drl.pipeline.own_images import unknown
 from drl.pipeline.step import Axes, Inputs, ResultFile, Step
 from drl.pipeline.study import Study
 
@@ -27,7 +28,7 @@ def dataset_known(config: Config, dataset: str) -> str:
         UserError: If there is no such dataset.
     """
     if dataset not in config.datasets:
-        raise UserError(f"unknown dataset {dataset!r}; {nearest(dataset, config.datasets)}")
+        raise UserError(unknown(dataset, config.datasets))
     return dataset
 
 
