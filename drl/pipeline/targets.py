@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from drl.config.schema import Config
@@ -53,17 +53,20 @@ def check_steps(names: Iterable[str], rules: Iterable[str], makes: Callable[[str
     check_targets(names, dict.fromkeys(rules, True), makes)
 
 
-def check_reported(targets: Collection[str], config: Config, results: Path) -> None:
-    """Check that the items of a report are made: Snakemake names no remedy where one is not.
+def check_reported(targets: Collection[str], config: Config, results: Path, study: Sequence[str] = ()) -> None:
+    """Check that what a report shows is made: Snakemake names no remedy where it is not.
 
     Args:
         targets: The words of the command line; none, or `all`, is every item.
         config: The configuration.
         results: results/<scale>.
+        study: The files of the study; needed if it is a target.
 
     Raises:
-        UserError: If an item is not made; it names the command for those that are.
+        UserError: If one is not made; it names the command for those that are.
     """
+    if "study" in targets and not all(map(os.path.isfile, study)):
+        raise UserError("--report: the study is not made yet; run the same command without --report first")
     groups = {"all": None, "all_figures": "figure", "all_tables": "table"}
     wanted = [
         name for target in targets or ["all"] if target in groups for name in items_of_kind(config, groups[target])

@@ -61,7 +61,16 @@ def test_a_report_names_what_is_not_made_and_the_command_for_what_is(targets, li
     with pytest.raises(UserError, match=f"^--report: {line}; {remedy}$"):
         check_reported(targets, CONFIG, tmp_path)
     check_reported(("figure_7", "figure_4"), CONFIG, tmp_path)
-    check_reported(("study",), CONFIG, tmp_path)
+
+
+def test_a_report_of_a_study_that_is_not_made_names_what_to_run_first(tmp_path):
+    parts = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    parts[0].touch()
+    remedy = "run the same command without --report first"
+    with pytest.raises(UserError, match=f"^--report: the study is not made yet; {remedy}$"):
+        check_reported(("study",), CONFIG, tmp_path, [str(part) for part in parts])
+    parts[1].touch()
+    check_reported(("study",), CONFIG, tmp_path, [str(part) for part in parts])
 
 
 def test_a_report_of_nothing_is_refused_with_what_to_make_first(tmp_path):

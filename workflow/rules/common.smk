@@ -115,9 +115,9 @@ def check_asked():
     checked(check_targets, given.targets, alone, makes)
     checked(check_steps, (*given.forcerun, *given.until), alone, makes)
     if given.report is not None:
-        checked(
-            check_reported, given.targets, CONFIG, Path(RULES.results("").rstrip("/"))
-        )
+        folder = Path(RULES.results("").rstrip("/"))
+        study = checked(RULES.study_parts) if "study" in given.targets else ()
+        checked(check_reported, given.targets, CONFIG, folder, study)
 
 
 def show_view():
