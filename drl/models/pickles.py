@@ -6,6 +6,7 @@ hashed, which takes 2^60 steps.
 
 from __future__ import annotations
 
+import io
 import pickletools
 import zipfile
 from pathlib import Path
@@ -49,8 +50,7 @@ def check_pickles(checkpoint: Path) -> None:
                 if entry.filename.endswith(".pkl"):
                     if entry.file_size > MOST_BYTES:
                         raise UserError(f"{checkpoint}: its names take more than {MOST_BYTES:,} bytes; {AGAIN}")
-                    with packed.open(entry) as stream:
-                        _check(stream, checkpoint)
+                    _check(io.BytesIO(packed.read(entry)), checkpoint)
 
 
 def _check(stream: IO[bytes], checkpoint: Path) -> None:

@@ -130,7 +130,7 @@ def test_rates_of_a_busy_machine_are_used_but_not_kept(loads, tmp_path, fixed, m
     monkeypatch.setattr(rates.os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
     book, device = Book(tmp_path / "rates.json"), Device.here(RUN, 1)
     assert {rate.seconds for rate in rates_of(loads, book, device, RUN).values()} == {0.5}
-    assert "busy" in capsys.readouterr().err
+    assert "other programs use this machine" in capsys.readouterr().err
     assert Book(tmp_path / "rates.json").entries == {}
 
 

@@ -208,7 +208,7 @@ def test_no_file_of_others_is_replaced(folder, model_file, tmp_path):
     mine.write_text("mine")
     for out, said in (
         ("seed0.npy", "seed0.csv: is of probe, seed0.csv.json says; choose another place for --out"),
-        ("mine.npy", "mine.csv: is written beside mine.npy, but is there already, and not of this job"),
+        ("mine.npy", "mine.csv: is written beside mine.npy, but is there already, and not as this job made it"),
         ("images/z.npy", "z.npy: lies in "),
         ("images/b/z.npy", "z.npy: lies in "),
     ):

@@ -13,7 +13,7 @@ ROW = "items.table_1.beyond=[{{arm: {0}, in_place_of: none, dataset: digits, lab
 def test_a_dataset_without_labels_is_refused(key):
     line = complaint(f"{key}={{digits: []}}")
     assert line.startswith(f"config: {key}.digits: ")
-    assert "at least 1 item" in line
+    assert "at least 1 entry" in line
 
 
 def test_the_model_of_a_row_beyond_the_paper_has_the_network_too():

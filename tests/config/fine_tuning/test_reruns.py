@@ -56,7 +56,7 @@ def test_a_search_to_the_end_holds_its_grid_alone():
         "items.table_1={arms: [drl], labels: {digits: [200]}, seeds: [5]}",
         "items.table_1.beyond=[]",
         "datasets.cifar10={train: 700, validation: 10, image_size: 16, label_list: nowhere}",
-        "datasets.digits={title: X, folder: elsewhere, download: false, validation: 100}",
+        "datasets.digits={title: X, download: false, validation: 100}",
         "recipes.drl_70k={label: X, iterations: 3, sampler: {steps: 3}}",
         "recipes.ae_70k.iterations=3",
         "studies.probe.epochs=7",
