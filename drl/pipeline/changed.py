@@ -11,12 +11,14 @@ from drl.config.resolve import recipe as resolve_recipe
 from drl.config.schema import Config
 from drl.errors import UserError
 
+OTHER = {"label": "", "sampler": None}  # what does not count
+
 
 def differs(config: Config, recipe: str, datasets: Iterable[str]) -> bool:
     """Whether a recipe that comes with the project has other settings here, for one of these datasets.
 
-    Its label does not count. A recipe of the user's own does not differ, unless it has the label of one that comes with
-    the project, which readers would take it for.
+    Its label does not count, nor its sampler, since lines show no samples. A recipe of the user's own does not differ,
+    unless it has the label of one that comes with the project, which readers would take it for.
 
     Args:
         config: The configuration.
@@ -30,8 +32,8 @@ def differs(config: Config, recipe: str, datasets: Iterable[str]) -> bool:
         return resolve_recipe(config, recipe).label in _labels(config.scale)
     try:
         return any(
-            resolve_recipe(config, recipe, dataset).model_copy(update={"label": ""})
-            != resolve_recipe(shipped, recipe, dataset).model_copy(update={"label": ""})
+            resolve_recipe(config, recipe, dataset).model_copy(update=OTHER)
+            != resolve_recipe(shipped, recipe, dataset).model_copy(update=OTHER)
             for dataset in datasets
         )
     except UserError:  # the sweep has no such member in the project
