@@ -106,7 +106,8 @@ def test_a_bad_place_is_one_line_before_any_work(which):
     name, command, option = WRITERS[which]
     folders = option.type._check is check_folder_place
     for place, message in (BAD if folders else BAD | ONLY_FILES).items():
-        others = [] if option.opts[0] == "--out" else ["--out", "good.csv"]
+        has_out = option.opts[0] != "--out" and any("--out" in other.opts for other in command.params)
+        others = ["--out", "good.csv"] if has_out else []
         refused([*words(name, command), *others, option.opts[0], place], message)
 
 
