@@ -5,11 +5,9 @@ import json
 from functools import cache
 from pathlib import Path
 
-from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drl.cli.main import cli
 from drl.costs.spent import job_cost
 from drl.errors import UserError
 from drl.models.model_facts import _card
@@ -18,6 +16,7 @@ from drl.pipeline.own_images import with_folders_of_results
 from drl.pipeline.studies import STUDIES
 from drl.records.card import Card, read_card
 from drl.records.inputs import check_inputs
+from drl.records.removal import damaged, remove
 from drl.records.verify import verify
 from drl.verdict.cards import card_of, commit, newer
 from tests.cards import WHOLE
@@ -125,8 +124,9 @@ def test_removing_touches_results_alone(tmp_path_factory, data, outputs):
     for text in (data, json.dumps({**WHOLE, "outputs": outputs}).encode()):
         place = tmp_path_factory.mktemp("remove")
         results, card = folder_with(place, text)
-        run = CliRunner().invoke(cli, ["verify", str(results), "--remove", "--yes"])
-        assert run.exit_code == 0 or isinstance(run.exception, UserError), run.exc_info
+        # As `drl verify --remove --yes`, which would read the whole configuration for every card.
+        with contextlib.suppress(UserError):
+            list(remove(damaged(results, probe()[0])))
         assert (place / "thesis.txt").read_text() == (card.parent / "thesis.txt").read_text() == "mine"
         assert (place / "thesis.csv").read_text() == "mine"
         assert (card.parent / "link.csv").is_symlink()
