@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from drl.config.base import Positive, Settings, Width
 from drl.config.diffusion import Time
+from drl.errors import UserError, nearest, shown
 
 Network = Literal["score", "decoder"]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -255,7 +256,13 @@ BY_KIND: dict[str, type[MethodBase]] = {
 
 
 def stated(kind: str) -> tuple[str, ...]:
-    """Return what a method's class states of how its codes are made, if it is not the default; for code digests."""
+    """Return what a method's class states of how its codes are made, if it is not the default; for code digests.
+
+    Raises:
+        UserError: If there is no such method; a card may say anything.
+    """
+    if kind not in BY_KIND:
+        raise UserError(f"unknown method {shown(kind)}; {nearest(kind, BY_KIND)}")
     found = BY_KIND[kind]
     return tuple(
         f"{__name__}: {kind}.{name} = {getattr(found, name)}"

@@ -236,3 +236,5 @@ def test_a_method_that_states_nothing_special_has_only_its_module():
         "drl.config.methods: score_features.codes_by = score",
         "drl.config.methods: score_features.noisy_codes = True",
     )
+    with pytest.raises(UserError, match=r"^unknown method 'dlr'; did you mean 'drl'\?$"):
+        method_module("dlr")

@@ -100,7 +100,9 @@ def test_a_malformed_card_is_one_line(card, changes):
     assert all("\n" not in line for line in lines)
 
 
-@pytest.mark.parametrize("changes", [{"a": 1}, {"recipe": None}, {"recipe": {"method": {"kind": "os"}}}])
+@pytest.mark.parametrize(
+    "changes", [{"a": 1}, {"recipe": None}, {"recipe": {"method": {"kind": "os"}}}, {"method": ""}]
+)
 def test_malformed_settings_are_one_line(card, probe, changes):
     (line,) = change(card, settings=probe[0] | changes)
     assert line.startswith(f"{card}: ")
